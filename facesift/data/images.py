@@ -1,0 +1,122 @@
+"""From the bytes of an image file, whatever its kind, to upright 8-bit RGB pixels, or a reason why not."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+Image.init()  # makes the rarer formats known
+# Others stay out: some start programs (EPS runs Ghostscript), none is used for photos.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+# Mid grey stands where an image is transparent: black or white would be an edge that only such images have.
+BACKGROUND = (128, 128, 128)
+SIXTEEN_BITS = 65535
+ORIENTATION = 0x0112  # EXIF tag; 1 is upright
+
+
+class BadImage(Exception):  # noqa: N818 - the image is what is bad
+    """An image that cannot be used; `reason` says why, in words fit for the quarantine list."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def open_image(data: bytes, max_pixels: int) -> Image.Image:
+    """Read an image's header only; its `size`, `format` and `mode` are as stored in the file.
+
+    Raises `BadImage` for an empty file, for one of no known image format, and for more than `max_pixels` pixels.
+    """
+    if not data:
+        raise BadImage("empty file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow's own size limit, and of odd metadata
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.UnidentifiedImageError:
+        raise BadImage("not an image of a known format") from None
+    except Image.DecompressionBombError:
+        raise BadImage(f"more pixels than {max_pixels}") from None
+    except Exception as error:
+        raise _damaged(error) from error
+    width, height = image.size
+    if width * height > max_pixels:
+        raise BadImage(f"{width} x {height} pixels, more than {max_pixels}")
+    return image
+
+
+def _damaged(error: Exception) -> BadImage:
+    """Word what Pillow's plugins say, without the memory addresses in it, which differ from run to run."""
+    if isinstance(error, MemoryError):
+        raise error
+    words = re.sub(r" at 0x[0-9a-fA-F]+", "", str(error)) or type(error).__name__
+    return BadImage(f"damaged image: {words}")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn the pixels as the EXIF orientation asks; unreadable EXIF means: as stored."""
+    try:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - broken metadata raises all kinds, and the pixels are good
+        return image
+    return ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits: Pillow's own conversion clips at 255 instead."""
+    pixels = np.asarray(image).astype(np.int64)
+    if pixels.min() < 0 or pixels.max() > SIXTEEN_BITS:
+        raise BadImage(f"pixels of mode {image.mode} outside 0 to {SIXTEEN_BITS}: convert to 8 bits")
+    return Image.fromarray(((pixels * 255 + SIXTEEN_BITS // 2) // SIXTEEN_BITS).astype(np.uint8))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        return _eight_bits(image).convert("RGB")
+    if image.mode == "F":
+        raise BadImage("floating-point pixels have no agreed range: convert to 8 bits")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        canvas = Image.new("RGBA", layer.size, (*BACKGROUND, 255))
+        return Image.alpha_composite(canvas, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Decode an opened image to upright 8-bit RGB; the first frame of an animation. Raises `BadImage`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+            return _to_rgb(_upright(image))
+    except BadImage:
+        raise
+    except Exception as error:
+        raise _damaged(error) from error
+
+
+def decode(data: bytes, max_pixels: int) -> Image.Image:
+    """Decode a file's bytes to an upright 8-bit RGB image.
+
+    The EXIF orientation is applied; grey, CMYK, palette and 16-bit images are converted; transparency is laid over
+    mid grey (`BACKGROUND`); of an animation the first frame is taken.
+
+    Raises `BadImage` for every file that is not a whole image of at most `max_pixels` pixels (judged by its header,
+    before any pixel is decoded).
+    """
+    return upright_rgb(open_image(data, max_pixels))
+
+
+def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    """Squish an RGB image to pixels of shape (size, size, 3), uint8, with antialiased bilinear filtering.
+
+    The aspect ratio is not kept, as in the published study.
+    """
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR))

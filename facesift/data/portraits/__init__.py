@@ -1,0 +1,1 @@
+"""A seeded, drawn face set with photoshopped fakes, so that the pipeline has work to do with no download."""
