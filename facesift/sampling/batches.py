@@ -1,0 +1,121 @@
+"""The batches a training loop reads: images from shards, and synthetic ones made on the way by a sampling plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.data.shards import ShardFolder
+from facesift.errors import FacesiftError
+from facesift.sampling.smote import blend
+
+Columns = dict[str, NDArray[Any]]
+
+
+def plan_batches(
+    shards: ShardFolder, plan: pl.DataFrame, batch_size: int, window_shards: int, seed: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Yield one epoch: every row of `plan` once, in an order drawn from `seed`.
+
+    The shards are shuffled and taken `window_shards` at a time, and the rows of a window are mixed. So only a window's
+    worth of files is touched at once (and single rows of others, for neighbours), and what a window leaves over starts
+    the next: only the last batch is short.
+
+    Yields:
+        Pixels (b, S, S, 3) float32 in 0 to 255 and labels (b,) int64, b <= `batch_size`.
+
+    Raises:
+        FacesiftError: when the plan was made for other shards, or a shard is damaged.
+    """
+    columns: Columns = {name: plan[name].to_numpy() for name in plan.columns}
+    _check_fits(shards, columns)
+    reader = _Reader(shards)
+    rng = np.random.default_rng(seed)
+    left = np.empty(0, np.int64)
+    for window, rows in _windows(columns["shard"], len(shards.sizes), window_shards, rng):
+        reader.keep(window)
+        queue = np.concatenate([left, rng.permutation(rows)])
+        whole = len(queue) - len(queue) % batch_size
+        for start in range(0, whole, batch_size):
+            yield _batch(reader, columns, queue[start : start + batch_size])
+        left = queue[whole:]
+    if len(left):
+        yield _batch(reader, columns, left)
+
+
+def shard_batches(
+    shards: ShardFolder, batch_size: int
+) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.int64]]]:
+    """Yield all images in file order, for validation and scoring; a batch never reaches into the next shard.
+
+    Yields:
+        Image ids, pixels (b, S, S, 3) float32 in 0 to 255, labels (b,) int64, b <= `batch_size`.
+    """
+    for shard, size in enumerate(shards.sizes):
+        ids, pixels, labels = shards.image_ids(shard), shards.pixels(shard), shards.labels(shard)
+        for start in range(0, size, batch_size):
+            part = slice(start, start + batch_size)
+            yield ids[part], np.asarray(pixels[part], np.float32), labels[part].astype(np.int64)
+
+
+class _Reader:
+    """Single rows of any shard through memory maps, of which only a window's stay open."""
+
+    def __init__(self, shards: ShardFolder) -> None:
+        self.shards = shards
+        self.maps: dict[int, NDArray[np.uint8]] = {}
+
+    def keep(self, window: NDArray[np.integer]) -> None:
+        """Let go of all maps but those of `window`."""
+        self.maps = {shard: self.maps[shard] for shard in window.tolist() if shard in self.maps}
+
+    def rows(self, numbers: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.uint8]:
+        """Read image `rows[i]` of shard `numbers[i]` for all i: (n, S, S, 3)."""
+        size = self.shards.image_size
+        out = np.empty((len(rows), size, size, 3), np.uint8)
+        for shard in np.unique(numbers).tolist():
+            if shard not in self.maps:
+                self.maps[shard] = self.shards.pixels(shard)
+            here = np.flatnonzero(numbers == shard)
+            out[here] = self.maps[shard][rows[here]]
+        return out
+
+
+def _windows(
+    shard: NDArray[Any], shards: int, window_shards: int, rng: np.random.Generator
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield shuffled shard numbers, `window_shards` at a time, and the plan rows that are based in them."""
+    by_shard = np.argsort(shard, kind="stable")
+    ends = np.searchsorted(shard[by_shard], np.arange(shards + 1))
+    order = rng.permutation(shards)
+    for start in range(0, shards, window_shards):
+        window = order[start : start + window_shards]
+        yield window, np.concatenate([by_shard[ends[one] : ends[one + 1]] for one in window])
+
+
+def _batch(reader: _Reader, columns: Columns, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    pixels = reader.rows(columns["shard"][rows], columns["row"][rows]).astype(np.float32)
+    made = np.flatnonzero(columns["synthetic"][rows])
+    if len(made):
+        which = rows[made]
+        neighbours = reader.rows(columns["neighbour_shard"][which], columns["neighbour"][which]).astype(np.float32)
+        pixels[made] = blend(pixels[made], neighbours, columns["step"][which].astype(np.float64))
+    return pixels, columns["label"][rows].astype(np.int64)
+
+
+def _check_fits(shards: ShardFolder, columns: Columns) -> None:
+    """Refuse a plan that points at rows the shards do not have."""
+    sizes = np.asarray(shards.sizes)
+    for numbers, rows in (("shard", "row"), ("neighbour_shard", "neighbour")):
+        number, row = columns[numbers], columns[rows]
+        fits = (number >= 0) & (number < len(sizes)) & (row >= 0) & (row < sizes.take(number, mode="clip"))
+        if not fits.all():
+            bad = int(np.argmin(fits))
+            raise FacesiftError(
+                f"sampling plan: {numbers} {number[bad]}, {rows} {row[bad]} is not in {shards.folder} "
+                f"({len(sizes)} shards, {shards.images} images): made for other shards; `dvc repro sample`"
+            )

@@ -1,0 +1,76 @@
+"""SMOTE's draws instead of its pixels: which two images, and how far from one to the other.
+
+Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique", JAIR 16 (2002). The draws are imbalanced-learn's
+own, so the images blended from them are those it would return, to the bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One synthetic image per row: `base + step * (neighbour - base)`; both index the minority's images."""
+
+    base: NDArray[np.int64]
+    neighbour: NDArray[np.int64]
+    step: NDArray[np.float64]
+
+
+def draw_pairs(minority: NDArray[np.float32], samples: int, neighbours: int, random_state: int) -> Pairs:
+    """Draw what imbalanced-learn's `SMOTE(k_neighbors=neighbours, random_state=random_state)` would draw.
+
+    Args:
+        minority: the minority's images, flattened, shape (m, features), float32, m > `neighbours`.
+        samples: number of synthetic images.
+        neighbours: nearest neighbours to choose among.
+        random_state: integer in [0, 2**32).
+
+    Pixel values are integers, so the distances are exact and the neighbours do not depend on the number of threads.
+    """
+    from sklearn import config_context  # noqa: PLC0415  # takes seconds to import
+
+    sampler = _recorder(neighbours, random_state)
+    sampler._validate_estimator()  # noqa: SLF001
+    # scikit-learn clears memory for a chunk of 256 images even where there are ten: most of the time would go there.
+    with config_context(pairwise_dist_chunk_size=min(max(len(minority), 20), 256)):
+        nearest = sampler.nn_k_.fit(minority).kneighbors(minority, return_distance=False)[:, 1:]
+    sampler._make_samples(minority, np.uint8, 1, minority, nearest, samples)  # noqa: SLF001
+    pairs: Pairs = sampler.pairs
+    return pairs
+
+
+def _recorder(neighbours: int, random_state: int) -> Any:
+    """Return a SMOTE that keeps its draws where the original would make pixels of them."""
+    from imblearn.over_sampling import SMOTE  # noqa: PLC0415  # takes seconds to import
+
+    class Recorder(SMOTE):
+        def _generate_samples(  # noqa: PLR0913, PLR0917
+            self, X: Any, nn_data: Any, nn_num: Any, rows: Any, cols: Any, steps: Any,  # noqa: N803
+            y_type: Any = None, y: Any = None,
+        ) -> Any:  # fmt: skip
+            del nn_data, y_type, y
+            self.pairs = Pairs(rows.astype(np.int64), nn_num[rows, cols].astype(np.int64), steps[:, 0])
+            return X[:0]
+
+    return Recorder(k_neighbors=neighbours, random_state=random_state)
+
+
+def blend(
+    base: NDArray[np.float32], neighbour: NDArray[np.float32], step: NDArray[np.float64] | float
+) -> NDArray[np.float32]:
+    """Make synthetic images: `base + step * (neighbour - base)`, reckoned in float64 as imbalanced-learn does.
+
+    `base` and `neighbour` have shape (n, ...), `step` has shape (n,) or is one number.
+
+    >>> blend(np.float32([[0, 10]]), np.float32([[10, 10]]), np.array([0.25])).tolist()
+    [[2.5, 10.0]]
+    """
+    steps = np.asarray(step, np.float64)
+    steps = steps.reshape(steps.shape + (1,) * (base.ndim - steps.ndim))
+    return (base + steps * (neighbour - base)).astype(np.float32)
