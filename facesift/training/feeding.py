@@ -1,0 +1,70 @@
+"""Batches for Lightning: the sampling plan's images for training, the validation shards as they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+import pytorch_lightning as lightning
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from facesift.data.shards import ShardFolder
+from facesift.params import Member
+from facesift.sampling.batches import plan_batches, shard_batches
+from facesift.training.module import Batch, derived_seed
+from facesift.training.preprocessing import to_unit
+
+
+class Epoch(IterableDataset[Batch]):
+    """One pass over the plan's images, in an order of its own."""
+
+    def __init__(self, shards: ShardFolder, plan: pl.DataFrame, batch_size: int, window: int, seed: int) -> None:
+        super().__init__()
+        self.shards, self.plan = shards, plan
+        self.batch_size, self.window, self.seed = batch_size, window, seed
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.plan) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for pixels, labels in plan_batches(self.shards, self.plan, self.batch_size, self.window, self.seed):
+            yield to_unit(pixels), torch.as_tensor(labels)
+
+
+class Whole(IterableDataset[Batch]):
+    """All images of a split in file order."""
+
+    def __init__(self, shards: ShardFolder, batch_size: int) -> None:
+        super().__init__()
+        self.shards, self.batch_size = shards, batch_size
+
+    def __len__(self) -> int:
+        return sum(math.ceil(size / self.batch_size) for size in self.shards.sizes)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _, pixels, labels in shard_batches(self.shards, self.batch_size):
+            yield to_unit(pixels), torch.as_tensor(labels.astype(np.int64))
+
+
+class Feed(lightning.LightningDataModule):
+    """Gives a fresh training epoch every time Lightning asks for one (`reload_dataloaders_every_n_epochs=1`)."""
+
+    def __init__(self, train: ShardFolder, val: ShardFolder, plan: pl.DataFrame, recipe: Member, window: int) -> None:
+        super().__init__()
+        self.train, self.val, self.plan = train, val, plan
+        self.recipe, self.window = recipe, window
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.plan) / self.recipe.batch_size)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        seed = derived_seed(self.recipe.seed, epoch)
+        return DataLoader(Epoch(self.train, self.plan, self.recipe.batch_size, self.window, seed), batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return DataLoader(Whole(self.val, self.recipe.batch_size), batch_size=None)

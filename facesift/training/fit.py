@@ -1,0 +1,101 @@
+"""Training a member from shards and plan, so that a kill costs at most one epoch and changes no result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import sys
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+
+from facesift.params import Member, Trainer
+from facesift.storage import sha256
+from facesift.training.feeding import Feed
+from facesift.training.history import History
+from facesift.training.module import MemberModule
+
+LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained member: its module at the epoch of lowest validation loss, and every epoch's figures."""
+
+    module: MemberModule
+    best_epoch: int  # counted from 1
+    epochs: list[dict[str, float]]
+
+
+def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
+    """Name of a training's running checkpoints: 16 hex digits of its parameters, input files, code and libraries."""
+    parts = {
+        "recipe": recipe.model_dump(),
+        "trainer": trainer.model_dump(),
+        "inputs": [sha256(path) for path in inputs],
+        "code": [sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))],
+        "libraries": [version(library) for library in LIBRARIES],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _make_trainer(spec: Trainer, epochs: int, history: History, checkpoint: ModelCheckpoint) -> pl.Trainer:
+    callbacks: list[pl.Callback] = [history, checkpoint]
+    on_terminal = sys.stderr.isatty()
+    if on_terminal:
+        callbacks.append(TQDMProgressBar(leave=False))
+    return pl.Trainer(
+        accelerator=spec.accelerator,
+        devices=spec.devices,
+        precision=spec.precision,
+        max_epochs=epochs,
+        callbacks=callbacks,
+        enable_progress_bar=on_terminal,
+        enable_model_summary=False,
+        logger=False,
+        deterministic=True,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+    )
+
+
+def _quiet() -> None:
+    """Keep Lightning's hints about workers and accelerators out of the user's way."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for hint in ("does not have many workers", "exists and is not empty", "IterableDataset", "treespec"):
+        warnings.filterwarnings("ignore", message=f".*{hint}.*")
+
+
+def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, room: Path) -> Fitted:
+    """Train `module` by its recipe and return it as it was at the epoch of lowest validation loss.
+
+    `room` holds the running checkpoints. When it has one from an interrupted run of the *same* training (see
+    `checkpoint_key`), training goes on from there and ends with the same weights, bit for bit, as an undisturbed run.
+    """
+    _quiet()
+    history = History(name)
+    best = ModelCheckpoint(
+        room, filename="best", monitor="val_loss", mode="min", save_last=True, save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )  # fmt: skip
+    last = room / "last.ckpt"
+    resume = last if last.exists() else None
+    if resume:
+        print(f"{name}: going on from {resume}", flush=True)  # noqa: T201
+    loop = _make_trainer(trainer, module.recipe.epochs, history, best)
+    loop.fit(module, datamodule=feed, ckpt_path=resume, weights_only=True)
+    losses = [figures["val_loss"] for figures in history.epochs]
+    module.load_state_dict(torch.load(room / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])
+    return Fitted(module.eval(), losses.index(min(losses)) + 1, history.epochs)
+
+
+def forget(room: Path) -> None:
+    """Remove the running checkpoints of a training whose outputs have been written."""
+    shutil.rmtree(room, ignore_errors=True)

@@ -1,0 +1,120 @@
+"""The training loop through its front door: real shards, a real plan, real Lightning."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from facesift.errors import FacesiftError
+from facesift.sampling.plans import make_plan
+from facesift.training.architectures import build_network
+from facesift.training.feeding import Feed
+from facesift.training.fit import checkpoint_key, fit_member
+from facesift.training.history import write_curves
+from facesift.training.module import MemberModule
+from facesift.training.scoring import score_splits
+from tests.made import ROOT, default_params, make_shards
+
+PARAMS = default_params()
+RECIPE = PARAMS.members["convnext1"].model_copy(update={"epochs": 3, "batch_size": 16})
+
+
+def make_feed(room: Path, *, visible: bool = True, recipe=RECIPE):
+    train = make_shards(room / "train", 64, 16, visible=visible)
+    val = make_shards(room / "val", 64, 16, seed=50, visible=visible)
+    return Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, window=1)
+
+
+def fit(room: Path, name: str = "m", recipe=RECIPE, *, visible: bool = True):
+    feed = make_feed(room, visible=visible, recipe=recipe)
+    module = MemberModule(build_network(recipe.architecture, 2, recipe.seed), recipe, feed.steps_per_epoch)
+    return fit_member(name, module, PARAMS.trainer, feed, room / "running"), feed
+
+
+def same_weights(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def area(fitted, feed):
+    table = score_splits(fitted.module, {"val": feed.val}, 16, torch.device("cpu"))
+    known = {}
+    for shard in range(len(feed.val.sizes)):
+        known |= dict(zip(feed.val.image_ids(shard), feed.val.labels(shard), strict=True))
+    labels = np.array([known[image_id] for image_id in table["image_id"]])
+    return roc_auc_score(labels, (table["logit_fake"] - table["logit_real"]).to_numpy())
+
+
+def test_training_finds_a_visible_difference(tmp_path):
+    assert area(*fit(tmp_path, recipe=RECIPE.model_copy(update={"epochs": 6}))) > 0.9
+
+
+def test_training_finds_nothing_where_there_is_nothing(tmp_path):
+    """The labels have no connection with the pixels: anything but chance would come from a leak."""
+    assert area(*fit(tmp_path, visible=False)) == pytest.approx(0.5, abs=0.15)
+
+
+def test_same_inputs_give_the_same_weights(tmp_path):
+    assert same_weights(fit(tmp_path / "a")[0].module, fit(tmp_path / "b")[0].module)
+
+
+def test_epoch_of_lowest_validation_loss_is_kept(tmp_path):
+    fitted, feed = fit(tmp_path)
+    assert fitted.best_epoch == 1 + int(np.argmin([figures["val_loss"] for figures in fitted.epochs]))
+    losses = []
+    with torch.inference_mode():
+        for images, labels in feed.val_dataloader():
+            losses += [fitted.module.loss(fitted.module(images), labels).item()] * len(labels)
+    assert np.mean(losses) == pytest.approx(fitted.epochs[fitted.best_epoch - 1]["val_loss"], rel=1e-5)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+import facesift.training.history as history
+from tests.training.test_fit import fit
+def kill_in_third_epoch(self, trainer, module):
+    if trainer.current_epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+history.History.on_train_epoch_start = kill_in_third_epoch
+fit(Path({room!r}))
+"""
+
+
+def test_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path, capsys):
+    whole = fit(tmp_path / "whole")[0]
+    code = KILLED.format(root=str(ROOT), room=str(tmp_path / "cut"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=environment)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    resumed = fit(tmp_path / "cut")[0]
+    assert "going on from" in capsys.readouterr().out
+    assert resumed.epochs == whole.epochs
+    assert same_weights(resumed.module, whole.module)
+
+
+def test_checkpoint_is_used_for_the_same_training_only(tmp_path):
+    shards = make_shards(tmp_path / "train", 16, 4, shards=1)
+    inputs = [shards.folder / "index.json"]
+    key = checkpoint_key(RECIPE, PARAMS.trainer, inputs)
+    other_recipe = checkpoint_key(RECIPE.model_copy(update={"epochs": 4}), PARAMS.trainer, inputs)
+    inputs[0].write_text(inputs[0].read_text() + " ")
+    assert len({key, other_recipe, checkpoint_key(RECIPE, PARAMS.trainer, inputs)}) == 3
+
+
+def test_diverged_training_names_the_learning_rate(tmp_path):
+    optimizer = RECIPE.optimizer.model_copy(update={"name": "sgd", "lr": 1e30})
+    with pytest.raises(FacesiftError, match=r"m: the loss is not a number.*members\.m\.optimizer\.lr"):
+        fit(tmp_path, recipe=RECIPE.model_copy(update={"optimizer": optimizer}))
+
+
+def test_curves_have_a_row_an_epoch(tmp_path):
+    write_curves(tmp_path / "curves", [{"train_loss": 0.5, "val_loss": 0.7}, {"train_loss": 0.25, "val_loss": 0.6}])
+    assert (tmp_path / "curves/train_loss.tsv").read_text() == "step\ttrain_loss\n0\t0.5\n1\t0.25\n"
+    assert sorted(path.name for path in (tmp_path / "curves").iterdir()) == ["train_loss.tsv", "val_loss.tsv"]
