@@ -1,0 +1,1 @@
+"""Deciding together: the members' scores, the stacked ensemble over them, and the vote."""

@@ -1,0 +1,66 @@
+"""The members' score tables side by side: joined on image_id, never matched by position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from facesift.errors import FacesiftError
+from facesift.metrics import FAKE, REAL
+from facesift.storage import read_parquet
+from facesift.training.score_table import COLUMNS, LOGITS
+
+
+def fake_probability(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Softmax probability of fake, (n,) in [0, 1], of logits (n, 2). It is not calibrated."""
+    return softmax(logits.astype(np.float64), axis=1)[:, FAKE]
+
+
+def called_fake(logits: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Votes (n,), `REAL` or `FAKE`: the larger of the two logits (n, 2); a tie is a call of fake (recall first).
+
+    >>> called_fake(np.array([[1.0, 2.0], [2.0, 1.0], [0.5, 0.5]])).tolist()
+    [1, 0, 1]
+    """
+    return (logits[:, FAKE] >= logits[:, REAL]).astype(np.int64)
+
+
+def read_scores(folder: Path, members: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """Read the score table of each member from `folder/<member>.parquet`."""
+    return {member: read_parquet(folder / f"{member}.parquet", COLUMNS) for member in members}
+
+
+def join_scores(truth: pl.DataFrame, scores: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Join every voter's table to `truth` (image_id, split, label, ...) as columns `<voter>_logit_real` and `_fake`.
+
+    Sorted by image_id. Raises `FacesiftError` naming a voter and an image when the voter scored other images than
+    those of the truth, or scored one twice: a missing score is never filled in.
+    """
+    joined = truth.sort("image_id")
+    for voter, table in scores.items():
+        renamed = table.select("image_id", "split", pl.col(LOGITS).name.prefix(f"{voter}_"))
+        missing = joined.join(renamed, on=["image_id", "split"], how="anti")
+        surplus = renamed.join(joined, on=["image_id", "split"], how="anti")
+        for frame, what in ((missing, "has no score of"), (surplus, "scored an image that is not in the split:")):
+            if len(frame):
+                raise FacesiftError(f"{voter} {what} {frame['image_id'][0]} ({len(frame)} such); run `dvc repro`")
+        if renamed["image_id"].n_unique() != len(renamed):
+            twice = renamed.filter(pl.col("image_id").is_duplicated())["image_id"][0]
+            raise FacesiftError(f"{voter} scored {twice} twice; run `dvc repro`")
+        joined = joined.join(renamed.drop("split"), on="image_id", how="left", maintain_order="left")
+    return joined
+
+
+def logits_from(joined: pl.DataFrame, voter: str) -> NDArray[np.float32]:
+    """Logits (n, 2) of one voter out of a joined table."""
+    return joined.select(f"{voter}_{column}" for column in LOGITS).to_numpy()
+
+
+def labels_from(joined: pl.DataFrame) -> NDArray[np.int64]:
+    """Labels (n,), `REAL` or `FAKE`, out of a table with the column label."""
+    return np.where(joined["label"].to_numpy() == "fake", FAKE, REAL).astype(np.int64)
