@@ -1,0 +1,41 @@
+# make demo   the whole pipeline on the embedded study, from a fresh clone
+# make test   lint, types and all tests
+# make bench  the shard builder against the published way, as ratios in one run
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+PYTHON ?= python3
+export PATH := $(BIN):$(PATH)
+READY := $(VENV)/.ready
+
+.PHONY: demo test bench install lint results clean
+.DELETE_ON_ERROR:
+
+demo: install
+	dvc repro
+	@$(MAKE) --no-print-directory results
+	@echo "Decisions: data/decisions.parquet   figures: metrics/vote.json   networks: models/   plots: dvc plots show"
+
+results:
+	@facesift results
+
+test: lint
+	pytest -n 2 --dist loadfile
+
+bench: install
+	python -m bench.shards
+
+lint: install
+	ruff check .
+	ruff format --check .
+	mypy
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf .work .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""One small module per pipeline stage: parameters in, library call, outputs out. Run as `python -m stages.NAME`."""

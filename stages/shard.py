@@ -1,0 +1,41 @@
+"""Write the images of each split as HDF5 shards: `python -m stages.shard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from facesift.data.sharding import Decoder, Sharding, build_split
+from facesift.data.shards import SPLITS, ShardEntry
+from facesift.params import Params
+from facesift.storage import read_parquet
+from stages.entry import run
+
+SHARDS = Path("data/shards")
+COLUMNS = ["image_id", "source", "label", "container", "path"]
+
+
+def main(params: Params) -> None:
+    """Read `data/manifest.parquet`, `data/split.parquet` and the raw files; write `data/shards/{train,val,test}`."""
+    places = read_parquet(Path("data/manifest.parquet"), COLUMNS)
+    images = places.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
+    decoder = Decoder(Path("data/raw") / params.data.raw, params.data.image_size, params.ingest.max_pixels)
+    sharding = Sharding(params.shard.images, params.seed, params.jobs)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        for split in SPLITS:
+            rows = images.filter(pl.col("split") == split)
+            bar = progress.add_task(f"{split} images", total=rows.height)
+
+            def advance(entry: ShardEntry, bar: TaskID = bar) -> None:
+                progress.advance(bar, entry.images)
+
+            index = build_split(SHARDS / split, rows, decoder, sharding, advance)
+            fake = sum(entry.fake for entry in index.shards)
+            progress.print(f"{split}: {rows.height} images ({fake} fake) in {len(index.shards)} shards")
+
+
+if __name__ == "__main__":
+    run(main)

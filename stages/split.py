@@ -1,0 +1,44 @@
+"""Divide the images into train, validation and test: `python -m stages.split`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from facesift.data.splitting import SPLITS, Division, divide, summary
+from facesift.params import Params
+from facesift.storage import read_parquet, write_json, write_parquet
+from stages.entry import run
+
+MANIFEST = Path("data/manifest.parquet")
+SPLIT = Path("data/split.parquet")
+METRICS = Path("metrics/split.json")
+COLUMNS = ["image_id", "source", "label", "phash", "fold"]
+
+
+def _counts(division: Division) -> Table:
+    counted = division.table.group_by("source", "label", "split").len()
+    numbers = {(source, label, split): number for source, label, split, number in counted.rows()}
+    table = Table("source", "label", *SPLITS)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for source, label in sorted({(source, label) for source, label, _ in numbers}):
+        table.add_row(source, label, *(str(numbers.get((source, label, split), 0)) for split in SPLITS))
+    return table
+
+
+def main(params: Params) -> None:
+    """Read `data/manifest.parquet`; write `data/split.parquet` and `metrics/split.json`."""
+    division = divide(read_parquet(MANIFEST, COLUMNS), params.split, params.seed)
+    write_parquet(SPLIT, division.table)
+    write_json(METRICS, summary(division))
+    Console().print(_counts(division))
+    print(f"{division.near_duplicate_images} near-duplicates kept together in {division.near_duplicate_groups} groups")
+    if division.removed_leaks:
+        print(f"{division.removed_leaks} images left out: near-duplicates of images in a later predefined split")
+
+
+if __name__ == "__main__":
+    run(main)

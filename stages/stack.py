@@ -1,0 +1,72 @@
+"""Fit the stacked ensemble over the members' scores: `python -m stages.stack`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.committee.scores import called_fake, join_scores, labels_from, logits_from, read_scores
+from facesift.committee.stacker_file import save_stacker
+from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, stack_features
+from facesift.data.shards import ShardFolder
+from facesift.metrics import Confusion
+from facesift.params import Params
+from facesift.storage import read_parquet, write_json, write_parquet
+from facesift.training.score_table import score_table
+from stages.entry import run
+
+MODELS, SCORES = Path("models"), Path("data/scores")
+
+
+def main(params: Params) -> None:
+    """Read `data/split.parquet` and `data/scores`; write the stacker, its scores and its validation figures."""
+    members = list(params.members)
+    _drop_strangers(members)
+    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "label", "group"])
+    joined = join_scores(truth.filter(pl.col("split") != "train"), read_scores(SCORES, members))
+    held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
+    features = {split: _features(table, members) for split, table in held.items()}
+    labels = labels_from(held["val"])
+    if params.stack.fit_on == "val":
+        stacker = fit_stacker(features["val"], labels, params.stack.c, params.stack.fake_to_real)
+        val_logits = out_of_fold(features["val"], labels, held["val"]["group"].to_numpy(), params.stack)
+    else:
+        stacker = _fit_on_train_plan(params, members)
+        val_logits = stacker.logits(features["val"])
+    logits = {"val": val_logits, "test": stacker.logits(features["test"])}
+    save_stacker(MODELS / "stacker.safetensors", stacker, members)
+    tables = [score_table(held[split]["image_id"].to_numpy(), split, logits[split]) for split in logits]
+    write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
+    figures = Confusion.of(labels, called_fake(val_logits)).report()
+    write_json(Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on})
+    print(f"stacker over {', '.join(members)}: val recall {figures['recall']}, precision {figures['precision']}")
+
+
+def _drop_strangers(members: list[str]) -> None:
+    """Remove scores of members that the study no longer has: DVC would count them as this stage's input."""
+    for path in sorted(SCORES.glob("*.parquet")):
+        if path.stem not in members:
+            path.unlink()
+
+
+def _features(joined: pl.DataFrame, members: list[str]) -> NDArray[np.float64]:
+    return stack_features([logits_from(joined, member) for member in members])
+
+
+def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:
+    # torch is needed for this variant alone
+    from facesift.committee.plan_stacking import load_members, plan_features, train_stacker  # noqa: PLC0415
+    from facesift.sampling.plans import make_plan  # noqa: PLC0415
+
+    networks = load_members(MODELS, SCORES, members)
+    shards = ShardFolder(Path("data/shards/train"))
+    plan = make_plan(shards, params.stack.resample, params.stack.seed, member="stacker")
+    features, labels = plan_features(networks, shards, plan, params.stack, params.trainer.window_shards)
+    return train_stacker(features, labels, params.stack)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,46 @@
+"""Let the members and the stacker vote, decide, and count: `python -m stages.vote`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from facesift.committee.ballot import Ballot
+from facesift.committee.curves import precision_recall_points, roc_points
+from facesift.committee.results import print_results
+from facesift.committee.scores import join_scores, read_scores
+from facesift.params import Params
+from facesift.storage import read_parquet, write_csv, write_json, write_parquet
+from facesift.training.score_table import COLUMNS
+from stages.entry import run
+
+PLOTS = Path("metrics/plots")
+
+
+def main(params: Params) -> None:
+    """Read `data/split.parquet` and all scores; write decisions, three metrics files and the plots' data."""
+    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label"])
+    scores = read_scores(Path("data/scores"), list(params.members))
+    scores["stacker"] = read_parquet(Path("data/stack.parquet"), COLUMNS)
+    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
+    ballots = {split: Ballot.of(joined.filter(pl.col("split") == split), list(scores)) for split in ("val", "test")}
+    decisions = pl.concat([ballot.decisions_table(params.vote.rule) for ballot in ballots.values()])
+    write_parquet(Path("data/decisions.parquet"), decisions.sort("image_id"))
+    pooled = {split: ballot.report_rules() for split, ballot in ballots.items()}
+    write_json(Path("metrics/vote.json"), pooled)
+    write_json(Path("metrics/voters.json"), {split: ballot.report_voters() for split, ballot in ballots.items()})
+    write_json(Path("metrics/within.json"), {split: ballot.report_within() for split, ballot in ballots.items()})
+    _write_plots(ballots["test"], params.vote.rule)
+    print_results(Path("metrics"))
+
+
+def _write_plots(ballot: Ballot, rule: str) -> None:
+    voters = {voter: ballot.probabilities[:, column] for column, voter in enumerate(ballot.voters)}
+    write_csv(PLOTS / "roc.csv", roc_points(ballot.labels, voters))
+    write_csv(PLOTS / "precision_recall.csv", precision_recall_points(ballot.labels, voters))
+    write_csv(PLOTS / "confusion.csv", ballot.confusion_table(rule))
+
+
+if __name__ == "__main__":
+    run(main)

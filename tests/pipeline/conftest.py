@@ -1,0 +1,129 @@
+"""A repository of its own for each test, with the real `dvc`, a tiny study and an empty home."""
+
+import copy
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from tests.made import ROOT
+
+COPIED = ("dvc.yaml", "data/dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+COPIED_FOLDERS = ("facesift", "stages", "conf", ".dvc/plots")
+RECIPE = {
+    "seed": 1,
+    "architecture": {"name": "timm:test_convnext", "arguments": {}},
+    "resample": {"scope": "shard", "smote": 0.5, "undersample": None, "neighbours": 3},
+    "loss": {"name": "focal", "gamma": 2.0, "alpha": 0.25},
+    "optimizer": {"name": "adamw", "lr": 0.001, "weight_decay": 0.05, "momentum": 0.9},
+    "schedule": {"name": "constant", "warmup_epochs": 0},
+    "epochs": 1,
+    "batch_size": 16,
+    "augment": {"flip": 0.5, "rotate": 0.0, "shift": 0.0, "jitter": 0.0},
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    folder: Path
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Run a command in the repository and return all it printed."""
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.folder.parent / "home"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
+        }  # fmt: skip
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+    def repro(self, *arguments: str, check: bool = True) -> list[str]:
+        """Run `dvc repro` and return the names of the stages that really ran, in order."""
+        output = self.run("dvc", "repro", *arguments, check=check)
+        return [line.split("'")[1].split(":")[-1] for line in output.splitlines() if line.startswith("Running stage")]
+
+    def change(self, edit) -> None:
+        """Edit `params.yaml` as a tree."""
+        path = self.folder / "params.yaml"
+        tree = yaml.safe_load(path.read_text())
+        edit(tree)
+        path.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+
+def tiny_study() -> dict:
+    """The default parameters, cut down to two members that train in seconds."""
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    second = RECIPE | {"seed": 2, "resample": {"scope": "split", "smote": 0.4, "undersample": 0.5, "neighbours": 3}}
+    return tree | {
+        "study": "tiny",
+        "jobs": 1,
+        "data": {
+            "raw": "tiny",
+            "sources": {"made": {"layout": "class_folders", "within": "*", "folder": None, "label": None}},
+            "image_size": 32,
+        },
+        "split": tree["split"] | {"fractions": {"train": 0.5, "val": 0.25, "test": 0.25}},
+        "shard": {"images": 40},
+        "members": {"one": RECIPE, "two": copy.deepcopy(second)},
+        "stack": tree["stack"] | {"folds": 3, "epochs": 1, "resample": dict(RECIPE["resample"])},
+    }
+
+
+def write_faces(path: Path, reals: int = 120, fakes: int = 24) -> None:
+    """A zip of noise with a broad pattern each; fakes have a bright patch."""
+    rng = np.random.default_rng(0)
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(reals + fakes):
+            broad = rng.integers(0, 150, (5, 5, 3), dtype=np.uint8)
+            pixels = np.asarray(Image.fromarray(broad).resize((40, 40), Image.Resampling.NEAREST)).copy()
+            if number < fakes:
+                pixels[10:30, 10:30] += 90
+            data = io.BytesIO()
+            Image.fromarray(pixels).save(data, "PNG")
+            archive.writestr(f"{'fake' if number < fakes else 'real'}/{number:04d}.png", data.getvalue())
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory) -> Repository:
+    """The tiny study after one `dvc repro`, committed. Tests take a copy (`repository`)."""
+    room = tmp_path_factory.mktemp("reproduced")
+    folder = room / "project"
+    (room / "home").mkdir()
+    for name in COPIED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    for name in COPIED_FOLDERS:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_study(), sort_keys=False))
+    write_faces(folder / "data/raw/tiny/faces.zip")
+    repository = Repository(folder)
+    repository.run("git", "init", "-q")
+    repository.run("git", "add", ".")
+    repository.run("git", "commit", "-qm", "start")
+    repository.run("dvc", "repro")
+    repository.run("git", "add", ".")
+    repository.run("git", "commit", "-qm", "reproduced")
+    return repository
+
+
+@pytest.fixture
+def repository(reproduced, tmp_path) -> Repository:
+    shutil.copytree(reproduced.folder, tmp_path / "project", symlinks=True)
+    (tmp_path / "home").mkdir()
+    return Repository(tmp_path / "project")

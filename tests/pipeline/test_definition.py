@@ -1,0 +1,42 @@
+"""dvc.yaml, the code and the parameters say the same thing."""
+
+import pytest
+import yaml
+
+from facesift.params import Params
+from tests.made import ROOT
+from tests.pipeline.imports import closure
+
+STAGES = {
+    name: stage.get("do", stage)
+    for file in ("dvc.yaml", "data/dvc.yaml")
+    for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items()
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_deps_are_exactly_what_the_stage_imports(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert listed == closure(stage)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_deps_exist(stage):
+    known = {name: field.annotation for name, field in Params.model_fields.items()}
+    for key in STAGES[stage].get("params", []):
+        first, *rest = key.split(".")
+        assert first in known
+        if rest and first != "members":
+            assert rest[0] in known[first].model_fields
+
+
+def test_metrics_and_plots_stay_in_git():
+    for stage in STAGES.values():
+        for entry in [*stage.get("metrics", []), *stage.get("plots", [])]:
+            (options,) = entry.values()
+            assert options["cache"] is False
+
+
+def test_every_stage_module_is_a_stage():
+    modules = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "entry"}
+    assert modules == set(STAGES)

@@ -1,0 +1,39 @@
+"""The library's wings import only wings above them, and nothing of DVC or the stages."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.made import ROOT
+
+WINGS = ("data", "sampling", "training", "committee")
+MODULES = sorted((ROOT / "facesift").rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_arrows_go_one_way(path):
+    wing = path.relative_to(ROOT / "facesift").parts[0]
+    below = WINGS[WINGS.index(wing) + 1 :] if wing in WINGS else () if wing == "cli.py" else WINGS
+    forbidden = [f"facesift.{name}" for name in below] + ["stages", "dvc"]
+    for name in imports(path):
+        assert not any(name == taboo or name.startswith(f"{taboo}.") for taboo in forbidden), name
+
+
+@pytest.mark.parametrize("module", ["committee.scores", "committee.voting", "committee.ballot", "training.score_table"])
+def test_deciding_needs_no_torch(module):
+    import subprocess
+    import sys
+
+    code = f"import sys, facesift.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

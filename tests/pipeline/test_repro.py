@@ -1,0 +1,139 @@
+"""The pipeline through the real `dvc` command line, on a tiny study."""
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+STAGES = ["ingest", "split", "shard", "sample@one", "sample@two", "train@one", "train@two", "stack", "vote"]
+
+
+def read(repository, name):
+    return json.loads((repository.folder / name).read_text())
+
+
+def test_second_repro_runs_nothing(repository):
+    assert repository.repro() == []
+
+
+def test_work_tree_is_clean_after_a_repro(repository):
+    assert repository.run("git", "status", "--porcelain") == ""
+
+
+def test_forced_repro_gives_an_identical_lock(repository):
+    before = (repository.folder / "dvc.lock").read_bytes()
+    assert sorted(repository.repro("--force")) == sorted(STAGES)
+    assert (repository.folder / "dvc.lock").read_bytes() == before
+    assert repository.run("git", "status", "--porcelain") == ""
+
+
+def test_changing_one_members_loss_runs_that_member_stack_and_vote(repository):
+    repository.change(lambda tree: tree["members"]["two"]["loss"].update(gamma=1.0))
+    assert repository.repro() == ["train@two", "stack", "vote"]
+
+
+def test_changing_one_members_sampling_runs_its_plan_too(repository):
+    repository.change(lambda tree: tree["members"]["two"]["resample"].update(smote=0.5))
+    assert repository.repro() == ["sample@two", "train@two", "stack", "vote"]
+
+
+def test_changing_the_rule_runs_the_vote_alone(repository):
+    repository.change(lambda tree: tree["vote"].update(rule="majority"))
+    assert repository.repro() == ["vote"]
+
+
+def test_going_back_to_earlier_parameters_trains_nothing(repository):
+    repository.change(lambda tree: tree["vote"].update(rule="soft"))
+    repository.change(lambda tree: tree["members"]["two"]["loss"].update(gamma=0.5))
+    repository.repro()
+    repository.run("git", "checkout", "-q", "params.yaml")
+    assert [name for name in repository.repro() if name.startswith("train")] == []
+    assert repository.run("git", "status", "--porcelain") == ""
+
+
+def test_scores_of_a_member_that_left_are_not_voted_on(repository):
+    repository.change(lambda tree: tree["members"].pop("two"))
+    assert repository.repro() == ["stack", "vote"]
+    assert [path.name for path in (repository.folder / "data/scores").iterdir()] == ["one.parquet"]
+    assert "vote_two" not in pl.read_parquet(repository.folder / "data/decisions.parquet").columns
+    assert repository.repro() == []
+
+
+def test_stacker_fitted_on_the_training_plan(repository):
+    repository.change(lambda tree: tree["stack"].update(fit_on="train_plan"))
+    assert repository.repro() == ["stack", "vote"]
+    assert read(repository, "metrics/stack.json")["fit_on"] == "train_plan"
+
+
+def test_stacker_on_the_training_plan_refuses_weights_of_another_training(repository):
+    folder = repository.folder
+    shutil.copyfile(folder / "models/one.safetensors", folder / "models/two.safetensors")
+    repository.change(lambda tree: tree["stack"].update(fit_on="train_plan"))
+    output = repository.run("dvc", "repro", "-s", "stack", check=False)
+    assert "models/two.safetensors: not the weights that gave two's scores" in output
+
+
+def test_wrong_parameter_stops_with_a_message_and_no_stack_trace(repository):
+    repository.change(lambda tree: tree["members"]["two"]["loss"].update(gamma=-1))
+    output = repository.run("dvc", "repro", check=False)
+    assert "error: params.yaml: 1 wrong:\n  members.two.loss.gamma: Input should be greater than" in output
+    assert "Traceback" not in output
+
+
+def test_another_study_never_draws_the_embedded_portraits(repository):
+    assert sorted(repository.repro("--force", "--dry")) == sorted(STAGES)
+
+
+def test_default_study_draws_the_portraits_first(repository):
+    shutil.copyfile(Path(__file__).resolve().parents[2] / "params.yaml", repository.folder / "params.yaml")
+    planned = repository.repro("--dry", check=False)  # a dry run stops where it would need the drawn images
+    assert planned == ["portraits"]
+
+
+def test_every_voter_votes_on_every_held_out_image(repository):
+    decisions = pl.read_parquet(repository.folder / "data/decisions.parquet")
+    split = pl.read_parquet(repository.folder / "data/split.parquet").filter(pl.col("split") != "train")
+    assert decisions["image_id"].to_list() == split["image_id"].to_list()
+    assert {"vote_one", "vote_two", "vote_stacker", "decision"} <= set(decisions.columns)
+    assert decisions.null_count().sum_horizontal().item() == 0
+
+
+def test_vote_counts_agree_with_the_decisions(repository):
+    decisions = pl.read_parquet(repository.folder / "data/decisions.parquet")
+    for split in ("val", "test"):
+        report = read(repository, "metrics/vote.json")[split]["unanimous"]
+        rows = decisions.filter(pl.col("split") == split)
+        counted = {
+            name: len(rows.filter((pl.col("label") == label) & (pl.col("decision") == decision)))
+            for name, label, decision in [
+                ("tp", "fake", "fake"), ("fn", "fake", "real"), ("review_fake", "fake", "review"),
+                ("fp", "real", "fake"), ("tn", "real", "real"), ("review_real", "real", "review"),
+            ]
+        }  # fmt: skip
+        assert {name: report[name] for name in counted} == counted
+
+
+@pytest.mark.parametrize("plot", ["roc.csv", "precision_recall.csv", "confusion.csv"])
+def test_plot_has_data(repository, plot):
+    rendered = json.loads(repository.run("dvc", "plots", "show", "--json", f"metrics/plots/{plot}"))
+    (content,) = rendered["data"].values()
+    assert content[0]["content"]["data"]["values"]
+    assert rendered.get("errors", []) == []
+
+
+def test_results_are_printed_from_the_metrics(repository):
+    output = repository.run("facesift", "results")
+    recall = read(repository, "metrics/vote.json")["test"]["unanimous"]["recall"]
+    assert f"{recall:.2%}".replace("%", " %") in output
+
+
+def test_experiment_with_another_value_runs_by_dvc_exp(repository):
+    # Hydra composes the default study; the tiny one is put in its place
+    (repository.folder / "conf/config.yaml").write_text((repository.folder / "params.yaml").read_text())
+    output = repository.run("dvc", "exp", "run", "-S", "vote.rule=any_fake")
+    assert "Running stage 'vote'" in output
+    assert "Running stage 'train" not in output
+    assert yaml.safe_load((repository.folder / "params.yaml").read_text())["vote"]["rule"] == "any_fake"

@@ -1,0 +1,101 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from PIL import Image
+
+from facesift.errors import FacesiftError
+from facesift.params import Params, parse_params
+from stages import ingest
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUTS = [ingest.MANIFEST, ingest.QUARANTINE, ingest.METRICS]
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(tmp_path)
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    tree["data"] |= {"raw": "faces", "sources": {"made": {"layout": "class_folders"}}}
+    return parse_params(tree | {"jobs": 1})
+
+
+@pytest.fixture
+def raw(params: Params) -> Path:
+    folder = Path("data/raw") / params.data.raw
+    for number in range(12):
+        path = folder / ["real", "fake"][number % 3 == 0] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
+@pytest.mark.usefixtures("raw")
+def test_all_outputs_are_the_same_bytes_on_a_rerun(params: Params):
+    ingest.main(params)
+    first = [path.read_bytes() for path in OUTPUTS]
+    ingest.main(params)
+    assert [path.read_bytes() for path in OUTPUTS] == first
+
+
+@pytest.mark.usefixtures("raw")
+def test_the_manifest_has_a_row_for_every_image(params: Params):
+    ingest.main(params)
+    assert pl.read_parquet(ingest.MANIFEST).height == 12
+
+
+@pytest.mark.usefixtures("raw")
+def test_an_empty_quarantine_list_has_its_header(params: Params):
+    ingest.main(params)
+    assert ingest.QUARANTINE.read_text() == "source,container,path,reason\n"
+
+
+def test_metrics_hold_the_counts(params: Params, raw: Path):
+    (raw / "readme.txt").write_text("hello")
+    (raw / "real" / "copy.png").write_bytes((raw / "real" / "1.png").read_bytes())
+    ingest.main(params)
+    assert json.loads(ingest.METRICS.read_text()) == {
+        "images": {"made": {"real": 8, "fake": 4}},
+        "exact_duplicates": 1,
+        "quarantined": 0,
+        "ignored": 1,
+    }
+
+
+def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
+    (raw / "readme.txt").write_text("hello")
+    ingest.main(params)
+    assert "1 files belong to no source" in (said := capsys.readouterr().out)
+    assert ".:readme.txt" in said
+
+
+def test_too_many_bad_files_leave_no_outputs(params: Params, raw: Path):
+    (raw / "real" / "bad.png").write_bytes(b"")
+    with pytest.raises(FacesiftError, match=r"1 of 13 files are bad[\s\S]*real/bad\.png: empty file"):
+        ingest.main(params)
+    assert not any(path.exists() for path in OUTPUTS)
+
+
+def test_a_bad_file_within_the_limit_is_listed(params: Params, raw: Path):
+    (raw / "real" / "bad.png").write_bytes(b"")
+    limits = params.ingest.model_copy(update={"max_bad_fraction": 0.1})
+    ingest.main(params.model_copy(update={"ingest": limits}))
+    assert ingest.QUARANTINE.read_text() == "source,container,path,reason\nmade,.,real/bad.png,empty file\n"
+
+
+def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):
+    folder = Path("data/raw/faces/real")
+    folder.mkdir(parents=True)
+    (folder / "bad.png").write_bytes(b"")
+    limits = params.ingest.model_copy(update={"max_bad_fraction": 1.0})
+    with pytest.raises(FacesiftError, match="none of 1 files is usable"):
+        ingest.main(params.model_copy(update={"ingest": limits}))
+
+
+def test_the_missing_raw_folder_is_named_relative_to_the_project(params: Params):
+    with pytest.raises(FacesiftError, match=r"^data/raw/faces: no such folder"):
+        ingest.main(params)

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from facesift.data.shards import ShardFolder
+from facesift.errors import FacesiftError
+from facesift.params import Params, parse_params
+from facesift.sampling.plans import make_plan
+from facesift.storage import read_json
+from stages import sample
+from tests.made import default_params, make_shards
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(tmp_path)
+    make_shards(Path("data/shards/train"), images=60, fakes=8, shards=2)
+    tree = default_params().model_dump()
+    member = next(iter(tree["members"].values()))
+    resample = {"scope": "shard", "smote": 0.5, "undersample": 1.0, "neighbours": 5}
+    tree["members"] = {"one": member | {"seed": 9, "resample": resample}}
+    return parse_params(tree)
+
+
+def test_the_plan_is_the_members(params: Params) -> None:
+    sample.main(params, "one")
+    plan = make_plan(ShardFolder(Path("data/shards/train")), params.members["one"].resample, 9, "one")
+    assert pl.read_parquet("data/plans/one.parquet").equals(plan)
+
+
+def test_the_counts_go_to_the_metrics(params: Params) -> None:
+    sample.main(params, "one")
+    counts = read_json(Path("metrics/sampling/one.json"))
+    assert (counts["real"], counts["fake_original"], counts["fake_synthetic"]) == (52, 16, 36)
+
+
+def test_the_counts_are_printed(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
+    sample.main(params, "one")
+    line = "one (SMOTE(0.5) + RUS(1), scope shard): 52 real, 16 fake and 36 synthetic fake images\n"
+    assert capsys.readouterr().out == line
+
+
+def test_an_unknown_member_is_refused(params: Params) -> None:
+    with pytest.raises(FacesiftError, match=r"members.two: no such member .* one"):
+        sample.main(params, "two")
+
+
+def test_too_many_neighbours_names_the_members_key(params: Params) -> None:
+    tree = params.model_dump()
+    tree["members"]["one"]["resample"]["neighbours"] = 8
+    with pytest.raises(FacesiftError, match=r"members.one.resample.neighbours to at most 7"):
+        sample.main(parse_params(tree), "one")
+
+
+def test_running_again_gives_the_same_bytes(params: Params) -> None:
+    sample.main(params, "one")
+    first = [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("metrics/sampling/one.json"))]
+    sample.main(params, "one")
+    assert first == [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("metrics/sampling/one.json"))]
