@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesift.committee.results import share
 from facesift.committee.scores import called_fake, join_scores, labels_from, logits_from, read_scores
 from facesift.committee.stacker_file import save_stacker
 from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, stack_features
@@ -42,7 +43,8 @@ def main(params: Params) -> None:
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
     figures = Confusion.of(labels, called_fake(val_logits)).report()
     write_json(Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on})
-    print(f"stacker over {', '.join(members)}: val recall {figures['recall']}, precision {figures['precision']}")
+    recall, precision = share(figures["recall"]), share(figures["precision"])
+    print(f"stacker over {', '.join(members)}: validation recall {recall}, precision {precision}")
 
 
 def _drop_strangers(members: list[str]) -> None:
