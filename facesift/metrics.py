@@ -1,4 +1,4 @@
-"""Counts of decisions against truth, and the figures made from them. Fake is the positive class."""
+"""Counts of decisions against truth, and the figures made from them. One class, fake, is the positive one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 REAL, FAKE = 0, 1
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a study in the order of their numbers, and which of them is found (recall, precision).
+
+    >>> Classes(("real", "fake"), "fake").number
+    1
+    """
+
+    names: tuple[str, ...]
+    positive: str
+
+    @property
+    def number(self) -> int:
+        """Number of the positive class."""
+        return self.names.index(self.positive)
+
+    def is_positive(self, numbers: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Turn class numbers (n,) into `FAKE` where they are the positive class and `REAL` elsewhere."""
+        return (numbers == self.number).astype(np.int64)
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -120,3 +141,25 @@ class Screening:
             "review_rate": self.review_rate, "caught": self.caught,
             "reviewed": self.reviewed, "reviewed_with_alarms": self.reviewed_with_alarms,
         }  # fmt: skip
+
+
+def class_report(labels: NDArray[np.integer], decisions: NDArray[np.integer], names: tuple[str, ...]) -> dict[str, Any]:
+    """Accuracy, macro averages over the classes, and recall, precision, F1 and images of each class.
+
+    `labels` and `decisions` (n,) are class numbers; an average is over the classes for which the figure is known.
+    """
+    counts = {
+        name: Confusion.of((labels == number).astype(np.int64), (decisions == number).astype(np.int64))
+        for number, name in enumerate(names)
+    }
+    figures = ("recall", "precision", "f1")
+    by_class = {
+        name: {figure: getattr(count, figure) for figure in figures} | {"images": count.fakes}
+        for name, count in counts.items()
+    }
+    known = {figure: [row[figure] for row in by_class.values() if row[figure] is not None] for figure in figures}
+    return {
+        "accuracy": _ratio(int((labels == decisions).sum()), len(labels)),
+        "macro": {figure: float(np.mean(values)) if values else None for figure, values in known.items()},
+        "classes": by_class,
+    }

@@ -10,24 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from facesift.errors import FacesiftError
+from facesift.metrics import Classes
+from facesift.recipe import Member, Optimizer, Resample
+from facesift.sections import Count, Fraction, Name, Positive, Ratio, Section, Seed
 
-# YAML 1.1 reads 1e-3 as text and DVC writes floats that way, so numbers alone may be given as text.
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-Fraction = Annotated[Number, Field(ge=0, le=1)]
-Ratio = Annotated[Number, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class Section(BaseModel):
-    """A part of the parameters: unknown keys and silent conversions are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+RawName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
 
 class Portraits(Section):
@@ -42,25 +32,36 @@ class Portraits(Section):
 class Source(Section):
     """How to recognise the files of one data set below `data/raw/<raw>/`."""
 
-    layout: Literal["rff", "one_class", "class_folders"]
+    layout: Literal["rff", "one_class", "class_folders", "csv"]
     within: str = "*"
     folder: str | None = None
-    label: Literal["real", "fake"] | None = None
+    label: Name | None = None
+    csv: str | None = None
 
     @model_validator(mode="after")
-    def _one_class_needs_folder_and_label(self) -> Source:
-        given = [value is not None for value in (self.folder, self.label)]
-        if given != [self.layout == "one_class"] * 2:
-            raise ValueError("`folder` and `label` go with `layout: one_class`, and with it alone")
+    def _layout_has_its_keys(self) -> Source:
+        given = {key for key in ("folder", "label", "csv") if getattr(self, key) is not None}
+        needed = {"one_class": {"folder", "label"}, "csv": {"folder", "csv"}}.get(self.layout, set())
+        if given != needed:
+            wanted = f"needs {' and '.join(sorted(needed))}" if needed else "needs no folder, label or csv"
+            raise ValueError(f"`layout: {self.layout}` {wanted}; given: {', '.join(sorted(given)) or 'none'}")
         return self
 
 
 class Data(Section):
-    """Which raw files make the study, and the side of the square images in the shards."""
+    """Which raw files make the study, and the square images in the shards: squished, or cropped to the middle."""
 
-    raw: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+    raw: RawName
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8, le=1024)]
+    resize: Literal["squish", "crop"] = "squish"
+
+
+class Elsewhere(Section):
+    """Another data set, below `data/raw/<raw>/`, that the trained committee is tried on."""
+
+    raw: RawName
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]
 
 
 class Ingest(Section):
@@ -86,95 +87,18 @@ class Fractions(Section):
 
 
 class Split(Section):
-    """How images are dealt to train, validation and test."""
+    """How images are dealt to train, validation and test; `limit`: of a class, use so many images at the most."""
 
     fractions: Fractions
     near_duplicate_bits: Annotated[int, Field(ge=0, le=64)]  # of 256
     predefined: bool
+    limit: dict[Name, Count] = Field(default_factory=dict)
 
 
 class Shard(Section):
     """Most images in one HDF5 shard."""
 
     images: Annotated[int, Field(ge=2)]
-
-
-class Resample(Section):
-    """SMOTE, then random undersampling; ratios are fakes per real, as imbalanced-learn takes them."""
-
-    scope: Literal["none", "shard", "split"]
-    smote: Ratio | None = None
-    undersample: Ratio | None = None
-    neighbours: Count = 5
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Resample:
-        given = self.smote is not None or self.undersample is not None
-        if given == (self.scope == "none"):
-            raise ValueError("`scope: none` goes without `smote` and `undersample`, every other scope needs one")
-        if self.smote and self.undersample and self.undersample < self.smote:
-            raise ValueError(f"`undersample` ({self.undersample:g}) may not be below `smote` ({self.smote:g})")
-        return self
-
-
-class CrossEntropy(Section):
-    """Cross entropy."""
-
-    name: Literal["cross_entropy"]
-
-
-class Focal(Section):
-    """Focal loss: `gamma` turns to hard images, `alpha` weighs the right class's output."""
-
-    name: Literal["focal"]
-    gamma: Annotated[Number, Field(ge=0)]
-    alpha: Fraction
-
-
-class Architecture(Section):
-    """A network by name, and the arguments it is built with."""
-
-    name: Annotated[str, Field(pattern=r"^(timm:.+|convnext_thesis)$")]
-    arguments: dict[str, Any] = {}
-
-
-class Optimizer(Section):
-    """How weights move; `momentum` is for SGD."""
-
-    name: Literal["sgd", "adam", "adamw"]
-    lr: Positive
-    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
-    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
-
-
-class Schedule(Section):
-    """How the learning rate changes over the epochs."""
-
-    name: Literal["constant", "cosine"]
-    warmup_epochs: Annotated[int, Field(ge=0)] = 0
-
-
-class Augment(Section):
-    """What is drawn anew for every training image in every epoch."""
-
-    flip: Fraction = 0.0
-    rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
-    shift: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    jitter: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-
-
-class Member(Section):
-    """One base classifier of the committee."""
-
-    seed: Seed
-    architecture: Architecture
-    resample: Resample
-    loss: Annotated[CrossEntropy | Focal, Field(discriminator="name")]
-    optimizer: Optimizer
-    schedule: Schedule
-    epochs: Count
-    batch_size: Count
-    augment: Augment
 
 
 class Trainer(Section):
@@ -194,6 +118,7 @@ class Stack(Section):
     folds: Annotated[int, Field(ge=2)]
     c: Positive
     fake_to_real: Ratio | None
+    class_weights: list[Positive] | None = None
     resample: Resample
     optimizer: Optimizer
     epochs: Count
@@ -212,7 +137,8 @@ class Params(Section):
     study: Name
     seed: Seed
     jobs: Literal[-1] | Count
-    classes: list[Literal["real", "fake"]]
+    classes: Annotated[list[Name], Field(min_length=2)]
+    positive: Name
     portraits: Portraits
     data: Data
     ingest: Ingest
@@ -222,14 +148,34 @@ class Params(Section):
     trainer: Trainer
     stack: Stack
     vote: Vote
+    cross_test: dict[Name, Elsewhere] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Params:
-        if self.classes != ["real", "fake"]:
-            raise ValueError(f"`classes` is {self.classes}; this pipeline decides between [real, fake], in this order")
+        if len(set(self.classes)) < len(self.classes) or "review" in self.classes:
+            raise ValueError(f"`classes` is {self.classes}: each name once, and none may be `review`")
+        if self.positive not in self.classes:
+            raise ValueError(f"`positive` is {self.positive!r}, which is not one of `classes` ({self.classes})")
         if "stacker" in self.members:
             raise ValueError("`members.stacker`: this name is the stacked ensemble's; choose another")
+        for key, resample in self._resamples():
+            if len(self.classes) > 2 and resample.scope != "none":
+                raise ValueError(f"`{key}`: SMOTE and undersampling ratios are for two classes; use `scope: none`")
+        for name, source in self.data.sources.items():
+            if source.layout == "rff" and self.classes != ["real", "fake"]:
+                raise ValueError(f"`data.sources.{name}`: layout rff is of the classes [real, fake], in this order")
+            if source.label is not None and source.label not in self.classes:
+                raise ValueError(f"`data.sources.{name}.label` is {source.label!r}, not one of {self.classes}")
         return self
+
+    @property
+    def class_names(self) -> Classes:
+        """The classes in the order of their numbers, with the positive one."""
+        return Classes(tuple(self.classes), self.positive)
+
+    def _resamples(self) -> list[tuple[str, Resample]]:
+        members = [(f"members.{name}.resample", member.resample) for name, member in self.members.items()]
+        return members if self.stack.fit_on == "val" else [*members, ("stack.resample", self.stack.resample)]
 
 
 def _explain(problem: Any) -> str:

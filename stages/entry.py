@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 
 from facesift.errors import FacesiftError
-from facesift.params import Member, Params, load_params
+from facesift.params import Params, load_params
+from facesift.recipe import Member
 
 
 def run(main: Callable[..., None]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from facesift.data.label_tables import make_layouts
+from facesift.data.layouts import Layout
 from facesift.data.manifest import Manifest, Survey, assemble, check_quarantine, examine, summary, survey
 from facesift.errors import FacesiftError
 from facesift.params import Params
@@ -17,7 +20,7 @@ QUARANTINE = Path("data/quarantine.csv")
 METRICS = Path("metrics/ingest.json")
 
 
-def _read(raw: Path, found: Survey, params: Params) -> Manifest:
+def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         bar = progress.add_task("images", total=found.claimed)
@@ -25,16 +28,17 @@ def _read(raw: Path, found: Survey, params: Params) -> Manifest:
         def advance(files: int) -> None:
             progress.advance(bar, files)
 
-        return assemble(examine(raw, params.data.sources, params.ingest, params.jobs, advance))
+        return assemble(examine(raw, layouts, params.ingest, params.jobs, advance))
 
 
 def main(params: Params) -> None:
     """Read `data/raw/<data.raw>`; write `data/manifest.parquet`, `data/quarantine.csv` and `metrics/ingest.json`."""
     raw = Path("data/raw") / params.data.raw
-    found = survey(raw, params.data.sources)
+    layouts = make_layouts(raw, params.data.sources, params.class_names.names)
+    found = survey(raw, layouts)
     if found.ignored:
         print(f"{found.ignored} files belong to no source of data.sources and are ignored, such as {found.example}")
-    manifest = _read(raw, found, params)
+    manifest = _read(raw, layouts, found, params)
     check_quarantine(manifest.quarantine, found.claimed, params.ingest)
     if manifest.images.is_empty():
         raise FacesiftError(f"{raw}: none of {found.claimed} files is usable; lower ingest.max_bad_fraction to see why")

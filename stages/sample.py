@@ -16,13 +16,18 @@ def main(params: Params, member: str) -> None:
     recipe = member_of(params, member)
     shards = ShardFolder(Path("data/shards/train"))
     plan = make_plan(shards, recipe.resample, recipe.seed, member)
-    counts = count_plan(plan)
+    counts = count_plan(plan, shards.classes)
     write_parquet(Path(f"data/plans/{member}.parquet"), plan)
     write_json(Path(f"metrics/sampling/{member}.json"), counts)
     print(
         f"{member} ({_words(recipe.resample.smote, recipe.resample.undersample)}, scope {recipe.resample.scope}): "
-        f"{counts['real']} real, {counts['fake_original']} fake and {counts['fake_synthetic']} synthetic fake images"
+        + ", ".join(_amount(name, counts[name]) for name in shards.classes)
     )
+
+
+def _amount(name: str, count: dict[str, int]) -> str:
+    made = f" and {count['synthetic']} synthetic" if count["synthetic"] else ""
+    return f"{count['original']}{made} {name}"
 
 
 def _words(smote: float | None, undersample: float | None) -> str:

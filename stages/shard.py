@@ -21,8 +21,10 @@ def main(params: Params) -> None:
     """Read `data/manifest.parquet`, `data/split.parquet` and the raw files; write `data/shards/{train,val,test}`."""
     places = read_parquet(Path("data/manifest.parquet"), COLUMNS)
     images = places.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
-    decoder = Decoder(Path("data/raw") / params.data.raw, params.data.image_size, params.ingest.max_pixels)
-    sharding = Sharding(params.shard.images, params.seed, params.jobs)
+    decoder = Decoder(
+        Path("data/raw") / params.data.raw, params.data.image_size, params.ingest.max_pixels, params.data.resize
+    )
+    sharding = Sharding(params.shard.images, params.seed, params.jobs, params.class_names.names)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         for split in SPLITS:
@@ -33,8 +35,9 @@ def main(params: Params) -> None:
                 progress.advance(bar, entry.images)
 
             index = build_split(SHARDS / split, rows, decoder, sharding, advance)
-            fake = sum(entry.fake for entry in index.shards)
-            progress.print(f"{split}: {rows.height} images ({fake} fake) in {len(index.shards)} shards")
+            counts = [sum(each) for each in zip(*(entry.counts for entry in index.shards), strict=True)]
+            said = ", ".join(f"{count} {name}" for count, name in zip(counts, index.classes, strict=True))
+            progress.print(f"{split}: {said} in {len(index.shards)} shards")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def _counts(division: Division) -> Table:
 
 def main(params: Params) -> None:
     """Read `data/manifest.parquet`; write `data/split.parquet` and `metrics/split.json`."""
-    division = divide(read_parquet(MANIFEST, COLUMNS), params.split, params.seed)
+    division = divide(read_parquet(MANIFEST, COLUMNS), params.split, params.seed, params.class_names.names)
     write_parquet(SPLIT, division.table)
     write_json(METRICS, summary(division))
     Console().print(_counts(division))

@@ -9,11 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.results import share
-from facesift.committee.scores import called_fake, join_scores, labels_from, logits_from, read_scores
+from facesift.committee.scores import join_scores, labels_from, logits_from, read_scores, votes_of
 from facesift.committee.stacker_file import save_stacker
 from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, stack_features
 from facesift.data.shards import ShardFolder
-from facesift.metrics import Confusion
+from facesift.metrics import Classes, Confusion
 from facesift.params import Params
 from facesift.storage import read_parquet, write_json, write_parquet
 from facesift.training.score_table import score_table
@@ -24,24 +24,25 @@ MODELS, SCORES = Path("models"), Path("data/scores")
 
 def main(params: Params) -> None:
     """Read `data/split.parquet` and `data/scores`; write the stacker, its scores and its validation figures."""
-    members = list(params.members)
+    members, classes = list(params.members), params.class_names
     _drop_strangers(members)
     truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "label", "group"])
-    joined = join_scores(truth.filter(pl.col("split") != "train"), read_scores(SCORES, members))
+    joined = join_scores(truth.filter(pl.col("split") != "train"), read_scores(SCORES, members, classes))
     held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
-    features = {split: _features(table, members) for split, table in held.items()}
-    labels = labels_from(held["val"])
+    features = {split: _features(table, members, classes) for split, table in held.items()}
+    labels = labels_from(held["val"], classes)
     if params.stack.fit_on == "val":
-        stacker = fit_stacker(features["val"], labels, params.stack.c, params.stack.fake_to_real)
-        val_logits = out_of_fold(features["val"], labels, held["val"]["group"].to_numpy(), params.stack)
+        stacker = fit_stacker(features["val"], labels, params.stack, classes)
+        val_logits = out_of_fold(features["val"], labels, held["val"]["group"].to_numpy(), params.stack, classes)
     else:
         stacker = _fit_on_train_plan(params, members)
         val_logits = stacker.logits(features["val"])
     logits = {"val": val_logits, "test": stacker.logits(features["test"])}
-    save_stacker(MODELS / "stacker.safetensors", stacker, members)
-    tables = [score_table(held[split]["image_id"].to_numpy(), split, logits[split]) for split in logits]
+    save_stacker(MODELS / "stacker.safetensors", stacker, members, classes.names)
+    tables = [score_table(held[split]["image_id"].to_list(), split, logits[split], classes.names) for split in logits]
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
-    figures = Confusion.of(labels, called_fake(val_logits)).report()
+    votes = classes.is_positive(votes_of(val_logits, classes))
+    figures = Confusion.of(classes.is_positive(labels), votes).report()
     write_json(Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on})
     recall, precision = share(figures["recall"]), share(figures["precision"])
     print(f"stacker over {', '.join(members)}: validation recall {recall}, precision {precision}")
@@ -54,8 +55,8 @@ def _drop_strangers(members: list[str]) -> None:
             path.unlink()
 
 
-def _features(joined: pl.DataFrame, members: list[str]) -> NDArray[np.float64]:
-    return stack_features([logits_from(joined, member) for member in members])
+def _features(joined: pl.DataFrame, members: list[str], classes: Classes) -> NDArray[np.float64]:
+    return stack_features([logits_from(joined, member, classes) for member in members])
 
 
 def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:
@@ -63,11 +64,11 @@ def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:
     from facesift.committee.plan_stacking import load_members, plan_features, train_stacker  # noqa: PLC0415
     from facesift.sampling.plans import make_plan  # noqa: PLC0415
 
-    networks = load_members(MODELS, SCORES, members)
+    scorers = load_members(MODELS, SCORES, members)
     shards = ShardFolder(Path("data/shards/train"))
     plan = make_plan(shards, params.stack.resample, params.stack.seed, member="stacker")
-    features, labels = plan_features(networks, shards, plan, params.stack, params.trainer.window_shards)
-    return train_stacker(features, labels, params.stack)
+    features, labels = plan_features(scorers, shards, plan, params.stack, params.trainer.window_shards)
+    return train_stacker(features, labels, params.stack, params.class_names)
 
 
 if __name__ == "__main__":

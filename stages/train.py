@@ -7,18 +7,16 @@ from typing import Any
 
 import polars as pl
 
-from facesift.committee.scores import called_fake, join_scores, labels_from, logits_from
+from facesift.committee.scores import join_scores, labels_from, logits_from, votes_of
 from facesift.data.shards import ShardFolder
-from facesift.metrics import Confusion
+from facesift.metrics import Confusion, class_report
 from facesift.params import Params
 from facesift.storage import read_parquet, sha256, write_json, write_parquet
-from facesift.training.architectures import build_network, check_size
-from facesift.training.feeding import Feed
-from facesift.training.fit import Fitted, checkpoint_key, fit_member, forget
+from facesift.training.fit import checkpoint_key, forget
 from facesift.training.history import write_curves
-from facesift.training.module import MemberModule
+from facesift.training.member import Material, train_member
 from facesift.training.scoring import score_splits
-from facesift.training.weights import save_weights
+from facesift.training.weights import save_tensors
 from stages.entry import member_of, run
 
 SHARDS = Path("data/shards")
@@ -27,43 +25,43 @@ WORK = Path(".work/train")  # outside the stage's outputs, which DVC clears befo
 
 def main(params: Params, name: str) -> None:
     """Read `data/shards` and the member's plan; write its weights, scores, metrics and curves."""
-    member = member_of(params, name)
-    plan = Path(f"data/plans/{name}.parquet")
+    member, classes = member_of(params, name), params.class_names
+    plan, weights = Path(f"data/plans/{name}.parquet"), Path(f"models/{name}.safetensors")
     shards = {split: ShardFolder(SHARDS / split) for split in ("train", "val", "test")}
     inputs = [plan, SHARDS / "train/index.json", SHARDS / "val/index.json"]
     room = WORK / name / checkpoint_key(member, params.trainer, inputs)
-    feed = Feed(shards["train"], shards["val"], read_parquet(plan), member, params.trainer.window_shards)
-    network = build_network(member.architecture, len(params.classes), member.seed)
-    check_size(network, member.architecture, params.data.image_size)
-    module = MemberModule(network, member, feed.steps_per_epoch)
-    fitted = fit_member(name, module, params.trainer, feed, room)
-    weights = _write_weights(params, name, fitted)
-    scored = {split: shards[split] for split in ("val", "test")}
-    scores = score_splits(fitted.module, scored, member.batch_size, fitted.module.device)
+    material = Material(shards["train"], shards["val"], read_parquet(plan), classes)
+    trained = train_member(name, member, params.trainer, material, room)
+    save_tensors(weights, trained.tensors, _header(params, name))
+    held = {split: shards[split] for split in ("val", "test")}
+    scores = score_splits(trained.scorer, held, member.batch_size, classes.names)
     write_parquet(Path(f"data/scores/{name}.parquet"), scores, {"weights_sha256": sha256(weights)})
-    write_json(Path(f"metrics/members/{name}.json"), _figures(name, fitted, scores))
-    write_curves(Path(f"metrics/curves/{name}"), fitted.epochs)
+    figures = _figures(params, name, scores)
+    epochs = trained.epochs or [{"val_accuracy": figures["val"]["accuracy"]}]
+    write_json(Path(f"metrics/members/{name}.json"), figures | {"best_epoch": trained.best_epoch})
+    write_curves(Path(f"metrics/curves/{name}"), epochs)
     forget(room)
 
 
-def _write_weights(params: Params, name: str, fitted: Fitted) -> Path:
-    path = Path(f"models/{name}.safetensors")
-    header = {
-        "architecture": params.members[name].architecture.model_dump(),
-        "classes": params.classes,
-        "preprocessing": {"image_size": params.data.image_size, "resize": "squish", "normalise": "per_image"},
+def _header(params: Params, name: str) -> dict[str, Any]:
+    member = params.members[name]
+    preprocessing = {
+        "image_size": params.data.image_size,
+        "resize": params.data.resize,
+        "normalise": member.normalise.model_dump(),
     }
-    save_weights(path, fitted.module.network, header)
-    return path
+    architecture = member.architecture.model_dump()
+    return {"architecture": architecture, "classes": params.classes, "preprocessing": preprocessing}
 
 
-def _figures(name: str, fitted: Fitted, scores: pl.DataFrame) -> dict[str, Any]:
+def _figures(params: Params, name: str, scores: pl.DataFrame) -> dict[str, Any]:
     """Figures on validation alone: the test split is read once, by the vote."""
+    classes = params.class_names
     truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "label"]).filter(pl.col("split") == "val")
     joined = join_scores(truth, {name: scores.filter(pl.col("split") == "val")})
-    votes = called_fake(logits_from(joined, name))
-    loss = fitted.epochs[fitted.best_epoch - 1]["val_loss"]
-    return {"val": Confusion.of(labels_from(joined), votes).report(), "best_epoch": fitted.best_epoch, "val_loss": loss}
+    labels, votes = labels_from(joined, classes), votes_of(logits_from(joined, name, classes), classes)
+    found = Confusion.of(classes.is_positive(labels), classes.is_positive(votes)).report()
+    return {"val": found | {"accuracy": class_report(labels, votes, classes.names)["accuracy"]}}
 
 
 if __name__ == "__main__":

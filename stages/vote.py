@@ -12,33 +12,34 @@ from facesift.committee.results import print_results
 from facesift.committee.scores import join_scores, read_scores
 from facesift.params import Params
 from facesift.storage import read_parquet, write_csv, write_json, write_parquet
-from facesift.training.score_table import COLUMNS
 from stages.entry import run
 
 PLOTS = Path("metrics/plots")
 
 
 def main(params: Params) -> None:
-    """Read `data/split.parquet` and all scores; write decisions, three metrics files and the plots' data."""
+    """Read `data/split.parquet` and all scores; write decisions, four metrics files and the plots' data."""
     truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label"])
-    scores = read_scores(Path("data/scores"), list(params.members))
-    scores["stacker"] = read_parquet(Path("data/stack.parquet"), COLUMNS)
+    classes = params.class_names
+    scores = read_scores(Path("data/scores"), list(params.members), classes)
+    scores["stacker"] = read_parquet(Path("data/stack.parquet"))
     joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
-    ballots = {split: Ballot.of(joined.filter(pl.col("split") == split), list(scores)) for split in ("val", "test")}
+    held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
+    ballots = {split: Ballot.of(table, list(scores), classes) for split, table in held.items()}
     decisions = pl.concat([ballot.decisions_table(params.vote.rule) for ballot in ballots.values()])
     write_parquet(Path("data/decisions.parquet"), decisions.sort("image_id"))
     pooled = {split: ballot.report_rules() for split, ballot in ballots.items()}
     write_json(Path("metrics/vote.json"), pooled)
     write_json(Path("metrics/voters.json"), {split: ballot.report_voters() for split, ballot in ballots.items()})
+    write_json(Path("metrics/classes.json"), {split: ballot.report_classes() for split, ballot in ballots.items()})
     write_json(Path("metrics/within.json"), {split: ballot.report_within() for split, ballot in ballots.items()})
     _write_plots(ballots["test"], params.vote.rule)
     print_results(Path("metrics"))
 
 
 def _write_plots(ballot: Ballot, rule: str) -> None:
-    voters = {voter: ballot.probabilities[:, column] for column, voter in enumerate(ballot.voters)}
-    write_csv(PLOTS / "roc.csv", roc_points(ballot.labels, voters))
-    write_csv(PLOTS / "precision_recall.csv", precision_recall_points(ballot.labels, voters))
+    write_csv(PLOTS / "roc.csv", roc_points(ballot.positives, ballot.suspicion()))
+    write_csv(PLOTS / "precision_recall.csv", precision_recall_points(ballot.positives, ballot.suspicion()))
     write_csv(PLOTS / "confusion.csv", ballot.confusion_table(rule))
 
 

@@ -10,7 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from facesift.committee.voting import screen as screen_decisions
 from facesift.committee.voting import unanimous
-from facesift.metrics import Confusion, Screening
+from facesift.metrics import Classes, Confusion, Screening, class_report
+
+FAKE = Classes(("real", "fake"), "fake")
 
 # member: (tp, fp) of 80 fakes and 20,400 reals, and the printed precision, recall, F1 in per cent
 PUBLISHED = {
@@ -53,7 +55,7 @@ def published_test_votes():
 
 def test_published_test_vote_gives_the_printed_figures():
     labels, votes = published_test_votes()
-    screening = screen_decisions(labels, unanimous(votes, np.empty(0)))
+    screening = screen_decisions(labels, unanimous(votes, np.empty(0), FAKE), FAKE)
     decided = screening.decided
     assert (decided.tp, decided.fn, screening.review_fake) == (55, 5, 20)
     assert (decided.fp, decided.tn, screening.review_real) == (85, 19859, 456)
@@ -64,7 +66,7 @@ def test_published_test_vote_gives_the_printed_figures():
 
 def test_published_review_workload():
     labels, votes = published_test_votes()
-    screening = screen_decisions(labels, unanimous(votes, np.empty(0)))
+    screening = screen_decisions(labels, unanimous(votes, np.empty(0), FAKE), FAKE)
     assert (screening.reviewed, screening.reviewed_with_alarms, screening.images) == (476, 616, 20480)
     assert round(100 * screening.review_rate, 1) == 2.3
     assert screening.caught == 75 / 80
@@ -95,3 +97,25 @@ def test_confusion_agrees_with_scikit_learn(labels, votes):
 def test_labels_and_votes_of_different_length_are_refused():
     with pytest.raises(ValueError, match="3 labels but 2 votes"):
         Confusion.of(np.zeros(3, int), np.zeros(2, int))
+
+
+@given(arrays(np.int64, 40, elements=st.integers(0, 2)), arrays(np.int64, 40, elements=st.integers(0, 2)))
+def test_class_report_agrees_with_scikit_learn(labels, decisions):
+    from sklearn.metrics import classification_report
+
+    names = ("a", "b", "c")
+    ours = class_report(labels, decisions, names)
+    reference = classification_report(
+        labels, decisions, labels=[0, 1, 2], target_names=names, output_dict=True, zero_division=np.nan
+    )
+    assert ours["accuracy"] == pytest.approx((labels == decisions).mean())
+    for name in names:
+        for figure, value in (
+            ("recall", ours["classes"][name]["recall"]),
+            ("precision", ours["classes"][name]["precision"]),
+        ):
+            assert (
+                value == pytest.approx(reference[name][figure])
+                if value is not None
+                else np.isnan(reference[name][figure])
+            )

@@ -57,9 +57,14 @@ WRONG = {
     "members": ({}, "members: .*at least 1 item"),
     "split.fractions.val": (0.2, r"train \+ val \+ test is 1\.1, not 1"),
     "data.raw": ("../elsewhere", r"data\.raw: .*got '\.\./elsewhere'"),
-    "data.sources.portraits.layout": ("flat", r"layout: .*'rff', 'one_class' or 'class_folders' \(got 'flat'\)"),
-    "data.sources.portraits.label": ("real", r"`folder` and `label` go with `layout: one_class`"),
-    "classes": (["fake", "real"], r"\[real, fake\], in this order"),
+    "data.sources.portraits.layout": ("flat", r"layout: .*'rff', 'one_class', 'class_folders' or 'csv' \(got 'flat'\)"),
+    "data.sources.portraits.label": ("real", r"`layout: rff` needs no folder, label or csv; given: label"),
+    "data.sources.portraits": (
+        {"layout": "csv", "folder": "images"},
+        r"`layout: csv` needs csv and folder; given: folder",
+    ),
+    "classes": (["fake", "real"], r"layout rff is of the classes \[real, fake\], in this order"),
+    "positive": ("fraud", r"`positive` is 'fraud', which is not one of `classes`"),
     "vote.rule": ("loudest", r"vote\.rule: .*'unanimous' \(got 'loudest'\)"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.curves import ranking
-from facesift.committee.scores import called_fake, fake_probability, labels_from, logits_from
-from facesift.committee.voting import DECISIONS, RULES, screen
-from facesift.metrics import FAKE, Confusion
+from facesift.committee.scores import class_probabilities, labels_from, logits_from, votes_of
+from facesift.committee.voting import REVIEW, RULES, screen
+from facesift.metrics import Classes, Confusion, class_report
 
 
 @dataclass(frozen=True)
 class Ballot:
-    """Votes and probabilities of fake, (images, voters), on images with known labels (images,)."""
+    """Votes (images, voters) and probabilities (images, voters, classes) on images with known labels (images,)."""
 
+    classes: Classes
     images: pl.DataFrame  # image_id, split, source, label
     voters: list[str]
     labels: NDArray[np.int64]
@@ -26,70 +27,90 @@ class Ballot:
     probabilities: NDArray[np.float64]
 
     @classmethod
-    def of(cls, joined: pl.DataFrame, voters: list[str]) -> Ballot:
+    def of(cls, joined: pl.DataFrame, voters: list[str], classes: Classes) -> Ballot:
         """Take the votes from a table that `scores.join_scores` made."""
-        logits = [logits_from(joined, voter) for voter in voters]
+        logits = [logits_from(joined, voter, classes) for voter in voters]
         return cls(
+            classes=classes,
             images=joined.select("image_id", "split", "source", "label"),
             voters=voters,
-            labels=labels_from(joined),
-            votes=np.stack([called_fake(each) for each in logits], axis=1),
-            probabilities=np.stack([fake_probability(each) for each in logits], axis=1),
+            labels=labels_from(joined, classes),
+            votes=np.stack([votes_of(each, classes) for each in logits], axis=1),
+            probabilities=np.stack([class_probabilities(each) for each in logits], axis=1),
         )
+
+    @property
+    def positives(self) -> NDArray[np.int64]:
+        """1 where the image is of the positive class, 0 elsewhere; (images,)."""
+        return self.classes.is_positive(self.labels)
+
+    def suspicion(self) -> dict[str, NDArray[np.float64]]:
+        """Each voter's probability of the positive class, (images,) in [0, 1]."""
+        return {voter: self.probabilities[:, column, self.classes.number] for column, voter in enumerate(self.voters)}
 
     def within(self, source: str) -> Ballot:
         """Only the images of one source."""
         rows = (self.images["source"] == source).to_numpy()
-        return Ballot(
-            self.images.filter(rows), self.voters, self.labels[rows], self.votes[rows], self.probabilities[rows]
+        return replace(
+            self,
+            images=self.images.filter(rows),
+            labels=self.labels[rows],
+            votes=self.votes[rows],
+            probabilities=self.probabilities[rows],
         )
 
     def mixed_sources(self) -> list[str]:
-        """Sources that hold both fakes and reals: only within them is recognising the source no help."""
-        mixed = self.images.group_by("source").agg(pl.col("label").n_unique()).filter(pl.col("label") > 1)
+        """Sources that hold positives and others: only within them is recognising the source no help."""
+        positive = pl.col("label") == self.classes.positive
+        mixed = self.images.group_by("source").agg(positive.n_unique().alias("kinds")).filter(pl.col("kinds") > 1)
         return sorted(mixed["source"])
 
     def decide(self, rule: str) -> NDArray[np.int64]:
-        """Decisions (images,) by one of the `RULES`, as indices into `DECISIONS`."""
-        return RULES[rule](self.votes, self.probabilities)
+        """Decisions (images,) by one of the `RULES`: class numbers, or `REVIEW`."""
+        return RULES[rule](self.votes, self.probabilities, self.classes)
 
     def report_rules(self) -> dict[str, Any]:
-        """Counts and figures of every rule; review figures for those that send images to a person."""
+        """Counts and figures of every rule; review figures for the one that sends images to a person."""
         report = {}
         for rule in RULES:
-            screening = screen(self.labels, self.decide(rule))
+            screening = screen(self.labels, self.decide(rule), self.classes)
             report[rule] = screening.report() if rule == "unanimous" else screening.decided.report()
         return report
 
     def report_voters(self) -> dict[str, Any]:
         """Counts, figures and ranking quality of every voter by itself."""
         return {
-            voter: Confusion.of(self.labels, self.votes[:, column]).report()
-            | ranking(self.labels, self.probabilities[:, column])
-            for column, voter in enumerate(self.voters)
+            voter: Confusion.of(self.positives, self.classes.is_positive(self.votes[:, column])).report()
+            | ranking(self.positives, suspicion)
+            for column, (voter, suspicion) in enumerate(self.suspicion().items())
         }
 
+    def report_classes(self) -> dict[str, Any]:
+        """Accuracy, macro averages and figures by class, of every voter and of every rule that decides all images."""
+        decisions = {voter: self.votes[:, column] for column, voter in enumerate(self.voters)}
+        decisions |= {rule: self.decide(rule) for rule in RULES if rule != "unanimous"}
+        return {name: class_report(self.labels, each, self.classes.names) for name, each in decisions.items()}
+
     def report_within(self) -> dict[str, Any]:
-        """All figures once more inside each source that holds both fakes and reals: `{source: {rules, voters}}`."""
+        """All figures once more inside each source that holds positives and others: `{source: {rules, voters}}`."""
         inside = {source: self.within(source) for source in self.mixed_sources()}
         return {
             source: {"rules": each.report_rules(), "voters": each.report_voters()} for source, each in inside.items()
         }
 
     def decisions_table(self, rule: str) -> pl.DataFrame:
-        """One row an image: image_id, split, source, label, vote_<voter> ..., decision."""
-        votes = {f"vote_{voter}": self.votes[:, column] == FAKE for column, voter in enumerate(self.voters)}
-        decision = np.array(DECISIONS)[self.decide(rule)]
-        return self.images.with_columns(
-            **{name: pl.Series(vote) for name, vote in votes.items()}, decision=pl.Series(decision)
-        )
+        """One row an image: image_id, split, source, label, vote_<voter> ..., decision (class names, or review)."""
+        names = np.array([*self.classes.names, "review"])
+        votes = {f"vote_{voter}": pl.Series(names[self.votes[:, column]]) for column, voter in enumerate(self.voters)}
+        return self.images.with_columns(**votes, decision=pl.Series(names[self.decide(rule)]))
 
     def confusion_table(self, rule: str) -> pl.DataFrame:
-        """Columns actual, decided, images: all six combinations, also those that did not occur."""
+        """Columns actual, decided, images: all combinations, also those that did not occur."""
         decisions = self.decide(rule)
+        columns = [*enumerate(self.classes.names), (REVIEW, "review")]
         rows = [
             (actual, decided, int(((self.labels == label) & (decisions == decision)).sum()))
-            for label, actual in ((1, "fake"), (0, "real"))
-            for decision, decided in ((1, "fake"), (0, "real"), (2, "review"))
+            for label, actual in enumerate(self.classes.names)
+            for decision, decided in columns
         ]
         return pl.DataFrame(rows, schema=["actual", "decided", "images"], orient="row")

@@ -13,7 +13,7 @@ POINTS = 200  # at most so many points a curve
 
 
 def ranking(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float | None]:
-    """Area under the ROC curve and average precision, each in [0, 1]; None when labels (n,) hold one class only."""
+    """Area under the ROC curve and average precision, each in [0, 1]; None when all labels (n,), 0 or 1, are alike."""
     if len(np.unique(labels)) == 1:
         return {"auc": None, "ap": None}
     return {

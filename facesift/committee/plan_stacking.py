@@ -17,46 +17,49 @@ from torch import nn
 from facesift.committee.stacking import Stacker, stack_features
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
+from facesift.metrics import Classes
 from facesift.params import Stack
 from facesift.sampling.batches import plan_batches
 from facesift.storage import read_parquet_metadata, sha256
-from facesift.training.module import make_optimizer
-from facesift.training.preprocessing import standardise, to_unit
-from facesift.training.weights import load_network
+from facesift.training.optimisation import make_optimizer
+from facesift.training.score_table import Scorer
+from facesift.training.weights import load_scorer
 
 
-def load_members(models: Path, scores: Path, members: list[str]) -> list[nn.Module]:
-    """Load each member's network; `FacesiftError` when the weights are not those that gave its scores."""
+def load_members(models: Path, scores: Path, members: list[str]) -> list[Scorer]:
+    """Load each member; `FacesiftError` when the weights are not those that gave its scores."""
     for member in members:
         weights = models / f"{member}.safetensors"
         expected = read_parquet_metadata(scores / f"{member}.parquet").get("weights_sha256")
         if not weights.is_file() or sha256(weights) != expected:
             raise FacesiftError(f"{weights}: not the weights that gave {member}'s scores; `dvc checkout {weights}`")
-    return [load_network(models / f"{member}.safetensors")[0] for member in members]
+    return [load_scorer(models / f"{member}.safetensors") for member in members]
 
 
-@torch.inference_mode()
 def plan_features(
-    networks: list[nn.Module], shards: ShardFolder, plan: pl.DataFrame, spec: Stack, window: int
+    scorers: list[Scorer], shards: ShardFolder, plan: pl.DataFrame, spec: Stack, window: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Features (rows, 2 x members) and labels (rows,) of the plan's images."""
+    """Features (rows, classes x members) and labels (rows,) of the plan's images."""
     features, truth = [], []
     for pixels, labels in plan_batches(shards, plan, spec.batch_size, window, spec.seed):
-        images = standardise(to_unit(pixels))
-        features.append(stack_features([network(images).numpy() for network in networks]))
+        features.append(stack_features([scorer(pixels) for scorer in scorers]))
         truth.append(labels)
     return np.concatenate(features), np.concatenate(truth)
 
 
-def train_stacker(features: NDArray[np.float64], labels: NDArray[np.int64], spec: Stack) -> Stacker:
-    """Train the linear layer by cross entropy with `spec.optimizer` over `spec.epochs` shuffled passes."""
+def train_stacker(features: NDArray[np.float64], labels: NDArray[np.int64], spec: Stack, classes: Classes) -> Stacker:
+    """Train the linear layer by cross entropy with `spec.optimizer` over `spec.epochs` shuffled passes.
+
+    The plan has balanced the classes as it should: only `spec.class_weights` weigh, `spec.fake_to_real` does not.
+    """
     torch.manual_seed(spec.seed)
-    layer = nn.Linear(features.shape[1], 2, dtype=torch.float64)
+    layer = nn.Linear(features.shape[1], len(classes.names), dtype=torch.float64)
+    weights = None if spec.class_weights is None else torch.tensor(spec.class_weights, dtype=torch.float64)
     optimizer = make_optimizer(layer, spec.optimizer)
     inputs, targets = torch.from_numpy(features), torch.from_numpy(labels)
     for _ in range(spec.epochs):
         for rows in torch.randperm(len(targets)).split(spec.batch_size):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(layer(inputs[rows]), targets[rows]).backward()
+            nn.functional.cross_entropy(layer(inputs[rows]), targets[rows], weight=weights).backward()
             optimizer.step()
     return Stacker(weight=layer.weight.detach().numpy(), bias=layer.bias.detach().numpy())

@@ -11,39 +11,41 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from facesift.errors import FacesiftError
-from facesift.metrics import FAKE, REAL
+from facesift.metrics import Classes
 from facesift.storage import read_parquet
-from facesift.training.score_table import COLUMNS, LOGITS
+from facesift.training.score_table import logit_columns
 
 
-def fake_probability(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Softmax probability of fake, (n,) in [0, 1], of logits (n, 2). It is not calibrated."""
-    return softmax(logits.astype(np.float64), axis=1)[:, FAKE]
+def class_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Softmax of logits (n, classes): probabilities of the same shape. They are not calibrated."""
+    return softmax(logits.astype(np.float64), axis=1)
 
 
-def called_fake(logits: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Votes (n,), `REAL` or `FAKE`: the larger of the two logits (n, 2); a tie is a call of fake (recall first).
+def votes_of(logits: NDArray[np.floating], classes: Classes) -> NDArray[np.int64]:
+    """Votes (n,), class numbers: the largest of the logits (n, classes); a tie goes to the positive class.
 
-    >>> called_fake(np.array([[1.0, 2.0], [2.0, 1.0], [0.5, 0.5]])).tolist()
+    >>> votes_of(np.array([[1.0, 2.0], [2.0, 1.0], [0.5, 0.5]]), Classes(("real", "fake"), "fake")).tolist()
     [1, 0, 1]
     """
-    return (logits[:, FAKE] >= logits[:, REAL]).astype(np.int64)
+    tied = logits[:, classes.number] == logits.max(axis=1)
+    return np.where(tied, classes.number, logits.argmax(axis=1))
 
 
-def read_scores(folder: Path, members: Sequence[str]) -> dict[str, pl.DataFrame]:
+def read_scores(folder: Path, members: Sequence[str], classes: Classes) -> dict[str, pl.DataFrame]:
     """Read the score table of each member from `folder/<member>.parquet`."""
-    return {member: read_parquet(folder / f"{member}.parquet", COLUMNS) for member in members}
+    columns = ["image_id", "split", *logit_columns(classes.names)]
+    return {member: read_parquet(folder / f"{member}.parquet", columns) for member in members}
 
 
 def join_scores(truth: pl.DataFrame, scores: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Join every voter's table to `truth` (image_id, split, label, ...) as columns `<voter>_logit_real` and `_fake`.
+    """Join every voter's table to `truth` (image_id, split, label, ...) as columns `<voter>_logit_<class>`.
 
     Sorted by image_id. Raises `FacesiftError` naming a voter and an image when the voter scored other images than
     those of the truth, or scored one twice: a missing score is never filled in.
     """
     joined = truth.sort("image_id")
     for voter, table in scores.items():
-        renamed = table.select("image_id", "split", pl.col(LOGITS).name.prefix(f"{voter}_"))
+        renamed = table.select("image_id", "split", pl.col("^logit_.*$").name.prefix(f"{voter}_"))
         missing = joined.join(renamed, on=["image_id", "split"], how="anti")
         surplus = renamed.join(joined, on=["image_id", "split"], how="anti")
         for frame, what in ((missing, "has no score of"), (surplus, "scored an image that is not in the split:")):
@@ -56,11 +58,12 @@ def join_scores(truth: pl.DataFrame, scores: Mapping[str, pl.DataFrame]) -> pl.D
     return joined
 
 
-def logits_from(joined: pl.DataFrame, voter: str) -> NDArray[np.float32]:
-    """Logits (n, 2) of one voter out of a joined table."""
-    return joined.select(f"{voter}_{column}" for column in LOGITS).to_numpy()
+def logits_from(joined: pl.DataFrame, voter: str, classes: Classes) -> NDArray[np.float32]:
+    """Logits (n, classes) of one voter out of a joined table."""
+    return joined.select(f"{voter}_{column}" for column in logit_columns(classes.names)).to_numpy()
 
 
-def labels_from(joined: pl.DataFrame) -> NDArray[np.int64]:
-    """Labels (n,), `REAL` or `FAKE`, out of a table with the column label."""
-    return np.where(joined["label"].to_numpy() == "fake", FAKE, REAL).astype(np.int64)
+def labels_from(joined: pl.DataFrame, classes: Classes) -> NDArray[np.int64]:
+    """Labels (n,), class numbers, out of a table with the column label."""
+    numbers = {name: number for number, name in enumerate(classes.names)}
+    return joined["label"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()

@@ -162,13 +162,13 @@ def keep_one(images: pl.DataFrame) -> pl.DataFrame:
 
 
 def contradictions(images: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose bytes appear under both labels, with `other`: where they have the other label."""
+    """Return the rows whose bytes appear under several labels, with `other`: where they have another label."""
     twice = images.filter(pl.col("image_id").is_duplicated())
-    both = twice.filter(pl.col("label").n_unique().over("image_id") > 1)
-    places = both.sort("source", "container", "path").group_by("image_id", "label", maintain_order=True).first()
+    torn = twice.filter(pl.col("label").n_unique().over("image_id") > 1).sort("source", "container", "path")
+    places = torn.group_by("image_id", "label", maintain_order=True).first()
     places = places.select(
-        "image_id",
-        label=pl.when(pl.col("label") == "real").then(pl.lit("fake")).otherwise(pl.lit("real")),
-        other=pl.col("label") + " at " + pl.col("container") + ":" + pl.col("path"),
+        "image_id", said="label", other=pl.col("label") + " at " + pl.col("container") + ":" + pl.col("path")
     )
-    return both.join(places, on=["image_id", "label"], how="left")
+    pairs = torn.join(places, on="image_id", how="left", maintain_order="left_right")
+    others = pairs.filter(pl.col("label") != pl.col("said")).drop("said")
+    return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)

@@ -114,9 +114,13 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
     return upright_rgb(open_image(data, max_pixels))
 
 
-def to_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Squish an RGB image to pixels of shape (size, size, 3), uint8, with antialiased bilinear filtering.
+def to_square(image: Image.Image, size: int, resize: str = "squish") -> NDArray[np.uint8]:
+    """Bring an RGB image to pixels of shape (size, size, 3), uint8, with antialiased bilinear filtering.
 
-    The aspect ratio is not kept, as in the published study.
+    `squish` does not keep the aspect ratio, as in the published study; `crop` keeps it and takes the middle square.
     """
+    if resize == "crop":
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
     return np.array(image.resize((size, size), Image.Resampling.BILINEAR))

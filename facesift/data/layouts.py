@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -13,10 +14,19 @@ from facesift.params import Source
 
 PARTS = ("left_eye", "right_eye", "nose", "mouth")
 FOLDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-LABELS = ("real", "fake")
+BINARY = ("real", "fake")
 
 _DIFFICULTY = re.compile(r"(easy|mid|hard)_", re.IGNORECASE)
 _EDITED = re.compile(r"(?:easy|mid|hard)_\d+_([01]{4})(?!\w)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A source with what its layout needs: the classes, and with `layout: csv` the label of each id."""
+
+    source: Source
+    classes: tuple[str, ...] = BINARY
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Claim(NamedTuple):
@@ -45,25 +55,41 @@ def rff(folders: tuple[str, ...], name: str) -> Claim | None:
     return Claim("fake", difficulty=difficulty[1].lower() if difficulty else None, edited=flags)
 
 
-def class_folders(folders: tuple[str, ...]) -> Claim | None:
-    """Folders `real` and `fake` in any case; a folder `train`, `val` (`valid`, `validation`) or `test` is the fold.
+def _fold(folders: tuple[str, ...]) -> str | None:
+    folds = [FOLDS[folder] for folder in folders if folder in FOLDS]
+    return folds[-1] if folds else None
+
+
+def class_folders(folders: tuple[str, ...], classes: tuple[str, ...] = BINARY) -> Claim | None:
+    """Folders named for the classes, in any case; folders `train`, `val` (`valid`, `validation`), `test` are the fold.
 
     >>> class_folders(("test", "real"))
     Claim(label='real', fold='test', difficulty=None, edited=(None, None, None, None))
     """
-    labels = [folder for folder in folders if folder in LABELS]
-    folds = [FOLDS[folder] for folder in folders if folder in FOLDS]
-    return Claim(labels[-1], fold=folds[-1] if folds else None) if labels else None
+    known = {name.casefold(): name for name in classes}
+    labels = [known[folder] for folder in folders if folder in known]
+    return Claim(labels[-1], fold=_fold(folders)) if labels else None
 
 
-def recognise(source: Source, path: str) -> Claim | None:
-    """Return what `path` (inside its zip or the raw folder) says by the layout of `source`; None if not its kind."""
+def listed(folders: tuple[str, ...], name: str, layout: Layout) -> Claim | None:
+    """Images in one flat folder whose labels stand in a table, by file name with or without its ending."""
+    if layout.source.folder is None or layout.source.folder.casefold() not in folders:
+        return None
+    label = layout.labels.get(name) or layout.labels.get(PurePosixPath(name).stem)
+    return Claim(label, fold=_fold(folders)) if label else None
+
+
+def recognise(layout: Layout, path: str) -> Claim | None:
+    """Return what `path` (inside its zip or the raw folder) says by the layout; None if it is not its kind."""
+    source = layout.source
     *parents, name = path.replace("\\", "/").split("/")  # some Windows programs write backslashes into zips
     folders = tuple(parent.casefold() for parent in parents)
     if source.layout == "rff":
         return rff(folders, name)
     if source.layout == "class_folders":
-        return class_folders(folders)
+        return class_folders(folders, layout.classes)
+    if source.layout == "csv":
+        return listed(folders, name, layout)
     if source.folder is None or source.label is None:  # params.py sees to it
         raise ValueError("a `one_class` source needs `folder` and `label`")
     return Claim(source.label) if source.folder.casefold() in folders else None
@@ -74,11 +100,11 @@ def top_entry(file: RawFile) -> str:
     return PurePosixPath(file.path if file.container == LOOSE else file.container).parts[0]
 
 
-def claim(sources: Mapping[str, Source], file: RawFile) -> tuple[str, Claim] | None:
+def claim(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, Claim] | None:
     """Return the first source that recognises `file`, and what it says; None if none does."""
-    for name, source in sources.items():
-        if fnmatchcase(top_entry(file), source.within):
-            claimed = recognise(source, file.path)
+    for name, layout in layouts.items():
+        if fnmatchcase(top_entry(file), layout.source.within):
+            claimed = recognise(layout, file.path)
             if claimed:
                 return name, claimed
     return None

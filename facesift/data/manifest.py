@@ -14,9 +14,9 @@ import polars as pl
 from facesift.data.archives import RawFile, list_files, read_bytes
 from facesift.data.duplicates import contradictions, keep_one, perceptual_hash
 from facesift.data.images import BadImage, open_image, upright_rgb
-from facesift.data.layouts import PARTS, Claim, claim
+from facesift.data.layouts import PARTS, Claim, Layout, claim
 from facesift.errors import FacesiftError
-from facesift.params import Ingest, Source
+from facesift.params import Ingest
 
 IMAGES = pl.Schema(
     {
@@ -62,7 +62,7 @@ class Manifest:
     exact_duplicates: int
 
 
-def survey(raw: Path, sources: Mapping[str, Source]) -> Survey:
+def survey(raw: Path, layouts: Mapping[str, Layout]) -> Survey:
     """Count the files of the raw folder by whether a source claims them.
 
     Raises `FacesiftError` when the folder is missing, a zip is damaged, or no file is claimed.
@@ -71,23 +71,25 @@ def survey(raw: Path, sources: Mapping[str, Source]) -> Survey:
         raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
     claimed, ignored, example = 0, 0, None
     for file in list_files(raw):
-        if claim(sources, file):
+        if claim(layouts, file):
             claimed += 1
         else:
             ignored += 1
             example = example or printable(f"{file.container}:{file.path}")
     if not claimed:
-        wanted = "; ".join(_wanted(name, source) for name, source in sources.items())
+        wanted = "; ".join(_wanted(name, layout) for name, layout in layouts.items())
         seen = f"{ignored} other files, for example {example}" if ignored else "no files"
         raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {wanted}")
     return Survey(claimed, ignored, example)
 
 
-def _wanted(name: str, source: Source) -> str:
+def _wanted(name: str, layout: Layout) -> str:
+    source = layout.source
     kinds = {
         "rff": "folders training_real and training_fake",
         "one_class": f"a folder {source.folder}",
-        "class_folders": "folders real and fake",
+        "class_folders": f"folders {' and '.join(layout.classes)}",
+        "csv": f"a folder {source.folder} of images listed in {source.csv}",
     }
     return f"{kinds[source.layout]} in {source.within} (data.sources.{name})"
 
@@ -101,10 +103,10 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def claims(raw: Path, sources: Mapping[str, Source]) -> Iterator[Claimed]:
+def claims(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[Claimed]:
     """Yield every file that some source claims, with the source's name and what the path says."""
     for file in list_files(raw):
-        claimed = claim(sources, file)
+        claimed = claim(layouts, file)
         if claimed:
             yield file, *claimed
 
@@ -135,7 +137,7 @@ def _examine_chunk(raw: Path, chunk: Iterable[Claimed], limits: Ingest) -> Frame
 
 
 def examine(
-    raw: Path, sources: Mapping[str, Source], limits: Ingest, jobs: int, done: Callable[[int], None]
+    raw: Path, layouts: Mapping[str, Layout], limits: Ingest, jobs: int, done: Callable[[int], None]
 ) -> Iterator[Frames]:
     """Yield (usable, unusable) tables of a few hundred files each, in the order of their names whatever `jobs` is.
 
@@ -143,7 +145,7 @@ def examine(
     """
     from joblib import Parallel, delayed  # noqa: PLC0415
 
-    files = claims(raw, sources)
+    files = claims(raw, layouts)
     chunks = iter(lambda: list(islice(files, CHUNK)), [])
     first = next(chunks, [])
     tasks = (delayed(_examine_chunk)(raw, chunk, limits) for chunk in chain([first], chunks))

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from facesift.data.archives import read_bytes
 from facesift.data.images import BadImage, decode, to_square
+from facesift.data.layouts import BINARY
 from facesift.data.shards import INDEX, SPLITS, VERSION, ShardEntry, ShardIndex
 from facesift.errors import FacesiftError
 from facesift.storage import sha256, whole_file, whole_folder, write_json
 
 SLICE = 256  # rows written at a time: 12 MB at 125 pixels
-FAKE = "fake"
 ID_DIGITS = 32  # of the SHA-256 of a file that make its image_id
 
 
@@ -39,6 +39,7 @@ class Decoder:
     raw: Path
     size: int
     max_pixels: int
+    resize: str = "squish"
 
     def pixels(self, image_id: str, container: str, path: str) -> NDArray[np.uint8]:
         """Return (size, size, 3) uint8; `FacesiftError` when the file is no longer the one that was ingested."""
@@ -47,7 +48,7 @@ class Decoder:
             data = read_bytes(self.raw, container, path)
             if hashlib.sha256(data).hexdigest()[:ID_DIGITS] != image_id:
                 raise FacesiftError(f"{name}: changed since ingest; `dvc repro ingest` takes the new files in")
-            return to_square(decode(data, self.max_pixels), self.size)
+            return to_square(decode(data, self.max_pixels), self.size, self.resize)
         except BadImage as error:
             raise FacesiftError(f"{name}: {error.reason}, but was good at ingest; `dvc repro ingest`") from error
 
@@ -62,6 +63,7 @@ class Sharding:
     images: int
     seed: int
     jobs: int = 1
+    classes: tuple[str, ...] = BINARY
 
 
 def deal(images: pl.DataFrame, shards: int, seed: int, split: str) -> pl.DataFrame:
@@ -90,18 +92,26 @@ def deal(images: pl.DataFrame, shards: int, seed: int, split: str) -> pl.DataFra
     return dealt.sort("shard", "_draw").drop("_draw")
 
 
-def write_shard(path: Path, rows: pl.DataFrame, pixels: Iterable[NDArray[np.uint8]], source_width: int) -> ShardEntry:
+def write_shard(
+    path: Path,
+    rows: pl.DataFrame,
+    pixels: Iterable[NDArray[np.uint8]],
+    source_width: int,
+    classes: tuple[str, ...] = BINARY,
+) -> ShardEntry:
     """Write one shard, whole or not at all, in the memory of `SLICE` rows.
 
     Args:
         path: the file to make.
-        rows: `image_id`, `source`, `label` ("real" or "fake"), one row per image.
+        rows: `image_id`, `source`, `label` (one of `classes`), one row per image.
         pixels: for each row an array (S, S, 3) uint8, in the same order.
         source_width: bytes of the longest source name of the split, so that all its shards have one type.
+        classes: a label is written as its place among them.
     """
     import h5py  # noqa: PLC0415
 
-    labels = (rows["label"] == FAKE).to_numpy().astype(np.uint8)
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = rows["label"].replace_strict(numbers, return_dtype=pl.UInt8).to_numpy()
     with whole_file(path) as part:
         with h5py.File(part, "w") as file:
             _stream(file, len(labels), pixels)
@@ -113,8 +123,8 @@ def write_shard(path: Path, rows: pl.DataFrame, pixels: Iterable[NDArray[np.uint
             for name, values in columns.items():
                 file.create_dataset(name, data=values, track_times=False)
         digest, size = sha256(part), part.stat().st_size
-    fake = int(labels.sum())
-    return ShardEntry(file=path.name, images=len(labels), real=len(labels) - fake, fake=fake, bytes=size, sha256=digest)
+    counts = np.bincount(labels, minlength=len(classes)).tolist()
+    return ShardEntry(file=path.name, images=len(labels), counts=counts, bytes=size, sha256=digest)
 
 
 def _stream(file: Any, images: int, pixels: Iterable[NDArray[np.uint8]]) -> None:
@@ -141,16 +151,20 @@ def _slices(pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         yield np.stack(block)
 
 
-def write_index(folder: Path, image_size: int, entries: list[ShardEntry]) -> ShardIndex:
+def write_index(
+    folder: Path, image_size: int, entries: list[ShardEntry], classes: tuple[str, ...] = BINARY
+) -> ShardIndex:
     """Write and return the index of a finished folder; `entries` are in shard order."""
-    index = ShardIndex(version=VERSION, image_size=image_size, shards=entries)
+    index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries)
     write_json(folder / INDEX, index.model_dump())
     return index
 
 
-def _build_shard(path: Path, rows: pl.DataFrame, decoder: Decoder, source_width: int) -> ShardEntry:
+def _build_shard(
+    path: Path, rows: pl.DataFrame, decoder: Decoder, source_width: int, classes: tuple[str, ...]
+) -> ShardEntry:
     columns = zip(rows["image_id"], rows["container"], rows["path"], strict=True)
-    return write_shard(path, rows, (decoder.pixels(*place) for place in columns), source_width)
+    return write_shard(path, rows, (decoder.pixels(*place) for place in columns), source_width, classes)
 
 
 def build_split(
@@ -183,7 +197,7 @@ def build_split(
     here = replace(decoder, raw=decoder.raw.absolute())  # a worker may have been started in another folder
     with whole_folder(folder.absolute()) as part:
         tasks = (
-            delayed(_build_shard)(part / f"{shard:05d}.h5", rows[start:end], here, width)
+            delayed(_build_shard)(part / f"{shard:05d}.h5", rows[start:end], here, width, sharding.classes)
             for shard, (start, end) in enumerate(pairwise(ends))
         )
         entries = []
@@ -191,4 +205,4 @@ def build_split(
         for entry in Parallel(n_jobs=jobs, return_as="generator")(tasks):
             done(entry)
             entries.append(entry)
-        return write_index(part, decoder.size, entries)
+        return write_index(part, decoder.size, entries, sharding.classes)

@@ -1,9 +1,10 @@
 """Reading HDF5 shards: a folder of `NNNNN.h5` files and the `index.json` that vouches for each of them.
 
 A shard holds four contiguous, uncompressed datasets with one row per image: `images` (n, S, S, 3) uint8, `labels` (n,)
-uint8 with fake = 1, `image_id` (n,) 32 bytes, `source` (n,) bytes. Contiguous bytes can be mapped into memory, where
-single rows cost as little as slices; HDF5 itself is asked only for the offsets. Contiguous data carries no checksum, so
-the index holds one per file, and it is checked once per process before the first row is handed out.
+uint8 (the number of the class in the index), `image_id` (n,) 32 bytes, `source` (n,) bytes. Contiguous bytes can be
+mapped into memory, where single rows cost as little as slices; HDF5 itself is asked only for the offsets. Contiguous
+data carries no checksum, so the index holds one per file, and it is checked once per process before the first row is
+handed out.
 """
 
 from __future__ import annotations
@@ -32,15 +33,14 @@ class ShardEntry(BaseModel):
 
     file: Annotated[str, Field(pattern=r"^\d{5,}\.h5$")]
     images: Annotated[int, Field(ge=1)]
-    real: Annotated[int, Field(ge=0)]
-    fake: Annotated[int, Field(ge=0)]
+    counts: list[Annotated[int, Field(ge=0)]]
     bytes: Annotated[int, Field(ge=1)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     @model_validator(mode="after")
     def _counts_agree(self) -> ShardEntry:
-        if self.real + self.fake != self.images:
-            raise ValueError(f"{self.real} real + {self.fake} fake is not {self.images} images")
+        if sum(self.counts) != self.images:
+            raise ValueError(f"{self.counts} images of each class are not {self.images} images")
         return self
 
 
@@ -51,6 +51,7 @@ class ShardIndex(BaseModel):
 
     version: Literal[1]
     image_size: Annotated[int, Field(ge=1)]
+    classes: Annotated[list[str], Field(min_length=2)]
     shards: Annotated[list[ShardEntry], Field(min_length=1)]
 
 
@@ -107,6 +108,11 @@ class ShardFolder:
         return self.index.image_size
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their numbers."""
+        return tuple(self.index.classes)
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """Rows of each shard."""
         return tuple(entry.images for entry in self.index.shards)
@@ -125,7 +131,7 @@ class ShardFolder:
         return self._map(shard, "images")
 
     def labels(self, shard: int) -> NDArray[np.uint8]:
-        """Read a shard's labels, shape (n,), fake = 1."""
+        """Read a shard's labels, shape (n,): class numbers."""
         return np.array(self._map(shard, "labels"))
 
     def image_ids(self, shard: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,11 @@ import polars as pl
 
 from facesift.data.dealing import Floats, Ints, deal
 from facesift.data.duplicates import near_duplicate_groups
+from facesift.data.layouts import BINARY
 from facesift.errors import FacesiftError
 from facesift.params import Split
 
 SPLITS = ("train", "val", "test")
-LABELS = ("real", "fake")
 TRAIN, VAL = 0, 1
 LEFT_OUT = -1
 
@@ -64,13 +65,22 @@ def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int
     return sides
 
 
-def divide(images: pl.DataFrame, split: Split, seed: int) -> Division:
+def _limited(images: pl.DataFrame, limit: Mapping[str, int], seed: int) -> pl.DataFrame:
+    """Keep at most `limit[label]` images of a label, drawn by the seed; the order stays."""
+    drawn = images.with_columns(_draw=pl.Series(np.random.default_rng([seed, 1]).permutation(images.height)))
+    for label, most in limit.items():
+        rank = pl.col("_draw").rank().over("label")
+        drawn = drawn.filter((pl.col("label") != label) | (rank <= most))
+    return drawn.drop("_draw")
+
+
+def divide(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ...] = BINARY) -> Division:
     """Divide a manifest's images (image_id, source, label, phash, fold) into train, val and test.
 
-    Raises `FacesiftError` when a split would lack a fake or a real, and when predefined folders are asked for but
+    Raises `FacesiftError` when a split would lack a class, and when predefined folders are asked for but
     some image lies in none.
     """
-    images = images.sort("image_id")
+    images = _limited(images.sort("image_id"), split.limit, seed)
     groups = near_duplicate_groups(images["phash"], split.near_duplicate_bits)
     fractions = np.array([split.fractions.train, split.fractions.val, split.fractions.test])
     if split.predefined:
@@ -85,20 +95,21 @@ def divide(images: pl.DataFrame, split: Split, seed: int) -> Division:
     sizes = np.bincount(groups)
     several = sizes[sizes > 1]
     division = Division(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
-    _check_both_classes(division.table)
+    _check_all_classes(division.table, classes)
     return division
 
 
-def _check_both_classes(table: pl.DataFrame) -> None:
+def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
     counts = {
         (split, label): table.filter((pl.col("split") == split) & (pl.col("label") == label)).height
         for split in SPLITS
-        for label in LABELS
+        for label in classes
     }
     if all(counts.values()):
         return
-    said = "; ".join(f"{split}: {counts[split, 'real']} real, {counts[split, 'fake']} fake" for split in SPLITS)
-    raise FacesiftError(f"every split needs a fake and a real, but {said}. Add images or change split.fractions")
+    each = {split: ", ".join(f"{counts[split, label]} {label}" for label in classes) for split in SPLITS}
+    said = "; ".join(f"{split}: {found}" for split, found in each.items())
+    raise FacesiftError(f"every split needs images of each class, but {said}. Add images or change split.fractions")
 
 
 def summary(division: Division) -> dict[str, Any]:

@@ -14,14 +14,15 @@ Rows stand in seeded order within their scope, and scopes follow each other.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesift.data.layouts import BINARY
 from facesift.data.shards import ShardFolder
-from facesift.metrics import FAKE, REAL
-from facesift.params import Resample
+from facesift.recipe import Resample
 from facesift.sampling.scopes import Rows, Scope, resample_scope, untouched
 
 SCHEMA = {
@@ -113,22 +114,15 @@ def _frame(shards: ShardFolder, numbers: list[int], rows: Rows, rng: np.random.G
     return pl.DataFrame({name: values[order] for name, values in columns.items()}).cast(SCHEMA)  # type: ignore[arg-type]
 
 
-def count_plan(plan: pl.DataFrame) -> dict[str, int]:
-    """Count a plan's rows.
+def count_plan(plan: pl.DataFrame, classes: tuple[str, ...] = BINARY) -> dict[str, Any]:
+    """Count a plan's rows: `total`, and for each class `original` images kept, `synthetic` ones made, and `bases`.
 
-    Returns `real` (original reals kept), `real_synthetic` (0 unless reals are the minority), `fake_original` (original
-    fakes kept), `fake_synthetic`, `total`, and `fake_bases` (distinct fakes that are in the plan or were the base of
-    one of its synthetic images).
+    `bases` are the distinct images of the class that are in the plan or were the base of a synthetic one.
     """
-    fake, synthetic = pl.col("label") == FAKE, pl.col("synthetic")
-    real = pl.col("label") == REAL
-    bases = pl.struct("shard", "row").filter(fake).n_unique()
-    counts = plan.select(
-        real=(real & ~synthetic).sum(),
-        real_synthetic=(real & synthetic).sum(),
-        fake_original=(fake & ~synthetic).sum(),
-        fake_synthetic=(fake & synthetic).sum(),
-        fake_bases=bases,
-        total=pl.len(),
-    )
-    return {name: int(value) for name, value in counts.row(0, named=True).items()}
+    counts: dict[str, Any] = {"total": plan.height}
+    for number, name in enumerate(classes):
+        rows = plan.filter(pl.col("label") == number)
+        synthetic = int(rows["synthetic"].sum())
+        bases = rows.select("shard", "row").n_unique() if rows.height else 0
+        counts[name] = {"original": rows.height - synthetic, "synthetic": synthetic, "bases": bases}
+    return counts

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.data.layouts import BINARY
 from facesift.errors import FacesiftError
-from facesift.params import Resample
+from facesift.recipe import Resample
 from facesift.sampling.smote import draw_pairs
 from facesift.sampling.undersampling import kept_rows
-
-CLASSES = ("real", "fake")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def _oversample(rows: Rows, scope: Scope, ratio: float, neighbours: int, random_
     """Append synthetic images of the minority until it is `ratio` of the majority."""
     minority, missing = _wanted(scope, scope.labels, "smote", ratio)
     members = np.flatnonzero(scope.labels == minority)
-    _check_neighbours(scope, len(members), CLASSES[minority], neighbours)
+    _check_neighbours(scope, len(members), BINARY[minority], neighbours)
     pairs = draw_pairs(scope.flat(members), missing, neighbours, random_state)
     return Rows(
         np.concatenate([rows.base, members[pairs.base]]),

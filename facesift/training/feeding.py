@@ -12,10 +12,18 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from facesift.data.shards import ShardFolder
-from facesift.params import Member
+from facesift.recipe import Member
 from facesift.sampling.batches import plan_batches, shard_batches
 from facesift.training.module import Batch, derived_seed
 from facesift.training.preprocessing import to_unit
+
+
+def draw_evenly(plan: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Draw as many rows as the plan has, with replacement, so that all classes come up equally often on average."""
+    counts = plan["label"].value_counts()
+    weight = plan["label"].replace_strict(counts["label"], 1 / counts["count"] / len(counts)).to_numpy()
+    rows = np.random.default_rng(seed).choice(plan.height, plan.height, p=weight)
+    return plan[rows]
 
 
 class Epoch(IterableDataset[Batch]):
@@ -64,7 +72,8 @@ class Feed(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         epoch = self.trainer.current_epoch if self.trainer else 0
         seed = derived_seed(self.recipe.seed, epoch)
-        return DataLoader(Epoch(self.train, self.plan, self.recipe.batch_size, self.window, seed), batch_size=None)
+        plan = draw_evenly(self.plan, seed) if self.recipe.resample.weighted else self.plan
+        return DataLoader(Epoch(self.train, plan, self.recipe.batch_size, self.window, seed), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         return DataLoader(Whole(self.val, self.recipe.batch_size), batch_size=None)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
-from facesift.params import Member, Trainer
+from facesift.params import Trainer
+from facesift.recipe import Member
 from facesift.storage import sha256
 from facesift.training.feeding import Feed
 from facesift.training.history import History
@@ -46,8 +47,10 @@ def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _make_trainer(spec: Trainer, epochs: int, history: History, checkpoint: ModelCheckpoint) -> pl.Trainer:
+def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: ModelCheckpoint) -> pl.Trainer:
     callbacks: list[pl.Callback] = [history, checkpoint]
+    if recipe.early_stopping:
+        callbacks.append(EarlyStopping("val_loss", patience=recipe.early_stopping, mode="min"))
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         callbacks.append(TQDMProgressBar(leave=False))
@@ -55,7 +58,7 @@ def _make_trainer(spec: Trainer, epochs: int, history: History, checkpoint: Mode
         accelerator=spec.accelerator,
         devices=spec.devices,
         precision=spec.precision,
-        max_epochs=epochs,
+        max_epochs=recipe.epochs,
         callbacks=callbacks,
         enable_progress_bar=on_terminal,
         enable_model_summary=False,
@@ -89,7 +92,7 @@ def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, ro
     resume = last if last.exists() else None
     if resume:
         print(f"{name}: going on from {resume}", flush=True)  # noqa: T201
-    loop = _make_trainer(trainer, module.recipe.epochs, history, best)
+    loop = _make_trainer(trainer, module.recipe, history, best)
     loop.fit(module, datamodule=feed, ckpt_path=resume, weights_only=True)
     losses = [figures["val_loss"] for figures in history.epochs]
     module.load_state_dict(torch.load(room / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from facesift.errors import FacesiftError
 from facesift.storage import rounded, whole_folder
 
-CURVES = ("train_loss", "val_loss", "val_recall", "val_precision", "val_ap")
+CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_recall", "val_precision", "val_ap")
 
 
 class History(pl.Callback):

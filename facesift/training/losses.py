@@ -1,29 +1,47 @@
-"""Losses from two-column logits (b, 2) and labels (b,) to one number."""
+"""Losses from logits (b, classes) and labels, (b,) or soft (b, classes), to one number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F  # noqa: N812  the name everybody knows it by
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
-from facesift.params import CrossEntropy, Focal
+from facesift.errors import FacesiftError
+from facesift.recipe import CrossEntropy, Focal
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def make_loss(spec: CrossEntropy | Focal) -> Loss:
+def make_loss(spec: CrossEntropy | Focal, classes: int = 2, name: str = "") -> Loss:
     """Return cross entropy, or the focal loss of Lin et al. 2017 (https://arxiv.org/abs/1708.02002).
 
     The focal loss sees the label one-hot, as the published study used it: `alpha` weighs the right class's output
-    against the wrong one's, not fake against real.
+    against the wrong ones', not one class against another. Raises `FacesiftError` when the class weights are not one
+    per class; `name` is the member's, for the message.
     """
     if isinstance(spec, CrossEntropy):
-        return F.cross_entropy
+        return _cross_entropy(spec, classes, name)
 
     def focal(logits: Tensor, labels: Tensor) -> Tensor:
-        targets = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+        soft = labels.is_floating_point()
+        targets = labels if soft else F.one_hot(labels, logits.shape[1]).to(logits.dtype)
         return sigmoid_focal_loss(logits, targets, alpha=spec.alpha, gamma=spec.gamma, reduction="mean")
 
     return focal
+
+
+def _cross_entropy(spec: CrossEntropy, classes: int, name: str) -> Loss:
+    if spec.class_weights is None:
+        return F.cross_entropy
+    if len(spec.class_weights) != classes:
+        key = f"members.{name}.loss.class_weights"
+        raise FacesiftError(f"{key}: {len(spec.class_weights)} weights for {classes} classes; give one for each")
+    weights = torch.tensor(spec.class_weights)
+
+    def weighted(logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, weight=weights.to(logits.device))
+
+    return weighted

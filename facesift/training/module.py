@@ -1,47 +1,23 @@
-"""One member as a Lightning module: loss, optimiser and schedule around a network."""
+"""One member's network as a Lightning module: what happens in a step and an epoch."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import BinaryAveragePrecision, BinaryPrecision, BinaryRecall
 
-from facesift.metrics import FAKE
-from facesift.params import Member, Optimizer, Schedule
+from facesift.metrics import Classes
+from facesift.recipe import Member
 from facesift.training.losses import make_loss
-from facesift.training.preprocessing import make_augmentation, standardise
+from facesift.training.optimisation import HeadFirst, configure
+from facesift.training.preprocessing import make_augmentation, make_mixing, make_normalisation
 
 Batch = tuple[Tensor, Tensor]  # images (b, 3, h, w) in [0, 1]; labels (b,)
-
-
-def make_optimizer(network: nn.Module, spec: Optimizer) -> torch.optim.Optimizer:
-    """Build the optimiser; `momentum` is for SGD, Adam and AdamW keep their usual betas."""
-    parameters = network.parameters()
-    if spec.name == "sgd":
-        return torch.optim.SGD(parameters, lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)
-    kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=spec.lr, weight_decay=spec.weight_decay)
-
-
-def learning_rate_factor(schedule: Schedule, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """Factor in (0, 1] on the learning rate: linear warm-up, then constant or half a cosine down to zero.
-
-    >>> [round(learning_rate_factor(Schedule(name="cosine", warmup_epochs=1), step, 2, 3), 2) for step in range(6)]
-    [0.5, 1.0, 1.0, 0.85, 0.5, 0.15]
-    """
-    warmup = schedule.warmup_epochs * steps_per_epoch
-    if step < warmup:
-        return (step + 1) / warmup
-    if schedule.name == "constant":
-        return 1.0
-    progress = (step - warmup) / max(1, epochs * steps_per_epoch - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 def derived_seed(seed: int, number: int) -> int:
@@ -50,24 +26,32 @@ def derived_seed(seed: int, number: int) -> int:
 
 
 class MemberModule(pl.LightningModule):
-    """Trains `network` by a member's recipe; logs `train_loss`, `val_loss`, and validation recall, precision and AP."""
+    """Trains `network` by a member's recipe.
 
-    def __init__(self, network: nn.Module, recipe: Member, steps_per_epoch: int) -> None:
+    Logs loss and accuracy on training and validation images, and on the latter recall, precision and average precision
+    of the `positive` class against the rest.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Member, steps_per_epoch: int, classes: Classes, name: str) -> None:
         super().__init__()
-        self.network = network
-        self.recipe = recipe
-        self.steps_per_epoch = steps_per_epoch
-        self.loss = make_loss(recipe.loss)
+        self.network, self.recipe = network, recipe
+        self.steps_per_epoch, self.positive = steps_per_epoch, classes.number
+        self.loss = make_loss(recipe.loss, len(classes.names), name)
         self.augment = make_augmentation(recipe.augment)
-        self.val_metrics = MetricCollection(
-            {"recall": BinaryRecall(), "precision": BinaryPrecision(), "ap": BinaryAveragePrecision()},
-            prefix="val_",
-        )
+        self.mix = make_mixing(recipe.augment, len(classes.names))
+        self.normalise = make_normalisation(recipe.normalise)
+        self.head_first = HeadFirst(network, recipe.schedule.head_epochs)
+        self.val_found = MetricCollection({"val_recall": BinaryRecall(), "val_precision": BinaryPrecision()})
+        self.val_ap = BinaryAveragePrecision()
+        self.val_accuracy = MeanMetric()
 
     def forward(self, images: Tensor) -> Tensor:
         """(b, 3, h, w) in [0, 1] -> logits (b, classes)."""
-        logits: Tensor = self.network(standardise(images))
+        logits: Tensor = self.network(self.normalise(images))
         return logits
+
+    def on_train_epoch_start(self) -> None:
+        self.head_first.start(self.current_epoch)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # Augmentation and stochastic depth draw from here. By step, because loaders draw numbers of their own between
@@ -76,26 +60,30 @@ class MemberModule(pl.LightningModule):
         torch.manual_seed(derived_seed(self.recipe.seed, self.global_step))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        images, labels = batch
-        loss = self.loss(self(self.augment(images)), labels)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+        images, labels = self.mix(self.augment(batch[0]), batch[1])
+        logits = self(images)
+        loss = self.loss(logits, labels)
+        hard = labels.argmax(dim=1) if labels.is_floating_point() else labels
+        accuracy = (logits.argmax(dim=1) == hard).float().mean()
+        self.log_dict(
+            {"train_loss": loss, "train_accuracy": accuracy}, on_step=False, on_epoch=True, batch_size=len(labels)
+        )
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
         images, labels = batch
         logits = self(images)
-        self.val_metrics.update(logits.softmax(dim=1)[:, FAKE], labels)
+        voted, fake = logits.argmax(dim=1), (labels == self.positive).int()
+        self.val_found.update((voted == self.positive).int(), fake)
+        self.val_ap.update(logits.softmax(dim=1)[:, self.positive], fake)
+        self.val_accuracy.update((voted == labels).float())
         self.log("val_loss", self.loss(logits, labels), batch_size=len(labels), prog_bar=True)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self.val_metrics.compute())
-        self.val_metrics.reset()
+        self.log_dict(self.val_found.compute())
+        self.log_dict({"val_ap": self.val_ap.compute(), "val_accuracy": self.val_accuracy.compute()})
+        for metric in (self.val_found, self.val_ap, self.val_accuracy):
+            metric.reset()
 
     def configure_optimizers(self) -> Any:
-        optimizer = make_optimizer(self.network, self.recipe.optimizer)
-
-        def factor(step: int) -> float:
-            return learning_rate_factor(self.recipe.schedule, step, self.steps_per_epoch, self.recipe.epochs)
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return configure(self.network, self.recipe, self.steps_per_epoch)

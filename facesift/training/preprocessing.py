@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import v2
 
-from facesift.params import Augment
+from facesift.recipe import Augment, Normalise
 
 GREY = 0.5  # what rotation and shift leave empty
 FLAT = 1.0 / 255  # smallest standard deviation: one grey level, so that a blank image does not become noise
@@ -32,18 +32,51 @@ def standardise(images: Tensor) -> Tensor:
     return (images - mean) / deviation.clamp(min=FLAT)
 
 
+def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
+    """Return the function from images (b, 3, h, w) in [0, 1] to what the network sees, of the same shape."""
+    if normalise.name == "per_image":
+        return standardise
+    if normalise.name == "unit":
+        return lambda images: images
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (normalise.mean, normalise.std))
+    return lambda images: (images - mean.to(images.device)) / std.to(images.device)
+
+
 def make_augmentation(augment: Augment) -> Callable[[Tensor], Tensor]:
     """Return a function (b, 3, h, w) in [0, 1] -> same, that draws anew for every image from torch's generator."""
     steps: list[torch.nn.Module] = []
     if augment.flip:
         steps.append(v2.RandomHorizontalFlip(augment.flip))
+    if augment.flip_vertical:
+        steps.append(v2.RandomVerticalFlip(augment.flip_vertical))
     if augment.rotate or augment.shift:
         shift = (augment.shift, augment.shift)
         bilinear = v2.InterpolationMode.BILINEAR
         steps.append(v2.RandomAffine(augment.rotate, translate=shift, interpolation=bilinear, fill=GREY))
     if augment.jitter:
         steps.append(v2.ColorJitter(brightness=augment.jitter, contrast=augment.jitter, saturation=augment.jitter))
+    if augment.blur:
+        steps.append(v2.RandomApply([v2.GaussianBlur(kernel_size=5, sigma=(0.1, 2.0))], augment.blur))
+    if augment.erase:
+        steps.append(v2.RandomErasing(augment.erase))
     if not steps:
         return lambda images: images
     each = v2.Compose(steps)
     return lambda images: torch.stack([each(image) for image in images])
+
+
+def make_mixing(augment: Augment, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019), either at random, or neither.
+
+    The function takes images (b, 3, h, w) and labels (b,); mixed labels are soft, (b, classes) with rows of sum 1.
+    """
+    if augment.mix == "none":
+        return lambda images, labels: (images, labels)
+    kinds = {"mixup": [v2.MixUp], "cutmix": [v2.CutMix], "either": [v2.MixUp, v2.CutMix]}[augment.mix]
+    mix = v2.RandomChoice([kind(alpha=augment.mix_alpha, num_classes=classes) for kind in kinds])
+
+    def mixed(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        images, labels = mix(images, labels)
+        return images, labels
+
+    return mixed

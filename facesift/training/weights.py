@@ -6,25 +6,36 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save
 from torch import nn
 
 from facesift.errors import FacesiftError
-from facesift.params import Architecture
+from facesift.recipe import Architecture, Normalise
 from facesift.storage import whole_file
 from facesift.training.architectures import build_network
+from facesift.training.preprocessing import make_normalisation
+from facesift.training.score_table import Scorer
+from facesift.training.scoring import network_scorer
+from facesift.training.support_vectors import SupportVectors
 
 KEY = "facesift"  # one key only: safetensors writes several in random order
 VERSION = 1
 
 
 def save_weights(path: Path, network: nn.Module, header: dict[str, Any]) -> None:
-    """Write the network's parameters and buffers; `header` is JSON with `architecture` and `classes`."""
+    """Write the network's parameters and buffers; `header` is JSON with `architecture`, `classes`, `preprocessing`."""
+    tensors = {name: tensor.contiguous().cpu().numpy() for name, tensor in network.state_dict().items()}
+    save_tensors(path, tensors, header)
+
+
+def save_tensors(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> None:
+    """Write arrays with the header of `save_weights`: for members that are no networks."""
     text = json.dumps(header | {"version": VERSION}, sort_keys=True)
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
     with whole_file(path) as part:
-        save_file(tensors, part, metadata={KEY: text})
+        part.write_bytes(save(tensors, metadata={KEY: text}))
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -45,6 +56,20 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     from safetensors.torch import load_file  # noqa: PLC0415
 
     header = read_header(path)
-    network = build_network(Architecture.model_validate(header["architecture"]), len(header["classes"]), seed=0)
+    architecture = Architecture.model_validate(header["architecture"])
+    size = header["preprocessing"]["image_size"]
+    network = build_network(architecture, len(header["classes"]), seed=0, image_size=size)
     network.load_state_dict(load_file(path))
     return network.eval(), header
+
+
+def load_scorer(path: Path) -> Scorer:
+    """Return a function from pixels (b, S, S, 3) in 0..255 to logits (b, classes), whatever kind of member it is."""
+    from safetensors.numpy import load_file  # noqa: PLC0415
+
+    header = read_header(path)
+    if header["architecture"]["name"] == "svm_rbf":
+        return SupportVectors.from_tensors(load_file(path)).logits
+    network, _ = load_network(path)
+    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
+    return network_scorer(lambda images: network(normalise(images)), torch.device("cpu"))

@@ -21,10 +21,11 @@ from facesift.training.feeding import Feed
 from facesift.training.fit import fit_member
 from facesift.training.module import MemberModule
 from facesift.training.score_table import score_table
-from facesift.training.scoring import score_splits
+from facesift.training.scoring import network_scorer, score_splits
 from tests.made import default_params, make_shards
 
 PARAMS = default_params()
+CLASSES = PARAMS.class_names
 
 
 def truth_of(shards, split):
@@ -46,18 +47,18 @@ def train_committee(room, *, visible):
         recipe = PARAMS.members[name].model_copy(update={"epochs": 4, "resample": sampling})
         feed = Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, window=2)
         network = build_network(recipe.architecture, 2, recipe.seed)
-        module = MemberModule(network, recipe, feed.steps_per_epoch)
+        module = MemberModule(network, recipe, feed.steps_per_epoch, CLASSES, name)
         fitted = fit_member(name, module, PARAMS.trainer, feed, room / name)
-        scores[name] = score_splits(fitted.module, {"val": val}, 32, torch.device("cpu"))
+        scores[name] = score_splits(network_scorer(fitted.module, torch.device("cpu")), {"val": val}, 32, CLASSES.names)
     joined = join_scores(truth_of(val, "val"), scores)
-    features = stack_features([logits_from(joined, name) for name in scores])
-    stacked = out_of_fold(features, labels_from(joined), np.arange(len(joined)), PARAMS.stack)
-    scores["stacker"] = score_table(joined["image_id"].to_list(), "val", stacked)
-    return Ballot.of(join_scores(truth_of(val, "val"), scores), list(scores))
+    features = stack_features([logits_from(joined, name, CLASSES) for name in scores])
+    stacked = out_of_fold(features, labels_from(joined, CLASSES), np.arange(len(joined)), PARAMS.stack, CLASSES)
+    scores["stacker"] = score_table(joined["image_id"].to_list(), "val", stacked, CLASSES.names)
+    return Ballot.of(join_scores(truth_of(val, "val"), scores), list(scores), CLASSES)
 
 
 def committee_area(ballot):
-    return roc_auc_score(ballot.labels, ballot.probabilities.mean(axis=1))
+    return roc_auc_score(ballot.labels, ballot.probabilities[:, :, 1].mean(axis=1))
 
 
 def test_committee_trained_on_shuffled_labels_is_at_chance(tmp_path):
@@ -74,18 +75,16 @@ def test_stacker_trained_on_the_plan_learns_which_output_to_trust(tmp_path):
     shards = make_shards(tmp_path, 64, 16)
     plan = make_plan(shards, PARAMS.stack.resample.model_copy(update={"smote": 0.5, "undersample": 1.0}), 1)
 
-    class Bright(torch.nn.Module):
-        def forward(self, images):
-            patch = images[:, :, 8:24, 8:24].mean(dim=(1, 2, 3)) - images.mean(dim=(1, 2, 3))
-            return torch.stack([1 - 4 * patch, 4 * patch], dim=1)
+    def bright(pixels):
+        patch = (pixels[:, 8:24, 8:24].mean(axis=(1, 2, 3)) - pixels.mean(axis=(1, 2, 3))) / 255
+        return np.stack([1 - 4 * patch, 4 * patch], axis=1)
 
-    class Blind(torch.nn.Module):
-        def forward(self, images):
-            return images[:, :2, 0, 0]
+    def blind(pixels):
+        return pixels[:, 0, 0, :2] / 255
 
-    features, labels = plan_features([Bright(), Blind()], shards, plan, PARAMS.stack, window=1)
+    features, labels = plan_features([bright, blind], shards, plan, PARAMS.stack, window=1)
     assert features.shape == (len(plan), 4)
-    stacker = train_stacker(features, labels, PARAMS.stack)
+    stacker = train_stacker(features, labels, PARAMS.stack, CLASSES)
     difference = stacker.weight[1] - stacker.weight[0]
     assert difference[1] > 2 * abs(difference[3])
     assert roc_auc_score(labels, np.diff(stacker.logits(features))[:, 0]) > 0.99
@@ -99,7 +98,7 @@ def ballot_of_two_sources(images=200):
     truth = pl.DataFrame({"image_id": ids, "split": "test", "source": source, "label": label})
     logits = rng.normal(size=(images, 2))
     logits[:80, 1] += 6  # it recognises the source, not the fakes
-    return Ballot.of(join_scores(truth, {"a": score_table(ids, "test", logits)}), ["a"])
+    return Ballot.of(join_scores(truth, {"a": score_table(ids, "test", logits, CLASSES.names)}), ["a"], CLASSES)
 
 
 def test_figures_within_a_source_show_a_committee_that_knows_the_source_alone():

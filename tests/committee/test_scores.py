@@ -5,9 +5,12 @@ import polars as pl
 import pytest
 
 from facesift.committee.ballot import Ballot
-from facesift.committee.scores import called_fake, fake_probability, join_scores
+from facesift.committee.scores import class_probabilities, join_scores, labels_from, votes_of
 from facesift.errors import FacesiftError
+from facesift.metrics import Classes
 from facesift.training.score_table import score_table
+
+CLASSES = Classes(("real", "fake"), "fake")
 
 
 def truth(images=40, seed=0):
@@ -20,14 +23,14 @@ def truth(images=40, seed=0):
 def scores(frame, seed=1):
     noise = np.random.default_rng(seed).normal(size=(len(frame), 2))
     noise[:, 1] += 2 * (frame["label"].to_numpy() == "fake")
-    return score_table(frame["image_id"].to_numpy(), "test", noise)
+    return score_table(frame["image_id"].to_numpy(), "test", noise, CLASSES.names)
 
 
 def test_shuffled_score_tables_give_the_same_metrics():
     images = truth()
     tables = {"a": scores(images, 1), "b": scores(images, 2)}
     shuffled = {name: table.sample(fraction=1, shuffle=True, seed=5) for name, table in tables.items()}
-    report = [Ballot.of(join_scores(images, each), ["a", "b"]).report_voters() for each in (tables, shuffled)]
+    report = [Ballot.of(join_scores(images, each), ["a", "b"], CLASSES).report_voters() for each in (tables, shuffled)]
     assert report[0] == report[1]
 
 
@@ -51,14 +54,24 @@ def test_image_scored_twice_is_named():
 
 def test_score_that_is_not_a_number_is_named():
     with pytest.raises(ValueError, match=r"image b: logits \[0.0, nan\] are not finite"):
-        score_table(["a", "b"], "test", np.array([[0, 1], [0, np.nan]]))
+        score_table(["a", "b"], "test", np.array([[0, 1], [0, np.nan]]), CLASSES.names)
 
 
 def test_probability_is_the_softmax_share_of_fake():
     logits = np.array([[0.0, 0.0], [0.0, np.log(3)]])
-    np.testing.assert_allclose(fake_probability(logits), [0.5, 0.75])
+    np.testing.assert_allclose(class_probabilities(logits)[:, 1], [0.5, 0.75])
 
 
 def test_vote_agrees_with_probability_of_one_half():
     logits = np.random.default_rng(0).normal(size=(500, 2))
-    assert (called_fake(logits) == (fake_probability(logits) >= 0.5)).all()
+    assert (votes_of(logits, CLASSES) == (class_probabilities(logits)[:, 1] >= 0.5)).all()
+
+
+def test_label_is_numbered_by_its_class():
+    table = pl.DataFrame({"label": ["b", "c", "a"]})
+    assert labels_from(table, Classes(("a", "b", "c"), "b")).tolist() == [1, 2, 0]
+
+
+def test_tie_among_three_classes_goes_to_the_positive_one():
+    logits = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    assert votes_of(logits, Classes(("a", "b", "c"), "b")).tolist() == [1, 0, 1]

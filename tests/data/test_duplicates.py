@@ -165,3 +165,9 @@ def test_bytes_under_both_labels_name_each_other():
 
 def test_copies_under_one_label_contradict_nothing():
     assert contradictions(rows(("1", "real", None, *"sab"), ("1", "real", None, *"sac"))).is_empty()
+
+
+def test_each_of_three_contradicting_copies_names_another_one():
+    torn = contradictions(rows(("1", "a", None, *"sab"), ("1", "b", None, *"sac"), ("1", "c", None, *"sad")))
+    assert len(torn) == 3
+    assert all(other.split(" ")[0] != label for label, other in torn.select("label", "other").rows())

@@ -1,12 +1,12 @@
 import pytest
 
 from facesift.data.archives import RawFile
-from facesift.data.layouts import Claim, claim, recognise
+from facesift.data.layouts import Claim, Layout, claim, recognise
 from facesift.params import Source
 
-RFF = Source(layout="rff")
-CELEBA = Source(layout="one_class", folder="img_align_celeba", label="real")
-FOLDERS = Source(layout="class_folders")
+RFF = Layout(Source(layout="rff"))
+CELEBA = Layout(Source(layout="one_class", folder="img_align_celeba", label="real"))
+FOLDERS = Layout(Source(layout="class_folders"))
 UNKNOWN = (None, None, None, None)
 
 
@@ -73,12 +73,21 @@ def test_the_first_source_that_recognises_a_file_claims_it():
 
 @pytest.mark.parametrize("file", [RawFile("faces.zip", "real/1.jpg"), RawFile("faces.d/a.zip", "real/1.jpg")])
 def test_within_is_matched_against_the_top_entry(file: RawFile):
-    assert claim({"a": Source(layout="class_folders", within="faces.*")}, file) == ("a", Claim("real"))
+    assert claim({"a": Layout(Source(layout="class_folders", within="faces.*"))}, file) == ("a", Claim("real"))
 
 
 def test_within_keeps_a_source_out_of_other_entries():
-    assert claim({"a": Source(layout="class_folders", within="faces*")}, RawFile("b.zip", "faces/real/1.jpg")) is None
+    assert (
+        claim({"a": Layout(Source(layout="class_folders", within="faces*"))}, RawFile("b.zip", "faces/real/1.jpg"))
+        is None
+    )
 
 
 def test_within_is_matched_against_the_top_folder_of_loose_files():
-    assert claim({"a": Source(layout="class_folders", within="faces")}, RawFile(".", "faces/real/1.jpg"))
+    assert claim({"a": Layout(Source(layout="class_folders", within="faces"))}, RawFile(".", "faces/real/1.jpg"))
+
+
+def test_class_folders_are_those_of_the_study():
+    layout = Layout(Source(layout="class_folders"), ("Cat", "dog"))
+    assert recognise(layout, "train/CAT/1.jpg") == Claim("Cat", fold="train")
+    assert recognise(layout, "train/real/1.jpg") is None

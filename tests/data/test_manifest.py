@@ -9,12 +9,13 @@ import pytest
 from PIL import Image
 
 from facesift.data import manifest
+from facesift.data.layouts import Layout
 from facesift.data.manifest import IMAGES, Manifest, assemble, check_quarantine, examine, summary, survey
 from facesift.errors import FacesiftError
 from facesift.params import Ingest, Source
 
 LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
-SOURCES = {"rff": Source(layout="rff"), "folders": Source(layout="class_folders")}
+SOURCES = {"rff": Layout(Source(layout="rff")), "folders": Layout(Source(layout="class_folders"))}
 GENEROUS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8)
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 
@@ -224,13 +225,13 @@ def shared_zip(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_the_public_rff_archive_is_read_in_full(shared_zip: Callable[[str], Path]):
-    found = read(shared_zip("real-and-fake-face-detection.zip"), {"rff": Source(layout="rff")}, limits=GENEROUS)
+    found = read(shared_zip("real-and-fake-face-detection.zip"), {"rff": Layout(Source(layout="rff"))}, limits=GENEROUS)
     counts = dict(found.images.group_by("label").len().rows())
     assert (counts, found.quarantine.height) == ({"real": 873, "fake": 763}, 0)
     assert found.images.filter(label="fake")["nose"].null_count() == 1
 
 
 def test_the_public_cifake_archive_has_folds(shared_zip: Callable[[str], Path]):
-    found = read(shared_zip("cifake.zip"), {"cifake": Source(layout="class_folders")}, limits=GENEROUS)
+    found = read(shared_zip("cifake.zip"), {"cifake": Layout(Source(layout="class_folders"))}, limits=GENEROUS)
     assert found.images.height + found.exact_duplicates == 8000
     assert set(found.images["fold"]) == {"train", "test"}

@@ -89,7 +89,7 @@ def test_a_split_without_a_fake_is_refused_with_the_counts():
 
 
 def test_a_split_without_a_real_is_refused():
-    with pytest.raises(FacesiftError, match="needs a fake and a real"):
+    with pytest.raises(FacesiftError, match="needs images of each class"):
         divide(manifest(*faces(0, 100)), rules(), 1)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
-from facesift.params import Resample
+from facesift.recipe import Resample
 from facesift.sampling.plans import SCHEMA, count_plan, make_plan, scope_seed
 from facesift.sampling.smote import blend
 from facesift.storage import write_parquet
@@ -147,7 +147,9 @@ def test_a_plan_written_twice_has_the_same_bytes(make_shards: Any, tmp_path: Any
 def test_counts_are_those_of_the_ratios(make_shards: Any) -> None:
     plan = make_plan(make_shards([(100, 10), (100, 10)]), Resample(scope="shard", smote=0.4, undersample=0.5), 1)
     assert count_plan(plan) == {
-        "real": 160, "real_synthetic": 0, "fake_original": 20, "fake_synthetic": 60, "fake_bases": 20, "total": 240,
+        "real": {"original": 160, "synthetic": 0, "bases": 160},
+        "fake": {"original": 20, "synthetic": 60, "bases": 20},
+        "total": 240,
     }  # fmt: skip
 
 

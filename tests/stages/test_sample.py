@@ -32,12 +32,12 @@ def test_the_plan_is_the_members(params: Params) -> None:
 def test_the_counts_go_to_the_metrics(params: Params) -> None:
     sample.main(params, "one")
     counts = read_json(Path("metrics/sampling/one.json"))
-    assert (counts["real"], counts["fake_original"], counts["fake_synthetic"]) == (52, 16, 36)
+    assert (counts["real"]["original"], counts["fake"]["original"], counts["fake"]["synthetic"]) == (52, 16, 36)
 
 
 def test_the_counts_are_printed(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
     sample.main(params, "one")
-    line = "one (SMOTE(0.5) + RUS(1), scope shard): 52 real, 16 fake and 36 synthetic fake images\n"
+    line = "one (SMOTE(0.5) + RUS(1), scope shard): 52 real, 16 and 36 synthetic fake\n"
     assert capsys.readouterr().out == line
 
 

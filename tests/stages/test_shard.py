@@ -66,4 +66,4 @@ def test_images_that_are_in_no_split_are_left_out(params: Params, split: pl.Data
 @pytest.mark.usefixtures("split")
 def test_it_says_how_many_images_and_fakes_there_are(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
     shard.main(params)
-    assert "train: 20 images (7 fake) in 3 shards" in capsys.readouterr().out
+    assert "train: 13 real, 7 fake in 3 shards" in capsys.readouterr().out

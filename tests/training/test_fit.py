@@ -18,10 +18,11 @@ from facesift.training.feeding import Feed
 from facesift.training.fit import checkpoint_key, fit_member
 from facesift.training.history import write_curves
 from facesift.training.module import MemberModule
-from facesift.training.scoring import score_splits
+from facesift.training.scoring import network_scorer, score_splits
 from tests.made import ROOT, default_params, make_shards
 
 PARAMS = default_params()
+CLASSES = PARAMS.class_names
 RECIPE = PARAMS.members["convnext1"].model_copy(update={"epochs": 3, "batch_size": 16})
 
 
@@ -33,7 +34,9 @@ def make_feed(room: Path, *, visible: bool = True, recipe=RECIPE):
 
 def fit(room: Path, name: str = "m", recipe=RECIPE, *, visible: bool = True):
     feed = make_feed(room, visible=visible, recipe=recipe)
-    module = MemberModule(build_network(recipe.architecture, 2, recipe.seed), recipe, feed.steps_per_epoch)
+    module = MemberModule(
+        build_network(recipe.architecture, 2, recipe.seed), recipe, feed.steps_per_epoch, CLASSES, name
+    )
     return fit_member(name, module, PARAMS.trainer, feed, room / "running"), feed
 
 
@@ -42,7 +45,7 @@ def same_weights(one, other):
 
 
 def area(fitted, feed):
-    table = score_splits(fitted.module, {"val": feed.val}, 16, torch.device("cpu"))
+    table = score_splits(network_scorer(fitted.module, torch.device("cpu")), {"val": feed.val}, 16, CLASSES.names)
     known = {}
     for shard in range(len(feed.val.sizes)):
         known |= dict(zip(feed.val.image_ids(shard), feed.val.labels(shard), strict=True))

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from facesift.errors import FacesiftError
-from facesift.params import Architecture
-from facesift.training.architectures import build_network, check_size
+from facesift.recipe import OWN_NETWORKS, Architecture
+from facesift.training.architectures import OWN, build_network, check_size
 from facesift.training.convnext import ConvNeXtThesis
 from facesift.training.weights import load_network, read_header, save_weights
 
@@ -68,7 +68,8 @@ def test_unknown_argument_is_named():
 
 def test_saved_network_scores_alike_when_loaded(tmp_path):
     network = build_network(TINY, 2, 0).eval()
-    save_weights(tmp_path / "a.safetensors", network, {"architecture": TINY.model_dump(), "classes": ["real", "fake"]})
+    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": {"image_size": 64}}
+    save_weights(tmp_path / "a.safetensors", network, header)
     loaded, header = load_network(tmp_path / "a.safetensors")
     images = torch.randn(2, 3, 64, 64)
     assert torch.equal(network(images), loaded(images))
@@ -97,3 +98,130 @@ def test_network_starts_undecided():
 def test_image_size_too_small_for_the_network_is_named():
     with pytest.raises(FacesiftError, match=r"timm:test_convnext cannot take images of data\.image_size 16 pixels"):
         check_size(build_network(TINY, 2, 0), TINY, 16)
+
+
+def built(name, classes=2, image_size=64, **arguments):
+    return build_network(Architecture(name=name, arguments=arguments), classes, 0, image_size=image_size).eval()
+
+
+def count(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def layers(network, kind):
+    return [module for module in network.modules() if isinstance(module, kind)]
+
+
+def conv(inputs, outputs, side=3):
+    return outputs * (inputs * side**2 + 1)
+
+
+def dense(inputs, outputs):
+    return outputs * (inputs + 1)
+
+
+def test_recipes_know_every_network_of_our_own():
+    assert {*OWN_NETWORKS, "torchvision:alexnet"} == {*OWN, "svm_rbf"}
+
+
+@pytest.mark.parametrize("widths", [[32, 64, 64, 64, 64], [32, 64, 64, 64, 64, 64]])
+def test_simple_cnn_has_the_published_layers(widths):
+    network = built("simple_cnn", image_size=256, widths=widths)
+    convolutions = sum(conv(inputs, width) for inputs, width in zip([3, *widths[:-1]], widths, strict=True))
+    side = 256 // 2 ** len(widths)
+    assert count(network) == convolutions + dense(64 * side**2, 64) + dense(64, 2)
+    assert [layer.out_channels for layer in layers(network, torch.nn.Conv2d)] == widths
+    assert len(layers(network, torch.nn.MaxPool2d)) == len(widths)
+
+
+def test_simple_cnn_has_five_convolutions_unless_told():
+    assert len(layers(built("simple_cnn"), torch.nn.Conv2d)) == 5
+
+
+def test_lenet_has_the_layers_of_lenet_5_for_colour():
+    expected = conv(3, 6, 5) + conv(6, 16, 5) + dense(400, 120) + dense(120, 84) + dense(84, 2)
+    assert count(built("lenet", image_size=32)) == expected == 61_326
+
+
+def test_deepfakenet_has_the_published_layers():
+    pairs = [(3, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)]
+    expected = sum(conv(*pair) + 2 * pair[1] for pair in pairs) + dense(128, 5)
+    network = built("deepfakenet", classes=5, image_size=128)
+    assert count(network) == expected
+    assert network[:-3](torch.zeros(1, 3, 128, 128)).shape == (1, 128, 16, 16)
+
+
+@pytest.mark.parametrize("rates", [[0.25, 0.25, 0.25], [0.1, 0.3, 0.5]])
+def test_deepfakenets_dropout_rates_are_an_argument(rates):
+    network = built("deepfakenet", classes=5, dropout=rates)
+    assert [layer.p for layer in layers(network, torch.nn.Dropout)] == rates
+
+
+def test_alexnet_is_torchvisions():
+    with torch.device("meta"):
+        assert count(built("torchvision:alexnet", classes=1000)) == 61_100_840  # torchvision's own table
+
+
+@pytest.mark.parametrize("size", [32, 33, 47, 125])
+@pytest.mark.parametrize("name", ["simple_cnn", "lenet", "deepfakenet"])
+def test_small_networks_take_odd_sizes(name, size):
+    assert built(name, 5, size)(torch.zeros(2, 3, size, size)).shape == (2, 5)
+
+
+def test_timm_network_for_one_size_is_built_for_the_images():
+    assert built("timm:test_vit", image_size=32)(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "lenet", "deepfakenet"])
+def test_small_networks_weights_depend_on_the_seed_alone(name):
+    def state(seed):
+        return torch.cat([p.flatten() for p in build_network(Architecture(name=name), 2, seed, 32).parameters()])
+
+    first = state(1)
+    torch.rand(3)
+    assert torch.equal(first, state(1))
+    assert not torch.equal(first, state(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "smallest"), [("simple_cnn", 31, 32), ("lenet", 15, 16), ("deepfakenet", 7, 8)]
+)
+def test_small_networks_name_the_smallest_image(name, size, smallest):
+    with pytest.raises(FacesiftError, match=rf"{name} cannot take images of data\.image_size {size} .* {smallest}"):
+        built(name, image_size=size)
+    built(name, image_size=smallest)(torch.zeros(1, 3, smallest, smallest))
+
+
+def test_alexnet_refuses_images_below_63_pixels():
+    spec = Architecture(name="torchvision:alexnet")
+    network = build_network(spec, 2, 0)
+    with pytest.raises(FacesiftError, match=r"alexnet cannot take images of data\.image_size 62 pixels"):
+        check_size(network, spec, 62)
+    check_size(network, spec, 63)
+
+
+def test_network_that_needs_the_image_size_asks_for_it():
+    with pytest.raises(FacesiftError, match="simple_cnn: its dense layers depend on the image size"):
+        build_network(Architecture(name="simple_cnn"), 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("deepfakenet", {"dropout": [0.1, 0.2]}, r"arguments\.dropout is \[0\.1, 0\.2\]; give three rates"),
+        ("deepfakenet", {"dropout": [0.1, 0.2, 7]}, r"dropout probability has to be between 0 and 1"),
+        ("simple_cnn", {"widths": []}, r"arguments\.widths is empty"),
+        ("lenet", {"image_size": 32}, r"multiple values for argument 'image_size'"),
+        ("timm:test_convnext", {"num_classes": 7}, r"arguments\.num_classes is not for the arguments"),
+        ("timm:test_convnext", {"checkpoint_path": "x.pth"}, r"architecture\.checkpoint decide it"),
+        ("timm:resnet18.nonsense", {}, r"Invalid pretrained tag"),
+    ],
+)
+def test_argument_that_cannot_be_is_named(name, arguments, message):
+    with pytest.raises(FacesiftError, match=message):
+        build_network(Architecture(name=name, arguments=arguments), 2, 0, image_size=64)
+
+
+def test_support_vectors_are_no_network():
+    with pytest.raises(FacesiftError, match="svm_rbf: not a network"):
+        built("svm_rbf")

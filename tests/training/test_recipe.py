@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.params import Augment, CrossEntropy, Focal, Schedule
+from facesift.recipe import Augment, CrossEntropy, Focal, Schedule
 from facesift.training.losses import make_loss
-from facesift.training.module import learning_rate_factor
+from facesift.training.optimisation import learning_rate_factor
 from facesift.training.preprocessing import make_augmentation, standardise, to_unit
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.3], [-3.0, 1.0]])
@@ -80,7 +80,12 @@ def test_augmentation_repeats_with_torchs_seed():
     assert torch.equal(*draws)
 
 
-@given(st.sampled_from(["constant", "cosine"]), st.integers(0, 3), st.integers(1, 20), st.integers(4, 9))
+@given(
+    st.sampled_from(["constant", "cosine", "step", "one_cycle", "plateau"]),
+    st.integers(0, 3),
+    st.integers(1, 20),
+    st.integers(4, 9),
+)
 def test_learning_rate_factor_stays_between_0_and_1(name, warmup, steps, epochs):
     schedule = Schedule(name=name, warmup_epochs=warmup)
     factors = [learning_rate_factor(schedule, step, steps, epochs) for step in range(steps * epochs)]

@@ -1,0 +1,46 @@
+"""The trained committee on another data set: how much of what it knows is about the one it was trained on."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from facesift.committee.ballot import Ballot
+from facesift.committee.scores import join_scores, logits_from
+from facesift.committee.stacking import Stacker, stack_features
+from facesift.data.shards import ShardFolder
+from facesift.metrics import Classes
+from facesift.training.score_table import Scorer, score_table
+from facesift.training.scoring import score_splits
+
+SPLIT = "test"
+
+
+def truth_of(shards: ShardFolder) -> pl.DataFrame:
+    """Columns image_id, split, source, label of all images in the shards."""
+    tables = [
+        pl.DataFrame(
+            {
+                "image_id": shards.image_ids(shard),
+                "split": SPLIT,
+                "source": shards.sources(shard),
+                "label": [shards.classes[number] for number in shards.labels(shard)],
+            }
+        )
+        for shard in range(len(shards.sizes))
+    ]
+    return pl.concat(tables)
+
+
+def vote_elsewhere(
+    shards: ShardFolder, scorers: dict[str, Scorer], stacker: Stacker, batch_size: int, classes: Classes
+) -> Ballot:
+    """Score every image with every member and the stacker over them, and return the ballot."""
+    truth = truth_of(shards)
+    scores = {
+        name: score_splits(scorer, {SPLIT: shards}, batch_size, classes.names) for name, scorer in scorers.items()
+    }
+    joined = join_scores(truth, scores)
+    features = stack_features([logits_from(joined, name, classes) for name in scorers])
+    logits = stacker.logits(features)
+    scores["stacker"] = score_table(joined["image_id"].to_list(), SPLIT, logits, classes.names)
+    return Ballot.of(join_scores(truth, scores), list(scores), classes)

@@ -1,0 +1,137 @@
+"""A member's recipe: everything that decides how one base classifier is trained. What is left out is off."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from facesift.sections import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
+
+OWN_NETWORKS = ("convnext_thesis", "simple_cnn", "lenet", "deepfakenet", "svm_rbf")
+
+
+class Resample(Section):
+    """SMOTE, then random undersampling; ratios are fakes per real, as imbalanced-learn takes them.
+
+    `weighted` draws training images with replacement so that all classes come up equally often.
+    """
+
+    scope: Literal["none", "shard", "split"]
+    smote: Ratio | None = None
+    undersample: Ratio | None = None
+    neighbours: Count = 5
+    weighted: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Resample:
+        given = self.smote is not None or self.undersample is not None
+        if given == (self.scope == "none"):
+            raise ValueError("`scope: none` goes without `smote` and `undersample`, every other scope needs one")
+        if self.smote and self.undersample and self.undersample < self.smote:
+            raise ValueError(f"`undersample` ({self.undersample:g}) may not be below `smote` ({self.smote:g})")
+        return self
+
+
+class CrossEntropy(Section):
+    """Cross entropy; `class_weights` has one weight per class, in the order of `classes`."""
+
+    name: Literal["cross_entropy"]
+    class_weights: list[Positive] | None = None
+
+
+class Focal(Section):
+    """Focal loss: `gamma` turns to hard images, `alpha` weighs the right class's output."""
+
+    name: Literal["focal"]
+    gamma: NotNegative
+    alpha: Fraction
+
+
+class Architecture(Section):
+    """A network by name, the arguments it is built with, and the weights it starts from.
+
+    `freeze` is the share of the body's parameter tensors, from the input side, that stay as they are.
+    """
+
+    name: Annotated[str, Field(pattern=rf"^(timm:.+|torchvision:alexnet|{'|'.join(OWN_NETWORKS)})$")]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    pretrained: bool = False
+    checkpoint: str | None = None
+    freeze: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Architecture:
+        if self.pretrained and self.checkpoint:
+            raise ValueError("`pretrained: true` and `checkpoint` are two starts; give one")
+        return self
+
+
+class Optimizer(Section):
+    """How weights move; `momentum` is for SGD."""
+
+    name: Literal["sgd", "adam", "adamw"]
+    lr: Positive
+    weight_decay: NotNegative = 0.0
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+
+
+class Schedule(Section):
+    """How the learning rate changes over the epochs.
+
+    `step` multiplies it by `factor` every `step_epochs`; `plateau` by `factor` when the validation loss has not fallen
+    (`watch: val_loss`), or the accuracy has not risen, for `patience` epochs; `one_cycle` rises and falls once
+    (Smith 2018). `head_epochs`: in so many first epochs the head alone learns, then all of the network.
+    """
+
+    name: Literal["constant", "cosine", "step", "one_cycle", "plateau"]
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    step_epochs: Count = 1
+    factor: Annotated[Number, Field(gt=0, lt=1)] = 0.1
+    patience: Count = 2
+    watch: Literal["val_loss", "val_accuracy"] = "val_loss"
+    head_epochs: Annotated[int, Field(ge=0)] = 0
+
+
+class Augment(Section):
+    """What is drawn anew for every training image (`mix`: for every batch) in every epoch."""
+
+    flip: Fraction = 0.0
+    flip_vertical: Fraction = 0.0
+    rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
+    shift: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    jitter: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    blur: Fraction = 0.0
+    erase: Fraction = 0.0
+    mix: Literal["none", "mixup", "cutmix", "either"] = "none"
+    mix_alpha: Positive = 0.2
+
+
+class Normalise(Section):
+    """What a network sees: `per_image` standardised, `fixed` mean and deviation, or `unit` (pixels / 255)."""
+
+    name: Literal["per_image", "fixed", "unit"] = "per_image"
+    mean: list[Number] = Field(default_factory=lambda: [0.5] * 3)
+    std: list[Positive] = Field(default_factory=lambda: [0.5] * 3)
+
+    @model_validator(mode="after")
+    def _three_channels(self) -> Normalise:
+        if len(self.mean) != 3 or len(self.std) != 3:  # red, green, blue
+            raise ValueError("`mean` and `std` have one number for each of red, green and blue")
+        return self
+
+
+class Member(Section):
+    """One base classifier of the committee. `early_stopping`: stop after so many epochs without a lower loss."""
+
+    seed: Seed
+    architecture: Architecture
+    resample: Resample
+    loss: Annotated[CrossEntropy | Focal, Field(discriminator="name")]
+    optimizer: Optimizer
+    schedule: Schedule
+    epochs: Count
+    batch_size: Count
+    augment: Augment
+    normalise: Normalise = Normalise()
+    early_stopping: Count | None = None

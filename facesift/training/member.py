@@ -1,0 +1,68 @@
+"""Training one member of whatever kind: a network by Lightning, or support vectors by scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.data.shards import ShardFolder
+from facesift.metrics import Classes
+from facesift.params import Trainer
+from facesift.recipe import Member
+from facesift.sampling.batches import plan_batches
+from facesift.training.architectures import check_size
+from facesift.training.feeding import Feed
+from facesift.training.fit import fit_member
+from facesift.training.module import MemberModule
+from facesift.training.score_table import Scorer
+from facesift.training.scoring import network_scorer
+from facesift.training.starts import start_network
+from facesift.training.support_vectors import check_memory, fit_svm
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained member: how it scores, what its weights file holds, and the figures of every epoch (an SVM: none)."""
+
+    scorer: Scorer
+    tensors: dict[str, NDArray[Any]]
+    best_epoch: int  # counted from 1
+    epochs: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a member is trained on: both splits, and the plan that says which training images and synthetic ones."""
+
+    train: ShardFolder
+    val: ShardFolder
+    plan: pl.DataFrame
+    classes: Classes
+
+
+def train_member(name: str, recipe: Member, trainer: Trainer, material: Material, room: Path) -> Trained:
+    """Train by the recipe; `room` keeps the running checkpoints of a network (see `fit.fit_member`)."""
+    if recipe.architecture.name == "svm_rbf":
+        return _train_support_vectors(recipe, trainer, material)
+    classes, size = material.classes, material.train.image_size
+    network = start_network(recipe.architecture, len(classes.names), recipe.seed, size)
+    check_size(network, recipe.architecture, size)
+    feed = Feed(material.train, material.val, material.plan, recipe, trainer.window_shards)
+    module = MemberModule(network, recipe, feed.steps_per_epoch, classes, name)
+    fitted = fit_member(name, module, trainer, feed, room)
+    tensors = {key: tensor.contiguous().cpu().numpy() for key, tensor in network.state_dict().items()}
+    return Trained(network_scorer(fitted.module, fitted.module.device), tensors, fitted.best_epoch, fitted.epochs)
+
+
+def _train_support_vectors(recipe: Member, trainer: Trainer, material: Material) -> Trained:
+    check_memory(material.plan.height, material.train.image_size, recipe.architecture.arguments)
+    batches = list(plan_batches(material.train, material.plan, recipe.batch_size, trainer.window_shards, recipe.seed))
+    pixels, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
+    names = material.classes.names
+    vectors = fit_svm(pixels, labels, len(names), recipe.architecture.arguments, recipe.seed)
+    return Trained(vectors.logits, vectors.to_tensors(), 1, [])
