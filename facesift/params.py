@@ -158,6 +158,8 @@ class Params(Section):
             raise ValueError(f"`positive` is {self.positive!r}, which is not one of `classes` ({self.classes})")
         if "stacker" in self.members:
             raise ValueError("`members.stacker`: this name is the stacked ensemble's; choose another")
+        if not self.voting:
+            raise ValueError("`members`: none of them votes (`votes: false` is for yardsticks)")
         for key, resample in self._resamples():
             if len(self.classes) > 2 and resample.scope != "none":
                 raise ValueError(f"`{key}`: SMOTE and undersampling ratios are for two classes; use `scope: none`")
@@ -167,6 +169,11 @@ class Params(Section):
             if source.label is not None and source.label not in self.classes:
                 raise ValueError(f"`data.sources.{name}.label` is {source.label!r}, not one of {self.classes}")
         return self
+
+    @property
+    def voting(self) -> list[str]:
+        """Names of the members that vote: all but the yardsticks."""
+        return [name for name, member in self.members.items() if member.votes]
 
     @property
     def class_names(self) -> Classes:

@@ -122,7 +122,10 @@ class Normalise(Section):
 
 
 class Member(Section):
-    """One base classifier of the committee. `early_stopping`: stop after so many epochs without a lower loss."""
+    """One base classifier. `early_stopping`: stop after so many epochs without a lower loss.
+
+    `votes: false` makes it a yardstick: trained and scored like the others, but with no part in stack and vote.
+    """
 
     seed: Seed
     architecture: Architecture
@@ -135,3 +138,4 @@ class Member(Section):
     augment: Augment
     normalise: Normalise = Normalise()
     early_stopping: Count | None = None
+    votes: bool = True

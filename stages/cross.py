@@ -26,7 +26,7 @@ def main(params: Params, name: str) -> None:
     """Read `data/raw/<cross_test.NAME.raw>`, the members and the stacker; write `metrics/cross/NAME.json`."""
     if name not in params.cross_test:
         raise FacesiftError(f"cross_test.{name}: no such data set in params.yaml; there are {list(params.cross_test)}")
-    members, classes = list(params.members), params.class_names
+    members, classes = params.voting, params.class_names
     scorers = dict(zip(members, load_members(MODELS, SCORES, members), strict=True))
     stacker = load_stacker(MODELS / "stacker.safetensors", members, classes.names)
     with TemporaryDirectory() as room:

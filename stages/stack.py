@@ -24,8 +24,8 @@ MODELS, SCORES = Path("models"), Path("data/scores")
 
 def main(params: Params) -> None:
     """Read `data/split.parquet` and `data/scores`; write the stacker, its scores and its validation figures."""
-    members, classes = list(params.members), params.class_names
-    _drop_strangers(members)
+    members, classes = params.voting, params.class_names
+    _drop_strangers(list(params.members))
     truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "label", "group"])
     joined = join_scores(truth.filter(pl.col("split") != "train"), read_scores(SCORES, members, classes))
     held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}

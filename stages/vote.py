@@ -21,7 +21,7 @@ def main(params: Params) -> None:
     """Read `data/split.parquet` and all scores; write decisions, four metrics files and the plots' data."""
     truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label"])
     classes = params.class_names
-    scores = read_scores(Path("data/scores"), list(params.members), classes)
+    scores = read_scores(Path("data/scores"), params.voting, classes)
     scores["stacker"] = read_parquet(Path("data/stack.parquet"))
     joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
     held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}

@@ -54,6 +54,7 @@ WRONG = {
     "members.convnext1.optimizer.lr": (0, r"optimizer\.lr: .*greater than 0 \(got 0\)"),
     "members.1st": (DEFAULT["members"]["convnext1"], r"members\.1st"),
     "members.stacker": (DEFAULT["members"]["convnext1"], r"members\.stacker.*choose another"),
+    "members.convnext1.votes": ("no", r"votes: .*valid boolean \(got 'no'\)"),
     "members": ({}, "members: .*at least 1 item"),
     "split.fractions.val": (0.2, r"train \+ val \+ test is 1\.1, not 1"),
     "data.raw": ("../elsewhere", r"data\.raw: .*got '\.\./elsewhere'"),

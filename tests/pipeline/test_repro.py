@@ -62,6 +62,14 @@ def test_scores_of_a_member_that_left_are_not_voted_on(repository):
     assert repository.repro() == []
 
 
+def test_a_yardstick_is_scored_and_does_not_vote(repository):
+    repository.change(lambda tree: tree["members"]["two"].update(votes=False))
+    assert repository.repro() == ["train@two", "stack", "vote"]
+    assert (repository.folder / "data/scores/two.parquet").is_file()
+    decisions = pl.read_parquet(repository.folder / "data/decisions.parquet")
+    assert [name for name in decisions.columns if name.startswith("vote_")] == ["vote_one", "vote_stacker"]
+
+
 def test_stacker_fitted_on_the_training_plan(repository):
     repository.change(lambda tree: tree["stack"].update(fit_on="train_plan"))
     assert repository.repro() == ["stack", "vote"]
