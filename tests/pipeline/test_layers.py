@@ -7,7 +7,7 @@ import pytest
 
 from tests.made import ROOT
 
-WINGS = ("data", "sampling", "training", "committee")
+WINGS = ("data", "sampling", "training", "committee", "evidence")
 MODULES = sorted((ROOT / "facesift").rglob("*.py"))
 
 

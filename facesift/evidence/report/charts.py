@@ -1,0 +1,117 @@
+"""Charts as SVG text: the same numbers give the same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = ("#1f5fa8", "#c4511d", "#3f7f3a", "#7a4ea3", "#8a6d1b", "#1c2430", "#a83262", "#2a8a8a")
+SIZE = (5.2, 3.9)  # inches
+STYLE: Any = {  # matplotlib types the keys one by one
+    "svg.fonttype": "none",  # text stays text: small, searchable, in the page's own font
+    "svg.hashsalt": "facesift",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6eaef",
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through points, drawn in their order."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A label and the range that is shown."""
+
+    label: str
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share with its interval; None where there was nothing to divide by."""
+
+    value: float | None
+    interval: Sequence[float] | None
+
+
+def _figure() -> tuple[Any, Axes]:
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=SIZE, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _svg(figure: Any) -> str:
+    """Write the figure without date and program, and without the XML header that HTML does not take."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+
+    text = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def _styled() -> Any:
+    import matplotlib as mpl  # noqa: PLC0415
+
+    return mpl.rc_context(STYLE)
+
+
+def _finish(axes: Axes, x: Axis, y: Axis) -> None:
+    axes.set(xlabel=x.label, ylabel=y.label, xlim=(x.low, x.high), ylim=(y.low, y.high))
+
+
+def lines(curves: Mapping[str, Curve], x: Axis, y: Axis, *, diagonal: bool = False, marks: bool = False) -> str:
+    """Draw named curves; `diagonal` adds the line of equality, `marks` a dot at every point."""
+    with _styled():
+        figure, axes = _figure()
+        if diagonal:
+            axes.plot((x.low, x.high), (y.low, y.high), color="#9aa4b1", linewidth=1, linestyle=":")
+        for number, (name, curve) in enumerate(curves.items()):
+            colour = COLOURS[number % len(COLOURS)]
+            axes.plot(curve.x, curve.y, color=colour, linewidth=1.6, label=name, marker="o" if marks else None, ms=4)
+        _finish(axes, x, y)
+        axes.legend(loc="best")
+        return _svg(figure)
+
+
+def intervals(rows: Mapping[str, Mapping[str, Estimate]], axis: Axis) -> str:
+    """Draw one line of dots a row, with whiskers for the intervals; the inner names are the colours' legend."""
+    with _styled():
+        figure, axes = _figure()
+        kinds = list(dict.fromkeys(kind for row in rows.values() for kind in row))
+        for number, kind in enumerate(kinds):
+            offset = (number - (len(kinds) - 1) / 2) * 0.24
+            _whiskers(axes, kind, [row.get(kind) for row in rows.values()], offset, COLOURS[number % len(COLOURS)])
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set(xlabel=axis.label, xlim=(axis.low, axis.high), ylim=(len(rows) - 0.5, -0.5))
+        figure.legend(loc="outside upper left", ncols=len(kinds))
+        return _svg(figure)
+
+
+def _whiskers(axes: Axes, kind: str, estimates: Sequence[Estimate | None], offset: float, colour: str) -> None:
+    label: str | None = kind
+    for row, estimate in enumerate(estimates):
+        if estimate is None or estimate.value is None:
+            continue
+        if estimate.interval:
+            axes.plot(estimate.interval, [row + offset] * 2, color=colour, linewidth=1.4)
+        axes.plot([estimate.value], [row + offset], "o", color=colour, ms=5, label=label)
+        label = None  # one entry a kind in the legend

@@ -1,0 +1,162 @@
+"""How the committee can be run: operating points, promises, what they mean at a bank, and whether to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from facesift.evidence.report.charts import Axis, Curve, lines
+from facesift.evidence.report.page import Chart, Section, Table
+from facesift.evidence.report.words import NOTHING, percent, precision_of, share
+
+POINTS = {
+    "cost": "least cost",
+    "review_budget": "review budget",
+    "target_recall": "target recall",
+    "guarantee": "promise kept",
+}
+METHODS = {"before": "stacker as it is", "temperature": "temperature scaling", "platt": "Platt scaling"}
+PROJECTED = (
+    ("precision", "precision"),
+    ("reviews_per_100k", "to review"),
+    ("missed_per_100k", "fakes missed"),
+    ("false_alarms_per_100k", "false alarms"),
+)
+
+
+def operation_section(operating: Mapping[str, Any]) -> Section:
+    """Operating points on the test split, and what could be promised."""
+    rows = []
+    for name, point in operating["points"].items():
+        figures = point["test"]
+        fakes, images = figures["fakes"] + figures["review_fake"], figures["fakes"] + figures["reals"]
+        hits, seen = figures["tp"] + figures["review_fake"], images + figures["reviewed"]
+        rows.append(
+            [
+                POINTS.get(name, name),
+                f"{point['lo']:.2g} / {point['hi']:.2g}",
+                share(figures["caught"], figures.get("caught_interval"), hits, fakes),
+                share(figures["review_rate"], figures.get("review_rate_interval"), figures["reviewed"], seen),
+                precision_of(figures),
+                f"{figures['fp']:,}",
+            ]
+        )
+    headings = ("point", "real below / fake from", "caught", "to review", "precision", "false alarms")
+    text = [
+        (
+            "Two thresholds on the calibrated probability of the stacker, chosen on validation and tried once on the "
+            "test split: real below the lower, fake from the upper on, review between."
+        ),
+        promise_sentence(operating["guarantee"]),
+    ]
+    return Section("Operating points", text, [Table(headings, rows)])
+
+
+def promise_sentence(guarantee: Mapping[str, Any]) -> str:
+    """Say what is promised, or what it would take."""
+    asked = guarantee["asked"]
+    review = "" if asked["review"] is None else f" and at most {percent(asked['review'])} of the images reviewed"
+    limits = (
+        f"at most {percent(asked['miss'])} of the fakes missed{review}, with probability {percent(1 - asked['delta'])}"
+    )
+    if guarantee["promised"]:
+        return f"Promised (learn then test): {limits}. It rests on {guarantee['fakes']:,} validation fakes."
+    if guarantee["lacking"] == "fakes":
+        return (
+            f"No promise can be made of {limits}: validation has {guarantee['fakes']:,} independent fakes, and at "
+            f"least {guarantee['fakes_needed']:,} without a single miss would be needed."
+        )
+    more = guarantee["fakes_estimated"]
+    way_out = f" With errors as they are now, about {more:,} validation fakes would do." if more else ""
+    return f"No promise can be made of {limits}: keeping the misses down takes more review than that.{way_out}"
+
+
+def prevalence_section(operating: Mapping[str, Any], chosen: Sequence[str]) -> Section:
+    """Projection of the `chosen` rules and points to other shares of fakes."""
+    tables = []
+    for name in chosen:
+        projected = operating["prevalence"].get(name)
+        if projected:
+            rows = [[f"1 in {int(one_in):,}", *_projection(figures)] for one_in, figures in _by_number(projected)]
+            headings = ("fakes", *(heading for _, heading in PROJECTED))
+            tables.append(Table(headings, rows, f"{POINTS.get(name, name)}: in 100,000 applications"))
+    text = [
+        (
+            "The test split holds far more fakes than a bank sees. What happens to a fake and what happens to a real "
+            "image carries over; precision and workload do not, so they are projected, with intervals."
+        )
+    ]
+    return Section("At a bank's share of fakes", text, tables)
+
+
+def _by_number(projected: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(projected.items(), key=lambda entry: int(entry[0]))
+
+
+def _projection(figures: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    return [_amount(figures[key], share_of_all=key == "precision") for key, _ in PROJECTED]
+
+
+def _amount(figure: Mapping[str, float | None], *, share_of_all: bool) -> str:
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None or low is None or high is None:
+        return NOTHING
+    if share_of_all:
+        return f"{percent(value)} ({100 * low:.1f}-{100 * high:.1f})"
+    return f"{value:,.0f} ({low:,.0f}-{high:,.0f})" if value >= 10 else f"{value:.1f} ({low:.1f}-{high:.1f})"
+
+
+def calibration_section(operating: Mapping[str, Any], reliability: pl.DataFrame) -> Section:
+    """Figures before and after calibration on the test split, and the reliability curve."""
+    calibration = operating["calibration"]
+    rows = [
+        [
+            METHODS.get(name, name),
+            *(f"{figures[key]:.4f}" for key in ("ece", "brier", "log_loss")),
+            "in use" if name == calibration["method"] else "",
+        ]
+        for name, figures in calibration["test"].items()
+    ]
+    headings = ("scores", "calibration error (ECE)", "Brier score", "log loss", "")
+    curves = {METHODS.get(name, name): _curve(reliability, name) for name in calibration["test"]}
+    chart = Chart(
+        lines(curves, Axis("predicted probability", high=1.02), Axis("share of fakes", high=1.02), diagonal=True),
+        "Share of fakes among images of like probability, in bins of as many images each; the dotted line is right.",
+    )
+    text = [
+        "How far the probability can be believed: fitted on validation, measured on the test split; less is better."
+    ]
+    return Section("Calibration", text, [Table(headings, rows)], [chart])
+
+
+def _curve(reliability: pl.DataFrame, method: str) -> Curve:
+    points = reliability.filter(pl.col("method") == method).sort("row")
+    return Curve(points["predicted"].to_list(), points["observed"].to_list())
+
+
+def robustness_section(robustness: Mapping[str, Any], rule: str) -> Section:
+    """What is left of the deciding rule and of the stacker on damaged test images."""
+    rows = []
+    for name, report in robustness["corruptions"].items():
+        figures, ranked = report["rules"][rule], report["voters"]["stacker"]
+        rows.append(
+            [
+                name if report["strength"] is None else f"{name} ({report['kind']} {report['strength']:g})",
+                percent(figures["recall"]),
+                percent(figures["precision"]),
+                percent(figures["caught"]) if "caught" in figures else NOTHING,
+                percent(figures["review_rate"]) if "review_rate" in figures else NOTHING,
+                NOTHING if ranked["auc"] is None else f"{ranked['auc']:.3f}",
+                f"{figures['flips']['images']:,}",
+            ]
+        )
+    headings = ("damage", "recall", "precision", "caught", "to review", "stacker AUC", "decisions flipped")
+    text = [
+        (
+            f"Each test image damaged before the committee sees it; the rule is {rule}. Images tried: "
+            f"{robustness['images']['tried']['images']:,} ({robustness['images']['note']})."
+        )
+    ]
+    return Section("On damaged images", text, [Table(headings, rows)])

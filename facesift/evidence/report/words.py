@@ -1,0 +1,62 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+NOTHING = "-"
+
+Interval = Sequence[float] | None
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Format a share as per cent.
+
+    >>> percent(0.91667), percent(None)
+    ('91.7 %', '-')
+    """
+    return NOTHING if value is None else f"{100 * value:.{digits}f} %"
+
+
+def span(interval: Interval) -> str:
+    """Format an interval of shares in per cent.
+
+    >>> span((0.8161, 0.9724)), span(None)
+    ('82-97', '')
+    """
+    return "" if interval is None else f"{100 * interval[0]:.0f}-{100 * interval[1]:.0f}"
+
+
+def share(value: float | None, interval: Interval, part: int, whole: int) -> str:
+    """Format a share with its interval and the counts it rests on.
+
+    >>> share(5 / 6, (0.359, 0.996), 5, 6)
+    '83.3 % (36-100; 5/6)'
+    """
+    if value is None:
+        return NOTHING
+    inside = [span(interval), f"{part:,}/{whole:,}"]
+    return f"{percent(value)} ({'; '.join(text for text in inside if text)})"
+
+
+def area(value: float | None, interval: Interval) -> str:
+    """Format an area under a curve with its interval.
+
+    >>> area(0.951, (0.921, 0.974))
+    '0.951 (0.92-0.97)'
+    """
+    if value is None:
+        return NOTHING
+    return f"{value:.3f}" + (f" ({interval[0]:.2f}-{interval[1]:.2f})" if interval else "")
+
+
+def recall_of(figures: dict[str, Any]) -> str:
+    """Recall out of a report of `metrics.Confusion`."""
+    return share(figures["recall"], figures.get("recall_interval"), figures["tp"], figures["fakes"])
+
+
+def precision_of(figures: dict[str, Any]) -> str:
+    """Precision out of a report of `metrics.Confusion`."""
+    calls = figures["tp"] + figures["fp"]
+    return share(figures["precision"], figures.get("precision_interval"), figures["tp"], calls)
