@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.intervals import clopper_pearson
+
 REAL, FAKE = 0, 1
 
 
@@ -89,11 +91,13 @@ class Confusion:
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     def report(self) -> dict[str, Any]:
-        """Counts and figures for a metrics file."""
+        """Counts and figures for a metrics file; intervals of the shares, F1 is none."""
         return {
             "tp": self.tp, "fp": self.fp, "fn": self.fn, "tn": self.tn,
             "fakes": self.fakes, "reals": self.reals,
             "recall": self.recall, "precision": self.precision, "f1": self.f1,
+            "recall_interval": clopper_pearson(self.tp, self.fakes),
+            "precision_interval": clopper_pearson(self.tp, self.tp + self.fp),
         }  # fmt: skip
 
 
@@ -140,6 +144,10 @@ class Screening:
             "review_fake": self.review_fake, "review_real": self.review_real,
             "review_rate": self.review_rate, "caught": self.caught,
             "reviewed": self.reviewed, "reviewed_with_alarms": self.reviewed_with_alarms,
+            "review_rate_interval": clopper_pearson(self.reviewed, self.images),
+            "caught_interval": clopper_pearson(
+                self.decided.tp + self.review_fake, self.decided.fakes + self.review_fake
+            ),
         }  # fmt: skip
 
 
@@ -153,13 +161,16 @@ def class_report(labels: NDArray[np.integer], decisions: NDArray[np.integer], na
         for number, name in enumerate(names)
     }
     figures = ("recall", "precision", "f1")
+    intervals = ("recall_interval", "precision_interval")
     by_class = {
-        name: {figure: getattr(count, figure) for figure in figures} | {"images": count.fakes}
+        name: {key: count.report()[key] for key in (*figures, *intervals)} | {"images": count.fakes}
         for name, count in counts.items()
     }
     known = {figure: [row[figure] for row in by_class.values() if row[figure] is not None] for figure in figures}
+    right = int((labels == decisions).sum())
     return {
-        "accuracy": _ratio(int((labels == decisions).sum()), len(labels)),
+        "accuracy": _ratio(right, len(labels)),
+        "accuracy_interval": clopper_pearson(right, len(labels)),
         "macro": {figure: float(np.mean(values)) if values else None for figure, values in known.items()},
         "classes": by_class,
     }

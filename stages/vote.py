@@ -19,7 +19,7 @@ PLOTS = Path("metrics/plots")
 
 def main(params: Params) -> None:
     """Read `data/split.parquet` and all scores; write decisions, four metrics files and the plots' data."""
-    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label"])
+    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
     classes = params.class_names
     scores = read_scores(Path("data/scores"), params.voting, classes)
     scores["stacker"] = read_parquet(Path("data/stack.parquet"))

@@ -20,7 +20,7 @@ class Ballot:
     """Votes (images, voters) and probabilities (images, voters, classes) on images with known labels (images,)."""
 
     classes: Classes
-    images: pl.DataFrame  # image_id, split, source, label
+    images: pl.DataFrame  # image_id, split, source, label, group
     voters: list[str]
     labels: NDArray[np.int64]
     votes: NDArray[np.int64]
@@ -28,11 +28,13 @@ class Ballot:
 
     @classmethod
     def of(cls, joined: pl.DataFrame, voters: list[str], classes: Classes) -> Ballot:
-        """Take the votes from a table that `scores.join_scores` made."""
+        """Take the votes from a table that `scores.join_scores` made; without a column group, each image is its own."""
+        if "group" not in joined.columns:
+            joined = joined.with_row_index("group")
         logits = [logits_from(joined, voter, classes) for voter in voters]
         return cls(
             classes=classes,
-            images=joined.select("image_id", "split", "source", "label"),
+            images=joined.select("image_id", "split", "source", "label", "group"),
             voters=voters,
             labels=labels_from(joined, classes),
             votes=np.stack([votes_of(each, classes) for each in logits], axis=1),
@@ -79,9 +81,10 @@ class Ballot:
 
     def report_voters(self) -> dict[str, Any]:
         """Counts, figures and ranking quality of every voter by itself."""
+        groups, sources = self.images["group"].to_numpy(), self.images["source"].to_numpy()
         return {
             voter: Confusion.of(self.positives, self.classes.is_positive(self.votes[:, column])).report()
-            | ranking(self.positives, suspicion)
+            | ranking(self.positives, suspicion, groups, sources)
             for column, (voter, suspicion) in enumerate(self.suspicion().items())
         }
 
@@ -102,7 +105,7 @@ class Ballot:
         """One row an image: image_id, split, source, label, vote_<voter> ..., decision (class names, or review)."""
         names = np.array([*self.classes.names, "review"])
         votes = {f"vote_{voter}": pl.Series(names[self.votes[:, column]]) for column, voter in enumerate(self.voters)}
-        return self.images.with_columns(**votes, decision=pl.Series(names[self.decide(rule)]))
+        return self.images.drop("group").with_columns(**votes, decision=pl.Series(names[self.decide(rule)]))
 
     def confusion_table(self, rule: str) -> pl.DataFrame:
         """Columns actual, decided, images: all combinations, also those that did not occur."""

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from facesift.bootstrap import percentiles, ranking_draws, strata_of
+
 POINTS = 200  # at most so many points a curve
 
 
-def ranking(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float | None]:
-    """Area under the ROC curve and average precision, each in [0, 1]; None when all labels (n,), 0 or 1, are alike."""
+def ranking(
+    labels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: NDArray, sources: NDArray
+) -> dict[str, Any]:
+    """Area under the ROC curve and average precision, each in [0, 1], with intervals (see `facesift.bootstrap`).
+
+    All arguments are (n,): labels 0 or 1, near-duplicate groups, names of sources. None when all labels are alike.
+    """
     if len(np.unique(labels)) == 1:
-        return {"auc": None, "ap": None}
+        return dict.fromkeys(("auc", "ap", "auc_interval", "ap_interval"))
+    auc, ap = ranking_draws(labels, probabilities, groups, strata_of(labels, sources))
     return {
         "auc": float(roc_auc_score(labels, probabilities)),
         "ap": float(average_precision_score(labels, probabilities)),
+        "auc_interval": percentiles(auc),
+        "ap_interval": percentiles(ap),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from facesift.intervals import span
 from facesift.storage import read_json
 
 
@@ -20,25 +21,35 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}".replace("%", " %")
 
 
-def _area(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _with_interval(figures: dict[str, Any], key: str) -> str:
+    """One decimal and the interval: `83.3 % [36-100]`."""
+    if key not in figures:
+        return ""
+    value, ends = figures[key], span(figures[f"{key}_interval"])
+    return f"{value:.1%}".replace("%", " %") + f" \\[{ends}]" if value is not None else "-"
+
+
+def _area(figures: dict[str, Any], key: str) -> str:
+    value, ends = figures.get(key), figures.get(f"{key}_interval")
+    if value is None:
+        return ""
+    return f"{value:.3f}" + (f" \\[{ends[0]:.2f}-{ends[1]:.2f}]" if ends else "")
 
 
 def _row(name: str, figures: dict[str, Any]) -> list[str]:
     return [
         name,
-        f"{share(figures['recall'])} ({figures['tp']}/{figures['fakes']})",
-        f"{share(figures['precision'])} ({figures['tp']}/{figures['tp'] + figures['fp']})",
-        share(figures["f1"]),
-        share(figures.get("review_rate")) if "review_rate" in figures else "",
-        share(figures.get("caught")) if "caught" in figures else "",
-        _area(figures.get("auc")),
-        _area(figures.get("ap")),
+        f"{_with_interval(figures, 'recall')} ({figures['tp']}/{figures['fakes']})",
+        f"{_with_interval(figures, 'precision')} ({figures['tp']}/{figures['tp'] + figures['fp']})",
+        _with_interval(figures, "review_rate"),
+        _with_interval(figures, "caught"),
+        _area(figures, "auc"),
+        _area(figures, "ap"),
     ]
 
 
 def _table(title: str, rules: dict[str, Any], voters: dict[str, Any]) -> Table:
-    headings = ("recall (of fakes)", "precision (of calls)", "F1", "to review", "caught", "AUC", "AP")
+    headings = ("recall (fakes)", "precision (calls)", "to review", "caught", "AUC", "AP")
     table = Table("", *headings, title=title, title_justify="left")
     for name, figures in voters.items():
         table.add_row(*_row(name, figures))
@@ -66,4 +77,5 @@ def print_results(metrics: Path, console: Console | None = None) -> None:
         if counts["reals"] < pooled["reals"]:
             title = f"test, within {source}: {_title(counts)} of this source alone"
             console.print(_table(title, inside["rules"], inside["voters"]))
+    console.print("In brackets \\[95 % interval]: per cent by Clopper-Pearson, areas by bootstrap.")
     console.print("unanimous: recall and precision of the decided images; caught counts the reviewed fakes too.")

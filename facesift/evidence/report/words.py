@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from facesift.intervals import span
+
 NOTHING = "-"
 
 Interval = Sequence[float] | None
@@ -17,15 +19,6 @@ def percent(value: float | None, digits: int = 1) -> str:
     ('91.7 %', '-')
     """
     return NOTHING if value is None else f"{100 * value:.{digits}f} %"
-
-
-def span(interval: Interval) -> str:
-    """Format an interval of shares in per cent.
-
-    >>> span((0.8161, 0.9724)), span(None)
-    ('82-97', '')
-    """
-    return "" if interval is None else f"{100 * interval[0]:.0f}-{100 * interval[1]:.0f}"
 
 
 def share(value: float | None, interval: Interval, part: int, whole: int) -> str:
