@@ -1,5 +1,6 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
 # make test   lint, types and all tests
+# make studies  every published study at toy size, in one table (a few minutes)
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -7,7 +8,7 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench install lint results clean
+.PHONY: demo test studies bench install lint results clean
 .DELETE_ON_ERROR:
 
 demo: install
@@ -20,6 +21,9 @@ results:
 
 test: lint
 	pytest -n 2 --dist loadfile
+
+studies: install
+	python -m bench.studies
 
 bench: install
 	python -m bench.shards
