@@ -15,22 +15,25 @@ from facesift.bootstrap import percentiles, ranking_draws, strata_of
 POINTS = 200  # at most so many points a curve
 
 
+def areas(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, float | None]:
+    """Area under the ROC curve and average precision, each in [0, 1]; None when all labels (n,), 0 or 1, are alike."""
+    if len(np.unique(labels)) < 2:
+        return {"auc": None, "ap": None}
+    return {"auc": float(roc_auc_score(labels, scores)), "ap": float(average_precision_score(labels, scores))}
+
+
 def ranking(
     labels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: NDArray, sources: NDArray
 ) -> dict[str, Any]:
-    """Area under the ROC curve and average precision, each in [0, 1], with intervals (see `facesift.bootstrap`).
+    """Both `areas` with their intervals (see `facesift.bootstrap`); None when all labels are alike.
 
-    All arguments are (n,): labels 0 or 1, near-duplicate groups, names of sources. None when all labels are alike.
+    All arguments are (n,): labels 0 or 1, probabilities, near-duplicate groups, names of sources.
     """
-    if len(np.unique(labels)) == 1:
-        return dict.fromkeys(("auc", "ap", "auc_interval", "ap_interval"))
+    found: dict[str, Any] = {**areas(labels, probabilities)}
+    if found["auc"] is None:
+        return found | {"auc_interval": None, "ap_interval": None}
     auc, ap = ranking_draws(labels, probabilities, groups, strata_of(labels, sources))
-    return {
-        "auc": float(roc_auc_score(labels, probabilities)),
-        "ap": float(average_precision_score(labels, probabilities)),
-        "auc_interval": percentiles(auc),
-        "ap_interval": percentiles(ap),
-    }
+    return found | {"auc_interval": percentiles(auc), "ap_interval": percentiles(ap)}
 
 
 def _thin(frame: pl.DataFrame) -> pl.DataFrame:
