@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from facesift.corruption import Robustness
 from facesift.errors import FacesiftError
 from facesift.metrics import Classes
+from facesift.operation import Calibration, Cost, Operating
 from facesift.recipe import Member, Optimizer, Resample
 from facesift.sections import Count, Fraction, Name, Positive, Ratio, Section, Seed
 
@@ -148,6 +150,11 @@ class Params(Section):
     trainer: Trainer
     stack: Stack
     vote: Vote
+    robustness: Robustness
+    calibration: Calibration
+    cost: Cost
+    operating: Operating
+    prevalence: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)]
     cross_test: dict[Name, Elsewhere] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from facesift.committee.elsewhere import SPLIT, vote_elsewhere
-from facesift.committee.plan_stacking import load_members
+from facesift.committee.members import load_members
 from facesift.committee.stacker_file import load_stacker
 from facesift.data.label_tables import make_layouts
 from facesift.data.manifest import assemble, check_quarantine, examine, survey

@@ -66,6 +66,19 @@ WRONG = {
     ),
     "classes": (["fake", "real"], r"layout rff is of the classes \[real, fake\], in this order"),
     "positive": ("fraud", r"`positive` is 'fraud', which is not one of `classes`"),
+    "robustness.corruptions.jpeg90.kind": ("gif", r"jpeg90\.kind: .*'jpeg', 'blur', .* \(got 'gif'\)"),
+    "robustness.corruptions.jpeg90.strength": (90.5, r"robustness\.corruptions\.jpeg90: .*whole number .* not 90\.5"),
+    "robustness.corruptions.blur1.strength": (
+        0.7,
+        r"robustness\.corruptions\.blur1: strength of blur is 0\.7, at most",
+    ),
+    "robustness.corruptions.scale50.strength": (1, r"corruptions\.scale50: strength of scale is 1, at most 1"),
+    "robustness.corruptions.identity": ({"kind": "blur", "strength": 0.1}, r"`corruptions\.identity`: .*another name"),
+    "robustness.images": (0, r"robustness\.images: .*greater than or equal to 1 \(got 0\)"),
+    "calibration.method": ("isotonic", r"calibration\.method: .*'temperature' or 'platt' \(got 'isotonic'\)"),
+    "cost.miss": (0, r"cost\.miss: .*greater than 0 \(got 0\)"),
+    "operating.guarantee.delta": (1.0, r"guarantee\.delta: .*less than 1 \(got 1\.0\)"),
+    "prevalence": ([1], r"prevalence\.0: .*greater than or equal to 2 \(got 1\)"),
     "vote.rule": ("loudest", r"vote\.rule: .*'unanimous' \(got 'loudest'\)"),
 }
 

@@ -39,8 +39,13 @@ def vote_elsewhere(
     scores = {
         name: score_splits(scorer, {SPLIT: shards}, batch_size, classes.names) for name, scorer in scorers.items()
     }
+    return stacked_ballot(truth, scores, stacker, classes)
+
+
+def stacked_ballot(truth: pl.DataFrame, scores: dict[str, pl.DataFrame], stacker: Stacker, classes: Classes) -> Ballot:
+    """Let the stacker score what the members scored, and return the ballot of them all; `truth` as of `truth_of`."""
     joined = join_scores(truth, scores)
-    features = stack_features([logits_from(joined, name, classes) for name in scorers])
-    logits = stacker.logits(features)
-    scores["stacker"] = score_table(joined["image_id"].to_list(), SPLIT, logits, classes.names)
-    return Ballot.of(join_scores(truth, scores), list(scores), classes)
+    features = stack_features([logits_from(joined, name, classes) for name in scores])
+    stacked = score_table(joined["image_id"].to_list(), SPLIT, stacker.logits(features), classes.names)
+    voters = scores | {"stacker": stacked}
+    return Ballot.of(join_scores(truth, voters), list(voters), classes)

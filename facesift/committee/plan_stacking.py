@@ -6,8 +6,6 @@ outputs (`stacking.out_of_fold`) is the default.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import torch
@@ -16,24 +14,11 @@ from torch import nn
 
 from facesift.committee.stacking import Stacker, stack_features
 from facesift.data.shards import ShardFolder
-from facesift.errors import FacesiftError
 from facesift.metrics import Classes
 from facesift.params import Stack
 from facesift.sampling.batches import plan_batches
-from facesift.storage import read_parquet_metadata, sha256
 from facesift.training.optimisation import make_optimizer
 from facesift.training.score_table import Scorer
-from facesift.training.weights import load_scorer
-
-
-def load_members(models: Path, scores: Path, members: list[str]) -> list[Scorer]:
-    """Load each member; `FacesiftError` when the weights are not those that gave its scores."""
-    for member in members:
-        weights = models / f"{member}.safetensors"
-        expected = read_parquet_metadata(scores / f"{member}.parquet").get("weights_sha256")
-        if not weights.is_file() or sha256(weights) != expected:
-            raise FacesiftError(f"{weights}: not the weights that gave {member}'s scores; `dvc checkout {weights}`")
-    return [load_scorer(models / f"{member}.safetensors") for member in members]
 
 
 def plan_features(

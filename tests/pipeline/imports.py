@@ -5,7 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # They check and explain, they do not change what a stage computes.
-NEUTRAL = {"facesift/params.py", "facesift/recipe.py", "facesift/sections.py", "facesift/errors.py", "stages/entry.py"}
+NEUTRAL = {
+    *(f"facesift/{name}.py" for name in ("params", "recipe", "corruption", "operation", "sections", "errors")),
+    "stages/entry.py",
+}
 
 
 def module_file(name: str) -> Path | None:

@@ -30,7 +30,13 @@ def test_arrows_go_one_way(path):
         assert not any(name == taboo or name.startswith(f"{taboo}.") for taboo in forbidden), name
 
 
-@pytest.mark.parametrize("module", ["committee.scores", "committee.voting", "committee.ballot", "training.score_table"])
+TORCHLESS = (
+    "committee.scores", "committee.voting", "committee.ballot", "committee.calibration", "committee.reliability",
+    "committee.operating", "committee.guarantee", "evidence.prevalence", "training.score_table",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("module", TORCHLESS)
 def test_deciding_needs_no_torch(module):
     import subprocess
     import sys

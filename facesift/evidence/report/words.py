@@ -21,7 +21,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     return NOTHING if value is None else f"{100 * value:.{digits}f} %"
 
 
-def share(value: float | None, interval: Interval, part: int, whole: int) -> str:
+def share(value: float | None, interval: Interval, part: float, whole: float) -> str:
     """Format a share with its interval and the counts it rests on.
 
     >>> share(5 / 6, (0.359, 0.996), 5, 6)
@@ -29,7 +29,8 @@ def share(value: float | None, interval: Interval, part: int, whole: int) -> str
     """
     if value is None:
         return NOTHING
-    inside = [span(interval), f"{part:,}/{whole:,}"]
+    counted = part if isinstance(part, int) else round(part, 1)  # what is expected of chance is no whole number
+    inside = [span(interval), f"{counted:,}/{whole:,}"]
     return f"{percent(value)} ({'; '.join(text for text in inside if text)})"
 
 

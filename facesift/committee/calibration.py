@@ -1,0 +1,113 @@
+"""From the stacked ensemble's score to a probability that means what it says at the natural share of fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logsumexp
+
+from facesift.errors import FacesiftError
+from facesift.metrics import Classes
+
+Scores = NDArray[np.float64]  # (images,), log-odds
+Fakes = NDArray[np.int64]  # (images,), 1 for the positive class, 0 for the rest
+
+LOG_TEMPERATURES = (-7.0, 7.0)  # of scores with standard deviation 1: e^7 is as good as flat, e^-7 as good as a step
+LEAST_SLOPE = np.exp(-LOG_TEMPERATURES[1])
+
+
+def margins_of(logits: NDArray[np.floating], classes: Classes) -> Scores:
+    """Log-odds (n,) of the positive class against all the rest, out of logits (n, classes). Not calibrated.
+
+    >>> margins_of(np.array([[1.0, 3.5]]), Classes(("real", "fake"), "fake")).tolist()
+    [2.5]
+    """
+    wide = logits.astype(np.float64)
+    return wide[:, classes.number] - logsumexp(np.delete(wide, classes.number, axis=1), axis=1)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Calibrated log-odds = margin / temperature + bias. The temperature is positive: the order of images stays."""
+
+    temperature: float = 1.0
+    bias: float = 0.0
+
+    def log_odds(self, margins: Scores) -> Scores:
+        """Calibrate margins (n,) -> log-odds (n,)."""
+        return margins / self.temperature + self.bias
+
+    def probabilities(self, margins: Scores) -> Scores:
+        """Calibrate margins (n,) -> probabilities of the positive class (n,), in [0, 1]."""
+        return expit(self.log_odds(margins))
+
+
+def fit_temperature(margins: Scores, fakes: Fakes) -> Calibration:
+    """Temperature scaling (Guo et al. 2017): the one divisor of least log loss.
+
+    It cannot move a prior: an image of margin 0 keeps probability 1/2. Raises `FacesiftError` when a class is missing.
+    """
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415  applying a calibration needs no optimiser
+
+    targets, scale = _targets(fakes), _scale(margins)
+    found = minimize_scalar(
+        lambda log_temperature: _log_loss(margins / (scale * np.exp(log_temperature)), targets),
+        bounds=LOG_TEMPERATURES,
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
+    return Calibration(float(scale * np.exp(found.x)))
+
+
+def fit_platt(margins: Scores, fakes: Fakes) -> Calibration:
+    """Platt scaling (Platt 1999): temperature and bias of least log loss.
+
+    The bias undoes the prior that the stacker learned from re-weighted images. A slope below zero is refused: a
+    committee that ranks backwards becomes flat, it is not turned round. Raises `FacesiftError` when a class is missing.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415  applying a calibration needs no optimiser
+
+    targets, scale, middle = _targets(fakes), _scale(margins), margins.mean()
+    unit = (margins - middle) / scale
+
+    def loss(line: Scores) -> tuple[float, Scores]:
+        log_odds = line[0] * unit + line[1]
+        error = expit(log_odds) - targets
+        return _log_loss(log_odds, targets), np.array([(error * unit).mean(), error.mean()])
+
+    share = targets.mean()
+    start = np.array([1.0, np.log(share / (1 - share))])
+    bounds = [(LEAST_SLOPE, None), (None, None)]
+    tight = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}
+    slope, level = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=tight).x
+    return Calibration(float(scale / slope), float(level - slope * middle / scale))
+
+
+def fit_all(margins: Scores, fakes: Fakes) -> dict[str, Calibration]:
+    """Every method by name, and `before`: none; on margins (n,) and fakes (n,) of validation."""
+    return {
+        "before": Calibration(),
+        "temperature": fit_temperature(margins, fakes),
+        "platt": fit_platt(margins, fakes),
+    }
+
+
+def _targets(fakes: Fakes) -> Scores:
+    """Platt's targets, just short of 0 and 1: fakes and reals without overlap would ask for infinite confidence."""
+    positives, others = int(fakes.sum()), int(len(fakes) - fakes.sum())
+    if not positives or not others:
+        raise FacesiftError(
+            f"data/split.parquet: calibration needs validation images of the positive class and of others, "
+            f"but there are {positives} and {others}; add images or change split.fractions"
+        )
+    return np.where(fakes == 1, (positives + 1) / (positives + 2), 1 / (others + 2))
+
+
+def _scale(margins: Scores) -> float:
+    return float(margins.std()) or 1.0
+
+
+def _log_loss(log_odds: Scores, targets: Scores) -> float:
+    return float((np.logaddexp(0, log_odds) - targets * log_odds).mean())

@@ -1,0 +1,54 @@
+"""Try the trained committee on damaged test images: `python -m stages.robustness`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facesift.committee.elsewhere import truth_of
+from facesift.committee.members import load_members
+from facesift.committee.results import share
+from facesift.committee.stacker_file import load_stacker
+from facesift.data.shards import ShardFolder
+from facesift.evidence.robustness import Trial, choose_images, describe_images, figures_table, try_corruptions
+from facesift.params import Params
+from facesift.storage import write_csv, write_json
+from stages.entry import run
+
+MODELS, SCORES = Path("models"), Path("data/scores")
+
+
+def main(params: Params) -> None:
+    """Read `data/shards/test`, the members and the stacker; write `metrics/robustness.json` and its plot's data."""
+    trial = _trial(params)
+    reports = {}
+    for name, report in try_corruptions(trial, params.robustness):
+        reports[name] = report
+        print(f"{name}: {_summary(report)}")
+    write_json(Path("metrics/robustness.json"), {"images": describe_images(trial), "corruptions": reports})
+    write_csv(Path("metrics/plots/robustness.csv"), figures_table(reports))
+
+
+def _trial(params: Params) -> Trial:
+    members, classes = params.voting, params.class_names
+    shards = ShardFolder(Path("data/shards/test"))
+    return Trial(
+        scorers=dict(zip(members, load_members(MODELS, SCORES, members), strict=True)),
+        batch_sizes={name: params.members[name].batch_size for name in members},
+        stacker=load_stacker(MODELS / "stacker.safetensors", members, classes.names),
+        shards=shards,
+        truth=choose_images(truth_of(shards), classes.positive, params.robustness.images, params.seed),
+        classes=classes,
+    )
+
+
+def _summary(report: dict[str, Any]) -> str:
+    vote = report["rules"]["unanimous"]
+    figures = ", ".join(
+        f"{figure} {share(vote[figure])}" for figure in ("recall", "precision", "caught", "review_rate")
+    )
+    return f"unanimous {figures}; {vote['flips']['images']} decisions flipped"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,121 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from facesift.committee.calibration import Calibration, margins_of
+from facesift.committee.policy import Policy
+from facesift.committee.scores import logits_from
+from facesift.errors import FacesiftError
+from facesift.storage import rounded, write_parquet
+from stages import operate
+from tests.made import default_params
+
+PARAMS = default_params()
+METRICS, CALIBRATION = Path("metrics/operating.json"), Path("models/calibration.json")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_study(images=600, fakes=60, *, test_shift=0.0):
+    """Validation and test of so many images each; every voter sees fakes four deviations off, on a skewed scale."""
+    tables, rng = [], np.random.default_rng(0)
+    for split in ("val", "test"):
+        label = np.array(["fake" if row < fakes else "real" for row in range(images)])
+        tables.append(pl.DataFrame({
+            "image_id": [f"{split}{row:05d}" for row in range(images)], "split": split, "source": "made",
+            "label": label, "group": np.arange(images, dtype=np.uint32) + (split == "test") * images,
+        }))  # fmt: skip
+    truth = pl.concat(tables)
+    write_parquet(Path("data/split.parquet"), truth)
+    fake = (truth["label"] == "fake").to_numpy()
+    for voter in [*PARAMS.members, "stacker"]:
+        half = 2 * rng.normal(4 * fake + test_shift * (truth["split"] == "test").to_numpy(), 1)
+        scores = truth.select("image_id", "split").with_columns(
+            logit_real=pl.Series(-half, dtype=pl.Float32), logit_fake=pl.Series(half, dtype=pl.Float32)
+        )
+        write_parquet(Path("data/stack.parquet" if voter == "stacker" else f"data/scores/{voter}.parquet"), scores)
+    return truth
+
+
+def operated(**study):
+    truth = write_study(**study)
+    operate.main(PARAMS)
+    return truth, json.loads(METRICS.read_text())
+
+
+@pytest.mark.usefixtures("folder")
+def test_everything_that_is_chosen_depends_on_validation_alone():
+    _, before = operated()
+    chosen = CALIBRATION.read_bytes()
+    _, after = operated(test_shift=3.0)
+    assert CALIBRATION.read_bytes() == chosen
+    assert before["points"]["cost"]["test"] != after["points"]["cost"]["test"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_with_enough_fakes_the_promise_is_an_operating_point():
+    _, report = operated()
+    assert report["guarantee"]["promised"] == {"miss": 0.1, "review": 0.2, "probability": 0.9}
+    assert set(report["points"]) == {"cost", "max_review", "target_recall", "guarantee"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_with_six_fakes_nothing_is_promised(capsys):
+    _, report = operated(images=300, fakes=6)
+    assert report["guarantee"]["promised"] is None
+    assert set(report["points"]) == {"cost", "max_review", "target_recall"}
+    assert "cannot promise at most 10.0% of the fakes missed" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("folder")
+def test_calibration_file_repeats_the_reported_decisions():
+    truth, report = operated()
+    content = json.loads(CALIBRATION.read_text())
+    calibration = Calibration(content["temperature"], content["bias"])
+    stacked = pl.read_parquet("data/stack.parquet").select(pl.all().name.prefix("stacker_"))
+    rows = (truth["split"] == "test").to_numpy()
+    fakes = (truth["label"] == "fake").to_numpy().astype(int)[rows]
+    log_odds = calibration.log_odds(margins_of(logits_from(stacked, "stacker", PARAMS.class_names), PARAMS.class_names))
+    for name, point in content["points"].items():
+        screening = Policy(**point).screen(log_odds[rows], fakes)
+        assert json.loads(json.dumps(rounded(screening.report()))) == report["points"][name]["test"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_probabilities_are_of_every_held_out_image():
+    truth, _ = operated()
+    table = pl.read_parquet("data/calibrated.parquet")
+    assert table.columns == ["image_id", "split", "probability"]
+    assert table["image_id"].to_list() == sorted(truth["image_id"])
+    assert table["probability"].is_between(0, 1).all()
+
+
+@pytest.mark.usefixtures("folder")
+def test_rules_and_points_are_projected():
+    _, report = operated()
+    assert {"any_fake", "majority", "soft", "unanimous", "cost", "guarantee"} <= set(report["prevalence"])
+    assert set(report["prevalence"]["soft"]) == {"212", "1000", "10000"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_outputs_are_the_same_bytes_on_a_rerun():
+    files = [METRICS, CALIBRATION, Path("data/calibrated.parquet"), Path("metrics/plots/reliability.csv")]
+    operated()
+    first = [path.read_bytes() for path in files]
+    operated()
+    assert [path.read_bytes() for path in files] == first
+
+
+@pytest.mark.usefixtures("folder")
+def test_validation_without_fakes_is_refused_and_leaves_no_outputs():
+    write_study(fakes=0)
+    with pytest.raises(FacesiftError, match="there are 0 and 600"):
+        operate.main(PARAMS)
+    assert not METRICS.exists()
