@@ -107,15 +107,23 @@ def _merge(labels: Groups, links: list[tuple[Groups, Groups]]) -> Groups:
     return connected_components(graph, directed=False)[1].astype(np.int64)[labels]
 
 
-def _components(words: Words, limit: int) -> Groups:
-    """Group distinct hashes, shape (n, words), into connected components."""
+def search_tables(words: Words, limit: int) -> Iterator[Iterator[tuple[Groups, Groups]]]:
+    """Yield for each table of buckets its pairs of rows of `words`, shape (n, words), at most `limit` bits apart.
+
+    A pair may come up in several tables; see `near_duplicate_groups` for which may be missed.
+    """
     bits = 64 * words.shape[1]
     width, tables = plan_tables(len(words), bits, limit)
     rng = np.random.default_rng(np.random.SeedSequence([bits, limit, width]))
-    labels, links, pending = np.arange(len(words)), [], 0
     for _ in range(tables):
-        keys = _keys(words, np.sort(rng.choice(bits, width, replace=False)))
-        for a, b in _links(words, keys, limit):
+        yield _links(words, _keys(words, np.sort(rng.choice(bits, width, replace=False))), limit)
+
+
+def _components(words: Words, limit: int) -> Groups:
+    """Group distinct hashes, shape (n, words), into connected components."""
+    labels, links, pending = np.arange(len(words)), [], 0
+    for table in search_tables(words, limit):
+        for a, b in table:
             new = labels[a] != labels[b]
             links.append((a[new], b[new]))
             pending += int(new.sum())

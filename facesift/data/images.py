@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import re
 import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 Image.init()  # makes the rarer formats known
 # Others stay out: some start programs (EPS runs Ghostscript), none is used for photos.
@@ -17,6 +20,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000
 BACKGROUND = (128, 128, 128)
 SIXTEEN_BITS = 65535
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
+HASH_DIGITS = 12
 
 
 class BadImage(Exception):  # noqa: N818 - the image is what is bad
@@ -48,6 +52,19 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
     if width * height > max_pixels:
         raise BadImage(f"{width} x {height} pixels, more than {max_pixels}")
     return image
+
+
+def quantisation(image: Image.Image) -> str:
+    """Return `HASH_DIGITS` hexadecimal digits that stand for how a JPEG was compressed; "" for other formats.
+
+    They are a hash of its quantisation tables and of each component's sampling factors: alike for files that one
+    program saved at one quality, and so a mark of where a file comes from. The image need only be opened, not decoded.
+    """
+    if not isinstance(image, JpegImageFile):
+        return ""
+    tables = sorted((number, list(table)) for number, table in image.quantization.items())
+    sampling = [list(component[1:]) for component in image.layer]  # without the component's name
+    return hashlib.sha256(json.dumps([tables, sampling]).encode("ascii")).hexdigest()[:HASH_DIGITS]
 
 
 def _damaged(error: Exception) -> BadImage:

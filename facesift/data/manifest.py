@@ -13,7 +13,7 @@ import polars as pl
 
 from facesift.data.archives import RawFile, list_files, read_bytes
 from facesift.data.duplicates import contradictions, keep_one, perceptual_hash
-from facesift.data.images import BadImage, open_image, upright_rgb
+from facesift.data.images import BadImage, open_image, quantisation, upright_rgb
 from facesift.data.layouts import PARTS, Claim, Layout, claim
 from facesift.errors import FacesiftError
 from facesift.params import Ingest
@@ -30,6 +30,7 @@ IMAGES = pl.Schema(
         "format": pl.String,
         "mode": pl.String,  # Pillow's, as stored
         "bytes": pl.Int64,
+        "quantisation": pl.String,  # of a JPEG, see `images.quantisation`; for the audit alone, no model may see it
         "phash": pl.String,
         "fold": pl.String,
         "difficulty": pl.String,
@@ -118,10 +119,10 @@ def _row(raw: Path, claimed: Claimed, limits: Ingest) -> tuple[Any, ...]:
         raise BadImage("its name is not valid UTF-8: rename it")
     data = read_bytes(raw, file.container, file.path, limits.max_bytes)
     opened = open_image(data, limits.max_pixels)
-    stored = (opened.format, opened.mode)  # decoding may change the mode
+    stored = (opened.format, opened.mode, len(data), quantisation(opened))  # decoding may change the mode
     image = upright_rgb(opened)
     image_id = hashlib.sha256(data).hexdigest()[:32]
-    facts = (*image.size, *stored, len(data), perceptual_hash(image))
+    facts = (*image.size, *stored, perceptual_hash(image))
     return image_id, source, says.label, *file, *facts, says.fold, says.difficulty, *says.edited
 
 

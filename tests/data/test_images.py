@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facesift.data.images import BACKGROUND, BadImage, decode, open_image, to_square
+from facesift.data.images import BACKGROUND, HASH_DIGITS, BadImage, decode, open_image, quantisation, to_square
 
 ORIENTATION = 0x0112
 LIMIT = 10_000
@@ -167,6 +167,36 @@ def test_reasons_hold_no_memory_addresses():
     data = bytearray(stored(noise()))
     data[40:60] = bytes(20)
     assert "0x" not in reason(bytes(data))
+
+
+def compression(image: Image.Image, kind: str = "JPEG", **options) -> str:
+    return quantisation(open_image(stored(image, kind, **options), LIMIT))
+
+
+def test_jpegs_of_one_quality_have_one_quantisation():
+    assert compression(noise(), quality=80) == compression(smooth(40, 20), quality=80)
+
+
+def test_another_jpeg_quality_is_another_quantisation():
+    assert compression(noise(), quality=80) != compression(noise(), quality=81)
+
+
+def test_another_chroma_subsampling_is_another_quantisation():
+    assert compression(noise(), quality=80, subsampling=0) != compression(noise(), quality=80, subsampling=2)
+
+
+def test_progressive_jpegs_have_the_quantisation_of_their_quality():
+    assert compression(noise(), quality=80, progressive=True) == compression(noise(), quality=80)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_jpegs_of_other_modes_have_a_quantisation_too(mode: str):
+    assert len(compression(noise().convert(mode))) == HASH_DIGITS
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_other_formats_have_no_quantisation(kind: str):
+    assert not compression(noise(), kind)
 
 
 def test_a_square_has_the_size_asked_for():

@@ -87,6 +87,12 @@ def test_a_row_tells_how_its_file_is_stored(tmp_path: Path):
     assert [row[key] for key in ("width", "height", "format", "mode", "bytes")] == [24, 20, "JPEG", "RGB", len(data)]
 
 
+def test_a_row_tells_how_its_jpeg_was_compressed(tmp_path: Path):
+    lay(tmp_path, {"real/1.jpg": picture(1, "JPEG"), "real/2.jpg": picture(2, "JPEG"), "fake/3.png": picture(3)})
+    by_path = dict(read(tmp_path).images.select("path", "quantisation").rows())
+    assert by_path["real/1.jpg"] == by_path["real/2.jpg"] != by_path["fake/3.png"] == ""
+
+
 def test_what_the_name_says_becomes_columns(tmp_path: Path):
     lay(tmp_path, {"training_fake/mid_3_1010.png": picture(1)})
     row = read(tmp_path).images.select("label", "difficulty", "left_eye", "right_eye", "nose", "mouth").row(0)

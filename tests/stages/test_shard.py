@@ -67,3 +67,7 @@ def test_images_that_are_in_no_split_are_left_out(params: Params, split: pl.Data
 def test_it_says_how_many_images_and_fakes_there_are(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
     shard.main(params)
     assert "train: 13 real, 7 fake in 3 shards" in capsys.readouterr().out
+
+
+def test_what_a_file_alone_says_never_reaches_a_shard():
+    assert not {"format", "mode", "bytes", "width", "height", "quantisation"} & set(shard.COLUMNS)

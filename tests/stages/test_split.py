@@ -72,3 +72,7 @@ def test_a_refused_split_leaves_no_outputs(params: Params, manifest: pl.DataFram
 def test_a_missing_manifest_is_named(params: Params):
     with pytest.raises(FacesiftError, match=r"data/manifest\.parquet: not found"):
         split.main(params)
+
+
+def test_what_a_file_alone_says_decides_no_split():
+    assert not {"format", "mode", "bytes", "width", "height", "quantisation"} & set(split.COLUMNS)
