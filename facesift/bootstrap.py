@@ -1,9 +1,11 @@
 """Intervals of ranking figures, AUC and average precision, by drawing groups of images again and again.
 
 A percentile bootstrap (Efron 1979) over near-duplicate groups, because copies of one picture are no independent
-evidence. Within strata (source, and whether a group holds a positive image) as many groups are drawn as there are.
-With a handful of positives it is a rough guide: six fakes drawn with replacement are still those six fakes, and the
-interval is too narrow for what other fakes would do.
+evidence. Of the groups that hold a positive image, and of the others, as many are drawn as there are.
+
+With few positives it is a rough guide: six fakes drawn with replacement are still those six fakes. In simulations with
+300 reals and true AUC of 0.7 to 0.95, the interval of 6 fakes held the true value 69 to 86 % of the time, that of 20
+86 to 93 %, that of 80 93 to 95 %. A perfect ranking always has the interval [1, 1].
 """
 
 from __future__ import annotations
@@ -41,33 +43,34 @@ def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[
     return auc, np.where(alarms[:, -1] > 0, ap, np.nan)
 
 
-def drawn_weights(groups: NDArray, strata: NDArray, draws: int = DRAWS, seed: int = SEED) -> Iterator[Weights]:
-    """Yield weights (some draws, images): groups (images,) drawn with replacement within strata (images,).
+def drawn_weights(labels: Labels, groups: NDArray, draws: int = DRAWS, seed: int = SEED) -> Iterator[Weights]:
+    """Yield weights (some draws, images): groups (images,) drawn with replacement, those with positives apart.
 
-    A group's stratum is the largest of its images'. The same arguments give the same draws.
+    The same arguments give the same draws.
     """
     _, members = np.unique(groups, return_inverse=True)
-    stratum = np.zeros(members.max() + 1, np.int64)
-    np.maximum.at(stratum, members, np.unique(strata, return_inverse=True)[1])
-    pools = [np.flatnonzero(stratum == number) for number in np.unique(stratum)]
+    holds_positive = np.bincount(members, labels == 1) > 0
+    pools = [np.flatnonzero(holds_positive), np.flatnonzero(~holds_positive)]
     rng = np.random.default_rng(seed)
     at_once = max(1, CELLS // len(groups))
     for start in range(0, draws, at_once):
-        counts = [_draw(pools, len(stratum), rng) for _ in range(min(at_once, draws - start))]
+        counts = [_draw(pools, len(holds_positive), rng) for _ in range(min(at_once, draws - start))]
         yield np.stack(counts)[:, members]
 
 
 def _draw(pools: list[NDArray[np.int64]], groups: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    chosen = np.concatenate([pool[rng.integers(0, len(pool), len(pool))] for pool in pools])
+    chosen = np.concatenate([pool[rng.integers(0, len(pool), len(pool))] for pool in pools if len(pool)])
     return np.bincount(chosen, minlength=groups).astype(np.float64)
 
 
-def ranking_draws(labels: Labels, scores: Scores, groups: NDArray, strata: NDArray) -> tuple[NDArray, NDArray]:
-    """AUC and average precision in each of the `DRAWS` draws, each (draws,).
+def ranking_draws(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDArray, NDArray]:
+    """AUC and average precision in each of the `DRAWS` draws, each (draws,); NaN where a class has a single group.
 
-    Two calls with the same groups and strata draw the same images: differences between scores are paired.
+    Two calls with the same labels and groups draw the same images: differences between scores are paired.
     """
-    found = [weighted_ranking(labels, scores, weights) for weights in drawn_weights(groups, strata)]
+    if min(len(np.unique(groups[labels == label])) for label in (0, 1)) < 2:
+        return np.full(DRAWS, np.nan), np.full(DRAWS, np.nan)  # drawing one group again and again varies nothing
+    found = [weighted_ranking(labels, scores, weights) for weights in drawn_weights(labels, groups)]
     return np.concatenate([auc for auc, _ in found]), np.concatenate([ap for _, ap in found])
 
 
@@ -78,9 +81,3 @@ def percentiles(values: NDArray) -> Interval | None:
         return None
     low, high = np.percentile(known, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
     return float(low), float(high)
-
-
-def strata_of(labels: Labels, sources: NDArray) -> NDArray[np.int64]:
-    """Number of each image's stratum (images,): its source, and whether it is positive, which comes out on top."""
-    _, numbers = np.unique(sources, return_inverse=True)
-    return numbers + (numbers.max() + 1) * (labels == 1)

@@ -61,7 +61,8 @@ def _figures(params: Params, name: str, scores: pl.DataFrame) -> dict[str, Any]:
     joined = join_scores(truth, {name: scores.filter(pl.col("split") == "val")})
     labels, votes = labels_from(joined, classes), votes_of(logits_from(joined, name, classes), classes)
     found = Confusion.of(classes.is_positive(labels), classes.is_positive(votes)).report()
-    return {"val": found | {"accuracy": class_report(labels, votes, classes.names)["accuracy"]}}
+    every = class_report(labels, votes, classes.names)
+    return {"val": found | {key: every[key] for key in ("accuracy", "accuracy_interval")}}
 
 
 if __name__ == "__main__":

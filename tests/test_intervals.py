@@ -36,6 +36,12 @@ def test_positives_needed_without_an_error_are_for_one_sided_confidence(positive
     assert clopper_pearson(positives - 1, positives - 1, one_sided)[0] < claim
 
 
+@pytest.mark.parametrize(("positives", "claim"), [(72, 0.95), (368, 0.99)])
+def test_positives_needed_without_an_error_are_more_for_both_sides(positives, claim):
+    assert clopper_pearson(positives, positives)[0] >= claim
+    assert clopper_pearson(positives - 1, positives - 1)[0] < claim
+
+
 def test_published_recall_has_the_interval_of_60_fakes():
     report = Confusion(tp=55, fp=85, fn=5, tn=19859).report()
     assert report["recall_interval"] == pytest.approx((0.8161, 0.9724), abs=1e-4)

@@ -81,10 +81,10 @@ class Ballot:
 
     def report_voters(self) -> dict[str, Any]:
         """Counts, figures and ranking quality of every voter by itself."""
-        groups, sources = self.images["group"].to_numpy(), self.images["source"].to_numpy()
+        groups = self.images["group"].to_numpy()
         return {
             voter: Confusion.of(self.positives, self.classes.is_positive(self.votes[:, column])).report()
-            | ranking(self.positives, suspicion, groups, sources)
+            | ranking(self.positives, suspicion, groups)
             for column, (voter, suspicion) in enumerate(self.suspicion().items())
         }
 

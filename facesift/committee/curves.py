@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from facesift.bootstrap import percentiles, ranking_draws, strata_of
+from facesift.bootstrap import percentiles, ranking_draws
 
 POINTS = 200  # at most so many points a curve
 
@@ -22,17 +22,15 @@ def areas(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, f
     return {"auc": float(roc_auc_score(labels, scores)), "ap": float(average_precision_score(labels, scores))}
 
 
-def ranking(
-    labels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: NDArray, sources: NDArray
-) -> dict[str, Any]:
+def ranking(labels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: NDArray) -> dict[str, Any]:
     """Both `areas` with their intervals (see `facesift.bootstrap`); None when all labels are alike.
 
-    All arguments are (n,): labels 0 or 1, probabilities, near-duplicate groups, names of sources.
+    All arguments are (n,): labels 0 or 1, probabilities, near-duplicate groups.
     """
     found: dict[str, Any] = {**areas(labels, probabilities)}
     if found["auc"] is None:
         return found | {"auc_interval": None, "ap_interval": None}
-    auc, ap = ranking_draws(labels, probabilities, groups, strata_of(labels, sources))
+    auc, ap = ranking_draws(labels, probabilities, groups)
     return found | {"auc_interval": percentiles(auc), "ap_interval": percentiles(ap)}
 
 

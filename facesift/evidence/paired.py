@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.bootstrap import percentiles, ranking_draws, strata_of
+from facesift.bootstrap import percentiles, ranking_draws
 from facesift.committee.curves import areas
 
 Floats = NDArray[np.float64]
@@ -22,11 +22,10 @@ FEWEST = 6  # groups of a class: with fewer not even a sign test over all of the
 
 @dataclass(frozen=True)
 class Images:
-    """What two scores are compared on, (n,) each: labels (1: positive), near-duplicate groups, sources."""
+    """What two scores are compared on: labels (n,), 1 for the positive class, and near-duplicate groups (n,)."""
 
     labels: Ints
     groups: NDArray[Any]
-    sources: NDArray[Any]
 
     @property
     def fewest_groups(self) -> int:
@@ -45,8 +44,7 @@ def compare_scores(images: Images, first: Floats, second: Floats) -> dict[str, A
         unknown = dict.fromkeys(("first", "second", "difference", "interval")) | {"verdict": "unknown"}
         return {"auc": unknown, "ap": unknown, "fewest_groups": 0}
     found = [areas(images.labels, scores) for scores in (first, second)]
-    strata = strata_of(images.labels, images.sources)
-    drawn = [ranking_draws(images.labels, scores, images.groups, strata) for scores in (first, second)]
+    drawn = [ranking_draws(images.labels, scores, images.groups) for scores in (first, second)]
     judged = {
         area: _judge(found[0][area], found[1][area], drawn[0][column] - drawn[1][column])
         for column, area in enumerate(("auc", "ap"))

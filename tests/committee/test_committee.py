@@ -115,7 +115,7 @@ def test_confusion_table_counts_every_image():
 
 
 def test_ranking_of_one_class_is_unknown():
-    found = ranking(np.ones(3, int), np.array([0.1, 0.2, 0.3]), np.arange(3), np.array(["a"] * 3))
+    found = ranking(np.ones(3, int), np.array([0.1, 0.2, 0.3]), np.arange(3))
     assert set(found.values()) == {None}
 
 

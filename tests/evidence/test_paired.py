@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from facesift.bootstrap import percentiles, ranking_draws, strata_of
+from facesift.bootstrap import percentiles, ranking_draws
 from facesift.evidence.paired import Images, compare_scores
 
 RNG = np.random.default_rng(0)
 LABELS = (np.arange(600) < 60).astype(int)
-ONE = np.zeros(600, int)
-ALONE = Images(LABELS, np.arange(600), ONE)
+ALONE = Images(LABELS, np.arange(600))
 NOISE = RNG.normal(size=600)
 STRONG, WEAK = LABELS * 2.5 + NOISE, LABELS * 1.0 + NOISE
 
@@ -34,13 +33,13 @@ def test_only_the_order_of_the_scores_matters():
 def test_pairing_gives_a_narrower_interval_than_that_of_one_score():
     close = STRONG + 0.05 * np.random.default_rng(1).normal(size=600)
     low, high = compare_scores(ALONE, STRONG, close)["auc"]["interval"]
-    alone = percentiles(ranking_draws(LABELS, STRONG, ALONE.groups, strata_of(LABELS, ONE))[0])
+    alone = percentiles(ranking_draws(LABELS, STRONG, ALONE.groups)[0])
     assert high - low < 0.5 * (alone[1] - alone[0])
 
 
 def test_five_fakes_show_nothing_however_well_they_are_found():
     labels = (np.arange(100) < 5).astype(int)
-    images = Images(labels, np.arange(100), np.zeros(100, int))
+    images = Images(labels, np.arange(100))
     report = compare_scores(images, labels.astype(float), -labels.astype(float))
     assert report["fewest_groups"] == 5
     assert report["auc"]["interval"][0] > 0
@@ -48,7 +47,7 @@ def test_five_fakes_show_nothing_however_well_they_are_found():
 
 
 def test_without_both_classes_nothing_is_known():
-    images = Images(np.zeros(9, int), np.arange(9), np.zeros(9, int))
+    images = Images(np.zeros(9, int), np.arange(9))
     report = compare_scores(images, np.arange(9.0), np.arange(9.0))
     assert report["auc"]["verdict"] == "unknown"
     assert report["ap"]["difference"] is None

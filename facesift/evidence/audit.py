@@ -1,0 +1,113 @@
+"""The audit: where the figures on the test split come from, and whether each part of the committee earns its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from facesift.committee.ballot import Ballot
+from facesift.evidence.baselines import report_baselines
+from facesift.evidence.complementarity import STACKER, report_complementarity
+from facesift.evidence.leakage import leakage
+from facesift.evidence.paired import Images, compare_scores
+from facesift.evidence.probes import Probes, byte_probe, statistics_probe
+from facesift.evidence.slices import slices
+from facesift.evidence.source_probes import SourceAlone, source_alone, source_probe
+from facesift.evidence.verdict import Auc, Verdict, verdict
+from facesift.metrics import Confusion
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is audited.
+
+    `images`: the manifest's rows with split and group. `statistics`: image_id and `STATISTICS` of training and test
+    images. `val` and `test`: ballots of the voters; `scored`: all members on the test images, yardsticks too.
+    """
+
+    images: pl.DataFrame
+    statistics: pl.DataFrame
+    val: Ballot
+    test: Ballot
+    scored: Ballot
+    rule: str
+    bits: int  # split.near_duplicate_bits
+    seed: int
+
+    @property
+    def positive(self) -> str:
+        return self.test.classes.positive
+
+    def split(self, name: str) -> pl.DataFrame:
+        """Manifest rows and, where known, statistics of one split."""
+        rows = self.images.filter(pl.col("split") == name)
+        return rows.join(self.statistics, on="image_id", how="inner")
+
+
+def audit(case: Case) -> dict[str, Any]:
+    """Run every part of the audit; the keys are those of `metrics/audit.json`."""
+    train, test = case.split("train"), case.split("test")
+    alone = source_alone(case.images.filter(pl.col("split") == "train"), test, case.positive)
+    container = byte_probe(case.images, case.positive, case.seed)
+    looks = statistics_probe(pl.concat([train, test]), case.positive, case.seed)
+    return {
+        "verdict": _verdict(case, alone, container, looks).report(),
+        "sources": {
+            "alone": alone.report(),
+            "probe": source_probe(train, test, case.seed).report(),
+        },
+        "probes": {"container": container.report(), "statistics": looks.report()},
+        "leakage": leakage(case.images, case.bits).report(),
+        "slices": _slices(case, train, test),
+        "complementarity": report_complementarity(case.test),
+        "baselines": _baselines(case, container),
+        "comparisons": _comparisons(case),
+    }
+
+
+def _verdict(case: Case, alone: SourceAlone, container: Probes, looks: Probes) -> Verdict:
+    within = {source: _auc(case.test.within(source)) for source in case.test.mixed_sources()}
+    return verdict(_auc(case.test), within, alone.auc, container, looks)
+
+
+def _auc(ballot: Ballot) -> Auc:
+    figures = ballot.report_voters()[STACKER]
+    return Auc(figures["auc"], *(figures["auc_interval"] or ()))
+
+
+def _slices(case: Case, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[str, Any]]:
+    decided = case.test.decisions_table(case.rule).select("image_id", "decision")
+    return slices(test.join(decided, on="image_id"), train, case.test.classes)
+
+
+def _baselines(case: Case, container: Probes) -> dict[str, Any]:
+    """Rows for the result table: what is had for nothing, from the file alone, and from members without a vote."""
+    rows = report_baselines(case.val, case.test)
+    if container.pooled.auc is not None:
+        called = container.pooled.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
+        votes = case.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
+        areas = {"auc": container.pooled.auc, "ap": container.pooled.ap}
+        rows["file_facts_alone"] = Confusion.of(case.test.positives, votes).report() | areas
+    figures = case.scored.report_voters()
+    return rows | {f"{name} (yardstick)": figures[name] for name in yardsticks(case)}
+
+
+def yardsticks(case: Case) -> list[str]:
+    """Members that are scored without a vote."""
+    return [name for name in case.scored.voters if name not in case.test.voters]
+
+
+def _comparisons(case: Case) -> list[dict[str, Any]]:
+    """Each part of the committee against what it has to beat, on the test images: AUC and AP, paired."""
+    ballot = case.scored
+    images = Images(ballot.positives, ballot.images["group"].to_numpy())
+    suspicion, best = ballot.suspicion(), report_baselines(case.val, case.test)["best_member"]["member"]
+    pairs = [(STACKER, best)]
+    pairs += [(name, rival) for rival in yardsticks(case) for name in case.test.voters]
+    return [
+        {"of": first, "against": second} | compare_scores(images, suspicion[first], suspicion[second])
+        for first, second in pairs
+        if first != second
+    ]

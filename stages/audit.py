@@ -1,0 +1,58 @@
+"""Ask where the figures come from: `python -m stages.audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from facesift.committee.ballot import Ballot
+from facesift.committee.scores import join_scores, read_scores
+from facesift.data.shards import ShardFolder
+from facesift.evidence.audit import Case, audit
+from facesift.evidence.image_statistics import statistics_table
+from facesift.evidence.probes import ROWS, draw
+from facesift.params import Params
+from facesift.storage import read_parquet, write_json
+from stages.entry import run
+
+DATA, SHARDS, STACKER = Path("data"), Path("data/shards"), "stacker"
+
+
+def main(params: Params) -> None:
+    """Read the manifest, the split, all scores and the training and test shards; write `metrics/audit.json`."""
+    divided = read_parquet(DATA / "split.parquet", ["image_id", "split", "group"])
+    images = read_parquet(DATA / "manifest.parquet").join(divided, on="image_id")
+    classes, voters = params.class_names, [*params.voting, STACKER]
+    scores = read_scores(DATA / "scores", list(params.members), classes)
+    scores[STACKER] = read_parquet(DATA / "stack.parquet")
+    truth = images.select("image_id", "split", "source", "label", "group")
+    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
+    val, test = (joined.filter(pl.col("split") == split) for split in ("val", "test"))
+    case = Case(
+        images=images,
+        statistics=_statistics(images, params.seed),
+        val=Ballot.of(val, voters, classes),
+        test=Ballot.of(test, voters, classes),
+        scored=Ballot.of(test, list(scores), classes),
+        rule=params.vote.rule,
+        bits=params.split.near_duplicate_bits,
+        seed=params.seed,
+    )
+    report = audit(case)
+    write_json(Path("metrics/audit.json"), report)
+    print(report["verdict"]["sentence"])
+
+
+def _statistics(images: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Statistics of all test images and of as many training images as the probes use."""
+    used = draw(images.filter(pl.col("split") == "train"), "label", ROWS, seed)["image_id"]
+    tables = [
+        statistics_table(ShardFolder(SHARDS / "train"), only=used),
+        statistics_table(ShardFolder(SHARDS / "test")),
+    ]
+    return pl.concat(tables).drop("source", "label")
+
+
+if __name__ == "__main__":
+    run(main)
