@@ -133,6 +133,14 @@ class Vote(Section):
     rule: Literal["any_fake", "majority", "soft", "unanimous"]
 
 
+class Pictures(Section):
+    """The pictures to look at: `points` test images a t-SNE, `samples` images of each class in a grid."""
+
+    points: Annotated[int, Field(ge=10, le=10_000)]
+    samples: Annotated[int, Field(ge=1, le=12)]
+    seed: Seed
+
+
 class Params(Section):
     """All parameters of a study."""
 
@@ -155,6 +163,7 @@ class Params(Section):
     cost: Cost
     operating: Operating
     prevalence: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)]
+    pictures: Pictures
     cross_test: dict[Name, Elsewhere] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -8,8 +8,6 @@ from pydantic import Field, model_validator
 
 from facesift.sections import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
 
-OWN_NETWORKS = ("convnext_thesis", "simple_cnn", "lenet", "deepfakenet", "svm_rbf")
-
 
 class Resample(Section):
     """SMOTE, then random undersampling; ratios are fakes per real, as imbalanced-learn takes them.
@@ -54,7 +52,7 @@ class Architecture(Section):
     `freeze` is the share of the body's parameter tensors, from the input side, that stay as they are.
     """
 
-    name: Annotated[str, Field(pattern=rf"^(timm:.+|torchvision:alexnet|{'|'.join(OWN_NETWORKS)})$")]
+    name: Annotated[str, Field(min_length=1)]  # `training.architectures.check_name` knows them all
     arguments: dict[str, Any] = Field(default_factory=dict)
     pretrained: bool = False
     checkpoint: str | None = None

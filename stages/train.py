@@ -12,6 +12,7 @@ from facesift.data.shards import ShardFolder
 from facesift.metrics import Confusion, class_report
 from facesift.params import Params
 from facesift.storage import read_parquet, sha256, write_json, write_parquet
+from facesift.training.architectures import check_name
 from facesift.training.fit import checkpoint_key, forget
 from facesift.training.history import write_curves
 from facesift.training.member import Material, train_member
@@ -26,6 +27,7 @@ WORK = Path(".work/train")  # outside the stage's outputs, which DVC clears befo
 def main(params: Params, name: str) -> None:
     """Read `data/shards` and the member's plan; write its weights, scores, metrics and curves."""
     member, classes = member_of(params, name), params.class_names
+    check_name(member.architecture.name, name)
     plan, weights = Path(f"data/plans/{name}.parquet"), Path(f"models/{name}.safetensors")
     shards = {split: ShardFolder(SHARDS / split) for split in ("train", "val", "test")}
     inputs = [plan, SHARDS / "train/index.json", SHARDS / "val/index.json"]

@@ -45,7 +45,7 @@ WRONG = {
     "members.convnext1.loss.gama": (2.0, r"members\.convnext1\.loss\.gama: unknown key"),
     "members.convnext2.loss.gamma": (-1.0, r"loss\.gamma: .*greater than or equal to 0 \(got -1\.0\)"),
     "members.convnext2.loss.name": ("hinge", r"members\.convnext2\.loss: .*'cross_entropy', 'focal'"),
-    "members.convnext1.architecture.name": ("resnet18", r"architecture\.name: .*timm:.*got 'resnet18'"),
+    "members.convnext1.architecture.name": ("", r"architecture\.name: .*at least 1 character \(got ''\)"),
     "members.convnext1.resample.smote": (1.5, r"resample\.smote: .*less than or equal to 1 \(got 1\.5\)"),
     "members.convnext2.resample.undersample": (0.3, r"`undersample` \(0\.3\) may not be below `smote` \(0\.4\)"),
     "members.convnext2.resample.scope": ("none", r"`scope: none` goes without"),

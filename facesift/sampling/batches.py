@@ -62,6 +62,17 @@ def shard_batches(
             yield ids[part], np.asarray(pixels[part], np.float32), labels[part].astype(np.int64)
 
 
+def plan_images(shards: ShardFolder, plan: pl.DataFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read the image of each of a plan's n rows, and its neighbour (an original's: itself): two arrays (n, S, S, 3).
+
+    For a few rows, such as those that are shown. Raises `FacesiftError` when the plan was made for other shards.
+    """
+    columns: Columns = {name: plan[name].to_numpy() for name in plan.columns}
+    _check_fits(shards, columns)
+    reader = _Reader(shards)
+    return reader.rows(columns["shard"], columns["row"]), reader.rows(columns["neighbour_shard"], columns["neighbour"])
+
+
 class _Reader:
     """Single rows of any shard through memory maps, of which only a window's stay open."""
 

@@ -13,10 +13,24 @@ from facesift.errors import FacesiftError
 from facesift.recipe import Architecture
 from facesift.training.convnext import ConvNeXtThesis
 from facesift.training.small_networks import deepfakenet, lenet, simple_cnn
+from facesift.training.support_vectors import SVM
 
 TIMM = "timm:"
 # Arguments of timm's that the rest of a recipe decides, or that would load files of their own.
 TAKEN = ("checkpoint_path", "num_classes", "in_chans", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+
+
+def check_name(name: str, member: str) -> None:
+    """Raise `FacesiftError` with all the names there are when `name` is neither a network nor the support vectors.
+
+    `member` is whose key the message names. A model that timm does not have is found when it is built.
+    """
+    names = [*OWN, SVM]
+    if name in names or (name.startswith(TIMM) and name != TIMM):
+        return
+    raise FacesiftError(
+        f"members.{member}.architecture.name: {name!r} is none; there are {TIMM}NAME and {', '.join(names)}"
+    )
 
 
 def _thesis(classes: int, image_size: int | None, **arguments: Any) -> nn.Module:

@@ -36,11 +36,16 @@ class Fitted:
 
 
 def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
-    """Name of a training's running checkpoints: 16 hex digits of its parameters, input files, code and libraries."""
+    """Name of a training's running checkpoints: 16 hex digits of its parameters, input files, code and libraries.
+
+    A file of first weights (`architecture.checkpoint`) is an input; reading it says so when it is missing.
+    """
+    start = Path(recipe.architecture.checkpoint or "")
     parts = {
         "recipe": recipe.model_dump(),
         "trainer": trainer.model_dump(),
         "inputs": [sha256(path) for path in inputs],
+        "start": sha256(start) if start.is_file() else None,
         "code": [sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))],
         "libraries": [version(library) for library in LIBRARIES],
     }

@@ -22,7 +22,7 @@ from facesift.training.module import MemberModule
 from facesift.training.score_table import Scorer
 from facesift.training.scoring import network_scorer
 from facesift.training.starts import start_network
-from facesift.training.support_vectors import check_memory, fit_svm
+from facesift.training.support_vectors import SVM, check_memory, fit_svm
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Material:
 
 def train_member(name: str, recipe: Member, trainer: Trainer, material: Material, room: Path) -> Trained:
     """Train by the recipe; `room` keeps the running checkpoints of a network (see `fit.fit_member`)."""
-    if recipe.architecture.name == "svm_rbf":
+    if recipe.architecture.name == SVM:
         return _train_support_vectors(recipe, trainer, material)
     classes, size = material.classes, material.train.image_size
     network = start_network(recipe.architecture, len(classes.names), recipe.seed, size)

@@ -8,6 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import BinaryAveragePrecision, BinaryPrecision, BinaryRecall
 
@@ -84,6 +85,16 @@ class MemberModule(pl.LightningModule):
         self.log_dict({"val_ap": self.val_ap.compute(), "val_accuracy": self.val_accuracy.compute()})
         for metric in (self.val_found, self.val_ap, self.val_accuracy):
             metric.reset()
+
+    def on_train_epoch_end(self) -> None:
+        # Lightning steps this schedule after the epoch's checkpoint is written: a resumed training would lack the step.
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(self.trainer.callback_metrics[self.recipe.schedule.watch])
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
 
     def configure_optimizers(self) -> Any:
         return configure(self.network, self.recipe, self.steps_per_epoch)

@@ -50,15 +50,19 @@ def load_matching(network: nn.Module, tensors: dict[str, Tensor], origin: str) -
         print(f"{origin}: its head is for {theirs} classes, not {ours}; random weights: {', '.join(names)}")  # noqa: T201
 
 
-def head_names(network: nn.Module) -> set[str]:
-    """Names of the parameters of the layer that gives the logits: timm's classifier, else the last linear layer."""
+def head_layers(network: nn.Module) -> list[nn.Module]:
+    """Layers that give the logits: timm's classifier (two beside a distillation token), else the last linear layer."""
     get_classifier: Any = getattr(network, "get_classifier", None)
     classifier = get_classifier() if get_classifier else None
-    layers = classifier if isinstance(classifier, tuple) else (classifier,)
-    inside = {id(parameter) for layer in layers if isinstance(layer, nn.Module) for parameter in layer.parameters()}
-    if not inside:
-        last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1:]
-        inside = {id(parameter) for layer in last for parameter in layer.parameters()}
+    found = classifier if isinstance(classifier, tuple) else (classifier,)
+    layers = [layer for layer in found if isinstance(layer, nn.Module) and any(True for _ in layer.parameters())]
+    linear: list[nn.Module] = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    return layers or linear[-1:]
+
+
+def head_names(network: nn.Module) -> set[str]:
+    """Names of the parameters of the layers that give the logits, see `head_layers`."""
+    inside = {id(parameter) for layer in head_layers(network) for parameter in layer.parameters()}
     return {name for name, parameter in network.named_parameters() if id(parameter) in inside}
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facesift.errors import FacesiftError
 
+SVM = "svm_rbf"  # what a recipe calls it
 MAX_VALUES = 2**28  # pixel values of all training images; fitting takes 24 bytes for each, so 6.4 GB at most
 IMAGES, VECTORS = 256, 1024  # of one step of scoring: its memory depends on these alone
 ARGUMENTS = ("C", "gamma", "class_weight", "tol", "shrinking", "cache_size", "max_iter")

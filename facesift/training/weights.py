@@ -14,19 +14,20 @@ from torch import nn
 
 from facesift.errors import FacesiftError
 from facesift.recipe import Architecture, Normalise
-from facesift.storage import whole_file
+from facesift.storage import read_parquet_metadata, sha256, whole_file
 from facesift.training.architectures import build_network
 from facesift.training.preprocessing import make_normalisation
 from facesift.training.score_table import Scorer
 from facesift.training.scoring import network_scorer
-from facesift.training.support_vectors import SupportVectors
+from facesift.training.support_vectors import SVM, SupportVectors
 
 KEY = "facesift"  # one key only: safetensors writes several in random order
 VERSION = 1
+HEADER, PREPROCESSING = ("architecture", "classes", "preprocessing"), ("image_size", "normalise")
 
 
 def save_weights(path: Path, network: nn.Module, header: dict[str, Any]) -> None:
-    """Write the network's parameters and buffers; `header` is JSON with `architecture`, `classes`, `preprocessing`."""
+    """Write the network's parameters and buffers; `header` is JSON with the keys of `HEADER`."""
     tensors = {name: tensor.contiguous().cpu().numpy() for name, tensor in network.state_dict().items()}
     save_tensors(path, tensors, header)
 
@@ -39,7 +40,7 @@ def save_tensors(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str,
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Return the header that `save_weights` wrote; `FacesiftError` names a file that is none of ours."""
+    """Return the header that `save_weights` wrote; `FacesiftError` names a file that is none of ours or incomplete."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -48,7 +49,22 @@ def read_header(path: Path) -> dict[str, Any]:
     header: dict[str, Any] = json.loads(metadata.get(KEY, "{}"))
     if header.get("version") != VERSION:
         raise FacesiftError(f"{path}: weights of version {header.get('version')}, this program reads {VERSION}")
+    missing = [key for key in HEADER if key not in header]
+    missing += [
+        f"preprocessing.{key}" for key in PREPROCESSING if key not in header.get("preprocessing", PREPROCESSING)
+    ]
+    if missing:
+        raise FacesiftError(
+            f"{path}: its header lacks {', '.join(missing)}; `dvc repro -f train@{path.stem}` writes it"
+        )
     return header
+
+
+def check_weights(path: Path, scores: Path) -> None:
+    """Raise `FacesiftError` unless the weights file `path` is the one that gave the score table `scores`."""
+    expected = read_parquet_metadata(scores).get("weights_sha256")
+    if not path.is_file() or sha256(path) != expected:
+        raise FacesiftError(f"{path}: not the weights that gave {scores.stem}'s scores; `dvc checkout {path}`")
 
 
 def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -68,7 +84,7 @@ def load_scorer(path: Path) -> Scorer:
     from safetensors.numpy import load_file  # noqa: PLC0415
 
     header = read_header(path)
-    if header["architecture"]["name"] == "svm_rbf":
+    if header["architecture"]["name"] == SVM:
         return SupportVectors.from_tensors(load_file(path)).logits
     network, _ = load_network(path)
     normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))

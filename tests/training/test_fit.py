@@ -12,6 +12,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from facesift.errors import FacesiftError
+from facesift.recipe import Schedule
 from facesift.sampling.plans import make_plan
 from facesift.training.architectures import build_network
 from facesift.training.feeding import Feed
@@ -76,30 +77,65 @@ def test_epoch_of_lowest_validation_loss_is_kept(tmp_path):
     assert np.mean(losses) == pytest.approx(fitted.epochs[fitted.best_epoch - 1]["val_loss"], rel=1e-5)
 
 
+WAYS = {
+    "cosine": {},
+    "one_cycle": {"epochs": 4, "schedule": Schedule(name="one_cycle", head_epochs=2)},
+    # Steps too small to change a vote: the accuracy stands still, after the third epoch for too long.
+    "plateau": {
+        "epochs": 4,
+        "schedule": Schedule(name="plateau", watch="val_accuracy", patience=1),
+        "optimizer": RECIPE.optimizer.model_copy(update={"name": "sgd", "lr": 1e-7}),
+    },
+}
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 import facesift.training.history as history
-from tests.training.test_fit import fit
+from tests.training.test_fit import RECIPE, WAYS, fit
 def kill_in_third_epoch(self, trainer, module):
     if trainer.current_epoch == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 history.History.on_train_epoch_start = kill_in_third_epoch
-fit(Path({room!r}))
+fit(Path({room!r}), recipe=RECIPE.model_copy(update=WAYS[{way!r}]))
 """
 
 
-def test_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path, capsys):
-    whole = fit(tmp_path / "whole")[0]
-    code = KILLED.format(root=str(ROOT), room=str(tmp_path / "cut"))
+def kill_in_third_epoch(way, room):
+    code = KILLED.format(root=str(ROOT), room=str(room), way=way)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=environment)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    resumed = fit(tmp_path / "cut")[0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path, capsys, way):
+    recipe = RECIPE.model_copy(update=WAYS[way])
+    whole = fit(tmp_path / "whole", recipe=recipe)[0]
+    kill_in_third_epoch(way, tmp_path / "cut")
+    resumed = fit(tmp_path / "cut", recipe=recipe)[0]
     assert "going on from" in capsys.readouterr().out
     assert resumed.epochs == whole.epochs
     assert same_weights(resumed.module, whole.module)
+
+
+def test_plateau_of_the_resumed_training_is_reached(tmp_path):
+    """Without it the test above would resume a schedule that does nothing."""
+    recipe = RECIPE.model_copy(update=WAYS["plateau"])
+    module = fit(tmp_path, recipe=recipe)[0].module
+    rates = [group["lr"] for group in module.trainer.optimizers[0].param_groups]
+    assert rates == [pytest.approx(recipe.optimizer.lr * recipe.schedule.factor)]
+
+
+def test_changed_first_weights_are_another_training(tmp_path):
+    start = tmp_path / "start.pth"
+    architecture = RECIPE.architecture.model_copy(update={"checkpoint": str(start)})
+    recipe = RECIPE.model_copy(update={"architecture": architecture})
+    keys = [checkpoint_key(recipe, PARAMS.trainer, [])]  # without the file: reading it is what fails
+    for content in (b"first", b"second"):
+        start.write_bytes(content)
+        keys.append(checkpoint_key(recipe, PARAMS.trainer, []))
+    assert len(set(keys)) == 3
 
 
 def test_checkpoint_is_used_for_the_same_training_only(tmp_path):

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from facesift.errors import FacesiftError
-from facesift.recipe import OWN_NETWORKS, Architecture
-from facesift.training.architectures import OWN, build_network, check_size
+from facesift.recipe import Architecture
+from facesift.training.architectures import OWN, build_network, check_name, check_size
 from facesift.training.convnext import ConvNeXtThesis
-from facesift.training.weights import load_network, read_header, save_weights
+from facesift.training.weights import load_network, load_scorer, read_header, save_weights
 
 TINY = Architecture(name="timm:test_convnext", arguments={})
+SEEN = {"image_size": 64, "normalise": {"name": "unit"}}
 
 
 def small_thesis(drop_path=0.0):
@@ -68,7 +69,7 @@ def test_unknown_argument_is_named():
 
 def test_saved_network_scores_alike_when_loaded(tmp_path):
     network = build_network(TINY, 2, 0).eval()
-    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": {"image_size": 64}}
+    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": SEEN}
     save_weights(tmp_path / "a.safetensors", network, header)
     loaded, header = load_network(tmp_path / "a.safetensors")
     images = torch.randn(2, 3, 64, 64)
@@ -77,7 +78,7 @@ def test_saved_network_scores_alike_when_loaded(tmp_path):
 
 
 def test_same_weights_give_the_same_bytes(tmp_path):
-    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": {"image_size": 64}}
+    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": SEEN}
     for name in "ab":
         save_weights(tmp_path / name, build_network(TINY, 2, 0), header)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -87,6 +88,22 @@ def test_file_that_is_no_weights_file_is_named(tmp_path):
     (tmp_path / "a.safetensors").write_bytes(b"nonsense")
     with pytest.raises(FacesiftError, match=r"a\.safetensors: not a readable safetensors file"):
         read_header(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("lacks", ["architecture", "classes", "preprocessing"])
+def test_header_without_a_part_is_named(tmp_path, lacks):
+    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": SEEN}
+    del header[lacks]
+    save_weights(tmp_path / "a.safetensors", build_network(TINY, 2, 0), header)
+    with pytest.raises(FacesiftError, match=rf"a\.safetensors: its header lacks {lacks}.*dvc repro -f train@a"):
+        load_network(tmp_path / "a.safetensors")
+
+
+def test_header_without_the_normalisation_is_named(tmp_path):
+    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": {"image_size": 64}}
+    save_weights(tmp_path / "a.safetensors", build_network(TINY, 2, 0), header)
+    with pytest.raises(FacesiftError, match=r"its header lacks preprocessing\.normalise"):
+        load_scorer(tmp_path / "a.safetensors")
 
 
 def test_network_starts_undecided():
@@ -120,8 +137,16 @@ def dense(inputs, outputs):
     return outputs * (inputs + 1)
 
 
-def test_recipes_know_every_network_of_our_own():
-    assert {*OWN_NETWORKS, "torchvision:alexnet"} == {*OWN, "svm_rbf"}
+@pytest.mark.parametrize("name", ["timm:resnet18", "svm_rbf", *OWN])
+def test_every_network_is_known_by_name(name):
+    assert check_name(Architecture(name=name).name, "m") is None
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm:", "lenet5"])
+def test_unknown_network_is_refused_with_the_names_there_are(name):
+    message = rf"members\.m\.architecture\.name: '{name}' is none; there are timm:NAME and .*lenet, .*svm_rbf"
+    with pytest.raises(FacesiftError, match=message):
+        check_name(name, "m")
 
 
 @pytest.mark.parametrize("widths", [[32, 64, 64, 64, 64], [32, 64, 64, 64, 64, 64]])

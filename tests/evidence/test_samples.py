@@ -1,0 +1,77 @@
+"""The images in the grids are those that training sees."""
+
+import numpy as np
+import pytest
+import torch
+
+from facesift.evidence.samples import augmented, choose_rows, smote_samples, training_samples
+from facesift.recipe import Augment, Resample
+from facesift.sampling.batches import plan_batches
+from facesift.sampling.plans import make_plan
+from tests.made import make_shards
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return make_shards(tmp_path_factory.mktemp("samples") / "train", 40, 8)
+
+
+@pytest.fixture(scope="module")
+def plan(shards):
+    return make_plan(shards, Resample(scope="shard", smote=0.5, neighbours=3), seed=1)
+
+
+def test_each_class_gives_so_many_images(shards, plan):
+    pixels, labels = training_samples(shards, plan, 5, seed=0)
+    assert labels.tolist() == [0] * 5 + [1] * 5
+    assert pixels.shape == (10, 32, 32, 3)
+    assert (pixels[labels == 1].max(axis=(1, 2, 3)) > 120).all()  # the bright patch of a made fake
+
+
+def test_class_with_fewer_images_gives_them_all(shards, plan):
+    assert training_samples(shards, plan, 20, seed=0)[1].tolist() == [0] * 20 + [1] * 16
+
+
+def test_seed_decides_the_images(plan):
+    first, again, other = (choose_rows(plan, 5, seed, synthetic=False).rows() for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_synthetic_images_are_those_of_training(shards, plan):
+    blends = smote_samples(shards, plan, 6, seed=0)
+    trained = np.concatenate([pixels for pixels, _ in plan_batches(shards, plan, 16, 1, 0)])
+    assert len(blends.step) == 6
+    for image in blends.made:
+        assert (np.abs(trained - image).max(axis=(1, 2, 3)) <= 0.5).any()
+
+
+def test_synthetic_images_lie_between_base_and_neighbour(shards, plan):
+    blends = smote_samples(shards, plan, 6, seed=0)
+    ends = np.stack([blends.base, blends.neighbour])
+    assert (blends.made >= ends.min(axis=0)).all()
+    assert (blends.made <= ends.max(axis=0)).all()
+
+
+def test_plan_without_smote_has_no_blends(shards):
+    blends = smote_samples(shards, make_plan(shards, Resample(scope="none"), 1), 6, seed=0)
+    assert (len(blends.made), len(blends.step)) == (0, 0)
+
+
+def test_augmentation_is_the_members(shards, plan):
+    pixels, labels = training_samples(shards, plan, 3, seed=0)
+    assert np.array_equal(augmented(pixels, labels, Augment(flip=1.0), 2, seed=0), pixels[:, :, ::-1])
+
+
+def test_mixing_is_shown(shards, plan):
+    pixels, labels = training_samples(shards, plan, 3, seed=0)
+    mixed = augmented(pixels, labels, Augment(mix="mixup", mix_alpha=1.0), 2, seed=0)
+    assert (mixed != pixels).any(axis=(1, 2, 3)).all()
+
+
+def test_augmentation_depends_on_its_seed_and_leaves_torchs_generator_alone(shards, plan):
+    pixels, labels = training_samples(shards, plan, 3, seed=0)
+    state = torch.get_rng_state()
+    first, again, other = (augmented(pixels, labels, Augment(jitter=0.5), 2, seed) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -1,0 +1,14 @@
+import pytest
+
+from facesift.errors import FacesiftError
+from facesift.params import parse_params
+from stages.train import main
+from tests.made import default_params
+
+
+def test_unknown_network_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # an empty folder: neither plan nor shards
+    tree = default_params().model_dump()
+    tree["members"]["convnext1"]["architecture"]["name"] = "convnext_thesys"
+    with pytest.raises(FacesiftError, match=r"members\.convnext1\.architecture\.name: 'convnext_thesys' is none"):
+        main(parse_params(tree), "convnext1")
