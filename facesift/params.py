@@ -133,6 +133,12 @@ class Vote(Section):
     rule: Literal["any_fake", "majority", "soft", "unanimous"]
 
 
+class Report(Section):
+    """The page: at most so many `examples` of each outcome."""
+
+    examples: Annotated[int, Field(ge=0, le=100)]
+
+
 class Pictures(Section):
     """The pictures to look at: `points` test images a t-SNE, `samples` images of each class in a grid."""
 
@@ -164,6 +170,7 @@ class Params(Section):
     operating: Operating
     prevalence: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)]
     pictures: Pictures
+    report: Report
     cross_test: dict[Name, Elsewhere] = Field(default_factory=dict)
 
     @model_validator(mode="after")

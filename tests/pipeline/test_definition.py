@@ -17,7 +17,8 @@ STAGES = {
 @pytest.mark.parametrize("stage", STAGES)
 def test_code_deps_are_exactly_what_the_stage_imports(stage):
     listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
-    assert listed == closure(stage)
+    folders = {dep for dep in STAGES[stage]["deps"] if dep in ("facesift", "stages")}
+    assert listed == {path for path in closure(stage) if path.partition("/")[0] not in folders}
 
 
 @pytest.mark.parametrize("stage", STAGES)

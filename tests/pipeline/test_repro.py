@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import yaml
 
-AFTER = {"vote", "operate", "robustness", "audit", "pictures"}  # what follows the stack
+AFTER = {"vote", "operate", "robustness", "audit", "pictures", "report"}  # what follows the stack
 STAGES = {"ingest", "split", "shard", "sample@one", "sample@two", "train@one", "train@two", "stack", *AFTER}
 
 

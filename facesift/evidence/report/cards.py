@@ -46,13 +46,10 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
     return Section("Data card", text, [table])
 
 
-def model_card(params: Params, members: dict[str, dict[str, Any]], libraries: tuple[str, ...] = LIBRARIES) -> Section:
-    """The members with their recipes, how the committee decides, library versions, and limits.
-
-    `members`: name -> what the train stage wrote about it.
-    """
-    rows = [_member_row(name, recipe, members[name]) for name, recipe in params.members.items()]
-    headings = ("member", "network", "re-sampling", "loss", "optimiser", "epochs (kept)", "part")
+def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> Section:
+    """The members with their recipes, how the committee decides, library versions, and limits."""
+    rows = [_member_row(name, recipe) for name, recipe in params.members.items()]
+    headings = ("member", "network", "re-sampling", "loss", "optimiser", "epochs", "part")
     stack = "validation scores, out of fold" if params.stack.fit_on == "val" else "the re-sampled training images"
     text = [
         (
@@ -65,13 +62,12 @@ def model_card(params: Params, members: dict[str, dict[str, Any]], libraries: tu
     return Section("Model card", text, [Table(headings, rows, "Members")])
 
 
-def _member_row(name: str, recipe: Member, metrics: dict[str, Any]) -> list[str]:
+def _member_row(name: str, recipe: Member) -> list[str]:
     start = "published weights" if recipe.architecture.pretrained else recipe.architecture.checkpoint
     network = f"{recipe.architecture.name}, {start or 'random weights'}"
     optimiser = f"{recipe.optimizer.name} {recipe.optimizer.lr:g}, {recipe.schedule.name}"
-    epochs = f"{recipe.epochs} ({metrics['best_epoch']})"
     part = "votes" if recipe.votes else "yardstick"
-    return [name, network, resampling(recipe.resample), recipe.loss.name, optimiser, epochs, part]
+    return [name, network, resampling(recipe.resample), recipe.loss.name, optimiser, str(recipe.epochs), part]
 
 
 def resampling(recipe: Resample) -> str:

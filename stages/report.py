@@ -1,0 +1,45 @@
+"""Write the page that a person reads: `python -m stages.report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from facesift.data.shards import ShardFolder
+from facesift.evidence.report.assemble import Evidence, make_page
+from facesift.evidence.report.cards import reproduction
+from facesift.evidence.report.examples import examples_section
+from facesift.evidence.report.page import render
+from facesift.params import Params
+from facesift.storage import read_json, read_parquet, whole_file
+from stages.entry import run
+
+METRICS, DATA, PAGE = Path("metrics"), Path("data"), Path("report/index.html")
+FACTS = ["image_id", "container", "path"]
+
+
+def main(params: Params) -> None:
+    """Read `metrics/`, the decisions and the test images; write `report/index.html`."""
+    decisions = read_parquet(DATA / "decisions.parquet").filter(pl.col("split") == "test")
+    named = decisions.join(read_parquet(DATA / "manifest.parquet", FACTS), on="image_id")
+    examples = examples_section(named, ShardFolder(DATA / "shards/test"), params.positive, params.report.examples)
+    tables = [DATA / "manifest.parquet", DATA / "split.parquet"]
+    code = sorted([*Path("facesift").rglob("*.py"), *Path("stages").glob("*.py")])
+    page = make_page(_evidence(), params, examples, reproduction(params, tables, code, Path()))
+    with whole_file(PAGE) as part:
+        part.write_text(render(page), encoding="utf-8", newline="\n")
+    print(f"{page.headline}\n{PAGE}: open it in a browser")
+
+
+def _evidence() -> Evidence:
+    names = ("ingest", "split", "vote", "voters", "within", "audit", "operating", "robustness")
+    figures: dict[str, Any] = {name: read_json(METRICS / f"{name}.json") for name in names}
+    plots = ("roc", "precision_recall", "reliability")
+    curves: dict[str, Any] = {name: pl.read_csv(METRICS / f"plots/{name}.csv") for name in plots}
+    return Evidence(**figures, **curves)
+
+
+if __name__ == "__main__":
+    run(main)

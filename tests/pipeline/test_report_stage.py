@@ -1,0 +1,49 @@
+"""The report of the tiny study, made by `dvc repro`: what stands in it, and that a browser shows it."""
+
+import pytest
+
+from tests.evidence.browser import CHROMIUM, look
+
+
+@pytest.fixture(scope="module")
+def page(reproduced):
+    return (reproduced.folder / "report/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Figures on the test split", "What the figures are made of", "Does each part earn its place?", "Slices",
+        "Operating points", "share of fakes", "Calibration", "On damaged images", "Examples", "Data card", "Model card",
+        "Reproduce it",
+    ],
+)  # fmt: skip
+def test_every_part_is_there(page, heading):
+    assert f"{heading}</" in page
+
+
+def test_the_headline_counts_what_the_vote_counted(reproduced, page):
+    import json
+
+    vote = json.loads((reproduced.folder / "metrics/vote.json").read_text())["test"]["unanimous"]
+    assert f"of {vote['fakes'] + vote['review_fake']} fake faces in the test" in page
+    assert f"{vote['review_fake']} it sent to a person, together with {vote['review_real']} others" in page
+
+
+def test_the_hashes_are_those_of_the_files(reproduced, page):
+    import hashlib
+
+    for name in ("data/manifest.parquet", "data/split.parquet"):
+        assert hashlib.sha256((reproduced.folder / name).read_bytes()).hexdigest() in page
+
+
+def test_examples_are_shown_with_their_files(page):
+    assert page.count("data:image/jpeg;base64,") > 3
+    assert "fake/" in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_it_without_a_network(page, width, tmp_path):
+    seen = look(page, width, tmp_path)
+    assert (seen["width"], seen["wide"], seen["loaded"], seen["broken"]) == (width, [], [], 0)
