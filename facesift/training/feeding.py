@@ -26,6 +26,17 @@ def draw_evenly(plan: pl.DataFrame, seed: int) -> pl.DataFrame:
     return plan[rows]
 
 
+def batches_in(images: int, batch_size: int) -> int:
+    """Batches of one pass over the plan; a last batch of a single image is joined to the one before it.
+
+    Batch norm learns nothing from one image, and refuses one whose features are a single position.
+
+    >>> [batches_in(images, 16) for images in (1, 16, 17, 18)]
+    [1, 1, 1, 2]
+    """
+    return max(1, math.ceil(images / batch_size) - (batch_size > 1 and images % batch_size == 1))
+
+
 class Epoch(IterableDataset[Batch]):
     """One pass over the plan's images, in an order of its own."""
 
@@ -35,10 +46,15 @@ class Epoch(IterableDataset[Batch]):
         self.batch_size, self.window, self.seed = batch_size, window, seed
 
     def __len__(self) -> int:
-        return math.ceil(len(self.plan) / self.batch_size)
+        return batches_in(len(self.plan), self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        for pixels, labels in plan_batches(self.shards, self.plan, self.batch_size, self.window, self.seed):
+        batches = plan_batches(self.shards, self.plan, self.batch_size, self.window, self.seed)
+        for number in range(1, len(self) + 1):
+            parts = [next(batches)]
+            if number == len(self):
+                parts += batches  # the lone image, if there is one
+            pixels, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
             yield to_unit(pixels), torch.as_tensor(labels)
 
 
@@ -67,7 +83,7 @@ class Feed(lightning.LightningDataModule):
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.plan) / self.recipe.batch_size)
+        return batches_in(len(self.plan), self.recipe.batch_size)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         epoch = self.trainer.current_epoch if self.trainer else 0

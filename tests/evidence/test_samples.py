@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from facesift.errors import FacesiftError
 from facesift.evidence.samples import augmented, choose_rows, smote_samples, training_samples
 from facesift.recipe import Augment, Resample
 from facesift.sampling.batches import plan_batches
@@ -55,6 +56,12 @@ def test_synthetic_images_lie_between_base_and_neighbour(shards, plan):
 def test_plan_without_smote_has_no_blends(shards):
     blends = smote_samples(shards, make_plan(shards, Resample(scope="none"), 1), 6, seed=0)
     assert (len(blends.made), len(blends.step)) == (0, 0)
+
+
+def test_plan_of_other_shards_is_refused(tmp_path, plan):
+    fewer = make_shards(tmp_path / "train", 40, 8, shards=1)
+    with pytest.raises(FacesiftError, match="made for other shards"):
+        training_samples(fewer, plan, 20, seed=0)
 
 
 def test_augmentation_is_the_members(shards, plan):
