@@ -1,6 +1,6 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
 # make test   lint, types and all tests
-# make studies  every published study at toy size, in one table (a few minutes)
+# make studies  every published study at toy size, in one table
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -8,7 +8,7 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: demo test studies bench install lint results clean
+.PHONY: demo test bench studies install lint results clean
 .DELETE_ON_ERROR:
 
 demo: install
@@ -24,9 +24,6 @@ test: lint
 
 studies: install
 	python -m bench.studies
-
-bench: install
-	python -m bench.shards
 
 lint: install
 	ruff check .

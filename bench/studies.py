@@ -1,102 +1,129 @@
-"""Every published study at toy size, through the stages themselves: `python -m bench.studies [STUDY ...]`.
+"""Every command of docs/studies.md through the stages of dvc.yaml, at toy size: `python -m bench.studies [STUDY ...]`.
 
-The figures show that a study runs, not what it reaches: the images are patterns and the networks have seen them once
-or twice. The published figures stand beside them in docs/studies.md.
+Each command's parameters are composed, cut down (`bench/toy.py`) and run in a temporary folder on generated images in
+the study's layout (`bench/toy_images.py`). The stages run one after the other in one process, in the order of dvc.yaml:
+starting Python and DVC for each of some 150 stages would take half an hour, and tests/pipeline drives the real `dvc`.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
-import os
-import sys
+import json
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
-from bench.toy import CONF, compose_study, cut_down, write_images
+from bench.published import System, distinct_runs, published_systems
+from bench.toy import ROOT, compose_study, shrink
+from bench.toy_images import write_study
+from facesift.committee.results import share
 from facesift.params import Params, parse_params
-from facesift.storage import read_json
-from stages import ingest, sample, shard, split, stack, train, vote
-
-STUDIES = sorted(path.stem for path in (CONF / "study").glob("*.yaml"))
-OTHER_MEMBERS = {"cifake": ("vgg16_sgd",)}  # committees that a study offers beside its own
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a study gave at toy size: seconds, images, and the test figures of each voter."""
+    """One command: its members, images by split, layout, seconds, and the folder of its metrics as a tree."""
 
-    params: Params
-    images: int
+    members: list[str]
+    images: str
+    layout: str
     seconds: float
-    voters: dict[str, Any]
-    classes: dict[str, Any]
+    metrics: dict[str, Any]
 
 
-def arrangements() -> list[tuple[str, tuple[str, ...]]]:
-    """Name every study with its own members, then with the other committees that it offers."""
-    own: list[tuple[str, tuple[str, ...]]] = [(study, ()) for study in STUDIES]
-    return own + [(study, (f"members={name}",)) for study, names in OTHER_MEMBERS.items() for name in names]
+def commands(tree: dict[str, Any]) -> Iterator[list[str]]:
+    """Yield stage and arguments of every stage for these parameters, in the order of dvc.yaml."""
+    if tree["data"]["raw"] == "portraits":
+        yield ["portraits"]
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        each = tree[stage["foreach"].strip("${}")] if "foreach" in stage else [""]
+        for key in each:
+            command = stage.get("do", stage)["cmd"].replace("${key}", key)
+            yield command.removeprefix("python -m stages.").split()
 
 
-def run_study(study: str, overrides: tuple[str, ...], folder: Path) -> Ran:
-    """Run ingest to vote in `folder` on generated images in the study's layout, and read what the vote wrote."""
-    tree = cut_down(compose_study(study, *overrides))
-    images = write_images(folder / "data/raw" / tree["data"]["raw"], tree)
-    params, started = parse_params(tree, study), time.monotonic()
-    with _inside(folder):
-        for stage in (ingest, split, shard):
-            stage.main(params)
-        for member in params.members:
-            sample.main(params, member)
-            train.main(params, member)
-        for last in (stack, vote):
-            last.main(params)
-        voters, classes = (read_json(Path(f"metrics/{name}.json"))["test"] for name in ("voters", "classes"))
-    return Ran(params, images, time.monotonic() - started, voters, classes)
+def run_stages(tree: dict[str, Any]) -> None:
+    """Run all stages in the current folder; what they print is kept for the case that one fails."""
+    params: Params = parse_params(tree)
+    Path("params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+    for stage, *arguments in commands(tree):
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said):
+                import_module(f"stages.{stage}").main(params, *arguments)
+        except Exception as error:
+            error.add_note(f"study {tree['study']}, stage {stage} {' '.join(arguments)}:\n{said.getvalue()}")
+            raise
 
 
-@contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    """Work in `folder`, where the stages read and write, and keep what they print to themselves."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        os.chdir(before)
+def run_study(overrides: tuple[str, ...]) -> Ran:
+    """Run one command at toy size in a folder of its own."""
+    tree = shrink(compose_study(*overrides))
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="facesift-study-") as room, contextlib.chdir(room):
+        if tree["data"]["raw"] != "portraits":
+            write_study(Path("data/raw"), tree)
+        run_stages(tree)
+        metrics = {path.relative_to("metrics").with_suffix("").as_posix(): json.loads(path.read_text())
+                   for path in sorted(Path("metrics").rglob("*.json"))}  # fmt: skip
+    images = {split: sum(sum(labels.values()) for labels in sources.values())
+              for split, sources in metrics["split"]["images"].items()}  # fmt: skip
+    layouts = [source["layout"] for source in tree["data"]["sources"].values()]
+    return Ran(
+        list(tree["members"]),
+        "/".join(str(images[split]) for split in ("train", "val", "test")),
+        " + ".join(layouts) + (", folds" if tree["split"]["predefined"] else ""),
+        time.perf_counter() - start,
+        metrics,
+    )
 
 
-def _rows(study: str, overrides: tuple[str, ...], ran: Ran) -> Iterator[list[str]]:
-    name = study + "".join(f" {override}" for override in overrides)
-    for voter, figures in ran.voters.items():
-        accuracy = ran.classes[voter]["accuracy"]
-        known = [f"{value:.0%}" if value is not None else "-" for value in (figures["recall"], figures["precision"])]
-        yield [name, voter, f"{accuracy:.0%}", *known, str(ran.images), f"{ran.seconds:.0f} s"]
-        name = ""
+def figures(ran: Ran, system: System) -> list[str]:
+    """Accuracy, recall and precision of a system's voter on the test images; a dash where there is none."""
+    room, _, voter = system.voter.rpartition("/")
+    if room:
+        report = ran.metrics[f"cross/{room}"]
+        classes, found = report["classes"], report["voters"] | report["rules"]
+    else:
+        classes = ran.metrics["classes"]["test"]
+        found = ran.metrics["voters"]["test"] | ran.metrics["vote"]["test"]
+    accuracy = classes.get(voter, {}).get("accuracy")
+    return [share(accuracy), share(found[voter]["recall"]), share(found[voter]["precision"])]
 
 
-def main() -> None:
-    """Run the studies named on the command line, or all, and print one table."""
-    wanted = [entry for entry in arrangements() if not sys.argv[1:] or entry[0] in sys.argv[1:]]
-    headings = ("study", "voter", "accuracy", "recall", "precision", "images", "time")
-    table = Table(*headings, title="Every study at toy size: generated patterns, one epoch", title_justify="left")
-    for study, overrides in wanted:
-        with tempfile.TemporaryDirectory() as room:
-            for row in _rows(study, overrides, run_study(study, overrides, Path(room))):
-                table.add_row(*row)
+def main(studies: list[str], console: Console) -> None:
+    """Run the commands of the named studies, or of all, and print one table."""
+    runs = distinct_runs([one for one in published_systems() if not studies or one.study in studies])
+    table = Table(title="TOY SIZE: generated images, one pass; the figures show that a study runs, not what it can do")
+    for heading in ("study", "layout", "images", "s", "voter"):
+        table.add_column(heading, justify="right" if heading == "s" else "left", no_wrap=heading != "layout")
+    for heading in ("accuracy", "recall", "precision"):
+        table.add_column(f"toy {heading}", justify="right", no_wrap=True)
+    table.add_column("published, at full size")
+    start = time.perf_counter()
+    for overrides, systems in runs.items():
+        ran = run_study(overrides)
+        console.print(f"{' '.join(overrides)}: {', '.join(ran.members)} in {ran.seconds:.1f} s", highlight=False)
+        about = [systems[0].study, ran.layout, ran.images, f"{ran.seconds:.1f}"]
+        for number, system in enumerate(systems):
+            left = [""] * len(about) if number else about
+            table.add_row(*left, system.voter, *figures(ran, system), system.figures)
         table.add_section()
-        print(f"{study}: ran", flush=True)
-    Console(width=110).print(table)
+    console.print(table)
+    console.print(f"{len(runs)} commands in {time.perf_counter() - start:.0f} s; images are train/val/test")
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("studies", nargs="*", help="only these")
+    main(parser.parse_args().studies, Console(width=160))

@@ -1,107 +1,78 @@
-"""Any study cut down to toy size, and images in its layout: the recipes stay, what costs time goes.
+"""Any study at toy size: all that its recipes say, on a few small images, for one pass.
 
-Networks keep their kind: only the published ConvNeXt of 206.6 million parameters gets narrow stages.
+What is cut: images and their size, epochs, batch sizes, and the width or depth of big networks. Downloaded weights are
+left out. What stays: layout, classes, sampling, loss, optimiser, schedule, augmentation, normalisation, stack, rule.
+The figures that come out say that the study runs, and nothing else.
 """
 
 from __future__ import annotations
 
 import copy
-import io
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hydra import compose, initialize_config_dir
-from numpy.typing import NDArray
 from omegaconf import OmegaConf
-from PIL import Image
 
-Tree = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[1]
+PIXELS = 32  # at most so many a side
+NEEDED = {"convnext_thesis": 64, "simple_cnn": 64, "torchvision:alexnet": 64}  # networks that take no less
+BATCH = 16
+FOLDS = 3
+SHARD = 90  # two training shards of `toy_images.RARE`, each with the 6 fakes that SMOTE's 5 neighbours need
+RARE = {"real": 300, "fake": 24}  # images where a recipe re-samples: below SMOTE(0.1)
+EVEN = 32  # images a class elsewhere
+# The published networks that have arguments to make them small: 206.6, 134.3 and 23.5 million parameters at full size.
+SMALL = {
+    "convnext_thesis": {"depths": [1, 1, 1, 1], "widths": [8, 16, 32, 64]},
+    "timm:vgg16": {"mlp_ratio": 0.01},
+    "timm:resnet50": {"layers": [1, 1, 1, 1]},
+}
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
-SIDE = 64  # pixels: the least that all networks take
-REALS, FAKES, EACH = 240, 16, 20  # two classes; of each of several classes
-NARROW = {"widths": [8, 16, 32, 64], "depths": [1, 1, 1, 1]}
 
-
-def compose_study(study: str, *overrides: str) -> Tree:
-    """Compose the parameters of `conf/study/<study>.yaml` as `dvc exp run -S study=...` does."""
-    with initialize_config_dir(str(CONF), version_base=None):
-        tree = OmegaConf.to_container(compose("config", overrides=[f"study={study}", *overrides]), resolve=True)
+def compose_study(*overrides: str) -> dict[str, Any]:
+    """Compose the parameters that `dvc exp run -S OVERRIDE ...` would write."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        tree = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
     return dict(tree)  # type: ignore[arg-type]
 
 
-def cut_down(tree: Tree) -> Tree:
-    """Return the parameters with one epoch (two where the head goes first), random weights and few, small images."""
-    toy = copy.deepcopy(tree)
-    toy |= {"jobs": 1, "shard": {"images": 200}}
-    toy["data"]["image_size"] = min(SIDE, toy["data"]["image_size"])
-    toy["split"] |= {"fractions": {"train": 0.5, "val": 0.25, "test": 0.25}, "limit": {}}
-    toy["stack"] |= {"folds": 2, "epochs": 1}
-    toy["ingest"]["max_bad_fraction"] = 0.0
-    _few_neighbours(toy["stack"]["resample"])
-    for member in toy["members"].values():
-        _cut_member(member)
-    return toy
+def chosen(group: str, *overrides: str) -> str:
+    """Name the file of `conf/<group>/` that these overrides choose."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        whole = compose("config", overrides=list(overrides), return_hydra_config=True)
+    return str(whole.hydra.runtime.choices[group])
 
 
-def _cut_member(member: Tree) -> None:
-    head_first = bool(member["schedule"].get("head_epochs"))
-    member["epochs"] = 2 if head_first else 1
-    member["schedule"] |= {"head_epochs": 1 if head_first else 0, "warmup_epochs": 0}
-    member["batch_size"] = min(16, member["batch_size"])
-    member["architecture"] |= {"pretrained": False, "checkpoint": None}
-    if member["architecture"]["name"] == "convnext_thesis":
-        member["architecture"]["arguments"] = NARROW
-    _few_neighbours(member["resample"])
+def shrink(tree: dict[str, Any]) -> dict[str, Any]:
+    """Cut a study's parameters down to toy size; the tree itself is left as it is."""
+    tree = copy.deepcopy(tree)
+    tree["jobs"] = 1
+    names = [recipe["architecture"]["name"] for recipe in tree["members"].values()]
+    tree["portraits"] |= RARE | {"size": 64}
+    tree["data"]["image_size"] = max(PIXELS, *(NEEDED.get(name, 0) for name in names))
+    tree["split"]["fractions"] = {"train": 0.5, "val": 0.25, "test": 0.25}
+    tree["split"]["limit"] = {label: RARE[label] for label in tree["split"]["limit"]}
+    tree["shard"]["images"] = SHARD
+    tree["stack"] |= {"folds": FOLDS, "epochs": 2, "batch_size": BATCH}
+    tree["members"] = {name: shrink_recipe(recipe) for name, recipe in tree["members"].items()}
+    return tree
 
 
-def _few_neighbours(resample: Tree) -> None:
-    if resample["scope"] != "none":
-        resample["neighbours"] = 2
+def shrink_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Cut one member's recipe: random weights, small batches, one epoch, and one before it if the head goes first."""
+    architecture, schedule = recipe["architecture"], recipe["schedule"]
+    head = min(schedule.get("head_epochs", 0), 1)
+    small = architecture["arguments"] | SMALL.get(architecture["name"], {})
+    start = {"arguments": small, "pretrained": False, "checkpoint": None}
+    return recipe | {
+        "architecture": architecture | start,
+        "schedule": schedule | {"head_epochs": head},
+        "epochs": 1 + head,
+        "batch_size": min(recipe["batch_size"], BATCH),
+    }
 
 
-def write_images(raw: Path, tree: Tree) -> int:
-    """Write a zip for every source of the study in its layout, as downloads have it; return how many images."""
-    written = 0
-    for name, source in tree["data"]["sources"].items():
-        files = list(_files(source, tree["classes"], predefined=tree["split"]["predefined"]))
-        raw.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(raw / f"{name}.zip", "w") as archive:
-            for number, (path, label) in enumerate(files):
-                archive.writestr(path, _jpeg(f"{name}{number}", tree["classes"].index(label)))
-            if source["layout"] == "csv":
-                rows = [f"{Path(path).name},{label}" for path, label in files]
-                archive.writestr(source["csv"], "\n".join(["id,label", *rows]))
-        written += len(files)
-    return written
-
-
-def _files(source: Tree, classes: list[str], *, predefined: bool) -> Iterator[tuple[str, str]]:
-    """Yield path and label of every image of a source."""
-    counts = dict(zip(classes, (REALS, FAKES), strict=True)) if len(classes) == 2 else dict.fromkeys(classes, EACH)
-    layout = source["layout"]
-    for label, images in counts.items() if layout != "one_class" else [(source["label"], REALS)]:
-        for number in range(images):
-            name = f"{label}_{number:04d}.jpg"
-            if layout == "rff":
-                kind = f"easy_{number}_0110.jpg" if label == "fake" else f"real_{number:05d}.jpg"
-                yield f"real_and_fake_face/training_{label}/{kind}", label
-            elif layout == "class_folders":
-                fold = ("train", "train", "valid", "test")[number % 4] if predefined else "all"
-                yield f"{fold}/{label.upper()}/{name}", label
-            else:
-                yield f"{source['folder']}/{name}", label
-
-
-def _jpeg(name: str, label: int) -> bytes:
-    """A coarse pattern of its own for every image, with a patch whose brightness tells the class."""
-    rng = np.random.default_rng(list(name.encode()))
-    coarse = rng.integers(0, 150, (9, 9, 3), dtype=np.uint8)
-    pixels: NDArray[np.uint8] = np.asarray(Image.fromarray(coarse).resize((72, 72), Image.Resampling.NEAREST)).copy()
-    pixels[20:52, 20:52] += np.uint8(25 * label)
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "JPEG", quality=90)
-    return data.getvalue()
+def is_resampled(tree: dict[str, Any]) -> bool:
+    """Whether any member re-samples, so that fakes must be rare."""
+    return any(recipe["resample"]["scope"] != "none" for recipe in tree["members"].values())

@@ -1,35 +1,114 @@
-"""Every published study runs from its files to a vote, with its own networks and recipes, at toy size."""
+"""Every published system trains, is saved, loaded, and scores as before: at toy size (`bench/toy.py`)."""
 
-import polars as pl
+import json
+
+import numpy as np
 import pytest
 
-from bench.studies import arrangements, run_study
-from bench.toy import compose_study, cut_down
+from bench.published import PAGE, distinct_runs, published_systems
+from bench.toy import BATCH, ROOT, chosen, compose_study, is_resampled, shrink, shrink_recipe
+from facesift.params import parse_params
+from facesift.sampling.batches import shard_batches
+from facesift.sampling.plans import make_plan
+from facesift.training.member import Material, train_member
+from facesift.training.weights import load_scorer, save_tensors
+from tests.made import make_shards
+
+RUNS = distinct_runs(published_systems())
+TREES = {overrides: compose_study(*overrides) for overrides in RUNS}
+MEMBERS = {
+    "-".join([*(word.split("=")[-1] for word in overrides if word[0] != "+"), name]): (overrides, name)
+    for overrides, tree in TREES.items()
+    for name in tree["members"]
+    if not any(word.startswith("+cross_test") for word in overrides)
+}
 
 
-@pytest.mark.parametrize("arrangement", arrangements(), ids=lambda each: " ".join([each[0], *each[1]]))
-def test_study_runs_and_votes_on_every_held_out_image(arrangement, tmp_path):
-    ran = run_study(*arrangement, tmp_path)
-    split = pl.read_parquet(tmp_path / "data/split.parquet")
-    held = split.filter(pl.col("split") != "train")["image_id"].sort()
-    assert split.height == ran.images
-    for member in ran.params.members:
-        scores = pl.read_parquet(tmp_path / f"data/scores/{member}.parquet")
-        assert scores["image_id"].sort().equals(held), member
-    decisions = pl.read_parquet(tmp_path / "data/decisions.parquet")
-    assert decisions["image_id"].sort().equals(held)
-    assert set(ran.voters) == {*ran.params.voting, "stacker"}
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Logits of a toy member before saving and after loading; a recipe that several studies share is trained once."""
+    room, kept, folders = tmp_path_factory.mktemp("studies"), {}, {}
+
+    def shards_for(params, *, rare):
+        size, classes = params.data.image_size, params.class_names.names
+        if (size, classes, rare) not in folders:
+            folder = room / f"shards{len(folders)}"
+            images, fakes = (81, 6) if rare else (2 * BATCH, 2 * BATCH // len(classes))
+            folders[size, classes, rare] = [
+                make_shards(folder / split, images, fakes, shards=1, seed=seed, size=size, classes=classes)
+                for seed, split in enumerate(("train", "val"))
+            ]
+        return folders[size, classes, rare]
+
+    def train(overrides, name):
+        params = parse_params(shrink(TREES[overrides]))
+        member = params.members[name]
+        key = json.dumps([member.model_dump(), params.data.image_size, params.classes])
+        if key not in kept:
+            train, val = shards_for(params, rare=member.resample.scope != "none")
+            plan = make_plan(train, member.resample, member.seed, name)
+            material = Material(train, val, plan, params.class_names)
+            fitted = train_member(name, member, params.trainer, material, room / f"work{len(kept)}")
+            kept[key] = logits_before_and_after(fitted, member, params, val, room / "member.safetensors")
+        return kept[key]
+
+    return train
 
 
-def test_cutting_down_keeps_the_recipe():
-    tree = compose_study("deepfake_5class")
-    toy = cut_down(tree)
-    kept = ("loss", "optimizer", "augment", "resample")
-    for name, member in tree["members"].items():
-        assert {key: toy["members"][name][key] for key in kept} == {key: member[key] for key in kept}
-        assert toy["members"][name]["architecture"]["name"] == member["architecture"]["name"]
+def logits_before_and_after(fitted, member, params, shards, path):
+    header = {
+        "architecture": member.architecture.model_dump(),
+        "classes": params.classes,
+        "preprocessing": {
+            "image_size": params.data.image_size,
+            "resize": params.data.resize,
+            "normalise": member.normalise.model_dump(),
+        },
+    }
+    save_tensors(path, fitted.tensors, header)
+    _, pixels, _ = next(shard_batches(shards, BATCH))
+    logits = fitted.scorer(pixels), load_scorer(path)(pixels)
+    path.unlink()
+    return logits
 
 
-def test_the_published_five_class_ensemble_is_of_two_networks():
-    members = compose_study("deepfake_5class")["members"]
-    assert [name for name, member in members.items() if member.get("votes", True)] == ["deepfakenet2", "vgg16"]
+@pytest.mark.parametrize("case", MEMBERS)
+def test_member_scores_as_before_when_loaded(trained, case):
+    before, after = trained(*MEMBERS[case])
+    assert np.isfinite(before).all()
+    np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("group", ["study", "members"])
+def test_every_file_of_conf_is_run_by_a_command_of_the_table(group):
+    files = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
+    assert {chosen(group, *overrides) for overrides in RUNS} == files
+
+
+def test_every_voter_of_the_table_is_one_of_its_study():
+    rules = {"stacker", "any_fake", "majority", "soft", "unanimous"}
+    for system in published_systems():
+        room, _, voter = system.voter.rpartition("/")
+        tree = TREES[system.overrides]
+        assert voter in rules | set(tree["members"]), system
+        assert room in {"", *tree["cross_test"]}, system
+
+
+def test_every_study_of_the_table_has_its_data_said():
+    above = PAGE.read_text().partition("## Systems")[0]
+    for overrides, tree in TREES.items():
+        row = next(line for line in above.splitlines() if line.startswith("| ") and f"`{tree['study']}`" in line)
+        if tree["study"] != "portraits":
+            assert f"`{tree['data']['raw']}/" in row, overrides
+
+
+def test_toy_recipe_keeps_all_but_size():
+    tree = compose_study("study=rff_celeba")["members"]["convnext2"]
+    toy = shrink_recipe(tree)
+    assert {key for key in tree if tree[key] != toy[key]} == {"architecture", "schedule", "epochs", "batch_size"}
+    assert toy["schedule"] == tree["schedule"] | {"head_epochs": 0}
+
+
+def test_fakes_are_rare_where_they_are_resampled():
+    assert is_resampled(TREES["study=folders",])
+    assert not is_resampled(TREES["study=cifake",])

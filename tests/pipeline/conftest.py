@@ -52,9 +52,19 @@ class Repository:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
         return done.stdout
 
+    def copy(self, room: Path) -> "Repository":
+        """Copy the repository, and an empty home beside it, into `room`."""
+        shutil.copytree(self.folder, room / "project", symlinks=True)
+        (room / "home").mkdir()
+        return Repository(room / "project")
+
     def repro(self, *arguments: str, check: bool = True) -> list[str]:
         """Run `dvc repro` and return the names of the stages that really ran, in order."""
-        output = self.run("dvc", "repro", *arguments, check=check)
+        return self.ran(self.run("dvc", "repro", *arguments, check=check))
+
+    @staticmethod
+    def ran(output: str) -> list[str]:
+        """Names of the stages that really ran, out of what dvc printed."""
         return [line.split("'")[1].split(":")[-1] for line in output.splitlines() if line.startswith("Running stage")]
 
     def change(self, edit) -> None:
@@ -100,10 +110,8 @@ def write_faces(path: Path, reals: int = 120, fakes: int = 24) -> None:
             archive.writestr(f"{'fake' if number < fakes else 'real'}/{number:04d}.png", data.getvalue())
 
 
-@pytest.fixture(scope="session")
-def reproduced(tmp_path_factory) -> Repository:
-    """The tiny study after one `dvc repro`, committed. Tests take a copy (`repository`)."""
-    room = tmp_path_factory.mktemp("reproduced")
+def create(room: Path, tree: dict, write_raw) -> Repository:
+    """Make a repository of a study in `room` and commit it; `write_raw` gets the folder data/raw."""
     folder = room / "project"
     (room / "home").mkdir()
     for name in COPIED:
@@ -111,12 +119,20 @@ def reproduced(tmp_path_factory) -> Repository:
         shutil.copyfile(ROOT / name, folder / name)
     for name in COPIED_FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_study(), sort_keys=False))
-    write_faces(folder / "data/raw/tiny/faces.zip")
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    write_raw(folder / "data/raw")
     repository = Repository(folder)
     repository.run("git", "init", "-q")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "start")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory) -> Repository:
+    """The tiny study after one `dvc repro`, committed. Tests take a copy (`repository`)."""
+    room = tmp_path_factory.mktemp("reproduced")
+    repository = create(room, tiny_study(), lambda raw: write_faces(raw / "tiny/faces.zip"))
     repository.run("dvc", "repro")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "reproduced")
@@ -125,6 +141,4 @@ def reproduced(tmp_path_factory) -> Repository:
 
 @pytest.fixture
 def repository(reproduced, tmp_path) -> Repository:
-    shutil.copytree(reproduced.folder, tmp_path / "project", symlinks=True)
-    (tmp_path / "home").mkdir()
-    return Repository(tmp_path / "project")
+    return reproduced.copy(tmp_path)

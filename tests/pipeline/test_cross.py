@@ -2,80 +2,116 @@
 
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import accuracy_score, average_precision_score, precision_score, recall_score
 
-REALS, FAKES = 30, 10
-OTHER = {"elsewhere": {"raw": "other", "sources": {"there": {"layout": "rff"}}}}
+from bench.toy_images import write_sources
+from facesift.committee.stacker_file import load_stacker
+from facesift.committee.stacking import stack_features
+from facesift.data.images import to_square
+from facesift.errors import FacesiftError
+from facesift.params import Elsewhere, load_params
+from facesift.training.weights import load_scorer
+from stages.cross import main
+
+SOURCES = {"faces": {"layout": "rff"}}
+COUNTS = {"real": 50, "fake": 10}
+CROSSED = "metrics/cross/other.json"
 
 
-def write_other(path, *, fakes=FAKES):
-    """RFF's layout, patterns without any patch: what the committee has learned is of no help."""
-    rng = np.random.default_rng(1)
-    path.parent.mkdir(parents=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(REALS + fakes):
-            broad = rng.integers(0, 150, (5, 5, 3), dtype=np.uint8)
-            data = io.BytesIO()
-            Image.fromarray(broad).resize((40, 40), Image.Resampling.NEAREST).save(data, "PNG")
-            folder, name = ("fake", f"easy_{number}_1000") if number < fakes else ("real", f"real_{number}")
-            archive.writestr(f"training_{folder}/{name}.png", data.getvalue())
+def add_cross_test(tree):
+    tree["cross_test"] = {"other": {"raw": "other", "sources": SOURCES}}
 
 
 @pytest.fixture(scope="module")
-def elsewhere(reproduced, tmp_path_factory):
-    """The tiny study, tried on another data set."""
-    import shutil
-
-    room = tmp_path_factory.mktemp("cross")
-    (room / "home").mkdir()
-    shutil.copytree(reproduced.folder, room / "project", symlinks=True)
-    repository = type(reproduced)(room / "project")
-    write_other(repository.folder / "data/raw/other/faces.zip")
-    repository.change(lambda tree: tree.update(cross_test=OTHER))
+def crossed(reproduced, tmp_path_factory):
+    """The tiny study with a cross test added after it was reproduced, and the stages that this ran."""
+    repository = reproduced.copy(tmp_path_factory.mktemp("crossed"))
+    write_sources(repository.folder / "data/raw/other", SOURCES, COUNTS)
+    repository.change(add_cross_test)
     return repository, repository.repro()
 
 
-def test_naming_another_data_set_runs_the_cross_test_alone(elsewhere):
-    assert elsewhere[1] == ["cross@elsewhere"]
-
-
-def test_all_images_of_the_other_data_set_are_scored(elsewhere):
-    report = json.loads((elsewhere[0].folder / "metrics/cross/elsewhere.json").read_text())
-    assert set(report["voters"]) == {"one", "two", "stacker"}
-    for figures in report["voters"].values():
-        assert (figures["fakes"], figures["reals"]) == (FAKES, REALS)
-
-
-def test_cross_figures_are_those_of_the_members_on_those_pixels(elsewhere):
-    from facesift.metrics import Confusion
-    from facesift.training.weights import load_scorer
-
-    folder = elsewhere[0].folder
-    scorer, votes, labels = load_scorer(folder / "models/one.safetensors"), [], []
+def read_other(folder):
+    """Pixels and labels of the other data set, without the pipeline."""
     with zipfile.ZipFile(folder / "data/raw/other/faces.zip") as archive:
-        for name in archive.namelist():
-            image = Image.open(io.BytesIO(archive.read(name))).resize((32, 32), Image.Resampling.BILINEAR)
-            logits = scorer(np.array(image)[np.newaxis])[0]
-            votes.append(int(logits[1] >= logits[0]))
-            labels.append(int("fake" in name))
-    expected = Confusion.of(np.array(labels), np.array(votes))
-    found = json.loads((folder / "metrics/cross/elsewhere.json").read_text())["voters"]["one"]
-    assert [found[key] for key in ("tp", "fp", "fn", "tn")] == [expected.tp, expected.fp, expected.fn, expected.tn]
+        names = archive.namelist()
+        pictures = [Image.open(io.BytesIO(archive.read(name))) for name in names]
+        pixels = np.stack([to_square(picture, 32, "squish") for picture in pictures])
+    return pixels.astype(np.float32), np.array(["training_fake" in name for name in names]).astype(int)
 
 
-def test_an_unknown_cross_test_is_named(elsewhere):
-    output = elsewhere[0].run("python", "-m", "stages.cross", "nowhere", check=False)
-    assert "cross_test.nowhere: no such data set in params.yaml; there are ['elsewhere']" in output
-    assert "Traceback" not in output
+def test_new_cross_test_runs_itself_alone(crossed):
+    assert crossed[1] == ["cross@other"]
 
 
-def test_a_cross_test_without_positives_is_refused(elsewhere):
-    repository = elsewhere[0]
-    write_other(repository.folder / "data/raw/reals/faces.zip", fakes=0)
-    repository.change(lambda tree: tree["cross_test"].update(reals=OTHER["elsewhere"] | {"raw": "reals"}))
-    output = repository.run("python", "-m", "stages.cross", "reals", check=False)
-    assert "data/raw/reals: no image of the positive class 'fake' (cross_test.reals)" in output
+def test_cross_test_that_is_done_is_not_run_again(crossed):
+    assert crossed[0].repro() == []
+
+
+def test_every_image_of_the_other_set_is_decided(crossed):
+    report = json.loads((crossed[0].folder / CROSSED).read_text())
+    for name, figures in report["rules"].items():
+        counted = sum(figures.get(key, 0) for key in ("tp", "fp", "fn", "tn", "reviewed"))
+        assert counted == sum(COUNTS.values()), name
+    for voter, figures in report["voters"].items():
+        assert (figures["fakes"], figures["reals"]) == (COUNTS["fake"], COUNTS["real"]), voter
+
+
+def test_cross_figures_are_those_of_the_networks_on_the_files(crossed):
+    folder = crossed[0].folder
+    pixels, labels = read_other(folder)
+    members = ["one", "two"]
+    logits = {name: load_scorer(folder / f"models/{name}.safetensors")(pixels) for name in members}
+    stacker = load_stacker(folder / "models/stacker.safetensors", members, ("real", "fake"))
+    logits["stacker"] = stacker.logits(stack_features([logits[name] for name in members]))
+    report = json.loads((folder / CROSSED).read_text())
+    assert set(report["voters"]) == set(logits)
+    for voter, each in logits.items():
+        votes = (each[:, 1] >= each[:, 0]).astype(int)
+        found = report["voters"][voter]
+        assert report["classes"][voter]["accuracy"] == pytest.approx(accuracy_score(labels, votes), abs=1e-6)
+        assert found["recall"] == pytest.approx(recall_score(labels, votes), abs=1e-6)
+        assert found["precision"] is None or found["precision"] == pytest.approx(
+            precision_score(labels, votes), abs=1e-6
+        )
+        assert found["ap"] == pytest.approx(average_precision_score(labels, each[:, 1] - each[:, 0]), abs=1e-6)
+
+
+def test_missing_other_set_is_named_without_a_stack_trace(crossed):
+    repository = crossed[0]
+    before = (repository.folder / "params.yaml").read_text()
+    repository.change(lambda tree: tree["cross_test"].update(gone={"raw": "nowhere", "sources": SOURCES}))
+    said = repository.run("dvc", "repro", "cross@gone", check=False)
+    (repository.folder / "params.yaml").write_text(before)
+    assert re.search(r"failed to reproduce 'cross@gone'.*data/raw/nowhere", said)
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("elsewhere", r"cross_test\.elsewhere: no such data set in params\.yaml; there are \['other', 'gone'\]"),
+        ("gone", r"data/raw/nowhere: no such folder"),
+    ],
+)
+def test_stage_names_the_set_that_is_not_there(crossed, monkeypatch, name, message):
+    monkeypatch.chdir(crossed[0].folder)
+    params = load_params()
+    gone = Elsewhere(raw="nowhere", sources=params.cross_test["other"].sources)
+    with pytest.raises(FacesiftError, match=message):
+        main(params.model_copy(update={"cross_test": params.cross_test | {"gone": gone}}), name)
+
+
+def test_taking_the_cross_test_out_runs_nothing(crossed):
+    repository = crossed[0]
+    before = (repository.folder / "params.yaml").read_text()
+    repository.change(lambda tree: tree.update(cross_test={}))
+    ran = repository.repro()
+    (repository.folder / "params.yaml").write_text(before)
+    assert ran == []
