@@ -13,7 +13,7 @@ from facesift.evidence.report.words import NOTHING, percent, precision_of, share
 
 POINTS = {
     "cost": "least cost",
-    "review_budget": "review budget",
+    "max_review": "review budget",
     "target_recall": "target recall",
     "guarantee": "promise kept",
 }
