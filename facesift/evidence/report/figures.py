@@ -10,7 +10,7 @@ from facesift.evidence.report.page import Chart, Section, Table
 from facesift.evidence.report.words import NOTHING, area, percent, precision_of, recall_of, share
 from facesift.intervals import span
 
-HEADINGS = ("", "recall (interval; fakes)", "precision (interval; calls)", "to review", "caught", "AUC", "AP")
+HEADINGS = ("", "recall", "precision", "to review", "caught", "AUC", "AP")
 READING = (
     "Recall: share of the fakes that were decided fake. Precision: share of fakes among the images decided fake. "
     "Caught: fakes decided fake or sent to a person. For unanimous, recall and precision are of the decided images. In "
@@ -50,7 +50,12 @@ def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
         hits = figures["tp"] + figures["review_fake"]
         caught = share(figures["caught"], figures["caught_interval"], hits, fakes)
     auc, ap = (area(figures.get(key), figures.get(f"{key}_interval")) for key in ("auc", "ap"))
-    return [name, recall_of(dict(figures)), precision_of(dict(figures)), review, caught, auc, ap]
+    return [_title(name, figures), recall_of(dict(figures)), precision_of(dict(figures)), review, caught, auc, ap]
+
+
+def _title(name: str, figures: Mapping[str, Any]) -> str:
+    chosen = f" ({figures['member']})" if "member" in figures else ""
+    return name.replace("_", " ") + chosen
 
 
 def result_table(caption: str, rule: str, *groups: Reports) -> Table:

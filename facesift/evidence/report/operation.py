@@ -105,7 +105,8 @@ def _amount(figure: Mapping[str, float | None], *, share_of_all: bool) -> str:
         return NOTHING
     if share_of_all:
         return f"{percent(value)} ({100 * low:.1f}-{100 * high:.1f})"
-    return f"{value:,.0f} ({low:,.0f}-{high:,.0f})" if value >= 10 else f"{value:.1f} ({low:.1f}-{high:.1f})"
+    digits = 0 if high >= 100 else 1
+    return f"{value:,.{digits}f} ({low:,.{digits}f}-{high:,.{digits}f})"
 
 
 def calibration_section(operating: Mapping[str, Any], reliability: pl.DataFrame) -> Section:
@@ -121,8 +122,11 @@ def calibration_section(operating: Mapping[str, Any], reliability: pl.DataFrame)
     ]
     headings = ("scores", "calibration error (ECE)", "Brier score", "log loss", "")
     curves = {METHODS.get(name, name): _curve(reliability, name) for name in calibration["test"]}
+    top = 1.05 * max(max(*curve.x, *curve.y) for curve in curves.values())
     chart = Chart(
-        lines(curves, Axis("predicted probability", high=1.02), Axis("share of fakes", high=1.02), diagonal=True),
+        lines(
+            curves, Axis("predicted probability", high=top), Axis("share of fakes", high=top), diagonal=True, marks=True
+        ),
         "Share of fakes among images of like probability, in bins of as many images each; the dotted line is right.",
     )
     text = [
@@ -139,7 +143,8 @@ def _curve(reliability: pl.DataFrame, method: str) -> Curve:
 def robustness_section(robustness: Mapping[str, Any], rule: str) -> Section:
     """What is left of the deciding rule and of the stacker on damaged test images."""
     rows = []
-    for name, report in robustness["corruptions"].items():
+    undamaged_first = sorted(robustness["corruptions"].items(), key=lambda entry: entry[1]["strength"] is not None)
+    for name, report in undamaged_first:
         figures, ranked = report["rules"][rule], report["voters"]["stacker"]
         rows.append(
             [
