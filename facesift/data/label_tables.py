@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from facesift.data.archives import RawFile, list_files, read_bytes
 from facesift.data.images import BadImage
 from facesift.data.layouts import Layout, top_entry
+from facesift.datasets import Source
 from facesift.errors import FacesiftError
-from facesift.params import Source
 
 COLUMNS = ["id", "label"]
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from facesift.data.archives import LOOSE, RawFile
-from facesift.params import Source
+from facesift.datasets import Source
 
 PARTS = ("left_eye", "right_eye", "nose", "mouth")
 FOLDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}

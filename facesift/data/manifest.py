@@ -15,8 +15,8 @@ from facesift.data.archives import RawFile, list_files, read_bytes
 from facesift.data.duplicates import contradictions, keep_one, perceptual_hash
 from facesift.data.images import BadImage, open_image, quantisation, upright_rgb
 from facesift.data.layouts import PARTS, Claim, Layout, claim
+from facesift.datasets import Ingest
 from facesift.errors import FacesiftError
-from facesift.params import Ingest
 
 IMAGES = pl.Schema(
     {

@@ -12,8 +12,8 @@ import polars as pl
 from facesift.data.dealing import Floats, Ints, deal
 from facesift.data.duplicates import near_duplicate_groups
 from facesift.data.layouts import BINARY
+from facesift.datasets import Split
 from facesift.errors import FacesiftError
-from facesift.params import Split
 
 SPLITS = ("train", "val", "test")
 TRAIN, VAL = 0, 1

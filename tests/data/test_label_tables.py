@@ -6,8 +6,8 @@ from PIL import Image
 
 from facesift.data.label_tables import make_layouts
 from facesift.data.manifest import assemble, examine, survey
+from facesift.datasets import Ingest, Source
 from facesift.errors import FacesiftError
-from facesift.params import Ingest, Source
 
 CLASSES = ("a", "b", "c")
 SOURCES = {"flat": Source(layout="csv", folder="images", csv="train.csv")}

@@ -2,7 +2,7 @@ import pytest
 
 from facesift.data.archives import RawFile
 from facesift.data.layouts import Claim, Layout, claim, recognise
-from facesift.params import Source
+from facesift.datasets import Source
 
 RFF = Layout(Source(layout="rff"))
 CELEBA = Layout(Source(layout="one_class", folder="img_align_celeba", label="real"))

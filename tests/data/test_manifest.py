@@ -11,8 +11,8 @@ from PIL import Image
 from facesift.data import manifest
 from facesift.data.layouts import Layout
 from facesift.data.manifest import IMAGES, Manifest, assemble, check_quarantine, examine, summary, survey
+from facesift.datasets import Ingest, Source
 from facesift.errors import FacesiftError
-from facesift.params import Ingest, Source
 
 LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
 SOURCES = {"rff": Layout(Source(layout="rff")), "folders": Layout(Source(layout="class_folders"))}

@@ -11,7 +11,7 @@ from PIL import Image
 from facesift.data.portraits import dataset, jpeg
 from facesift.data.portraits.dataset import Written, image_seeds, make_image, plan, plan_fake, write_portraits
 from facesift.data.portraits.drawing import PARTS
-from facesift.params import Portraits
+from facesift.datasets import Portraits
 
 SMALL = Portraits(real=6, fake=5, size=48, seed=3)
 NAME = re.compile(r"real_and_fake_face/(training_real/real_\d{5}|training_fake/(easy|mid|hard)_\d+_[01]{4})\.jpg")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.data.splitting import divide, summary
+from facesift.datasets import Fractions, Split
 from facesift.errors import FacesiftError
-from facesift.params import Fractions, Split
 
 
 def rules(train: float = 0.8, val: float = 0.1, *, predefined: bool = False, bits: int = 8) -> Split:

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from facesift.data import duplicates
 from facesift.data.splitting import divide
+from facesift.datasets import Split
 from facesift.evidence import leakage as module
 from facesift.evidence.leakage import leakage
-from facesift.params import Split
 from tests.made import default_params
 
 BITS = 48

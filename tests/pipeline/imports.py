@@ -6,7 +6,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # They check and explain, they do not change what a stage computes.
 NEUTRAL = {
-    *(f"facesift/{name}.py" for name in ("params", "recipe", "corruption", "operation", "sections", "errors")),
+    *(
+        f"facesift/{name}.py"
+        for name in ("params", "datasets", "recipe", "corruption", "operation", "sections", "errors")
+    ),
     "stages/entry.py",
 }
 

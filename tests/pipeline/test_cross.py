@@ -14,8 +14,9 @@ from bench.toy_images import write_sources
 from facesift.committee.stacker_file import load_stacker
 from facesift.committee.stacking import stack_features
 from facesift.data.images import to_square
+from facesift.datasets import Elsewhere
 from facesift.errors import FacesiftError
-from facesift.params import Elsewhere, load_params
+from facesift.params import load_params
 from facesift.training.weights import load_scorer
 from stages.cross import main
 

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from facesift.data.portraits.drawing import PARTS
 from facesift.data.portraits.forging import SKILLS, Level, choose_donor, choose_parts, forge
 from facesift.data.portraits.jpeg import encode, take_photo
-from facesift.params import Portraits
+from facesift.datasets import Portraits
 from facesift.storage import whole_file
 
 FOLDER = "real_and_fake_face"
