@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from facesift.committee.ballot import Ballot
+from facesift.committee.curves import ranking
 from facesift.evidence.baselines import report_baselines
 from facesift.evidence.complementarity import STACKER, report_complementarity
 from facesift.evidence.leakage import leakage
@@ -55,10 +56,10 @@ def audit(case: Case) -> dict[str, Any]:
     return {
         "verdict": _verdict(case, alone, container, looks).report(),
         "sources": {
-            "alone": alone.report(),
+            "alone": alone.report() | _intervals(case, alone.scores),
             "probe": source_probe(train, test, case.seed).report(),
         },
-        "probes": {"container": container.report(), "statistics": looks.report()},
+        "probes": {"container": _report_probes(case, container), "statistics": _report_probes(case, looks)},
         "leakage": leakage(case.images, case.bits).report(),
         "slices": _slices(case, train, test),
         "complementarity": report_complementarity(case.test),
@@ -77,6 +78,22 @@ def _auc(ballot: Ballot) -> Auc:
     return Auc(figures["auc"], *(figures["auc_interval"] or ()))
 
 
+def _report_probes(case: Case, probes: Probes) -> dict[str, Any]:
+    """Figures of a probe on all sources together and within each, the areas with their intervals."""
+    within = {source: probe.report() | _intervals(case, probe.scores) for source, probe in probes.within.items()}
+    return {"pooled": probes.pooled.report() | _intervals(case, probes.pooled.scores), "within": within}
+
+
+def _intervals(case: Case, scores: pl.DataFrame) -> dict[str, Any]:
+    """Intervals of the AUC and AP of scores (image_id, score) of test images; None without scores."""
+    if scores.is_empty():
+        return {"auc_interval": None, "ap_interval": None}
+    rows = case.test.images.join(scores, on="image_id").sort("image_id")
+    labels = (rows["label"] == case.positive).cast(pl.Int64).to_numpy()
+    found = ranking(labels, rows["score"].to_numpy(), rows["group"].to_numpy())
+    return {key: found[key] for key in ("auc_interval", "ap_interval")}
+
+
 def _slices(case: Case, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[str, Any]]:
     decided = case.test.decisions_table(case.rule).select("image_id", "decision")
     return slices(test.join(decided, on="image_id"), train, case.test.classes)
@@ -88,7 +105,7 @@ def _baselines(case: Case, container: Probes) -> dict[str, Any]:
     if container.pooled.auc is not None:
         called = container.pooled.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
         votes = case.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
-        areas = {"auc": container.pooled.auc, "ap": container.pooled.ap}
+        areas = {"auc": container.pooled.auc, "ap": container.pooled.ap} | _intervals(case, container.pooled.scores)
         rows["file_facts_alone"] = Confusion.of(case.test.positives, votes).report() | areas
     figures = case.scored.report_voters()
     return rows | {f"{name} (yardstick)": figures[name] for name in yardsticks(case)}

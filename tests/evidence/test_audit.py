@@ -89,6 +89,18 @@ def test_real_skill_is_not_explained_away(skilled):
     assert notices(skilled)[0].kind == "plain"
 
 
+def test_areas_of_every_probe_have_their_intervals(sources_only):
+    probes = sources_only["probes"]
+    for figures in (
+        sources_only["sources"]["alone"],
+        probes["container"]["pooled"],
+        probes["statistics"]["within"]["a"],
+    ):
+        for area in ("auc", "ap"):
+            low, high = figures[f"{area}_interval"]
+            assert low <= figures[area] <= high
+
+
 def test_a_member_that_beats_the_yardstick_is_called_better(skilled):
     row = next(row for row in skilled["comparisons"] if (row["of"], row["against"]) == ("one", "plain"))
     assert (row["auc"]["verdict"], row["ap"]["verdict"]) == ("better", "better")

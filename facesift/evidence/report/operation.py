@@ -9,7 +9,7 @@ import polars as pl
 
 from facesift.evidence.report.charts import Axis, Curve, lines
 from facesift.evidence.report.page import Chart, Section, Table
-from facesift.evidence.report.words import NOTHING, percent, precision_of, share
+from facesift.evidence.report.words import NOTHING, area, known, percent, precision_of, share
 
 POINTS = {
     "cost": "least cost",
@@ -149,11 +149,8 @@ def robustness_section(robustness: Mapping[str, Any], rule: str) -> Section:
         rows.append(
             [
                 name if report["strength"] is None else f"{name} ({report['kind']} {report['strength']:g})",
-                percent(figures["recall"]),
-                percent(figures["precision"]),
-                percent(figures["caught"]) if "caught" in figures else NOTHING,
-                percent(figures["review_rate"]) if "review_rate" in figures else NOTHING,
-                NOTHING if ranked["auc"] is None else f"{ranked['auc']:.3f}",
+                *(known(figures, key) for key in ("recall", "precision", "caught", "review_rate")),
+                area(ranked["auc"], ranked["auc_interval"]),
                 f"{figures['flips']['images']:,}",
             ]
         )

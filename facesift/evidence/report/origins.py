@@ -31,7 +31,8 @@ def origins_sections(audit: Mapping[str, Any]) -> list[Section]:
 
 def _shortcuts(audit: Mapping[str, Any]) -> Section:
     alone, probe = audit["sources"]["alone"], audit["sources"]["probe"]
-    rows = [["the source alone", NOTHING, area(alone["auc"], None), area(alone["ap"], None), NOTHING]]
+    auc, ap = (area(alone[key], alone[f"{key}_interval"]) for key in ("auc", "ap"))
+    rows = [["the source alone", f"{alone['fakes'] + alone['reals']:,}", auc, ap, NOTHING]]
     for name, title in (("container", "the file alone"), ("statistics", "brightness, colour, sharpness")):
         rows += list(_probe_rows(title, audit["probes"][name]))
     headings = ("what is known of an image", "images", "AUC", "AP", "most telling")
@@ -51,7 +52,8 @@ def _probe_rows(title: str, probes: Mapping[str, Any]) -> Iterator[list[str]]:
 
 def _probe_row(title: str, probe: Mapping[str, Any]) -> list[str]:
     telling = (probe["telling"] or probe["reason"] or NOTHING).replace("_", " ")
-    return [title, f"{probe['images']:,}", area(probe["auc"], None), area(probe["ap"], None), telling]
+    auc, ap = (area(probe[key], probe[f"{key}_interval"]) for key in ("auc", "ap"))
+    return [title, f"{probe['images']:,}", auc, ap, telling]
 
 
 def _source_text(probe: Mapping[str, Any]) -> list[str]:

@@ -54,3 +54,14 @@ def precision_of(figures: dict[str, Any]) -> str:
     """Precision out of a report of `metrics.Confusion`."""
     calls = figures["tp"] + figures["fp"]
     return share(figures["precision"], figures.get("precision_interval"), figures["tp"], calls)
+
+
+def known(figures: dict[str, Any], key: str) -> str:
+    """Format the share `key` out of a report with its interval, and nothing where the report has none.
+
+    >>> known({"caught": 0.974, "caught_interval": (0.908, 0.997)}, "caught"), known({}, "caught")
+    ('97.4 % (91-100)', '-')
+    """
+    if figures.get(key) is None:
+        return NOTHING
+    return f"{percent(figures[key])} ({span(figures[f'{key}_interval'])})"
