@@ -136,7 +136,7 @@ def test_result_table_shows_counts_beside_shares(tmp_path):
     print_results(tmp_path, console)
     text = console.export_text()
     tp = ballot.report_voters()["a"]["tp"]
-    assert f"({tp}/20)" in text
+    assert f"({tp}/20; " in text
     assert "within rff: 20 fakes, 60 reals of this source alone" in text
 
 

@@ -47,8 +47,8 @@ def read_other(folder):
     return pixels.astype(np.float32), np.array(["training_fake" in name for name in names]).astype(int)
 
 
-def test_new_cross_test_runs_itself_alone(crossed):
-    assert crossed[1] == ["cross@other"]
+def test_new_cross_test_runs_itself_and_the_report_of_the_parameters(crossed):
+    assert set(crossed[1]) == {"cross@other", "report"}
 
 
 def test_cross_test_that_is_done_is_not_run_again(crossed):

@@ -41,9 +41,9 @@ def test_changing_one_members_sampling_runs_its_plan_too(repository):
     assert set(repository.repro()) == {"sample@two", "train@two", "stack", *AFTER}
 
 
-def test_changing_the_rule_runs_the_vote_alone(repository):
+def test_changing_the_rule_runs_the_vote_and_what_tells_of_it(repository):
     repository.change(lambda tree: tree["vote"].update(rule="majority"))
-    assert repository.repro() == ["vote"]
+    assert set(repository.repro()) == {"vote", "audit", "report"}
 
 
 def test_going_back_to_earlier_parameters_trains_nothing(repository):
