@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 demo: install
 	dvc repro
 	@$(MAKE) --no-print-directory results
-	@echo "Decisions: data/decisions.parquet   figures: metrics/vote.json   networks: models/   plots: dvc plots show"
+	@echo "Read report/index.html in a browser. Decisions: data/decisions.parquet, figures: metrics/, networks: models/"
 
 results:
 	@facesift results

@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from facesift.committee.elsewhere import SPLIT, vote_elsewhere
+from facesift.committee.elsewhere import SPLIT, score_all, stacked_ballot, truth_of
 from facesift.committee.members import load_members
 from facesift.committee.stacker_file import load_stacker
+from facesift.data.duplicates import near_duplicate_groups
 from facesift.data.label_tables import make_layouts
 from facesift.data.manifest import assemble, check_quarantine, examine, survey
 from facesift.data.sharding import Decoder, Sharding, build_split
@@ -30,28 +31,38 @@ def main(params: Params, name: str) -> None:
     scorers = dict(zip(members, load_members(MODELS, SCORES, members), strict=True))
     stacker = load_stacker(MODELS / "stacker.safetensors", members, classes.names)
     with TemporaryDirectory() as room:
-        shards = _build(params, name, Path(room) / SPLIT)
-        ballot = vote_elsewhere(shards, scorers, stacker, params.stack.batch_size, classes)
+        images = _read(params, name)
+        shards = _build(params, name, images, Path(room) / SPLIT)
+        groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
+        truth = truth_of(shards, images.with_columns(group=groups))
+        scores = score_all(shards, scorers, params.stack.batch_size, classes)
+        ballot = stacked_ballot(truth, scores, stacker, classes)
     report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
     write_json(Path(f"metrics/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
         print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(ballot.labels)} images")
 
 
-def _build(params: Params, name: str, folder: Path) -> ShardFolder:
-    """Read the other data set as ingest does, and shard all of it."""
+def _read(params: Params, name: str) -> pl.DataFrame:
+    """Look at the other data set as ingest does; its images, each once."""
     other = params.cross_test[name]
     raw = Path("data/raw") / other.raw
     layouts = make_layouts(raw, other.sources, params.class_names.names)
     found = survey(raw, layouts)
     manifest = assemble(examine(raw, layouts, params.ingest, params.jobs, lambda _: None))
     check_quarantine(manifest.quarantine, found.claimed, params.ingest)
-    images = manifest.images.select("image_id", "source", "label", "container", "path")
-    if images.filter(pl.col("label") == params.positive).is_empty():
+    if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
+    return manifest.images
+
+
+def _build(params: Params, name: str, images: pl.DataFrame, folder: Path) -> ShardFolder:
+    """Shard all images of the other data set."""
+    raw = Path("data/raw") / params.cross_test[name].raw
     decoder = Decoder(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize)
     sharding = Sharding(params.shard.images, params.seed, params.jobs, params.class_names.names)
-    build_split(folder, images, decoder, sharding)
+    rows = images.select("image_id", "source", "label", "container", "path")
+    build_split(folder, rows, decoder, sharding)
     return ShardFolder(folder)
 
 

@@ -18,6 +18,7 @@ from stages.entry import run
 
 METRICS, DATA, PAGE = Path("metrics"), Path("data"), Path("report/index.html")
 FACTS = ["image_id", "container", "path"]
+CODE, WRITTEN = ("facesift", "stages"), {".py", ".html", ".js", ".css"}
 
 
 def main(params: Params) -> None:
@@ -26,7 +27,7 @@ def main(params: Params) -> None:
     named = decisions.join(read_parquet(DATA / "manifest.parquet", FACTS), on="image_id")
     examples = examples_section(named, ShardFolder(DATA / "shards/test"), params.positive, params.report.examples)
     tables = [DATA / "manifest.parquet", DATA / "split.parquet"]
-    code = sorted([*Path("facesift").rglob("*.py"), *Path("stages").glob("*.py")])
+    code = [path for folder in CODE for path in sorted(Path(folder).rglob("*")) if path.suffix in WRITTEN]
     page = make_page(_evidence(), params, examples, reproduction(params, tables, code, Path()))
     with whole_file(PAGE) as part:
         part.write_text(render(page), encoding="utf-8", newline="\n")

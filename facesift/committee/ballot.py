@@ -28,9 +28,7 @@ class Ballot:
 
     @classmethod
     def of(cls, joined: pl.DataFrame, voters: list[str], classes: Classes) -> Ballot:
-        """Take the votes from a table that `scores.join_scores` made; without a column group, each image is its own."""
-        if "group" not in joined.columns:
-            joined = joined.with_row_index("group")
+        """Take the votes from a table that `scores.join_scores` made, on a truth with near-duplicate groups."""
         logits = [logits_from(joined, voter, classes) for voter in voters]
         return cls(
             classes=classes,

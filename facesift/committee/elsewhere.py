@@ -15,8 +15,11 @@ from facesift.training.scoring import score_splits
 SPLIT = "test"
 
 
-def truth_of(shards: ShardFolder) -> pl.DataFrame:
-    """Columns image_id, split, source, label of all images in the shards."""
+def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
+    """Columns image_id, split, source, label, group of all images in the shards.
+
+    `groups` holds image_id and group (of near-duplicates) of these images, maybe among others.
+    """
     tables = [
         pl.DataFrame(
             {
@@ -28,18 +31,14 @@ def truth_of(shards: ShardFolder) -> pl.DataFrame:
         )
         for shard in range(len(shards.sizes))
     ]
-    return pl.concat(tables)
+    return pl.concat(tables).join(groups.select("image_id", "group"), on="image_id", maintain_order="left")
 
 
-def vote_elsewhere(
-    shards: ShardFolder, scorers: dict[str, Scorer], stacker: Stacker, batch_size: int, classes: Classes
-) -> Ballot:
-    """Score every image with every member and the stacker over them, and return the ballot."""
-    truth = truth_of(shards)
-    scores = {
-        name: score_splits(scorer, {SPLIT: shards}, batch_size, classes.names) for name, scorer in scorers.items()
-    }
-    return stacked_ballot(truth, scores, stacker, classes)
+def score_all(
+    shards: ShardFolder, scorers: dict[str, Scorer], batch_size: int, classes: Classes
+) -> dict[str, pl.DataFrame]:
+    """Score every image with every member: each member's table."""
+    return {name: score_splits(scorer, {SPLIT: shards}, batch_size, classes.names) for name, scorer in scorers.items()}
 
 
 def stacked_ballot(truth: pl.DataFrame, scores: dict[str, pl.DataFrame], stacker: Stacker, classes: Classes) -> Ballot:

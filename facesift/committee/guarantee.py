@@ -54,15 +54,20 @@ class Promise:
 
     def sentence(self) -> str:
         """What is promised, or what it would take, for people."""
-        review = "" if self.asked.review is None else f" and at most {self.asked.review:.1%} reviewed"
+        review = "" if self.asked.review is None else f" and at most {self.asked.review:.1%} of the images reviewed"
         limits = (
             f"at most {self.asked.miss:.1%} of the fakes missed{review}, with probability {1 - self.asked.delta:.1%}"
         )
         if self.policy is not None:
-            return f"promised: {limits}; it rests on {self.fakes} validation fakes"
+            return f"Promised (learn then test): {limits}. It rests on {self.fakes:,} independent validation fakes."
         if self.lacking == "fakes":
-            return f"cannot promise {limits}: {self.fakes} validation fakes, at least {self.fakes_needed} are needed"
-        return f"cannot promise {limits}: the review would be larger"
+            return (
+                f"No promise can be made of {limits}: validation has {self.fakes:,} independent fakes, and at least "
+                f"{self.fakes_needed:,} without a single miss would be needed."
+            )
+        more = self.fakes_estimated
+        way_out = f" With errors as they are now, about {more:,} validation fakes would do." if more else ""
+        return f"No promise can be made of {limits}: keeping the misses down takes more review than that.{way_out}"
 
     def report(self) -> dict[str, Any]:
         """What was asked, promised (None: nothing) and needed, for a metrics file."""
@@ -71,7 +76,7 @@ class Promise:
         return {
             "asked": limits | {"delta": self.asked.delta}, "promised": kept, "lacking": self.lacking,
             "images": self.images, "fakes": self.fakes,
-            "fakes_needed": self.fakes_needed, "fakes_estimated": self.fakes_estimated,
+            "fakes_needed": self.fakes_needed, "fakes_estimated": self.fakes_estimated, "sentence": self.sentence(),
         }  # fmt: skip
 
 

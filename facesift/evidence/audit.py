@@ -53,6 +53,7 @@ def audit(case: Case) -> dict[str, Any]:
     alone = source_alone(case.images.filter(pl.col("split") == "train"), test, case.positive)
     container = byte_probe(case.images, case.positive, case.seed)
     looks = statistics_probe(pl.concat([train, test]), case.positive, case.seed)
+    baselines = report_baselines(case.val, case.test)
     return {
         "verdict": _verdict(case, alone, container, looks).report(),
         "sources": {
@@ -63,8 +64,8 @@ def audit(case: Case) -> dict[str, Any]:
         "leakage": leakage(case.images, case.bits).report(),
         "slices": _slices(case, train, test),
         "complementarity": report_complementarity(case.test),
-        "baselines": _baselines(case, container),
-        "comparisons": _comparisons(case),
+        "baselines": baselines | _other_rows(case, container),
+        "comparisons": _comparisons(case, baselines["best_member"]["member"]),
     }
 
 
@@ -99,9 +100,9 @@ def _slices(case: Case, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[st
     return slices(test.join(decided, on="image_id"), train, case.test.classes)
 
 
-def _baselines(case: Case, container: Probes) -> dict[str, Any]:
-    """Rows for the result table: what is had for nothing, from the file alone, and from members without a vote."""
-    rows = report_baselines(case.val, case.test)
+def _other_rows(case: Case, container: Probes) -> dict[str, Any]:
+    """Rows for the table of baselines: what is had from the file alone, and from members without a vote."""
+    rows = {}
     if container.pooled.auc is not None:
         called = container.pooled.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
         votes = case.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
@@ -116,11 +117,11 @@ def yardsticks(case: Case) -> list[str]:
     return [name for name in case.scored.voters if name not in case.test.voters]
 
 
-def _comparisons(case: Case) -> list[dict[str, Any]]:
-    """Each part of the committee against what it has to beat, on the test images: AUC and AP, paired."""
+def _comparisons(case: Case, best: str) -> list[dict[str, Any]]:
+    """Each part of the committee against what it has to beat on the test images, paired; `best` is a member."""
     ballot = case.scored
     images = Images(ballot.positives, ballot.images["group"].to_numpy())
-    suspicion, best = ballot.suspicion(), report_baselines(case.val, case.test)["best_member"]["member"]
+    suspicion = ballot.suspicion()
     pairs = [(STACKER, best)]
     pairs += [(name, rival) for rival in yardsticks(case) for name in case.test.voters]
     return [

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.ballot import Ballot
-from facesift.committee.elsewhere import SPLIT, stacked_ballot, truth_of
+from facesift.committee.elsewhere import SPLIT, stacked_ballot
 from facesift.committee.stacking import Stacker
 from facesift.committee.voting import REVIEW, RULES
 from facesift.corruption import IDENTITY, Corruption, Robustness
@@ -41,7 +41,7 @@ class Trial:
     batch_sizes: Mapping[str, int]
     stacker: Stacker
     shards: ShardFolder
-    truth: pl.DataFrame  # image_id, split, source, label of the chosen images
+    truth: pl.DataFrame  # of the chosen images, as of `truth_of`
     classes: Classes
 
     def vote(self, corruption: Corruption | None) -> Ballot:
@@ -110,7 +110,8 @@ def describe_images(trial: Trial) -> dict[str, Any]:
 
     Drawn images are not weighted back to the split: counts stay counts, and intervals on them stay valid.
     """
-    whole = truth_of(trial.shards)
+    labels = np.concatenate([trial.shards.labels(shard) for shard in range(len(trial.shards.sizes))])
+    whole = pl.DataFrame({"label": np.array(trial.shards.classes)[labels]})
     counts = {
         key: {"positive": int((table["label"] == trial.classes.positive).sum()), "images": table.height}
         for key, table in (("tried", trial.truth), ("test", whole))

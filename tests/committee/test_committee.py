@@ -30,7 +30,13 @@ CLASSES = PARAMS.class_names
 
 def truth_of(shards, split):
     rows = [
-        {"image_id": image_id, "split": split, "source": "made", "label": "fake" if label else "real"}
+        {
+            "image_id": image_id,
+            "split": split,
+            "source": "made",
+            "label": "fake" if label else "real",
+            "group": int(image_id, 16) % 10**6,
+        }
         for shard in range(len(shards.sizes))
         for image_id, label in zip(shards.image_ids(shard), shards.labels(shard), strict=True)
     ]
@@ -95,7 +101,7 @@ def ballot_of_two_sources(images=200):
     source = np.where(np.arange(images) < 80, "rff", "celeba")
     label = np.where(np.arange(images) < 20, "fake", "real")
     ids = [f"{number:032x}" for number in range(images)]
-    truth = pl.DataFrame({"image_id": ids, "split": "test", "source": source, "label": label})
+    truth = pl.DataFrame({"image_id": ids, "split": "test", "source": source, "label": label, "group": range(images)})
     logits = rng.normal(size=(images, 2))
     logits[:80, 1] += 6  # it recognises the source, not the fakes
     return Ballot.of(join_scores(truth, {"a": score_table(ids, "test", logits, CLASSES.names)}), ["a"], CLASSES)

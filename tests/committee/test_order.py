@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.committee.elsewhere import vote_elsewhere
+from facesift.committee.elsewhere import score_all, stacked_ballot, truth_of
 from facesift.committee.stacking import Stacker
 from facesift.data.sharding import write_index, write_shard
 from facesift.data.shards import ShardFolder
@@ -27,7 +27,10 @@ def corner(pixels):
 
 
 def figures(shards, batch_size=8):
-    ballot = vote_elsewhere(shards, {"bright": bright, "corner": corner}, STACKER, batch_size, CLASSES)
+    ids = [one for shard in range(len(shards.sizes)) for one in shards.image_ids(shard)]
+    truth = truth_of(shards, pl.DataFrame({"image_id": ids, "group": [int(one, 16) % 1000 for one in ids]}))
+    scores = score_all(shards, {"bright": bright, "corner": corner}, batch_size, CLASSES)
+    ballot = stacked_ballot(truth, scores, STACKER, CLASSES)
     return ballot.report_rules(), ballot.report_voters(), ballot.report_classes(), ballot.report_within()
 
 

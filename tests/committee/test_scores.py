@@ -17,7 +17,7 @@ def truth(images=40, seed=0):
     rng = np.random.default_rng(seed)
     ids = [f"{number:032x}" for number in rng.permutation(images)]
     labels = ["fake" if number % 4 == 0 else "real" for number in range(images)]
-    return pl.DataFrame({"image_id": ids, "split": "test", "source": "made", "label": labels})
+    return pl.DataFrame({"image_id": ids, "split": "test", "source": "made", "label": labels, "group": range(images)})
 
 
 def scores(frame, seed=1):

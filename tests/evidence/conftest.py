@@ -16,7 +16,7 @@ def planted_ballot(labels, evidence, split="test"):
     """A ballot of images with labels (n,); `evidence` is {voter: (n,)}, fake where it is above zero."""
     ids = [f"{number:032x}" for number in range(len(labels))]
     names = np.array(CLASSES.names)[np.asarray(labels)]
-    truth = pl.DataFrame({"image_id": ids, "split": split, "source": "made", "label": names})
+    truth = pl.DataFrame({"image_id": ids, "split": split, "source": "made", "label": names, "group": range(len(ids))})
     scores = {
         voter: score_table(ids, split, np.stack([-np.asarray(each, float), np.asarray(each, float)], 1), CLASSES.names)
         for voter, each in evidence.items()

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from facesift.committee.elsewhere import truth_of, vote_elsewhere
+from facesift.committee.elsewhere import score_all, stacked_ballot, truth_of
 from facesift.committee.stacking import Stacker
 from facesift.corruption import IDENTITY, Corruption, Robustness
 from facesift.errors import FacesiftError
@@ -41,11 +41,16 @@ def grainy(pixels):
     return logits(np.where(patch.mean(axis=(1, 2, 3)) > 110, detail - 20, -1.0))
 
 
+def each_its_own(shards):
+    ids = [one for shard in range(len(shards.sizes)) for one in shards.image_ids(shard)]
+    return pl.DataFrame({"image_id": ids, "group": range(len(ids))})
+
+
 @pytest.fixture
 def trial(tmp_path):
     shards = make_shards(tmp_path, 40, 10)
     scorers = {"bright": bright, "grainy": grainy}
-    return Trial(scorers, {"bright": 16, "grainy": 7}, BOTH, shards, truth_of(shards), CLASSES)
+    return Trial(scorers, {"bright": 16, "grainy": 7}, BOTH, shards, truth_of(shards, each_its_own(shards)), CLASSES)
 
 
 def tried(trial, **corruptions):
@@ -57,7 +62,7 @@ BLUR = Corruption(kind="blur", strength=0.08)
 
 def test_undamaged_images_get_the_votes_of_the_cross_test(trial):
     undamaged = trial.vote(None)
-    cross = vote_elsewhere(trial.shards, dict(trial.scorers), BOTH, 16, CLASSES)
+    cross = stacked_ballot(trial.truth, score_all(trial.shards, dict(trial.scorers), 16, CLASSES), BOTH, CLASSES)
     assert undamaged.images.equals(cross.images)
     assert np.array_equal(undamaged.votes, cross.votes)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 from PIL import Image
 
 from tests.made import ROOT
@@ -130,13 +131,24 @@ def create(room: Path, tree: dict, write_raw) -> Repository:
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory) -> Repository:
-    """The tiny study after one `dvc repro`, committed. Tests take a copy (`repository`)."""
-    room = tmp_path_factory.mktemp("reproduced")
+    """The tiny study after one `dvc repro`, committed; shared by all test processes. Tests take a copy."""
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    room = (base.parent if shared else base) / "reproduced"
+    with FileLock(f"{room}.lock"):
+        if not room.exists():
+            _reproduce(room.with_name("reproducing")).rename(room)
+    return Repository(room / "project")
+
+
+def _reproduce(room: Path) -> Path:
+    shutil.rmtree(room, ignore_errors=True)  # of a process that failed: the next one says why, too
+    room.mkdir()
     repository = create(room, tiny_study(), lambda raw: write_faces(raw / "tiny/faces.zip"))
     repository.run("dvc", "repro")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "reproduced")
-    return repository
+    return room
 
 
 @pytest.fixture

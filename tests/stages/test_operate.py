@@ -71,7 +71,7 @@ def test_with_six_fakes_nothing_is_promised(capsys):
     _, report = operated(images=300, fakes=6)
     assert report["guarantee"]["promised"] is None
     assert set(report["points"]) == {"cost", "max_review", "target_recall"}
-    assert "cannot promise at most 10.0% of the fakes missed" in capsys.readouterr().out
+    assert "No promise can be made of at most 10.0% of the fakes missed" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("folder")

@@ -49,28 +49,9 @@ def operation_section(operating: Mapping[str, Any]) -> Section:
             "Two thresholds on the calibrated probability of the stacker, chosen on validation and tried once on the "
             "test split: real below the lower, fake from the upper on, review between."
         ),
-        promise_sentence(operating["guarantee"]),
+        operating["guarantee"]["sentence"],
     ]
     return Section("Operating points", text, [Table(headings, rows)])
-
-
-def promise_sentence(guarantee: Mapping[str, Any]) -> str:
-    """Say what is promised, or what it would take."""
-    asked = guarantee["asked"]
-    review = "" if asked["review"] is None else f" and at most {percent(asked['review'])} of the images reviewed"
-    limits = (
-        f"at most {percent(asked['miss'])} of the fakes missed{review}, with probability {percent(1 - asked['delta'])}"
-    )
-    if guarantee["promised"]:
-        return f"Promised (learn then test): {limits}. It rests on {guarantee['fakes']:,} validation fakes."
-    if guarantee["lacking"] == "fakes":
-        return (
-            f"No promise can be made of {limits}: validation has {guarantee['fakes']:,} independent fakes, and at "
-            f"least {guarantee['fakes_needed']:,} without a single miss would be needed."
-        )
-    more = guarantee["fakes_estimated"]
-    way_out = f" With errors as they are now, about {more:,} validation fakes would do." if more else ""
-    return f"No promise can be made of {limits}: keeping the misses down takes more review than that.{way_out}"
 
 
 def prevalence_section(operating: Mapping[str, Any], chosen: Sequence[str]) -> Section:
