@@ -27,3 +27,30 @@ def results(metrics: Annotated[Path, typer.Argument(help="what the vote stage wr
         print_results(metrics)
     except FacesiftError as error:
         sys.exit(f"error: {error}")
+
+
+@app.command()
+def drift(
+    bundle: Annotated[Path, typer.Argument(help="folder that the export stage wrote")],
+    decisions: Annotated[Path, typer.Argument(help="table that `facesift screen` wrote: .csv, .jsonl or .parquet")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+) -> None:
+    """Say whether a stream of images is still the one that the committee was measured on.
+
+    Exit status: 0 stable or watch, 3 recalibrate, 1 a mistake.
+    """
+    from facesift.committee.drift import compare_file  # noqa: PLC0415
+    from facesift.committee.drift_table import print_drift, print_json  # noqa: PLC0415
+    from facesift.committee.drift_verdict import RECALIBRATE  # noqa: PLC0415
+
+    try:
+        report = compare_file(bundle, decisions)
+    except FacesiftError as error:
+        sys.exit(f"error: {error}")
+    (print_json if as_json else print_drift)(report)
+    sys.exit(3 if report["verdict"]["state"] == RECALIBRATE else 0)
+
+
+if __name__ == "__main__":
+    app()

@@ -23,7 +23,7 @@ class Portraits(Section):
 class Source(Section):
     """How to recognise the files of one data set below `data/raw/<raw>/`."""
 
-    layout: Literal["rff", "one_class", "class_folders", "csv"]
+    layout: Literal["rff", "one_class", "class_folders", "csv", "reviewed"]
     within: str = "*"
     folder: str | None = None
     label: Name | None = None
@@ -32,7 +32,9 @@ class Source(Section):
     @model_validator(mode="after")
     def _layout_has_its_keys(self) -> Source:
         given = {key for key in ("folder", "label", "csv") if getattr(self, key) is not None}
-        needed = {"one_class": {"folder", "label"}, "csv": {"folder", "csv"}}.get(self.layout, set())
+        needed = {"one_class": {"folder", "label"}, "csv": {"folder", "csv"}, "reviewed": {"folder"}}.get(
+            self.layout, set()
+        )
         if given != needed:
             wanted = f"needs {' and '.join(sorted(needed))}" if needed else "needs no folder, label or csv"
             raise ValueError(f"`layout: {self.layout}` {wanted}; given: {', '.join(sorted(given)) or 'none'}")
@@ -53,6 +55,12 @@ class Elsewhere(Section):
 
     raw: RawName
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_labelled(self) -> Elsewhere:
+        if any(source.layout == "reviewed" for source in self.sources.values()):
+            raise ValueError("`layout: reviewed` is for `data.sources`: answers are read when the study is ingested")
+        return self
 
 
 class Ingest(Section):

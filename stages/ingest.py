@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from facesift.data.label_tables import make_layouts
 from facesift.data.layouts import Layout
 from facesift.data.manifest import Manifest, Survey, assemble, check_quarantine, examine, summary, survey
+from facesift.data.relabelling import Relabelling, relabel
+from facesift.data.reviews import read_reviews
 from facesift.errors import FacesiftError
 from facesift.params import Params
 from facesift.storage import write_csv, write_json, write_parquet
 from stages.entry import run
 
+REVIEWS = Path("data/reviews")
 MANIFEST = Path("data/manifest.parquet")
 QUARANTINE = Path("data/quarantine.csv")
 METRICS = Path("metrics/ingest.json")
@@ -31,22 +36,42 @@ def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Param
         return assemble(examine(raw, layouts, params.ingest, params.jobs, advance))
 
 
+def _usable(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:
+    """Read all files; too many bad ones, or no good one, is an error."""
+    manifest = _read(raw, layouts, found, params)
+    check_quarantine(manifest.quarantine, found.claimed, params.ingest)
+    if manifest.images.is_empty():
+        raise FacesiftError(f"{raw}: none of {found.claimed} files is usable; lower ingest.max_bad_fraction to see why")
+    return manifest
+
+
+def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
+    judged = relabel(images, read_reviews(REVIEWS), params.class_names.names)
+    if judged.images.is_empty():
+        raise FacesiftError(
+            f"{raw}: nobody has decided any of the {images.height} images, and their sources have the layout "
+            "`reviewed`: review them first (`facesift review`), or add a source with labels"
+        )
+    return judged
+
+
 def main(params: Params) -> None:
-    """Read `data/raw/<data.raw>`; write `data/manifest.parquet`, `data/quarantine.csv` and `metrics/ingest.json`."""
+    """Read `data/raw/<data.raw>` and `data/reviews`; write the manifest, the quarantine list and the counts."""
     raw = Path("data/raw") / params.data.raw
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
     found = survey(raw, layouts)
     if found.ignored:
         print(f"{found.ignored} files belong to no source of data.sources and are ignored, such as {found.example}")
-    manifest = _read(raw, layouts, found, params)
-    check_quarantine(manifest.quarantine, found.claimed, params.ingest)
-    if manifest.images.is_empty():
-        raise FacesiftError(f"{raw}: none of {found.claimed} files is usable; lower ingest.max_bad_fraction to see why")
-    write_parquet(MANIFEST, manifest.images)
-    write_csv(QUARANTINE, manifest.quarantine)
-    write_json(METRICS, summary(manifest, found.ignored))
-    print(f"{manifest.images.height} images, {manifest.exact_duplicates} further copies dropped,", end=" ")
-    print(f"{manifest.quarantine.height} files in {QUARANTINE}")
+    manifest = _usable(raw, layouts, found, params)
+    judged = _judge(raw, manifest.images, params)
+    labelled = replace(manifest, images=judged.images)
+    write_parquet(MANIFEST, labelled.images)
+    write_csv(QUARANTINE, labelled.quarantine)
+    write_json(METRICS, summary(labelled, found.ignored) | {"reviews": judged.report})
+    print(f"{labelled.images.height} images, {labelled.exact_duplicates} further copies dropped,", end=" ")
+    print(f"{labelled.quarantine.height} files in {QUARANTINE}")
+    if said := judged.sentence():
+        print(said)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,10 @@ WRONG = {
     "members": ({}, "members: .*at least 1 item"),
     "split.fractions.val": (0.2, r"train \+ val \+ test is 1\.1, not 1"),
     "data.raw": ("../elsewhere", r"data\.raw: .*got '\.\./elsewhere'"),
-    "data.sources.portraits.layout": ("flat", r"layout: .*'rff', 'one_class', 'class_folders' or 'csv' \(got 'flat'\)"),
+    "data.sources.portraits.layout": (
+        "flat",
+        r"layout: .*'rff', 'one_class', 'class_folders', 'csv' or 'reviewed' \(got 'flat'\)",
+    ),
     "data.sources.portraits.label": ("real", r"`layout: rff` needs no folder, label or csv; given: label"),
     "data.sources.portraits": (
         {"layout": "csv", "folder": "images"},

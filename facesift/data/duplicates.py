@@ -162,21 +162,25 @@ def near_duplicate_groups(hashes: pl.Series, max_bits: int) -> Groups:
 
 
 def keep_one(images: pl.DataFrame) -> pl.DataFrame:
-    """Keep one row per `image_id`, sorted by it: of test, val, train, no fold the first, then by source and path."""
-    ranked = images.sort(
-        "image_id", pl.col("fold").replace_strict(FOLD_ORDER, default=len(FOLD_ORDER)), "source", "container", "path"
-    )
+    """Keep one row per `image_id`, sorted by it: the first of test, val, train, no fold, then by source and path.
+
+    A row without a label gives way to those with one.
+    """
+    fold = pl.col("fold").replace_strict(FOLD_ORDER, default=len(FOLD_ORDER))
+    ranked = images.sort("image_id", pl.col("label").is_null(), fold, "source", "container", "path")
     return ranked.filter(pl.col("image_id").ne_missing(pl.col("image_id").shift(1)))
 
 
 def contradictions(images: pl.DataFrame) -> pl.DataFrame:
     """Return the rows whose bytes appear under several labels, with `other`: where they have another label."""
     twice = images.filter(pl.col("image_id").is_duplicated())
-    torn = twice.filter(pl.col("label").n_unique().over("image_id") > 1).sort("source", "container", "path")
-    places = torn.group_by("image_id", "label", maintain_order=True).first()
+    torn = twice.filter(pl.col("label").drop_nulls().n_unique().over("image_id") > 1).sort(
+        "source", "container", "path"
+    )
+    places = torn.drop_nulls("label").group_by("image_id", "label", maintain_order=True).first()
     places = places.select(
         "image_id", said="label", other=pl.col("label") + " at " + pl.col("container") + ":" + pl.col("path")
     )
     pairs = torn.join(places, on="image_id", how="left", maintain_order="left_right")
-    others = pairs.filter(pl.col("label") != pl.col("said")).drop("said")
+    others = pairs.filter(pl.col("label").ne_missing(pl.col("said"))).drop("said")
     return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)

@@ -30,9 +30,12 @@ class Layout:
 
 
 class Claim(NamedTuple):
-    """What a path says of its image; None where it says nothing. `edited` has a flag for each of `PARTS`."""
+    """What a path says of its image; None where it says nothing. `edited` has a flag for each of `PARTS`.
 
-    label: str
+    An image without a label is one that people label (see `relabelling`).
+    """
+
+    label: str | None
     fold: str | None = None
     difficulty: str | None = None
     edited: tuple[bool | None, ...] = (None,) * len(PARTS)
@@ -90,9 +93,11 @@ def recognise(layout: Layout, path: str) -> Claim | None:
         return class_folders(folders, layout.classes)
     if source.layout == "csv":
         return listed(folders, name, layout)
-    if source.folder is None or source.label is None:  # params.py sees to it
-        raise ValueError("a `one_class` source needs `folder` and `label`")
-    return Claim(source.label) if source.folder.casefold() in folders else None
+    if source.folder is None or (source.label is None and source.layout == "one_class"):  # datasets.py sees to it
+        raise ValueError(f"a `{source.layout}` source needs `folder`, and `one_class` a `label`, too")
+    if source.folder.casefold() not in folders:
+        return None
+    return Claim(None, fold=_fold(folders)) if source.layout == "reviewed" else Claim(source.label)
 
 
 def top_entry(file: RawFile) -> str:

@@ -90,6 +90,7 @@ def _wanted(name: str, layout: Layout) -> str:
         "rff": "folders training_real and training_fake",
         "one_class": f"a folder {source.folder}",
         "class_folders": f"folders {' and '.join(layout.classes)}",
+        "reviewed": f"a folder {source.folder}",
         "csv": f"a folder {source.folder} of images listed in {source.csv}",
     }
     return f"{kinds[source.layout]} in {source.within} (data.sources.{name})"

@@ -167,6 +167,18 @@ def test_copies_under_one_label_contradict_nothing():
     assert contradictions(rows(("1", "real", None, *"sab"), ("1", "real", None, *"sac"))).is_empty()
 
 
+def test_a_copy_without_a_label_contradicts_nothing_and_gives_way():
+    copies = rows(("1", None, "test", *"saa"), ("1", "real", None, *"sab"))
+    assert contradictions(copies).is_empty()
+    assert keep_one(copies)["label"].to_list() == ["real"]
+
+
+def test_a_copy_without_a_label_of_contradicting_ones_goes_with_them():
+    torn = contradictions(rows(("1", "real", None, *"saa"), ("1", "fake", None, *"sab"), ("1", None, None, *"sac")))
+    assert len(torn) == 3
+    assert torn["other"].null_count() == 0
+
+
 def test_each_of_three_contradicting_copies_names_another_one():
     torn = contradictions(rows(("1", "a", None, *"sab"), ("1", "b", None, *"sac"), ("1", "c", None, *"sad")))
     assert len(torn) == 3

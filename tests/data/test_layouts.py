@@ -91,3 +91,9 @@ def test_class_folders_are_those_of_the_study():
     layout = Layout(Source(layout="class_folders"), ("Cat", "dog"))
     assert recognise(layout, "train/CAT/1.jpg") == Claim("Cat", fold="train")
     assert recognise(layout, "train/real/1.jpg") is None
+
+
+def test_reviewed_images_have_no_label_and_the_fold_of_their_folder():
+    layout = Layout(Source(layout="reviewed", folder="Queue"))
+    assert recognise(layout, "queue/test/1.jpg") == Claim(None, fold="test")
+    assert recognise(layout, "other/1.jpg") is None

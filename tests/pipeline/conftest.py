@@ -18,7 +18,15 @@ from PIL import Image
 
 from tests.made import ROOT
 
-COPIED = ("dvc.yaml", "data/dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+COPIED = (
+    "dvc.yaml",
+    "data/dvc.yaml",
+    ".dvcignore",
+    ".gitignore",
+    "data/reviews/README.md",
+    ".dvc/config",
+    ".dvc/.gitignore",
+)
 COPIED_FOLDERS = ("facesift", "stages", "conf", ".dvc/plots")
 RECIPE = {
     "seed": 1,

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pytest
 import yaml
 from PIL import Image
 
+from facesift.datasets import Source
 from facesift.errors import FacesiftError
 from facesift.params import Params, parse_params
 from stages import ingest
+from tests.made_reviews import answer, write
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = [ingest.MANIFEST, ingest.QUARANTINE, ingest.METRICS]
@@ -63,7 +66,11 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
         "exact_duplicates": 1,
         "quarantined": 0,
         "ignored": 1,
-    }
+        "reviews": {
+            "images": 0, "overridden": {}, "confirmed": 0, "given": {}, "unsure": 0,
+            "disagreements": 0, "disagreeing": [], "elsewhere": 0, "undecided": 0,
+        },
+    }  # fmt: skip
 
 
 def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
@@ -99,3 +106,38 @@ def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):
 def test_the_missing_raw_folder_is_named_relative_to_the_project(params: Params):
     with pytest.raises(FacesiftError, match=r"^data/raw/faces: no such folder"):
         ingest.main(params)
+
+
+def ids_of(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:32] for path in folder.rglob("*.png")}
+
+
+def test_answers_in_the_reviews_folder_become_labels(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
+    image = ids_of(raw)["1.png"]
+    write(ingest.REVIEWS, answer(image, "fake"), answer(image, "fake", "ben"))
+    ingest.main(params)
+    row = pl.read_parquet(ingest.MANIFEST).row(by_predicate=pl.col("image_id") == image, named=True)
+    assert (row["label"], row["original_label"], row["reviewers"]) == ("fake", "real", "anna+ben")
+    assert "reviews of 1 images: 1 real -> fake" in capsys.readouterr().out
+
+
+def test_a_folder_of_reviewed_images_takes_part_with_those_that_are_decided(params: Params, raw: Path):
+    unlabelled = raw / "queue" / "3.png"
+    unlabelled.parent.mkdir()
+    for number in (100, 101):
+        pixels = np.random.default_rng(number).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(unlabelled.with_name(f"{number}.png"))
+    unlabelled.write_bytes((raw / "fake/3.png").read_bytes())  # also in a labelled source: it keeps that label
+    write(ingest.REVIEWS, answer(ids_of(raw)["100.png"], "fake"))
+    sources = params.data.sources | {"stream": Source(layout="reviewed", folder="queue")}
+    ingest.main(params.model_copy(update={"data": params.data.model_copy(update={"sources": sources})}))
+    metrics = json.loads(ingest.METRICS.read_text())
+    assert metrics["images"] == {"made": {"real": 8, "fake": 4}, "stream": {"fake": 1}}
+    assert (metrics["reviews"]["undecided"], metrics["exact_duplicates"], metrics["quarantined"]) == (1, 1, 0)
+
+
+@pytest.mark.usefixtures("raw")
+def test_nothing_but_images_that_nobody_has_decided_is_an_error_of_its_own(params: Params):
+    sources = {"stream": Source(layout="reviewed", folder="real")}
+    with pytest.raises(FacesiftError, match="nobody has decided any of the 8 images"):
+        ingest.main(params.model_copy(update={"data": params.data.model_copy(update={"sources": sources})}))

@@ -1,0 +1,41 @@
+"""Count what people said of the queue, and what it is worth: `python -m stages.review`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facesift.committee.results import share
+from facesift.data.reviews import read_reviews
+from facesift.evidence.workload import measure_reviews
+from facesift.params import Params
+from facesift.storage import read_parquet, write_json
+from stages.entry import run
+
+DATA, REVIEWS = Path("data"), Path("data/reviews")
+
+
+def main(params: Params) -> None:
+    """Read `data/decisions.parquet`, `data/manifest.parquet` and `data/reviews`; write `metrics/review.json`."""
+    decisions = read_parquet(DATA / "decisions.parquet", ["image_id", "split", "decision"])
+    manifest = read_parquet(DATA / "manifest.parquet", ["image_id", "original_label"])
+    report = measure_reviews(decisions, manifest, read_reviews(REVIEWS), params.class_names, params.prevalence)
+    write_json(Path("metrics/review.json"), report)
+    _print(report)
+
+
+def _print(report: dict[str, Any]) -> None:
+    for split, queue in report["queue"].items():
+        said = f"{queue['answered']} answered, {queue['unsure']} unsure, {queue['disagreements']} in disagreement"
+        print(f"{split}: {queue['queue']} of {queue['images']} images to review; {said}, {queue['left']} left")
+    for name, figures in report["test"].items():
+        if figures:
+            found = share(figures["found"], figures["found_interval"])
+            precision = share(figures["precision"], figures["precision_interval"])
+            print(f"test, {name}: found {found} of the positives, precision {precision}, {figures['reviewed']} left")
+    if report["sentence"]:
+        print(report["sentence"])
+
+
+if __name__ == "__main__":
+    run(main)
