@@ -10,6 +10,8 @@ import typer
 
 from facesift.errors import FacesiftError
 
+BUNDLE = Path("models/committee")
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -50,6 +52,28 @@ def drift(
         sys.exit(f"error: {error}")
     (print_json if as_json else print_drift)(report)
     sys.exit(3 if report["verdict"]["state"] == RECALIBRATE else 0)
+
+
+@app.command()
+def review(  # noqa: PLR0913  one parameter an option
+    decisions: Annotated[Path, typer.Argument(help="what `facesift screen` wrote, or data/decisions.parquet")],
+    *,
+    reviewer: Annotated[str | None, typer.Option(help="who answers (your user name, unless told)")] = None,
+    port: Annotated[int, typer.Option(help="of 127.0.0.1; 0 takes any that is free")] = 8710,
+    images: Annotated[Path | None, typer.Option(help="folder that relative file names start from")] = None,
+    answers: Annotated[Path, typer.Option(help="folder of the answers")] = Path("data/reviews"),
+    bundle: Annotated[Path, typer.Option(help="the committee: classes, and maps of where it looked")] = BUNDLE,
+    everything: Annotated[bool, typer.Option("--all", help="all images, not only those decided `review`")] = False,
+) -> None:
+    """Look at the images that need a person, in the browser; answers are appended to a CSV file."""
+    try:
+        from facesift.review import opening  # noqa: PLC0415
+
+        opening.review(opening.Request(decisions, reviewer, port, images, answers, bundle, everything))
+    except ModuleNotFoundError as error:
+        sys.exit(f"error: {error.name} is not installed: pip install 'facesift[review]'")
+    except FacesiftError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 from tests.made import ROOT
 
-WINGS = ("data", "sampling", "training", "committee", "evidence")
+WINGS = ("data", "sampling", "training", "committee", "evidence", "review")
 MODULES = sorted((ROOT / "facesift").rglob("*.py"))
 
 
@@ -33,6 +33,7 @@ def test_arrows_go_one_way(path):
 TORCHLESS = (
     "committee.scores", "committee.voting", "committee.ballot", "committee.calibration", "committee.reliability",
     "committee.operating", "committee.guarantee", "committee.drift", "evidence.prevalence", "training.score_table",
+    "review.opening",
 )  # fmt: skip
 
 

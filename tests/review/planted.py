@@ -1,0 +1,172 @@
+"""Planted queues: image files, decisions about them, a committee's bundle, and the page served over them."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from facesift.review.guard import Pass
+from facesift.review.listening import bind
+from facesift.review.maps import Maps, missing
+from facesift.review.opening import Request, open_desk
+from facesift.review.server import Site, make_app
+from facesift.review.showing import Limits
+from tests.made import ROOT
+
+MEMBERS = ("convnext1", "convnext2")
+PROBABILITIES = (0.2, 0.9, 0.5, 0.7, 0.4)  # so that the queue's order is 1, 3, 2, 4, 0
+
+
+def id_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+def plant_images(folder: Path, number: int, suffix: str = ".png") -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"face{one}{suffix}" for one in range(number)]
+    for seed, path in enumerate(paths):
+        pixels = np.random.default_rng(seed).integers(0, 255, (40, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    return paths
+
+
+def decisions_of(paths: list[Path], probabilities=PROBABILITIES, decision: str = "review") -> pl.DataFrame:
+    """A decisions table as `facesift screen` writes it."""
+    return pl.DataFrame(
+        {
+            "image": [str(path) for path in paths],
+            "image_id": [id_of(path) for path in paths],
+            "decision": decision,
+            "probability": list(probabilities)[: len(paths)],
+            "vote_convnext1": "fake", "vote_convnext2": "real", "vote_stacker": "real",
+            "reason": "", "width": 32, "height": 40,
+        }
+    )  # fmt: skip
+
+
+def plant_queue(room: Path, number: int = 5) -> Path:
+    """Write `number` images and `decisions.csv`; return the table's path."""
+    path = room / "decisions.csv"
+    decisions_of(plant_images(room / "in", number)).write_csv(path)
+    return path
+
+
+def in_order(decisions: Path) -> list[str]:
+    """The image_ids of a table in the order of the queue."""
+    return pl.read_csv(decisions).sort("probability", descending=True)["image_id"].to_list()
+
+
+def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real", "fake")) -> Path:
+    """Write what the page needs of a bundle: its card and the weights of two small networks."""
+    from facesift.recipe import Architecture
+    from facesift.storage import sha256, write_json
+    from facesift.training.architectures import build_network
+    from facesift.training.weights import save_weights
+
+    architecture = {"name": "timm:test_convnext", "arguments": {}}
+    preprocessing = {"image_size": size, "resize": "squish", "normalise": {"name": "per_image"}}
+    members, files = [], {}
+    for seed, name in enumerate(MEMBERS):
+        network = build_network(Architecture.model_validate(architecture), len(classes), seed=seed, image_size=size)
+        path = folder / "members" / f"{name}.safetensors"
+        header = {"architecture": architecture, "classes": classes, "preprocessing": preprocessing}
+        save_weights(path, network, header)
+        entry = {"name": name, "architecture": architecture, "batch_size": 1, "preprocessing": preprocessing}
+        members.append(entry | {"file": f"members/{name}.safetensors", "sha256": sha256(path)})
+        files[f"members/{name}.safetensors"] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+    other = {"bytes": 1, "sha256": "0" * 64}
+    card = {
+        "schema": 1, "study": "planted", "classes": classes, "positive": "fake", "members": members,
+        "image": {"image_size": size, "resize": "squish", "max_pixels": 10**6, "max_bytes": 10**6},
+        "rule": "majority", "points": {}, "metrics": {}, "inputs": {}, "versions": {}, "parity": {},
+        "calibration": {"method": "platt", "temperature": 1.0, "bias": 0.0},
+        "files": files | dict.fromkeys(("committee.onnx", "stacker.safetensors", "reference.json"), other),
+    }  # fmt: skip
+    write_json(folder / "bundle.json", card)
+    return folder
+
+
+def asked(decisions: Path, reviewer: str = "anna", **changes) -> Request:
+    room = decisions.parent
+    given = {
+        "decisions": decisions, "reviewer": reviewer, "port": 0, "images": None, "answers": room / "reviews",
+        "bundle": room / "bundle", "everything": False,
+    }  # fmt: skip
+    return Request(**given | changes)
+
+
+class Served:
+    """The page over a desk, in a thread of this process."""
+
+    def __init__(self, request: Request) -> None:
+        import uvicorn
+
+        self.desk = open_desk(request)
+        why = missing(request.bundle)
+        self.listening = bind(0)
+        self.key = Pass(self.listening.getsockname()[1])
+        site = Site(self.desk, self.key, None if why else Maps.of(request.bundle), why, Limits())
+        config = uvicorn.Config(make_app(site), log_level="critical", lifespan="off", ws="none")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, args=([self.listening],), daemon=True)
+        self.thread.start()
+
+    def ask(self, path: str, body=None, method: str | None = None, secret: str | None = None, **headers):
+        """Send a request with our own Host, Origin and token unless told otherwise; return (status, headers, body)."""
+        own = {"Host": f"127.0.0.1:{self.key.port}", "Origin": f"http://127.0.0.1:{self.key.port}"}
+        sent = (
+            own | {"X-CSRF-Token": self.key.token} | {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        data = json.dumps(body) if body is not None else None
+        connection = http.client.HTTPConnection("127.0.0.1", self.key.port, timeout=60)
+        address = f"/{self.key.secret if secret is None else secret}/{path}"
+        connection.request(
+            method or ("GET" if body is None else "POST"), address, data,
+            {name: value for name, value in sent.items() if value is not None},
+        )  # fmt: skip
+        reply = connection.getresponse()
+        content = reply.read()
+        connection.close()
+        return reply.status, dict(reply.getheaders()), content
+
+    def json(self, path: str, body=None, **headers):
+        status, _, content = self.ask(path, body, **headers)
+        return status, json.loads(content)
+
+    def close(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.listening.close()
+
+
+@contextlib.contextmanager
+def started(*arguments: str, cwd: Path):
+    """Run `facesift review` in a process of its own; give the process and its address."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facesift.cli", "review", *arguments], cwd=cwd, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    printed = ""
+    try:
+        for line in process.stdout:
+            printed += line
+            if found := re.search(r"http://\S+/", line):
+                yield process, found[0]
+                break
+        else:
+            raise AssertionError(f"no address was printed:\n{printed}")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,298 @@
+"""The page in a real browser, worked with real keys."""
+
+import shutil
+import time
+
+import pytest
+
+from facesift.data.reviews import read_reviews
+from tests.review.planted import MEMBERS, Served, asked, plant_bundle, plant_queue
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+selenium = pytest.importorskip("selenium", reason="the browser's tests need selenium")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE = 60  # seconds; the first map imports torch
+
+
+class Browser:
+    def __init__(self, room):
+        from selenium.webdriver import Chrome, ChromeOptions
+        from selenium.webdriver.chrome.service import Service
+
+        options = ChromeOptions()
+        options.binary_location = CHROMIUM
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        for flag in (*FLAGS, f"--user-data-dir={room}"):
+            options.add_argument(flag)
+        self.driver = Chrome(options=options, service=Service(DRIVER))
+
+    def open(self, page, width=1280):
+        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.driver.get("about:blank")
+        self.driver.get(page.key.url)
+        self.until_seen()
+
+    def press(self, keys):
+        self.driver.switch_to.active_element.send_keys(keys)
+
+    def text(self, name):
+        return self.driver.find_element("id", name).text
+
+    def run(self, script):
+        return self.driver.execute_script(f"return {script}")
+
+    def until(self, done, what):
+        end = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < end, f"{what}; the page says {self.text('message')!r}"
+            time.sleep(0.02)
+
+    def until_seen(self, image_id=None):
+        wanted = f"current?.image_id === {image_id!r}" if image_id else "current !== null"
+        self.until(lambda: self.run(f"!busy && visible && {wanted}"), f"image {image_id} is not shown")
+
+
+@pytest.fixture(scope="module", name="browser")
+def browser_fixture(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture(name="page")
+def page_fixture(tmp_path):
+    served = Served(asked(plant_queue(tmp_path)))
+    yield served
+    served.close()
+
+
+def answers(page):
+    return [row["answer"] for row in read_reviews(page.desk.mine.path.parent).to_dicts()]
+
+
+def test_three_images_are_answered_by_keys(browser, page):
+    ids = page.desk.queue.image_ids
+    browser.open(page)
+    for key, following in zip("fru", ids[1:], strict=False):
+        browser.press(key)
+        browser.until_seen(following)
+    rows = {row["image_id"]: row["answer"] for row in read_reviews(page.desk.mine.path.parent).to_dicts()}
+    assert rows == dict(zip(ids, ["fake", "real", "unsure"], strict=False))
+    assert browser.text("progress") == "3 of 5 answered: real 1, fake 1, unsure 1"
+
+
+def test_undo_brings_the_image_back_without_its_answer(browser, page):
+    ids = page.desk.queue.image_ids
+    browser.open(page)
+    browser.press("f")
+    browser.until_seen(ids[1])
+    browser.press("z")
+    browser.until_seen(ids[0])
+    assert answers(page) == []
+    assert browser.text("mine") == "none yet"
+    assert "Taken back" in browser.text("message")
+
+
+def test_skipping_gives_no_answer_and_arrows_move(browser, page):
+    from selenium.webdriver.common.keys import Keys
+
+    ids = page.desk.queue.image_ids
+    browser.open(page)
+    for key, shown in (("s", ids[1]), (Keys.ARROW_RIGHT, ids[2]), (Keys.ARROW_LEFT, ids[1]), (Keys.HOME, ids[0])):
+        browser.press(key)
+        browser.until_seen(shown)
+    assert answers(page) == []
+
+
+def test_the_end_of_the_queue_is_said(browser, page):
+    browser.open(page)
+    for left in range(4, -1, -1):
+        browser.press("r")
+        browser.until(lambda left=left: browser.text("progress").startswith(f"{5 - left} of 5"), "not answered")
+        if left:
+            browser.until_seen()
+    browser.until(lambda: "answered every image" in browser.text("message"), "the end is not said")
+
+
+def test_the_filter_shows_only_what_was_answered_so(browser, page):
+    ids = page.desk.queue.image_ids
+    browser.open(page)
+    browser.press("f")
+    browser.until_seen(ids[1])
+    browser.press("r")
+    browser.until_seen(ids[2])
+    browser.driver.find_element("css selector", "#filter option[value=real]").click()
+    browser.until_seen(ids[1])
+    assert browser.text("mine") == "real"
+
+
+def test_a_key_held_down_is_one_answer(browser, page):
+    browser.open(page)
+    browser.run("[1, 2, 3].forEach(() => dispatchEvent(new KeyboardEvent('keydown', {key: 'f', repeat: true})))")
+    browser.press("f")
+    browser.until_seen(page.desk.queue.image_ids[1])
+    assert answers(page) == ["fake"]
+
+
+def test_keys_and_dragging_zoom_and_move(browser, page):
+    from selenium.webdriver import ActionChains
+
+    browser.open(page)
+    browser.press("+")
+    browser.press("+")
+    assert browser.text("zoom") == "225 %"
+    before = browser.run("view.x")
+    stage = browser.driver.find_element("id", "stage")
+    ActionChains(browser.driver).drag_and_drop_by_offset(stage, 40, 30).perform()
+    assert browser.run("view.x") > before
+    ActionChains(browser.driver).scroll_from_origin(_origin(stage), 0, -100).perform()
+    browser.until(lambda: browser.text("zoom") == "281 %", "the wheel does not zoom")
+    browser.press("0")
+    assert browser.text("zoom") == "100 %"
+
+
+def _origin(element):
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+    return ScrollOrigin.from_element(element)
+
+
+def test_help_opens_with_a_key_and_closes_with_escape(browser, page):
+    from selenium.webdriver.common.keys import Keys
+
+    browser.open(page)
+    browser.press("?")
+    assert browser.run("one('help').open")
+    browser.press("f")
+    browser.press(Keys.ESCAPE)
+    assert not browser.run("one('help').open")
+    assert answers(page) == []
+
+
+def test_two_tabs_do_not_overwrite_each_other(browser, page):
+    driver, ids = browser.driver, page.desk.queue.image_ids
+    browser.open(page)
+    first = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    browser.open(page)
+    browser.press("f")
+    browser.until_seen(ids[1])
+    driver.close()
+    driver.switch_to.window(first)
+    browser.run("dispatchEvent(new Event('focus'))")
+    browser.until(lambda: browser.text("mine") == "fake", "the other tab's answer is not seen")
+    browser.press("s")
+    browser.until_seen(ids[1])
+    browser.press("r")
+    browser.until_seen(ids[2])
+    rows = {row["image_id"]: row["answer"] for row in read_reviews(page.desk.mine.path.parent).to_dicts()}
+    assert rows == {ids[0]: "fake", ids[1]: "real"}
+
+
+def test_an_answer_over_one_that_is_not_on_the_screen_is_asked_twice(browser, page):
+    ids = page.desk.queue.image_ids
+    browser.open(page)
+    page.json("answer", {"image_id": ids[0], "answer": "fake", "seconds": 1, "seen": None})
+    browser.press("r")
+    browser.until(lambda: "In another window you answered “fake”" in browser.text("message"), "no conflict is said")
+    assert answers(page) == ["fake"]
+    browser.press("r")
+    browser.until_seen(ids[1])
+    assert answers(page) == ["real"]
+
+
+def test_an_answer_that_could_not_be_written_is_kept_and_tried_again(browser, page):
+    browser.open(page)
+    folder = page.desk.mine.path.parent
+    hidden = folder.rename(folder.with_name("away"))
+    browser.press("f")
+    browser.until(
+        lambda: "Not saved, but kept: your answer “fake”" in browser.text("failure-words"), "no failure is said"
+    )
+    hidden.rename(folder)
+    browser.press("t")
+    browser.until_seen(page.desk.queue.image_ids[1])
+    assert answers(page) == ["fake"]
+    assert not browser.driver.find_element("id", "failure").is_displayed()
+
+
+def test_a_kept_answer_survives_loading_the_page_again(browser, page):
+    browser.open(page)
+    folder = page.desk.mine.path.parent
+    hidden = folder.rename(folder.with_name("away"))
+    browser.press("f")
+    browser.until(lambda: browser.text("failure-words"), "no failure is said")
+    hidden.rename(folder)
+    browser.driver.refresh()
+    browser.until(lambda: browser.text("failure-words"), "the answer is forgotten")
+    browser.press("t")
+    browser.until_seen(page.desk.queue.image_ids[1])
+    assert answers(page) == ["fake"]
+
+
+def test_an_image_that_is_gone_cannot_be_judged(browser, page):
+    position = page.desk.queue.row(0)["image"]
+    shutil.move(position, f"{position}.away")
+    browser.driver.get("about:blank")
+    browser.driver.get(page.key.url)
+    browser.until(lambda: "not there" in browser.text("absent"), "the missing file is not said")
+    browser.press("f")
+    assert "Wait until you see the image" in browser.text("message")
+    assert answers(page) == []
+
+
+def test_more_than_two_classes_are_answered_by_number(browser, tmp_path):
+    plant_bundle(tmp_path / "bundle", classes=("real", "fake", "swap"))
+    page = Served(asked(plant_queue(tmp_path)))
+    browser.open(page)
+    browser.press("3")
+    browser.until_seen(page.desk.queue.image_ids[1])
+    given = answers(page)
+    page.close()
+    assert given == ["swap"]
+
+
+def test_maps_are_shown_when_asked_for(browser, tmp_path):
+    plant_bundle(tmp_path / "bundle")
+    page = Served(asked(plant_queue(tmp_path)))
+    browser.open(page)
+    browser.press("m")
+    shown = "document.querySelectorAll('#map-list img.drawing').length"
+    browser.until(lambda: browser.run(shown) == len(MEMBERS), "no maps")
+    words = browser.text("map-list")
+    page.close()
+    assert "convnext1, votes fake." in words
+    assert "log-odds of fake by" in words or "No part" in words
+
+
+def test_without_a_bundle_the_page_says_why_there_are_no_maps(browser, page):
+    browser.open(page)
+    browser.press("m")
+    assert "Maps need the committee's bundle" in browser.text("maps-words")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_fits_its_window_and_reaches_nothing_else(browser, page, width):
+    browser.driver.get_log("browser")
+    browser.open(page, width)
+    browser.press("m")
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    loaded = browser.run("performance.getEntriesByType('resource').map(each => each.name)")
+    assert all(name.startswith((page.key.url, "blob:", "data:")) for name in loaded)
+    assert browser.driver.get_log("browser") == []
+    assert browser.run("[...document.images].every(each => each.hasAttribute('alt'))")
+
+
+def test_the_focus_of_the_keyboard_is_seen(browser, page):
+    from selenium.webdriver.common.keys import Keys
+
+    browser.open(page)
+    for _ in range(4):
+        browser.press(Keys.TAB)
+    assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert browser.run("document.activeElement !== document.body")
