@@ -72,6 +72,35 @@ def review(  # noqa: PLR0913  one parameter an option
         opening.review(opening.Request(decisions, reviewer, port, images, answers, bundle, everything))
     except ModuleNotFoundError as error:
         sys.exit(f"error: {error.name} is not installed: pip install 'facesift[review]'")
+
+
+@app.command()
+def screen(  # noqa: PLR0913  one for each option
+    paths: Annotated[
+        list[str], typer.Argument(help="images, folders, zip files; -: a list of paths on standard input")
+    ],
+    *,
+    bundle: Annotated[Path, typer.Option(help="the committee that the export stage wrote")] = Path("models/committee"),
+    output: Annotated[
+        Path | None, typer.Option(help="table to write: .csv, .jsonl, .parquet [standard output]")
+    ] = None,
+    table_format: Annotated[str | None, typer.Option("--format", help="csv, jsonl, parquet [the ending's]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the output of a run that was stopped")] = False,
+    rule: Annotated[str | None, typer.Option(help="a voting rule in place of the bundle's own")] = None,
+    point: Annotated[str | None, typer.Option(help="an operating point in place of a voting rule")] = None,
+    runtime: Annotated[str, typer.Option(help="onnx, torch")] = "onnx",
+    threads: Annotated[int | None, typer.Option(min=1, help="of reading and of the runtime [one a core]")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="images scored at a time; rows appear as often")] = 32,
+) -> None:
+    """Decide images: one row each, with votes, probability and, where it could not be scored, the reason.
+
+    Exit status: 0 all scored, 2 some could not be, 1 a mistake of yours.
+    """
+    from facesift.committee.screen_command import Screening, run_screen  # noqa: PLC0415
+
+    asked = Screening(paths, bundle, output, table_format, resume, rule, point, runtime, threads, batch_size)
+    try:
+        sys.exit(run_screen(asked))
     except FacesiftError as error:
         sys.exit(f"error: {error}")
 

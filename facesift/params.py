@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from facesift.corruption import Robustness
 from facesift.datasets import Data, Elsewhere, Ingest, Portraits, Shard, Split
 from facesift.errors import FacesiftError
+from facesift.export import Export
 from facesift.metrics import Classes
 from facesift.operation import Calibration, Cost, Operating
 from facesift.recipe import Member, Optimizer, Resample
@@ -86,6 +87,7 @@ class Params(Section):
     calibration: Calibration
     cost: Cost
     operating: Operating
+    export: Export
     prevalence: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)]
     pictures: Pictures
     report: Report

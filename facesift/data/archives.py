@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,8 @@ from facesift.errors import FacesiftError
 LOOSE = "."  # the container of files that are in no zip
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 ENCRYPTED = 0x1  # bit of a zip entry's flags
+
+Inodes = frozenset[tuple[int, int]]
 
 
 class RawFile(NamedTuple):
@@ -47,19 +49,45 @@ def _is_junk(path: str) -> bool:
     return any(part.startswith(".") or part.casefold() in JUNK for part in path.split("/"))
 
 
-def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
-    """Yield relative paths of files in sorted order; a linked folder is entered unless it holds itself."""
-    status = folder.stat()
-    here = (status.st_dev, status.st_ino)
-    if here in above:
+def walk(
+    folder: Path,
+    unreadable: Callable[[str, OSError], None] | None = None,
+    prefix: str = "",
+    above: Inodes = frozenset(),
+) -> Iterator[str]:
+    """Yield paths of files relative to `folder` in sorted order; a linked folder is entered unless it holds itself.
+
+    Hidden files and what file managers leave behind are passed over. A folder that cannot be read raises `OSError`,
+    or goes to `unreadable`, by its path and the error.
+    """
+    try:
+        status = folder.stat()
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            return
+        with os.scandir(folder) as entries:  # knows folders without asking the file system once per file
+            found = sorted((entry.name, entry.is_dir()) for entry in entries if not _is_junk(entry.name))
+    except OSError as error:
+        if unreadable is None:
+            raise
+        unreadable(prefix, error)
         return
-    with os.scandir(folder) as entries:  # knows folders without asking the file system once per file
-        found = sorted((entry.name, entry.is_dir()) for entry in entries if not _is_junk(entry.name))
     for name, is_folder in found:
         if is_folder:
-            yield from _walk(folder / name, f"{prefix}{name}/", above | {here})
+            yield from walk(folder / name, unreadable, f"{prefix}{name}/", above | {here})
         else:
             yield prefix + name
+
+
+def list_entries(zip_path: Path) -> list[str]:
+    """Sorted paths of the files inside a zip; junk is passed over. `FacesiftError` names a damaged zip."""
+    names = sorted(set(open_zip(zip_path).namelist()))
+    return [name for name in names if not name.endswith("/") and not _is_junk(name)]
+
+
+def is_zip(path: str) -> bool:
+    """Whether the name is that of a zip file."""
+    return path.casefold().endswith(".zip")
 
 
 def list_files(root: Path) -> Iterator[RawFile]:
@@ -68,10 +96,9 @@ def list_files(root: Path) -> Iterator[RawFile]:
     Hidden files and what file managers leave behind (`__MACOSX`, `Thumbs.db`, `desktop.ini`) are passed over.
     Raises `FacesiftError` for a damaged zip.
     """
-    for path in _walk(root, "", frozenset()):
-        if path.casefold().endswith(".zip"):
-            names = sorted(set(open_zip(root / path).namelist()))
-            yield from (RawFile(path, name) for name in names if not name.endswith("/") and not _is_junk(name))
+    for path in walk(root):
+        if is_zip(path):
+            yield from (RawFile(path, name) for name in list_entries(root / path))
         else:
             yield RawFile(LOOSE, path)
 

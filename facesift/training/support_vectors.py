@@ -53,7 +53,7 @@ class SupportVectors:
     def _pairs(self, flat: NDArray[np.generic]) -> NDArray[np.float64]:
         """Decision value (n, pairs) of each pair of classes, positive for the first of the two."""
         rows = standardised(flat, self.mean, self.scale).astype(np.float64)
-        weights, lengths = self._pair_weights(), (rows**2).sum(axis=1, keepdims=True)
+        weights, lengths = self.pair_weights(), (rows**2).sum(axis=1, keepdims=True)
         total = np.tile(self.intercept, (len(rows), 1))
         for start in range(0, len(self.support_vectors), VECTORS):
             vectors = self.support_vectors[start : start + VECTORS].astype(np.float64)
@@ -62,7 +62,7 @@ class SupportVectors:
             total += kernel @ weights[:, start : start + VECTORS].T
         return total
 
-    def _pair_weights(self) -> NDArray[np.float64]:
+    def pair_weights(self) -> NDArray[np.float64]:
         """Weight (pairs, v) of each support vector in each pair's decision, unpacked from libsvm's `dual_coef`."""
         ends = np.cumsum(self.n_support)
         own = [slice(end - size, end) for end, size in zip(ends, self.n_support, strict=True)]

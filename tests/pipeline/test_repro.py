@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import yaml
 
-AFTER = {"vote", "operate", "robustness", "audit", "review", "pictures", "report"}  # what follows the stack
+AFTER = {"vote", "operate", "export", "robustness", "audit", "review", "pictures", "report"}  # what follows the stack
 STAGES = {"ingest", "split", "shard", "sample@one", "sample@two", "train@one", "train@two", "stack", *AFTER}
 
 
@@ -43,7 +43,7 @@ def test_changing_one_members_sampling_runs_its_plan_too(repository):
 
 def test_changing_the_rule_runs_the_vote_and_what_tells_of_it(repository):
     repository.change(lambda tree: tree["vote"].update(rule="majority"))
-    assert set(repository.repro()) == {"vote", "audit", "review", "report"}
+    assert set(repository.repro()) == {"vote", "export", "audit", "review", "report"}
 
 
 def test_going_back_to_earlier_parameters_trains_nothing(repository):

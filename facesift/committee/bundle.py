@@ -1,0 +1,79 @@
+"""A trained committee out of its bundle: load it, check it, score and decide images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.committee.bundle_card import Card, read_card, verify_files
+from facesift.committee.jury import Jury, Verdict, make_jury
+from facesift.committee.runtimes import Runtime, open_runtime
+from facesift.committee.screening import Reading, screen_files
+from facesift.data.finding import Found, find_files
+
+
+@dataclass(frozen=True)
+class Committee:
+    """Members, stacker, calibration and rule, ready to decide."""
+
+    card: Card
+    runtime: Runtime
+    jury: Jury
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        runtime: str = "onnx",
+        threads: int | None = None,
+        rule: str | None = None,
+        point: str | None = None,
+    ) -> Committee:
+        """Load a bundle that the export stage wrote.
+
+        Args:
+            path: its folder, such as `models/committee`.
+            runtime: `onnx` (needs onnxruntime, not torch) or `torch`.
+            threads: of the runtime; None: one a core.
+            rule: a voting rule in place of the bundle's own.
+            point: an operating point of the bundle in place of a voting rule.
+
+        Raises:
+            FacesiftError: naming a file that is missing, damaged or of another version, a rule or point that is none.
+        """
+        folder = Path(path)
+        card = read_card(folder)
+        verify_files(folder, card)
+        jury = make_jury(folder, card, rule, point)
+        return cls(card, open_runtime(runtime, folder, card, threads), jury)
+
+    def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Score pixels (n, S, S, 3) of the card's `image_size` with every member: float32 (n, classes) each."""
+        return self.runtime.logits(pixels, self.card.member_names)
+
+    def decide(self, pixels: NDArray[np.uint8]) -> Verdict:
+        """Score and decide pixels (n, S, S, 3) of the card's `image_size`."""
+        return self.jury.judge(self.logits(pixels))
+
+    def screen(
+        self, paths: Iterable[str | Path], batch_size: int = 32, workers: int | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Decide image files, folders and zip files: yields tables of `batch_size` rows, one row a file.
+
+        Columns: `screening.decisions_schema`. A file that cannot be scored has a reason and no decision. `workers`
+        threads read and decode (None: one a core).
+        """
+        return self.screen_found(find_files(paths), batch_size, workers)
+
+    def screen_found(
+        self, files: Iterable[Found], batch_size: int = 32, workers: int | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Decide files that `data.finding.find_files` found; see `screen`."""
+        reading = Reading(self.card.image, batch_size, workers or os.cpu_count() or 1)
+        return screen_files(files, self.jury, self.logits, reading)

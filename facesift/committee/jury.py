@@ -1,0 +1,98 @@
+"""From the members' logits to votes, a calibrated probability and a decision: the pipeline's arithmetic, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesift.committee.bundle_card import STACKER as STACKER_FILE
+from facesift.committee.bundle_card import Card
+from facesift.committee.calibration import Calibration, margins_of
+from facesift.committee.policy import Policy
+from facesift.committee.scores import class_probabilities, votes_of
+from facesift.committee.stacker_file import load_stacker
+from facesift.committee.stacking import Stacker, stack_features
+from facesift.committee.voting import REVIEW, RULES, Decisions, Votes
+from facesift.errors import FacesiftError
+from facesift.metrics import FAKE, Classes
+
+STACKER = "stacker"  # the last voter
+MemberLogits = Mapping[str, NDArray[np.floating]]  # member -> (images, classes)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Decisions (n,), calibrated log-odds of the positive class (n,), and votes (n, voters), the stacker's last."""
+
+    decisions: Decisions
+    log_odds: NDArray[np.float64]
+    votes: Votes
+
+
+@dataclass(frozen=True)
+class Jury:
+    """How a committee decides: by a voting rule over all voters, or by a policy on the calibrated log-odds.
+
+    `members` stand in voting order. With a `policy` the `rule` is not asked.
+    """
+
+    members: tuple[str, ...]
+    classes: Classes
+    stacker: Stacker
+    calibration: Calibration
+    rule: str
+    policy: Policy | None = None
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Names of the members, and the stacker's."""
+        return (*self.members, STACKER)
+
+    def voices(self, logits: MemberLogits) -> dict[str, NDArray[np.floating]]:
+        """Logits (n, classes) of every voter: the members' as given, and what the stacker makes of them."""
+        members = {name: logits[name] for name in self.members}
+        # float32 as in the score table, so that the vote is that of the pipeline
+        stacked = self.stacker.logits(stack_features(list(members.values()))).astype(np.float32)
+        return members | {STACKER: stacked}
+
+    def judge(self, logits: MemberLogits) -> Verdict:
+        """Decide n images by the members' logits (n, classes)."""
+        voices = self.voices(logits)
+        votes = np.stack([votes_of(each, self.classes) for each in voices.values()], axis=1)
+        log_odds = self.calibration.log_odds(margins_of(voices[STACKER], self.classes))
+        if self.policy is None:
+            probabilities = np.stack([class_probabilities(each) for each in voices.values()], axis=1)
+            decisions = RULES[self.rule](votes, probabilities, self.classes)
+        else:
+            decisions = self._by_policy(self.policy, log_odds, voices[STACKER])
+        return Verdict(decisions, log_odds, votes)
+
+    def _by_policy(self, policy: Policy, log_odds: NDArray[np.float64], stacked: NDArray[np.floating]) -> Decisions:
+        """Turn `not the positive class` into the likeliest of the others."""
+        others = stacked.astype(np.float64)
+        others[:, self.classes.number] = -np.inf
+        said = policy.decide(log_odds)
+        return np.where(said == FAKE, self.classes.number, np.where(said == REVIEW, REVIEW, others.argmax(axis=1)))
+
+
+def make_jury(folder: Path, card: Card, rule: str | None = None, point: str | None = None) -> Jury:
+    """Set up how the bundle in `folder` decides; by its own rule unless a `rule` or an operating `point` is given."""
+    if rule is not None and point is not None:
+        raise FacesiftError(f"rule {rule} and point {point}: images are decided by one of them, give one")
+    if rule is not None and rule not in RULES:
+        raise FacesiftError(f"rule {rule!r} is none; there are {', '.join(RULES)}")
+    if point is not None and point not in card.points:
+        raise FacesiftError(f"point {point!r} is none of this bundle; there are {', '.join(card.points) or 'none'}")
+    classes, fitted = card.class_names, card.calibration
+    return Jury(
+        members=tuple(card.member_names),
+        classes=classes,
+        stacker=load_stacker(folder / STACKER_FILE, card.member_names, classes.names),
+        calibration=Calibration(fitted.temperature, fitted.bias),
+        rule=rule or card.rule,
+        policy=None if point is None else Policy(card.points[point].lo, card.points[point].hi),
+    )

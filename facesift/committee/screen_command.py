@@ -1,0 +1,142 @@
+"""`facesift screen`: from the command line's words to rows, a progress bar, and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from facesift.committee.bundle import Committee
+from facesift.committee.decision_output import Output, format_of, open_output, waiting_rows
+from facesift.committee.screening import decisions_schema
+from facesift.data.finding import Found, check_paths, find_files
+from facesift.errors import FacesiftError
+
+SAME = 1e-3  # largest difference of one image's probability between machines and numbers of threads
+ALL_SCORED, SOME_NOT, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141  # the last two as shells report them
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What the command line asks for; `facesift screen --help` explains it."""
+
+    paths: list[str]
+    bundle: Path
+    output: Path | None = None
+    format: str | None = None
+    resume: bool = False
+    rule: str | None = None
+    point: str | None = None
+    runtime: str = "onnx"
+    threads: int | None = None
+    batch_size: int = 32
+
+
+@dataclass
+class Tally:
+    """How many files were found, and how many rows of each decision (None: not scored) are in the output."""
+
+    found: int = 0
+    rows: Counter[str | None] = field(default_factory=Counter)
+
+    def sentence(self) -> str:
+        """Say it on one line."""
+        names = {None: "not scored"} | {name: name for name in self.rows if name}
+        return f"{self.rows.total():,} images: " + ", ".join(
+            f"{self.rows[name]:,} {words}" for name, words in sorted(names.items(), key=lambda item: item[0] or "~")
+        )
+
+
+def run_screen(asked: Screening) -> int:
+    """Screen, and return the exit status: 0 all scored, 2 some not, 130 interrupted, 141 the rows' reader has gone.
+
+    Raises `FacesiftError` for what the user can put right; rows written before stay.
+    """
+    kind = format_of(asked.output, asked.format)
+    if asked.resume and asked.output is None:
+        raise FacesiftError("--resume: the standard output cannot be resumed; give --output FILE")
+    check_paths(asked.paths)
+    committee = Committee.load(asked.bundle, asked.runtime, asked.threads, asked.rule, asked.point)
+    schema = decisions_schema(committee.jury.voters)
+    try:
+        with open_output(asked.output, kind, schema, resume=asked.resume) as output:
+            tally = _screen(asked, committee, output)
+    except BrokenPipeError:
+        typer.echo("stopped: nobody reads the rows any more", err=True)
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        hint = f"; the rows before are in {asked.output}, --resume goes on with it" if asked.output else ""
+        typer.echo(f"stopped{hint}", err=True)
+        return INTERRUPTED
+    typer.echo(tally.sentence(), err=True)
+    return SOME_NOT if tally.rows[None] or output.unscored else ALL_SCORED
+
+
+def _screen(asked: Screening, committee: Committee, output: Output) -> Tally:
+    """Write the rows of all files that the output does not hold yet, and count them."""
+    tally = Tally()
+    todo = _todo(asked, committee, output, tally)
+    with _progress(asked) as show:
+        for table in committee.screen_found(todo, asked.batch_size, asked.threads):
+            output.write(table)
+            tally.rows.update(table["decision"].to_list())
+            show(tally)
+    if not tally.found:
+        raise FacesiftError(f"{', '.join(asked.paths)}: no file there to screen")
+    return tally
+
+
+def _todo(asked: Screening, committee: Committee, output: Output, tally: Tally) -> Iterator[Found]:
+    """Yield what is not in the output yet; nor is the output itself screened when it lies in the folder."""
+    own = [path.resolve() for path in (asked.output, asked.output and waiting_rows(asked.output)) if path]
+    names = {path.name for path in own}
+    for file in find_files(asked.paths, sys.stdin.buffer):
+        here = Path(file.path)
+        if here.name not in names or here.resolve() not in own:
+            tally.found += 1
+            if file.name not in output.done:
+                yield file
+            elif file.name in output.samples:
+                _check_same(asked, committee, file, output.samples[file.name])
+
+
+def _check_same(asked: Screening, committee: Committee, file: Found, before: dict[str, Any]) -> None:
+    """Refuse to go on with a table that another bundle, rule or point began: one image decided `before`, and now."""
+    row = next(committee.screen_found([file], 1, 1)).row(0, named=True)
+    if row["image_id"] != before["image_id"]:
+        return  # the file has changed since, and tells nothing
+    if row["decision"] != before["decision"] or abs(row["probability"] - float(before["probability"])) > SAME:
+        raise FacesiftError(
+            f"{asked.output}: has {before['decision']} at {before['probability']} for {file.name}, this committee says "
+            f"{row['decision']} at {row['probability']}: begun with another bundle, rule or point; name another file"
+        )
+
+
+@contextmanager
+def _progress(asked: Screening) -> Iterator[Callable[[Tally], None]]:
+    """Show a bar on the standard error if that is a terminal, and not the one that the rows go to."""
+    if not sys.stderr.isatty() or (asked.output is None and sys.stdout.isatty()):
+        yield lambda _: None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[rate]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("images", rate="")
+
+        def show(tally: Tally) -> None:
+            elapsed = progress.tasks[0].elapsed or 1
+            progress.update(task, description=tally.sentence(), rate=f"{tally.rows.total() / elapsed:.0f} images/s")
+
+        yield show

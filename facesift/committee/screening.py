@@ -1,0 +1,165 @@
+"""Image files in, decisions out: streamed in batches, every file a row, never a made-up score."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from facesift.committee.bundle_card import ImageCard
+from facesift.committee.jury import Jury, MemberLogits
+from facesift.data.archives import read_bytes
+from facesift.data.finding import Found, one_line
+from facesift.data.images import BadImage, open_image, to_square, upright_rgb
+from facesift.data.quality import QUALITIES, measure_quality
+from facesift.errors import FacesiftError
+
+AHEAD = 2  # batches that are decoded before they are scored
+ID_DIGITS = 32  # of the SHA-256 of a file that make its image_id, as at ingest
+PROBABILITY_DIGITS, QUALITY_PLACES = 8, 3  # significant digits; places after the point, of grey levels
+REVIEWED = "review"
+NOT_FINITE = "its scores are not finite numbers"
+# Columns that reading alone tells, and the fields of `Read` that hold them.
+FACTS = (
+    ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("width", "width"), ("height", "height"),
+    ("bytes", "bytes"),
+)  # fmt: skip
+
+Score = Callable[[NDArray[np.uint8]], MemberLogits]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What came of reading one file: pixels (S, S, 3), or a reason why there are none."""
+
+    name: str
+    image_id: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    pixels: NDArray[np.uint8] | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: `workers` threads decode, at most `AHEAD` batches ahead: memory does not grow with files."""
+
+    image: ImageCard
+    batch_size: int
+    workers: int
+
+
+def decisions_schema(voters: Iterable[str]) -> pl.Schema:
+    """Columns of the decisions table: a row an image; what is unknown is null."""
+    return pl.Schema(
+        {
+            "image": pl.String,  # as the user named it; a file in a zip is path/to.zip!inner/path.jpg
+            "image_id": pl.String,
+            "decision": pl.String,  # a class, `review`, or null when not scored
+            "probability": pl.Float64,  # calibrated, of the positive class
+            **{f"vote_{voter}": pl.String for voter in voters},
+            "reason": pl.String,  # why it is not scored, else null
+            "width": pl.Int64,  # upright, as in the file
+            "height": pl.Int64,
+            "bytes": pl.Int64,
+            **dict.fromkeys(QUALITIES, pl.Float64),  # of the square that the members saw
+        }
+    )
+
+
+def screen_files(files: Iterable[Found], jury: Jury, score: Score, reading: Reading) -> Iterator[pl.DataFrame]:
+    """Yield the decisions table of `files` in their order, a batch at a time (see `decisions_schema`).
+
+    `score` gives the members' logits of pixels (n, S, S, 3).
+    """
+    for batch in _batches(_read_ahead(files, reading), reading.batch_size):
+        yield _table(batch, jury, score)
+
+
+def read_image(file: Found, image: ImageCard) -> Read:
+    """Read, hash and decode one file as the pipeline does; what goes wrong is the `reason`."""
+    if file.reason:
+        return Read(file.name, reason=one_line(file.reason))
+    facts: dict[str, Any] = {}
+    try:
+        data = read_bytes(Path(), file.container, file.path, image.max_bytes)
+        facts |= {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
+        upright = upright_rgb(open_image(data, image.max_pixels))
+        facts |= {"width": upright.width, "height": upright.height}
+        return Read(file.name, **facts, pixels=to_square(upright, image.image_size, image.resize))
+    except BadImage as error:
+        reason = error.reason
+    except MemoryError:
+        reason = "not enough memory to decode it"
+    except (FacesiftError, ValueError) as error:  # a zip that has changed since it was listed; a NUL in a path
+        reason = str(error)
+    return Read(file.name, **facts, reason=one_line(reason))
+
+
+def _read_ahead(files: Iterable[Found], reading: Reading) -> Iterator[Read]:
+    pool = ThreadPoolExecutor(reading.workers, thread_name_prefix="decode")
+    pending: deque[Future[Read]] = deque()
+    try:
+        for file in files:
+            pending.append(pool.submit(read_image, file, reading.image))
+            if len(pending) >= AHEAD * reading.batch_size:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(reads: Iterator[Read], size: int) -> Iterator[list[Read]]:
+    return iter(lambda: list(islice(reads, size)), [])
+
+
+def _table(batch: list[Read], jury: Jury, score: Score) -> pl.DataFrame:
+    """Score what has pixels, and put all rows into one table."""
+    schema = decisions_schema(jury.voters)
+    facts = pl.DataFrame(
+        {name: pl.Series([getattr(read, attribute) for read in batch], dtype=schema[name]) for name, attribute in FACTS}
+    ).with_row_index("row")
+    rows = [row for row, read in enumerate(batch) if read.pixels is not None]
+    scored = pl.DataFrame(
+        schema={"row": pl.UInt32, "why": pl.String, **{n: schema[n] for n in schema if n not in facts}}
+    )
+    if rows:
+        pixels = np.stack([read.pixels for read in batch if read.pixels is not None])
+        scored = _scored(pixels, jury, score(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
+    joined = facts.join(scored, on="row", how="left", maintain_order="left")
+    return joined.with_columns(reason=pl.coalesce("reason", "why")).select(schema.names())
+
+
+def _scored(pixels: NDArray[np.uint8], jury: Jury, logits: MemberLogits) -> pl.DataFrame:
+    """Decision, probability, votes and quality of pixels (n, S, S, 3); null and `why` where a score is not finite."""
+    finite = np.all([np.isfinite(each).all(axis=1) for each in logits.values()], axis=0)
+    verdict = jury.judge({name: np.where(finite[:, None], each, 0) for name, each in logits.items()})
+    names = np.array([*jury.classes.names, REVIEWED])
+    said = {
+        "decision": names[verdict.decisions],  # REVIEW is -1: the last
+        "probability": expit(verdict.log_odds),
+        **{f"vote_{voter}": names[verdict.votes[:, column]] for column, voter in enumerate(jury.voters)},
+    }
+    known = pl.lit(pl.Series(finite))
+    return (
+        pl.DataFrame(said | measure_quality(pixels))
+        .with_columns(
+            pl.when(known).then(pl.col(*said)),
+            why=pl.when(~known).then(pl.lit(NOT_FINITE)),
+        )
+        .with_columns(
+            pl.col("probability").round_sig_figs(PROBABILITY_DIGITS), pl.col(*QUALITIES).round(QUALITY_PLACES)
+        )
+    )

@@ -1,0 +1,46 @@
+"""Write the committee's bundle, which screens images without the pipeline: `python -m stages.export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from facesift.committee.drift import make_reference
+from facesift.committee.exporting import Sources, fill_bundle
+from facesift.committee.scores import join_scores, read_scores
+from facesift.committee.stream_reference import describe_test_images
+from facesift.data.shards import ShardFolder
+from facesift.params import Params
+from facesift.storage import read_parquet, whole_folder
+from stages.entry import run
+
+DATA, BUNDLE = Path("data"), Path("models/committee")
+SOURCES = Sources(Path("models"), DATA / "scores", Path("metrics"), DATA / "shards", DATA / "split.parquet")
+
+
+def main(params: Params) -> None:
+    """Read weights, scores, calibration, figures and test shards; write `models/committee`, whole or not at all."""
+    truth = read_parquet(SOURCES.split, ["image_id", "split", "label"]).filter(pl.col("split") == "test")
+    scores = read_scores(SOURCES.scores, params.voting, params.class_names)
+    held = {member: table.filter(pl.col("split") == "test") for member, table in scores.items()}
+    reference = _reference(params)
+    with whole_folder(BUNDLE) as folder:
+        parity = fill_bundle(folder, params, SOURCES, join_scores(truth, held), reference)
+    print(f"{BUNDLE}: {', '.join(params.voting)} and the stacker over them, decided by {params.vote.rule};", end=" ")
+    print(f"graph and torch differ by {parity.log_odds:.1e} in log-odds at most, over {parity.images} test images")
+
+
+def _reference(params: Params) -> dict[str, Any]:
+    table = describe_test_images(
+        ShardFolder(SOURCES.shards / "test"),
+        read_parquet(DATA / "manifest.parquet", ["image_id", "width", "height", "bytes"]),
+        read_parquet(DATA / "decisions.parquet"),
+        read_parquet(DATA / "calibrated.parquet"),
+    )
+    return make_reference(table, params.positive)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,108 @@
+"""A committee's bundle of untrained networks, made in seconds and without the pipeline."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import yaml
+
+from facesift.committee.exporting import Sources, fill_bundle
+from facesift.committee.scores import join_scores
+from facesift.committee.stacker_file import save_stacker
+from facesift.committee.stacking import Stacker
+from facesift.data.shards import ShardFolder
+from facesift.params import Params, parse_params
+from facesift.recipe import Architecture
+from facesift.storage import sha256, write_json, write_parquet
+from facesift.training.architectures import build_network
+from facesift.training.scoring import score_splits
+from facesift.training.support_vectors import SVM, fit_svm
+from facesift.training.weights import load_scorer, save_tensors
+from tests.made import ROOT, SIZE, made_images, make_shards
+
+MEMBERS = {
+    "one": {"architecture": {"name": "lenet"}, "normalise": {"name": "per_image"}},
+    "two": {
+        "architecture": {"name": "deepfakenet"},
+        "normalise": {"name": "fixed", "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4]},
+    },
+}
+POINTS = {"cost": {"lo": -1.0, "hi": 0.5}, "max_review": {"lo": -0.2, "hi": 0.2}}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the pipeline would have left behind."""
+
+    params: Params
+    sources: Sources
+    stored: pl.DataFrame
+
+    def export(self, folder: Path, params: Params | None = None, stored: pl.DataFrame | None = None):
+        """Write a bundle into the new `folder`."""
+        folder.mkdir(parents=True)
+        chosen = self.stored if stored is None else stored
+        return fill_bundle(folder, params or self.params, self.sources, chosen, {"schema": 1})
+
+    def changed(self, **export) -> Params:
+        """The parameters with other values in the section export."""
+        return self.params.model_copy(update={"export": self.params.export.model_copy(update=export)})
+
+
+def make_study(room: Path, members=None, classes=("real", "fake")) -> Study:
+    params = make_params(members or MEMBERS, classes)
+    sources = Sources(room / "models", room / "scores", room / "metrics", room / "shards", room / "split.parquet")
+    for number, split in enumerate(("train", "val", "test")):
+        make_shards(sources.shards / split, 30, 10, seed=10 * number, classes=tuple(classes))
+    tables = {}
+    for name in params.voting:
+        weights = sources.models / f"{name}.safetensors"
+        save_tensors(weights, _tensors(params, name), _header(params, name))
+        test = ShardFolder(sources.shards / "test")
+        tables[name] = score_splits(load_scorer(weights), {"test": test}, 16, params.classes)
+        write_parquet(sources.scores / f"{name}.parquet", tables[name], {"weights_sha256": sha256(weights)})
+    truth = tables[params.voting[0]].select("image_id", "split")
+    write_parquet(sources.split, truth)
+    _write_stacker_and_figures(params, sources)
+    return Study(params, sources, join_scores(truth, tables))
+
+
+def make_params(members, classes) -> Params:
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    recipe = tree["members"]["plain"] | {"votes": True}
+    tree["members"] = {name: copy.deepcopy(recipe) | each for name, each in members.items()}
+    tree["data"] |= {"image_size": SIZE, "sources": {"made": {"layout": "class_folders"}}}
+    tree |= {"study": "made", "classes": list(classes), "positive": classes[-1]}
+    return parse_params(tree)
+
+
+def _tensors(params: Params, name: str):
+    architecture = params.members[name].architecture
+    if architecture.name == SVM:
+        pixels, labels = made_images(60, 15, 5, visible=True, classes=len(params.classes))
+        return fit_svm(pixels, labels, len(params.classes), architecture.arguments).to_tensors()
+    network = build_network(Architecture(name=architecture.name), len(params.classes), 3, SIZE)
+    return {key: tensor.contiguous().numpy() for key, tensor in network.state_dict().items()}
+
+
+def _header(params: Params, name: str):
+    member = params.members[name]
+    preprocessing = {"image_size": SIZE, "resize": "squish", "normalise": member.normalise.model_dump()}
+    return {
+        "architecture": member.architecture.model_dump(),
+        "classes": params.classes,
+        "preprocessing": preprocessing,
+    }
+
+
+def _write_stacker_and_figures(params: Params, sources: Sources) -> None:
+    rng, classes = np.random.default_rng(0), len(params.classes)
+    stacker = Stacker(rng.normal(size=(classes, classes * len(params.voting))), rng.normal(size=classes))
+    save_stacker(sources.models / "stacker.safetensors", stacker, params.voting, tuple(params.classes))
+    calibration = {"method": "platt", "temperature": 0.7, "bias": -0.3, "points": POINTS}
+    write_json(sources.models / "calibration.json", calibration)
+    write_json(sources.metrics / "vote.json", {"test": {"any_fake": {"recall": 0.5}}, "val": {}})
+    figures = {name: {"test": {"recall": 0.25}, "val": {}} for name in POINTS}
+    write_json(sources.metrics / "operating.json", {"points": figures})
