@@ -1,6 +1,7 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
 # make test   lint, types and all tests
 # make studies  every published study at toy size, in one table
+# make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -8,7 +9,7 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench studies install lint results clean
+.PHONY: demo test test-scaling bench studies install lint results clean
 .DELETE_ON_ERROR:
 
 demo: install
@@ -20,7 +21,11 @@ results:
 	@facesift results
 
 test: lint
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --ignore tests/scaling
+
+test-scaling: install
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray,dask]'
+	pytest -n 0 --durations 5 tests/scaling
 
 studies: install
 	python -m bench.studies

@@ -37,6 +37,7 @@ from sklearn.model_selection import train_test_split
 
 from facesift.data.sharding import Decoder, Sharding, build_split
 from facesift.data.shards import ShardFolder
+from facesift.machines import Parallel
 
 SIZE = 125
 BATCH = 64
@@ -90,7 +91,12 @@ def careful(raw: Path, rows: pl.DataFrame, out: Path) -> None:
 def ours(raw: Path, rows: pl.DataFrame, out: Path, jobs: int) -> None:
     """Stream uint8 shards, one per process."""
     images = -(-rows.height // jobs)
-    build_split(out / "train", rows, Decoder(raw, SIZE, 10**8), Sharding(images=images, seed=0, jobs=jobs))
+    build_split(
+        out / "train",
+        rows,
+        Decoder(raw, SIZE, 10**8),
+        Sharding(images, seed=0, parallel=Parallel(backend="processes", jobs=jobs, address=None)),
+    )
 
 
 WAYS: dict[str, Callable[[Path, pl.DataFrame, Path], None]] = {

@@ -47,7 +47,7 @@ def chosen(group: str, *overrides: str) -> str:
 def shrink(tree: dict[str, Any]) -> dict[str, Any]:
     """Cut a study's parameters down to toy size; the tree itself is left as it is."""
     tree = copy.deepcopy(tree)
-    tree["jobs"] = 1
+    tree["parallel"]["jobs"] = 1
     names = [recipe["architecture"]["name"] for recipe in tree["members"].values()]
     tree["portraits"] |= RARE | {"size": 64}
     tree["data"]["image_size"] = max(PIXELS, *(NEEDED.get(name, 0) for name in names))

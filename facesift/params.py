@@ -16,19 +16,11 @@ from facesift.corruption import Robustness
 from facesift.datasets import Data, Elsewhere, Ingest, Portraits, Shard, Split
 from facesift.errors import FacesiftError
 from facesift.export import Export
+from facesift.machines import Parallel, Trainer
 from facesift.metrics import Classes
 from facesift.operation import Calibration, Cost, Operating
 from facesift.recipe import Member, Optimizer, Resample
 from facesift.sections import Count, Name, Positive, Ratio, Section, Seed
-
-
-class Trainer(Section):
-    """What the training runs on."""
-
-    accelerator: Literal["auto", "cpu", "gpu", "mps"]
-    devices: Count
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
-    window_shards: Count
 
 
 class Stack(Section):
@@ -71,7 +63,7 @@ class Params(Section):
 
     study: Name
     seed: Seed
-    jobs: Literal[-1] | Count
+    parallel: Parallel
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
     portraits: Portraits

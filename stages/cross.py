@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from facesift.committee.elsewhere import SPLIT, score_all, stacked_ballot, truth_of
+from facesift.committee.elsewhere import truth_of, vote_elsewhere
 from facesift.committee.members import load_members
+from facesift.committee.spread import SPLIT, Panel
 from facesift.committee.stacker_file import load_stacker
 from facesift.data.duplicates import near_duplicate_groups
 from facesift.data.label_tables import make_layouts
@@ -29,14 +30,14 @@ def main(params: Params, name: str) -> None:
         raise FacesiftError(f"cross_test.{name}: no such data set in params.yaml; there are {list(params.cross_test)}")
     members, classes = params.voting, params.class_names
     scorers = dict(zip(members, load_members(MODELS, SCORES, members), strict=True))
+    batch_sizes = dict.fromkeys(members, params.stack.batch_size)
     stacker = load_stacker(MODELS / "stacker.safetensors", members, classes.names)
     with TemporaryDirectory() as room:
         images = _read(params, name)
         shards = _build(params, name, images, Path(room) / SPLIT)
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
-        scores = score_all(shards, scorers, params.stack.batch_size, classes)
-        ballot = stacked_ballot(truth, scores, stacker, classes)
+        ballot = vote_elsewhere(Panel(scorers, batch_sizes, shards, classes, params.parallel), truth, stacker)
     report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
     write_json(Path(f"metrics/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
@@ -49,7 +50,7 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     raw = Path("data/raw") / other.raw
     layouts = make_layouts(raw, other.sources, params.class_names.names)
     found = survey(raw, layouts)
-    manifest = assemble(examine(raw, layouts, params.ingest, params.jobs, lambda _: None))
+    manifest = assemble(examine(raw, layouts, params.ingest, params.parallel, lambda _: None))
     check_quarantine(manifest.quarantine, found.claimed, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
@@ -60,7 +61,7 @@ def _build(params: Params, name: str, images: pl.DataFrame, folder: Path) -> Sha
     """Shard all images of the other data set."""
     raw = Path("data/raw") / params.cross_test[name].raw
     decoder = Decoder(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize)
-    sharding = Sharding(params.shard.images, params.seed, params.jobs, params.class_names.names)
+    sharding = Sharding(params.shard.images, params.seed, params.parallel, params.class_names.names)
     rows = images.select("image_id", "source", "label", "container", "path")
     build_split(folder, rows, decoder, sharding)
     return ShardFolder(folder)

@@ -33,7 +33,7 @@ def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Param
         def advance(files: int) -> None:
             progress.advance(bar, files)
 
-        return assemble(examine(raw, layouts, params.ingest, params.jobs, advance))
+        return assemble(examine(raw, layouts, params.ingest, params.parallel, advance))
 
 
 def _usable(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:

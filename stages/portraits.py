@@ -18,7 +18,7 @@ def main(params: Params) -> None:
     columns = (TextColumn("drawing portraits"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         task = progress.add_task("", total=params.portraits.real + params.portraits.fake)
-        written = write_portraits(OUTPUT, params.portraits, params.jobs, lambda: progress.advance(task))
+        written = write_portraits(OUTPUT, params.portraits, params.parallel, lambda: progress.advance(task))
     print(f"{OUTPUT}: {written.real:,} real and {written.fake:,} fake portraits, {written.size_bytes / 1e6:.1f} MB")
 
 

@@ -40,6 +40,7 @@ def _trial(params: Params) -> Trial:
         shards=shards,
         truth=choose_images(truth, classes.positive, params.robustness.images, params.seed),
         classes=classes,
+        parallel=params.parallel,
     )
 
 

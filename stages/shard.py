@@ -24,7 +24,7 @@ def main(params: Params) -> None:
     decoder = Decoder(
         Path("data/raw") / params.data.raw, params.data.image_size, params.ingest.max_pixels, params.data.resize
     )
-    sharding = Sharding(params.shard.images, params.seed, params.jobs, params.class_names.names)
+    sharding = Sharding(params.shard.images, params.seed, params.parallel, params.class_names.names)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         for split in SPLITS:

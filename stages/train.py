@@ -16,6 +16,7 @@ from facesift.training.architectures import check_name
 from facesift.training.fit import checkpoint_key, forget
 from facesift.training.history import write_curves
 from facesift.training.member import Material, train_member
+from facesift.training.ranks import gather_tables
 from facesift.training.scoring import score_splits
 from facesift.training.weights import save_tensors
 from stages.entry import member_of, run
@@ -34,9 +35,14 @@ def main(params: Params, name: str) -> None:
     room = WORK / name / checkpoint_key(member, params.trainer, inputs)
     material = Material(shards["train"], shards["val"], read_parquet(plan), classes)
     trained = train_member(name, member, params.trainer, material, room)
-    save_tensors(weights, trained.tensors, _header(params, name))
+    if trained is None:
+        return
     held = {split: shards[split] for split in ("val", "test")}
-    scores = score_splits(trained.scorer, held, member.batch_size, classes.names)
+    part = score_splits(trained.scorer, held, member.batch_size, classes.names, trained.share)
+    scores = gather_tables(part, room, trained.share)
+    if scores is None:  # the first of the processes that trained together writes
+        return
+    save_tensors(weights, trained.tensors, _header(params, name))
     write_parquet(Path(f"data/scores/{name}.parquet"), scores, {"weights_sha256": sha256(weights)})
     figures = _figures(params, name, scores)
     epochs = trained.epochs or [{"val_accuracy": figures["val"]["accuracy"]}]

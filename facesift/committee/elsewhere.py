@@ -6,13 +6,11 @@ import polars as pl
 
 from facesift.committee.ballot import Ballot
 from facesift.committee.scores import join_scores, logits_from
+from facesift.committee.spread import SPLIT, Panel
 from facesift.committee.stacking import Stacker, stack_features
 from facesift.data.shards import ShardFolder
 from facesift.metrics import Classes
-from facesift.training.score_table import Scorer, score_table
-from facesift.training.scoring import score_splits
-
-SPLIT = "test"
+from facesift.training.score_table import score_table
 
 
 def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
@@ -34,11 +32,10 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(tables).join(groups.select("image_id", "group"), on="image_id", maintain_order="left")
 
 
-def score_all(
-    shards: ShardFolder, scorers: dict[str, Scorer], batch_size: int, classes: Classes
-) -> dict[str, pl.DataFrame]:
-    """Score every image with every member: each member's table."""
-    return {name: score_splits(scorer, {SPLIT: shards}, batch_size, classes.names) for name, scorer in scorers.items()}
+def vote_elsewhere(panel: Panel, truth: pl.DataFrame, stacker: Stacker) -> Ballot:
+    """Score every image with every member and the stacker over them, and return the ballot; `truth`: see `truth_of`."""
+    (scores,) = panel.score_shards()
+    return stacked_ballot(truth, scores, stacker, panel.classes)
 
 
 def stacked_ballot(truth: pl.DataFrame, scores: dict[str, pl.DataFrame], stacker: Stacker, classes: Classes) -> Ballot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from facesift.data.images import BadImage, open_image, quantisation, upright_rgb
 from facesift.data.layouts import PARTS, Claim, Layout, claim
 from facesift.datasets import Ingest
 from facesift.errors import FacesiftError
+from facesift.machines import Parallel
+from facesift.parallel import parallel_map
 
 IMAGES = pl.Schema(
     {
@@ -127,7 +130,7 @@ def _row(raw: Path, claimed: Claimed, limits: Ingest) -> tuple[Any, ...]:
     return image_id, source, says.label, *file, *facts, says.fold, says.difficulty, *says.edited
 
 
-def _examine_chunk(raw: Path, chunk: Iterable[Claimed], limits: Ingest) -> Frames:
+def _examine_chunk(raw: Path, limits: Ingest, chunk: Iterable[Claimed]) -> Frames:
     rows, bad = [], []
     for claimed in chunk:
         try:
@@ -139,20 +142,16 @@ def _examine_chunk(raw: Path, chunk: Iterable[Claimed], limits: Ingest) -> Frame
 
 
 def examine(
-    raw: Path, layouts: Mapping[str, Layout], limits: Ingest, jobs: int, done: Callable[[int], None]
+    raw: Path, layouts: Mapping[str, Layout], limits: Ingest, parallel: Parallel, done: Callable[[int], None]
 ) -> Iterator[Frames]:
-    """Yield (usable, unusable) tables of a few hundred files each, in the order of their names whatever `jobs` is.
+    """Yield (usable, unusable) tables of a few hundred files each, in the order of their names whoever read them.
 
-    Files are listed, read and decoded lazily in `jobs` processes (-1: one per core); `done` hears how many more are.
+    Files are listed, read and decoded lazily by the processes `parallel`; `done` hears how many more are.
     """
-    from joblib import Parallel, delayed  # noqa: PLC0415
-
     files = claims(raw, layouts)
     chunks = iter(lambda: list(islice(files, CHUNK)), [])
-    first = next(chunks, [])
-    tasks = (delayed(_examine_chunk)(raw, chunk, limits) for chunk in chain([first], chunks))
-    processes = jobs if len(first) == CHUNK else 1  # starting processes for a single task would cost more than it
-    for usable, unusable in Parallel(n_jobs=processes, return_as="generator")(tasks):
+    here = raw.absolute()  # a worker may have been started in another folder
+    for usable, unusable in parallel_map(partial(_examine_chunk, here, limits), chunks, parallel, shared=(here,)):
         done(usable.height + unusable.height)
         yield usable, unusable
 

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from facesift.data.images import BadImage, decode, to_square
 from facesift.data.layouts import BINARY
 from facesift.data.shards import INDEX, SPLITS, VERSION, ShardEntry, ShardIndex
 from facesift.errors import FacesiftError
+from facesift.machines import ALONE, Parallel
+from facesift.parallel import parallel_map
 from facesift.storage import sha256, whole_file, whole_folder, write_json
 
 SLICE = 256  # rows written at a time: 12 MB at 125 pixels
@@ -55,14 +58,14 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Sharding:
-    """How a split is cut: at most `images` per shard, dealt and shuffled by `seed`, `jobs` processes (-1: all cores).
+    """How a split is cut: at most `images` per shard, dealt and shuffled by `seed`, written by `parallel` processes.
 
-    The bytes written do not depend on `jobs`: each process writes whole shards.
+    The bytes written do not depend on `parallel`: each process writes whole shards.
     """
 
     images: int
     seed: int
-    jobs: int = 1
+    parallel: Parallel = ALONE
     classes: tuple[str, ...] = BINARY
 
 
@@ -161,8 +164,9 @@ def write_index(
 
 
 def _build_shard(
-    path: Path, rows: pl.DataFrame, decoder: Decoder, source_width: int, classes: tuple[str, ...]
+    decoder: Decoder, source_width: int, classes: tuple[str, ...], task: tuple[Path, pl.DataFrame]
 ) -> ShardEntry:
+    path, rows = task
     columns = zip(rows["image_id"], rows["container"], rows["path"], strict=True)
     return write_shard(path, rows, (decoder.pixels(*place) for place in columns), source_width, classes)
 
@@ -186,8 +190,6 @@ def build_split(
     Raises:
         FacesiftError: when there is no image, or one is no longer what it was at ingest.
     """
-    from joblib import Parallel, delayed  # noqa: PLC0415  # readers of shards do not need it
-
     if images.is_empty():
         raise FacesiftError(f"{folder}: split {folder.name!r} has no image; look at data/split.parquet")
     shards = math.ceil(images.height / sharding.images)
@@ -196,13 +198,10 @@ def build_split(
     ends = np.searchsorted(rows["shard"].to_numpy(), np.arange(shards + 1)).tolist()
     here = replace(decoder, raw=decoder.raw.absolute())  # a worker may have been started in another folder
     with whole_folder(folder.absolute()) as part:
-        tasks = (
-            delayed(_build_shard)(part / f"{shard:05d}.h5", rows[start:end], here, width, sharding.classes)
-            for shard, (start, end) in enumerate(pairwise(ends))
-        )
+        build = partial(_build_shard, here, width, sharding.classes)
+        tasks = ((part / f"{shard:05d}.h5", rows[start:end]) for shard, (start, end) in enumerate(pairwise(ends)))
         entries = []
-        jobs = 1 if shards == 1 else sharding.jobs  # a second process would start for nothing
-        for entry in Parallel(n_jobs=jobs, return_as="generator")(tasks):
+        for entry in parallel_map(build, tasks, sharding.parallel, shared=(here.raw, part)):
             done(entry)
             entries.append(entry)
         return write_index(part, decoder.size, entries, sharding.classes)

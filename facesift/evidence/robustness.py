@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.ballot import Ballot
-from facesift.committee.elsewhere import SPLIT, stacked_ballot
+from facesift.committee.elsewhere import stacked_ballot
+from facesift.committee.spread import Panel
 from facesift.committee.stacking import Stacker
 from facesift.committee.voting import REVIEW, RULES
 from facesift.corruption import IDENTITY, Corruption, Robustness
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
 from facesift.evidence.corruptions import corrupt
+from facesift.machines import ALONE, Parallel
 from facesift.metrics import Classes
-from facesift.sampling.batches import shard_batches
-from facesift.training.score_table import Scorer, score_table
+from facesift.training.score_table import Scorer
 
 WHOLE = "the whole test split"
 DRAWN = (
@@ -43,21 +45,24 @@ class Trial:
     shards: ShardFolder
     truth: pl.DataFrame  # of the chosen images, as of `truth_of`
     classes: Classes
+    parallel: Parallel = ALONE
 
     def vote(self, corruption: Corruption | None) -> Ballot:
         """Damage and score the chosen images, one batch in memory at a time; None: the images as they are."""
-        scores = {name: pl.concat(self._scores(name, corruption)) for name in self.scorers}
-        return stacked_ballot(self.truth, scores, self.stacker, self.classes)
+        return next(self.votes([corruption]))
 
-    def _scores(self, member: str, corruption: Corruption | None) -> Iterator[pl.DataFrame]:
-        chosen = frozenset(self.truth["image_id"])
-        for image_ids, pixels, _ in shard_batches(self.shards, self.batch_sizes[member]):
-            rows = [row for row, image_id in enumerate(image_ids) if image_id in chosen]
-            if rows:
-                kept = [image_ids[row] for row in rows]
-                damaged = corrupt(pixels[rows].astype(np.uint8), kept, corruption)
-                logits = self.scorers[member](damaged.astype(np.float32))
-                yield score_table(kept, SPLIT, logits, self.classes.names)
+    def votes(self, corruptions: Sequence[Corruption | None]) -> Iterator[Ballot]:
+        """Yield the ballot of `vote` for each of the corruptions, in their order."""
+        panel = Panel(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
+        changes = [None if one is None else partial(corrupt, corruption=one) for one in corruptions]
+        for scores in panel.score_shards(changes, self._chosen()):
+            yield stacked_ballot(self.truth, scores, self.stacker, self.classes)
+
+    def _chosen(self) -> list[frozenset[str] | None]:
+        """Of each shard the chosen images; None where they are all."""
+        chosen, shards = frozenset(self.truth["image_id"]), self.shards
+        parts = (chosen.intersection(shards.image_ids(shard)) for shard in range(len(shards.sizes)))
+        return [None if len(part) == size else part for part, size in zip(parts, shards.sizes, strict=True)]
 
 
 def choose_images(truth: pl.DataFrame, positive: str, most: int | None, seed: int) -> pl.DataFrame:
@@ -80,10 +85,11 @@ def choose_images(truth: pl.DataFrame, positive: str, most: int | None, seed: in
 
 def try_corruptions(trial: Trial, spec: Robustness) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield name and report (see `compare`) of each corruption, `identity` first: two ballots in memory at a time."""
-    identity = trial.vote(None)
+    ballots = trial.votes([None, *spec.corruptions.values()])
+    identity = next(ballots)
     yield IDENTITY, {"kind": IDENTITY, "strength": None} | compare(identity, identity)
-    for name, corruption in spec.corruptions.items():
-        yield name, corruption.model_dump() | compare(trial.vote(corruption), identity)
+    for (name, corruption), ballot in zip(spec.corruptions.items(), ballots, strict=True):
+        yield name, corruption.model_dump() | compare(ballot, identity)
 
 
 def compare(damaged: Ballot, identity: Ballot) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,16 +17,37 @@ from facesift.errors import FacesiftError
 from facesift.sampling.smote import blend
 
 Columns = dict[str, NDArray[Any]]
+Rows = TypeVar("Rows", bound=Sequence[Any] | NDArray[Any])
 
 
-def plan_batches(
-    shards: ShardFolder, plan: pl.DataFrame, batch_size: int, window_shards: int, seed: int
+@dataclass(frozen=True)
+class Share:
+    """What process number `rank` of `ranks` takes of anything that all of them divide."""
+
+    rank: int = 0
+    ranks: int = 1
+
+    def of(self, rows: Rows) -> Rows:
+        """Return a piece; the pieces of all ranks follow each other, and their sizes differ by one at most.
+
+        >>> [Share(rank, 3).of([0, 1, 2, 3]) for rank in range(3)]
+        [[0], [1], [2, 3]]
+        """
+        start, end = (len(rows) * rank // self.ranks for rank in (self.rank, self.rank + 1))
+        return rows[start:end]  # type: ignore[return-value]
+
+
+WHOLE = Share()
+
+
+def plan_batches(  # noqa: PLR0913, PLR0917  a loader decides all of this
+    shards: ShardFolder, plan: pl.DataFrame, batch_size: int, window_shards: int, seed: int, share: Share = WHOLE
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Yield one epoch: every row of `plan` once, in an order drawn from `seed`.
 
     The shards are shuffled and taken `window_shards` at a time, and the rows of a window are mixed. So only a window's
     worth of files is touched at once (and single rows of others, for neighbours), and what a window leaves over starts
-    the next: only the last batch is short.
+    the next: only the last batch is short. Of every batch, only the rows of the `share` are read and given.
 
     Yields:
         Pixels (b, S, S, 3) float32 in 0 to 255 and labels (b,) int64, b <= `batch_size`.
@@ -41,23 +65,27 @@ def plan_batches(
         queue = np.concatenate([left, rng.permutation(rows)])
         whole = len(queue) - len(queue) % batch_size
         for start in range(0, whole, batch_size):
-            yield _batch(reader, columns, queue[start : start + batch_size])
+            yield _batch(reader, columns, share.of(queue[start : start + batch_size]))
         left = queue[whole:]
     if len(left):
-        yield _batch(reader, columns, left)
+        yield _batch(reader, columns, share.of(left))
 
 
 def shard_batches(
-    shards: ShardFolder, batch_size: int
+    shards: ShardFolder, batch_size: int, only: Sequence[int] | None = None, share: Share = WHOLE
 ) -> Iterator[tuple[list[str], NDArray[np.float32], NDArray[np.int64]]]:
     """Yield all images in file order, for validation and scoring; a batch never reaches into the next shard.
+
+    `only`: numbers of the shards to read; None: all. `share`: of the batches, which stay whole.
 
     Yields:
         Image ids, pixels (b, S, S, 3) float32 in 0 to 255, labels (b,) int64, b <= `batch_size`.
     """
-    for shard, size in enumerate(shards.sizes):
+    numbers = range(len(shards.sizes)) if only is None else only
+    batches = share.of([(shard, start) for shard in numbers for start in range(0, shards.sizes[shard], batch_size)])
+    for shard, starts in groupby(batches, key=itemgetter(0)):
         ids, pixels, labels = shards.image_ids(shard), shards.pixels(shard), shards.labels(shard)
-        for start in range(0, size, batch_size):
+        for _, start in starts:
             part = slice(start, start + batch_size)
             yield ids[part], np.asarray(pixels[part], np.float32), labels[part].astype(np.int64)
 

@@ -15,13 +15,17 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from facesift.params import Trainer
+from facesift.errors import FacesiftError
+from facesift.machines import Trainer
 from facesift.recipe import Member
+from facesift.sampling.batches import Share
 from facesift.storage import sha256
 from facesift.training.feeding import Feed
 from facesift.training.history import History
 from facesift.training.module import MemberModule
+from facesift.training.ranks import BatchNormSync, check_start, make_strategy, own_rank
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
 
@@ -33,6 +37,7 @@ class Fitted:
     module: MemberModule
     best_epoch: int  # counted from 1
     epochs: list[dict[str, float]]
+    share: Share  # of this process
 
 
 def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
@@ -53,15 +58,21 @@ def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
 
 
 def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: ModelCheckpoint) -> pl.Trainer:
+    check_start(spec)
     callbacks: list[pl.Callback] = [history, checkpoint]
     if recipe.early_stopping:
         callbacks.append(EarlyStopping("val_loss", patience=recipe.early_stopping, mode="min"))
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         callbacks.append(TQDMProgressBar(leave=False))
+    synced = spec.ranks > 1 and (torch.cuda.is_available() and spec.accelerator != "cpu")
     return pl.Trainer(
         accelerator=spec.accelerator,
         devices=spec.devices,
+        num_nodes=spec.num_nodes,
+        strategy=make_strategy(spec, recipe),
+        plugins=[BatchNormSync()] if synced else None,
+        use_distributed_sampler=False,  # the feed knows its share
         precision=spec.precision,
         max_epochs=recipe.epochs,
         callbacks=callbacks,
@@ -77,7 +88,13 @@ def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: M
 def _quiet() -> None:
     """Keep Lightning's hints about workers and accelerators out of the user's way."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for hint in ("does not have many workers", "exists and is not empty", "IterableDataset", "treespec"):
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    hints = (
+        "does not have many workers", "exists and is not empty", "IterableDataset", "treespec", "sync_dist=True",
+        "Grad strides do not match",
+    )  # fmt: skip
+    for hint in hints:
         warnings.filterwarnings("ignore", message=f".*{hint}.*")
 
 
@@ -95,13 +112,17 @@ def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, ro
     )  # fmt: skip
     last = room / "last.ckpt"
     resume = last if last.exists() else None
-    if resume:
+    if resume and not own_rank():
         print(f"{name}: going on from {resume}", flush=True)  # noqa: T201
-    loop = _make_trainer(trainer, module.recipe, history, best)
+    try:
+        loop = _make_trainer(trainer, module.recipe, history, best)
+    except MisconfigurationException as error:
+        raise FacesiftError(f"trainer: {str(error).strip()}") from error
     loop.fit(module, datamodule=feed, ckpt_path=resume, weights_only=True)
     losses = [figures["val_loss"] for figures in history.epochs]
     module.load_state_dict(torch.load(room / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])
-    return Fitted(module.eval(), losses.index(min(losses)) + 1, history.epochs)
+    module.to(loop.strategy.root_device)  # Lightning has taken it off
+    return Fitted(module.eval(), losses.index(min(losses)) + 1, history.epochs, feed.share)
 
 
 def forget(room: Path) -> None:

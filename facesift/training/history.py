@@ -30,6 +30,8 @@ class History(pl.Callback):
             key = f"members.{self.name}.optimizer.lr"
             raise FacesiftError(f"{self.name}: the loss is not a number in epoch {len(self.epochs) + 1}; lower {key}")
         self.epochs.append(figures)
+        if not trainer.is_global_zero:
+            return
         text = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
         print(f"{self.name} epoch {len(self.epochs)}/{trainer.max_epochs}  {text}", flush=True)  # noqa: T201
 

@@ -15,6 +15,19 @@ from facesift.recipe import CrossEntropy, Focal
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
+def divisor(spec: CrossEntropy | Focal, labels: Tensor) -> Tensor:
+    """What the mean of a loss divides by: the images, or with class weights and hard labels the sum of their weights.
+
+    With it, the means over parts of a batch make the mean over all of it, as they came.
+
+    >>> divisor(CrossEntropy(name="cross_entropy", class_weights=[1.0, 3.0]), torch.tensor([0, 1, 1])).item()
+    7.0
+    """
+    if isinstance(spec, CrossEntropy) and spec.class_weights is not None and not labels.is_floating_point():
+        return torch.tensor(spec.class_weights, device=labels.device)[labels].sum()
+    return torch.tensor(float(len(labels)), device=labels.device)
+
+
 def make_loss(spec: CrossEntropy | Focal, classes: int = 2, name: str = "") -> Loss:
     """Return cross entropy, or the focal loss of Lin et al. 2017 (https://arxiv.org/abs/1708.02002).
 

@@ -11,14 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.data.shards import ShardFolder
+from facesift.machines import Trainer
 from facesift.metrics import Classes
-from facesift.params import Trainer
 from facesift.recipe import Member
-from facesift.sampling.batches import plan_batches
+from facesift.sampling.batches import WHOLE, Share, plan_batches
 from facesift.training.architectures import check_size
-from facesift.training.feeding import Feed
+from facesift.training.feeding import Feed, check_shares
 from facesift.training.fit import fit_member
 from facesift.training.module import MemberModule
+from facesift.training.ranks import own_rank
 from facesift.training.score_table import Scorer
 from facesift.training.scoring import network_scorer
 from facesift.training.starts import start_network
@@ -27,12 +28,16 @@ from facesift.training.support_vectors import SVM, check_memory, fit_svm
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained member: how it scores, what its weights file holds, and the figures of every epoch (an SVM: none)."""
+    """A trained member: how it scores, what its weights file holds, and the figures of every epoch (an SVM: none).
+
+    `share` is what this process takes of the images to score when several trained the member together.
+    """
 
     scorer: Scorer
     tensors: dict[str, NDArray[Any]]
     best_epoch: int  # counted from 1
     epochs: list[dict[str, float]]
+    share: Share = WHOLE
 
 
 @dataclass(frozen=True)
@@ -45,18 +50,24 @@ class Material:
     classes: Classes
 
 
-def train_member(name: str, recipe: Member, trainer: Trainer, material: Material, room: Path) -> Trained:
-    """Train by the recipe; `room` keeps the running checkpoints of a network (see `fit.fit_member`)."""
+def train_member(name: str, recipe: Member, trainer: Trainer, material: Material, room: Path) -> Trained | None:
+    """Train by the recipe; `room` keeps the running checkpoints of a network (see `fit.fit_member`).
+
+    With several ranks all of them return, each with its `share`; but support vectors are the first one's work alone,
+    and the others get None.
+    """
     if recipe.architecture.name == SVM:
-        return _train_support_vectors(recipe, trainer, material)
+        return None if own_rank() else _train_support_vectors(recipe, trainer, material)
+    check_shares(material.plan.height, recipe.batch_size, trainer.ranks, name)
     classes, size = material.classes, material.train.image_size
     network = start_network(recipe.architecture, len(classes.names), recipe.seed, size)
     check_size(network, recipe.architecture, size)
-    feed = Feed(material.train, material.val, material.plan, recipe, trainer.window_shards)
+    feed = Feed(material.train, material.val, material.plan, recipe, trainer.window_shards, trainer.ranks)
     module = MemberModule(network, recipe, feed.steps_per_epoch, classes, name)
     fitted = fit_member(name, module, trainer, feed, room)
     tensors = {key: tensor.contiguous().cpu().numpy() for key, tensor in network.state_dict().items()}
-    return Trained(network_scorer(fitted.module, fitted.module.device), tensors, fitted.best_epoch, fitted.epochs)
+    scorer = network_scorer(fitted.module, fitted.module.device)
+    return Trained(scorer, tensors, fitted.best_epoch, fitted.epochs, fitted.share)
 
 
 def _train_support_vectors(recipe: Member, trainer: Trainer, material: Material) -> Trained:

@@ -14,16 +14,19 @@ from torchmetrics.classification import BinaryAveragePrecision, BinaryPrecision,
 
 from facesift.metrics import Classes
 from facesift.recipe import Member
-from facesift.training.losses import make_loss
+from facesift.training.losses import divisor, make_loss
 from facesift.training.optimisation import HeadFirst, configure
 from facesift.training.preprocessing import make_augmentation, make_mixing, make_normalisation
 
 Batch = tuple[Tensor, Tensor]  # images (b, 3, h, w) in [0, 1]; labels (b,)
 
 
-def derived_seed(seed: int, number: int) -> int:
-    """Seed of one epoch or step: it depends on nothing that happened before, so a resumed training continues alike."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+def derived_seed(seed: int, number: int, rank: int = 0) -> int:
+    """Seed of one epoch or step: it depends on nothing that happened before, so a resumed training continues alike.
+
+    Processes that train together, but for the first, draw numbers of their own.
+    """
+    return int(np.random.SeedSequence([seed, number, rank] if rank else [seed, number]).generate_state(1)[0])
 
 
 class MemberModule(pl.LightningModule):
@@ -58,7 +61,7 @@ class MemberModule(pl.LightningModule):
         # Augmentation and stochastic depth draw from here. By step, because loaders draw numbers of their own between
         # steps, and not the same ones after a resume.
         del batch, batch_idx
-        torch.manual_seed(derived_seed(self.recipe.seed, self.global_step))
+        torch.manual_seed(derived_seed(self.recipe.seed, self.global_step, self.global_rank))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         images, labels = self.mix(self.augment(batch[0]), batch[1])
@@ -66,21 +69,41 @@ class MemberModule(pl.LightningModule):
         loss = self.loss(logits, labels)
         hard = labels.argmax(dim=1) if labels.is_floating_point() else labels
         accuracy = (logits.argmax(dim=1) == hard).float().mean()
+        loss, shown = self._of_whole_batch(loss, labels)
         self.log_dict(
-            {"train_loss": loss, "train_accuracy": accuracy}, on_step=False, on_epoch=True, batch_size=len(labels)
-        )
+            {"train_loss": shown, "train_accuracy": accuracy},
+            on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels),
+        )  # fmt: skip
         return loss
+
+    def _of_whole_batch(self, loss: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn the mean over this rank's part of a batch into what to learn from and what to log.
+
+        Ranks average gradients, and logged values weighted by their images: both give the mean over the whole batch.
+        """
+        ranks = self.trainer.world_size
+        if ranks == 1:
+            return loss, loss
+        own = divisor(self.recipe.loss, labels)
+        images = torch.full_like(own, len(labels))
+        all_own, all_images = self.trainer.strategy.reduce(torch.stack([own, images]), reduce_op="sum")
+        part = loss * own / all_own
+        return part * ranks, part.detach() * all_images / images
 
     def validation_step(self, batch: Batch, _: int) -> None:
         images, labels = batch
+        if not len(labels):  # this rank has no more images, but takes part in what all ranks do at once
+            self.log("val_loss", torch.zeros((), device=self.device), batch_size=0, prog_bar=True, sync_dist=True)
+            return
         logits = self(images)
         voted, fake = logits.argmax(dim=1), (labels == self.positive).int()
         self.val_found.update((voted == self.positive).int(), fake)
         self.val_ap.update(logits.softmax(dim=1)[:, self.positive], fake)
         self.val_accuracy.update((voted == labels).float())
-        self.log("val_loss", self.loss(logits, labels), batch_size=len(labels), prog_bar=True)
+        self.log("val_loss", self.loss(logits, labels), batch_size=len(labels), prog_bar=True, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
+        # torchmetrics has gathered them from all ranks
         self.log_dict(self.val_found.compute())
         self.log_dict({"val_ap": self.val_ap.compute(), "val_accuracy": self.val_accuracy.compute()})
         for metric in (self.val_found, self.val_ap, self.val_accuracy):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facesift.data.shards import ShardFolder
-from facesift.sampling.batches import shard_batches
+from facesift.sampling.batches import WHOLE, Share, shard_batches
 from facesift.training.preprocessing import to_unit
-from facesift.training.score_table import Scorer, score_table
+from facesift.training.score_table import Scorer, logit_columns, score_table
 
 
 def network_scorer(network: Callable[[Tensor], Tensor], device: torch.device) -> Scorer:
@@ -27,15 +27,19 @@ def network_scorer(network: Callable[[Tensor], Tensor], device: torch.device) ->
 
 
 def score_splits(
-    scorer: Scorer, splits: Mapping[str, ShardFolder], batch_size: int, classes: Sequence[str]
+    scorer: Scorer, splits: Mapping[str, ShardFolder], batch_size: int, classes: Sequence[str], share: Share = WHOLE
 ) -> pl.DataFrame:
-    """Score all images of the named splits.
+    """Score all images of the named splits, or the `share` of their batches.
 
     Returns the columns image_id, split and one logit a class, sorted by image_id. Raises `ValueError` when a score is
     not finite: a network that diverged has no opinion to count.
     """
     tables = []
     for split, shards in splits.items():
-        for image_ids, pixels, _ in shard_batches(shards, batch_size):
+        for image_ids, pixels, _ in shard_batches(shards, batch_size, share=share):
             tables.append(score_table(image_ids, split, scorer(pixels), classes))
+    if not tables:  # more ranks than batches
+        return pl.DataFrame(
+            schema={"image_id": pl.String, "split": pl.String} | dict.fromkeys(logit_columns(classes), pl.Float32)
+        )
     return pl.concat(tables).sort("image_id")

@@ -89,11 +89,16 @@ def freeze_share(network: nn.Module, share: float) -> int:
     frozen = round(share * len(body))
     for parameter in body[:frozen]:
         parameter.requires_grad = False
+    hold_frozen_norms(network)
+    return frozen
+
+
+def hold_frozen_norms(network: nn.Module) -> None:
+    """Hold the batch norms whose parameters are all frozen in evaluation mode, see `freeze_share`."""
     for module in network.modules():
         own = list(module.parameters(recurse=False))
         if getattr(module, "running_mean", None) is not None and own and not any(one.requires_grad for one in own):
             module.register_forward_pre_hook(_hold)
-    return frozen
 
 
 def _hold(module: nn.Module, inputs: object) -> None:

@@ -4,13 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.committee.elsewhere import score_all, stacked_ballot, truth_of
+from facesift.committee import spread
+from facesift.committee.elsewhere import truth_of, vote_elsewhere
+from facesift.committee.spread import Panel
 from facesift.committee.stacking import Stacker
 from facesift.data.sharding import write_index, write_shard
 from facesift.data.shards import ShardFolder
 from facesift.metrics import Classes
 from facesift.sampling.batches import shard_batches
-from facesift.training import scoring
 from tests.made import make_shards
 
 CLASSES = Classes(("real", "fake"), "fake")
@@ -26,11 +27,14 @@ def corner(pixels):
     return pixels[:, 0, 0, :2]
 
 
+def panel_of(shards, batch_size):
+    return Panel({"bright": bright, "corner": corner}, {"bright": batch_size, "corner": batch_size}, shards, CLASSES)
+
+
 def figures(shards, batch_size=8):
     ids = [one for shard in range(len(shards.sizes)) for one in shards.image_ids(shard)]
     truth = truth_of(shards, pl.DataFrame({"image_id": ids, "group": [int(one, 16) % 1000 for one in ids]}))
-    scores = score_all(shards, {"bright": bright, "corner": corner}, batch_size, CLASSES)
-    ballot = stacked_ballot(truth, scores, STACKER, CLASSES)
+    ballot = vote_elsewhere(panel_of(shards, batch_size), truth, STACKER)
     return ballot.report_rules(), ballot.report_voters(), ballot.report_classes(), ballot.report_within()
 
 
@@ -69,17 +73,17 @@ def test_batch_size_of_the_loader_gives_the_same_metrics(tmp_path, batch_size):
 
 def test_loader_that_shuffles_gives_the_same_metrics(tmp_path, monkeypatch):
     shards = make_shards(tmp_path, 45, 11)
-    expected, seeds = figures(shards), iter(range(2))
+    expected, seeds = figures(shards), iter(range(4))
 
-    def shuffled(folder, batch_size):
-        rng = np.random.default_rng(next(seeds))  # each voter gets an order of its own
-        batches = list(shard_batches(folder, batch_size))
+    def shuffled(folder, batch_size, only):
+        rng = np.random.default_rng(next(seeds))  # each voter gets an order of its own in every shard
+        batches = list(shard_batches(folder, batch_size, only))
         for number in rng.permutation(len(batches)):
             ids, pixels, labels = batches[number]
             order = rng.permutation(len(ids))
             yield [ids[row] for row in order], pixels[order], labels[order]
 
-    monkeypatch.setattr(scoring, "shard_batches", shuffled)
+    monkeypatch.setattr(spread, "shard_batches", shuffled)
     assert figures(shards) == expected
     assert next(seeds, None) is None
 
@@ -89,9 +93,9 @@ def test_figures_depend_on_which_score_is_whose(tmp_path, monkeypatch):
     shards = make_shards(tmp_path, 45, 11)
     expected = figures(shards)
 
-    def mismatched(folder, batch_size):
-        for ids, pixels, labels in shard_batches(folder, batch_size):
+    def mismatched(folder, batch_size, only):
+        for ids, pixels, labels in shard_batches(folder, batch_size, only):
             yield ids, np.roll(pixels, 1, axis=0), labels
 
-    monkeypatch.setattr(scoring, "shard_batches", mismatched)
+    monkeypatch.setattr(spread, "shard_batches", mismatched)
     assert figures(shards) != expected

@@ -13,7 +13,9 @@ from facesift.data.layouts import Layout
 from facesift.data.manifest import IMAGES, Manifest, assemble, check_quarantine, examine, summary, survey
 from facesift.datasets import Ingest, Source
 from facesift.errors import FacesiftError
+from facesift.machines import ALONE, Parallel
 
+TWO = Parallel(backend="processes", jobs=2, address=None)
 LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
 SOURCES = {"rff": Layout(Source(layout="rff")), "folders": Layout(Source(layout="class_folders"))}
 GENEROUS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8)
@@ -39,8 +41,10 @@ def zipped(root: Path, name: str, files: dict[str, bytes]) -> None:
             archive.writestr(path, data)
 
 
-def read(raw: Path, sources: dict[str, Source] = SOURCES, jobs: int = 1, limits: Ingest = LIMITS) -> Manifest:
-    return assemble(examine(raw, sources, limits, jobs, lambda _: None))
+def read(
+    raw: Path, sources: dict[str, Source] = SOURCES, parallel: Parallel = ALONE, limits: Ingest = LIMITS
+) -> Manifest:
+    return assemble(examine(raw, sources, limits, parallel, lambda _: None))
 
 
 FACES = {
@@ -167,14 +171,14 @@ def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_number_of_processes_changes_nothing(many: Path):
-    alone, together = read(many, jobs=1), read(many, jobs=2)
+    alone, together = read(many), read(many, parallel=TWO)
     assert alone.images.equals(together.images)
     assert alone.quarantine.equals(together.quarantine)
 
 
 def test_progress_counts_every_file(many: Path):
     heard: list[int] = []
-    assemble(examine(many, SOURCES, LIMITS, 1, heard.append))
+    assemble(examine(many, SOURCES, LIMITS, ALONE, heard.append))
     assert sum(heard) == 22
 
 

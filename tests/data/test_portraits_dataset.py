@@ -12,7 +12,9 @@ from facesift.data.portraits import dataset, jpeg
 from facesift.data.portraits.dataset import Written, image_seeds, make_image, plan, plan_fake, write_portraits
 from facesift.data.portraits.drawing import PARTS
 from facesift.datasets import Portraits
+from facesift.machines import ALONE, Parallel
 
+TWO = Parallel(backend="processes", jobs=2, address=None)
 SMALL = Portraits(real=6, fake=5, size=48, seed=3)
 NAME = re.compile(r"real_and_fake_face/(training_real/real_\d{5}|training_fake/(easy|mid|hard)_\d+_[01]{4})\.jpg")
 
@@ -20,7 +22,7 @@ NAME = re.compile(r"real_and_fake_face/(training_real/real_\d{5}|training_fake/(
 @pytest.fixture(scope="module")
 def small_zip(tmp_path_factory):
     path = tmp_path_factory.mktemp("portraits") / "portraits.zip"
-    write_portraits(path, SMALL, jobs=1)
+    write_portraits(path, SMALL, parallel=ALONE)
     return path
 
 
@@ -60,24 +62,24 @@ def test_entries_are_stored_with_a_fixed_date(small_zip):
 
 
 def test_running_again_writes_the_same_bytes(small_zip, tmp_path):
-    write_portraits(tmp_path / "again.zip", SMALL, jobs=1)
+    write_portraits(tmp_path / "again.zip", SMALL, parallel=ALONE)
     assert (tmp_path / "again.zip").read_bytes() == small_zip.read_bytes()
 
 
 def test_two_processes_write_the_same_bytes_as_one(small_zip, tmp_path):
-    write_portraits(tmp_path / "two.zip", SMALL, jobs=2)
+    write_portraits(tmp_path / "two.zip", SMALL, parallel=TWO)
     assert (tmp_path / "two.zip").read_bytes() == small_zip.read_bytes()
 
 
 def test_another_seed_writes_other_images(small_zip, tmp_path):
-    write_portraits(tmp_path / "other.zip", SMALL.model_copy(update={"seed": 4}), jobs=1)
+    write_portraits(tmp_path / "other.zip", SMALL.model_copy(update={"seed": 4}), parallel=ALONE)
     with ZipFile(small_zip) as first, ZipFile(tmp_path / "other.zip") as second:
         common = {first.read(name) for name in first.namelist()} & {second.read(name) for name in second.namelist()}
     assert not common
 
 
 def test_more_fakes_leave_the_other_images_as_they_were(small_zip, tmp_path):
-    write_portraits(tmp_path / "more.zip", SMALL.model_copy(update={"fake": 6}), jobs=1)
+    write_portraits(tmp_path / "more.zip", SMALL.model_copy(update={"fake": 6}), parallel=ALONE)
     with ZipFile(small_zip) as few, ZipFile(tmp_path / "more.zip") as more:
         assert all(few.read(name) == more.read(name) for name in few.namelist())
 
@@ -97,7 +99,7 @@ def test_failure_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(dataset, "forge", fail)
     with pytest.raises(RuntimeError, match="pen broken"):
-        write_portraits(tmp_path / "p.zip", SMALL, jobs=1)
+        write_portraits(tmp_path / "p.zip", SMALL, parallel=ALONE)
     assert list(tmp_path.iterdir()) == []
 
 

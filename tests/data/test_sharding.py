@@ -16,7 +16,9 @@ from facesift.data.images import decode, to_square
 from facesift.data.sharding import SLICE, Decoder, Sharding, build_split, deal, write_shard
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
+from facesift.machines import ALONE, Parallel
 
+TWO = Parallel(backend="processes", jobs=2, address=None)
 STRATA = [("celeba", "real"), ("rff", "fake"), ("rff", "real")]
 counts = st.lists(st.integers(0, 40), min_size=3, max_size=3).filter(any)
 
@@ -122,7 +124,7 @@ def test_rebuilding_gives_the_same_bytes(raw: Path, tmp_path: Path) -> None:
 
 
 def test_the_number_of_processes_does_not_change_the_bytes(raw: Path, tmp_path: Path) -> None:
-    assert bytes_of(build(raw, tmp_path / "a/train")) == bytes_of(build(raw, tmp_path / "b/train", jobs=2))
+    assert bytes_of(build(raw, tmp_path / "a/train")) == bytes_of(build(raw, tmp_path / "b/train", parallel=TWO))
 
 
 def test_rebuilding_replaces_the_old_folder(raw: Path, tmp_path: Path) -> None:
@@ -156,12 +158,12 @@ def test_datasets_carry_no_times(raw: Path, tmp_path: Path) -> None:
         assert [h5py.h5o.get_info(dataset.id).ctime for dataset in file.values()] == [0] * 4
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_an_image_changed_since_ingest_is_named(raw: Path, tmp_path: Path, jobs: int) -> None:
+@pytest.mark.parametrize("parallel", [ALONE, TWO], ids=["one", "two"])
+def test_an_image_changed_since_ingest_is_named(raw: Path, tmp_path: Path, parallel: Parallel) -> None:
     rows = rows_of(raw)
     Image.new("RGB", (9, 9)).save(raw / "7.jpg")
     with pytest.raises(FacesiftError, match=r"7.jpg \(image [0-9a-f]{32}\): changed since ingest"):
-        build(raw, tmp_path / "train", rows, jobs=jobs)
+        build(raw, tmp_path / "train", rows, parallel=parallel)
 
 
 def test_an_image_gone_since_ingest_is_named(raw: Path, tmp_path: Path) -> None:

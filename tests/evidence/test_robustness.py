@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from facesift.committee.elsewhere import score_all, stacked_ballot, truth_of
+from facesift.committee.elsewhere import truth_of, vote_elsewhere
+from facesift.committee.spread import Panel
 from facesift.committee.stacking import Stacker
 from facesift.corruption import IDENTITY, Corruption, Robustness
 from facesift.errors import FacesiftError
@@ -62,7 +63,8 @@ BLUR = Corruption(kind="blur", strength=0.08)
 
 def test_undamaged_images_get_the_votes_of_the_cross_test(trial):
     undamaged = trial.vote(None)
-    cross = stacked_ballot(trial.truth, score_all(trial.shards, dict(trial.scorers), 16, CLASSES), BOTH, CLASSES)
+    panel = Panel(trial.scorers, {"bright": 16, "grainy": 16}, trial.shards, CLASSES)
+    cross = vote_elsewhere(panel, trial.truth, BOTH)
     assert undamaged.images.equals(cross.images)
     assert np.array_equal(undamaged.votes, cross.votes)
 

@@ -90,7 +90,7 @@ def tiny_study() -> dict:
     second = RECIPE | {"seed": 2, "resample": {"scope": "split", "smote": 0.4, "undersample": 0.5, "neighbours": 3}}
     return tree | {
         "study": "tiny",
-        "jobs": 1,
+        "parallel": {"backend": "processes", "jobs": 1, "address": None},
         "data": {
             "raw": "tiny",
             "sources": {"made": {"layout": "class_folders", "within": "*", "folder": None, "label": None}},

@@ -8,7 +8,17 @@ ROOT = Path(__file__).resolve().parents[2]
 NEUTRAL = {
     *(
         f"facesift/{name}.py"
-        for name in ("params", "datasets", "recipe", "corruption", "export", "operation", "sections", "errors")
+        for name in (
+            "params",
+            "datasets",
+            "recipe",
+            "corruption",
+            "export",
+            "machines",
+            "operation",
+            "sections",
+            "errors",
+        )
     ),
     "stages/entry.py",
 }

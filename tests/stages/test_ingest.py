@@ -10,6 +10,7 @@ from PIL import Image
 
 from facesift.datasets import Source
 from facesift.errors import FacesiftError
+from facesift.machines import ALONE
 from facesift.params import Params, parse_params
 from stages import ingest
 from tests.made_reviews import answer, write
@@ -23,7 +24,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
     tree["data"] |= {"raw": "faces", "sources": {"made": {"layout": "class_folders"}}}
-    return parse_params(tree | {"jobs": 1})
+    return parse_params(tree | {"parallel": ALONE.model_dump()})
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
     tree["portraits"] = {"real": 3, "fake": 2, "size": 48, "seed": 1}
-    tree["jobs"] = 1
+    tree["parallel"]["jobs"] = 1
     return parse_params(tree)
 
 

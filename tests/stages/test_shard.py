@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from facesift.data.shards import ShardFolder
+from facesift.machines import ALONE
 from facesift.params import Params, parse_params
 from facesift.storage import write_parquet
 from stages import shard
@@ -18,7 +19,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = default_params().model_dump()
     tree["data"] |= {"raw": "faces", "image_size": 16}
-    return parse_params(tree | {"shard": {"images": 8}, "jobs": 1})
+    return parse_params(tree | {"shard": {"images": 8}, "parallel": ALONE.model_dump()})
 
 
 @pytest.fixture

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from facesift.data.portraits.drawing import PARTS
 from facesift.data.portraits.forging import SKILLS, Level, choose_donor, choose_parts, forge
 from facesift.data.portraits.jpeg import encode, take_photo
 from facesift.datasets import Portraits
+from facesift.machines import Parallel
+from facesift.parallel import parallel_map
 from facesift.storage import whole_file
 
 FOLDER = "real_and_fake_face"
@@ -79,14 +81,14 @@ def make_image(entry: Entry, seed: int, size: int) -> bytes:
     return encode(pixels, np.random.default_rng(saving))
 
 
-def write_portraits(path: Path, params: Portraits, jobs: int, advance: Callable[[], None] = lambda: None) -> Written:
-    """Write the zip `path` with `params.real` real and `params.fake` fake portraits, drawn by `jobs` processes.
+def write_portraits(
+    path: Path, params: Portraits, parallel: Parallel, advance: Callable[[], None] = lambda: None
+) -> Written:
+    """Write the zip `path` with `params.real` real and `params.fake` fake portraits, drawn by the processes `parallel`.
 
     The bytes depend on `params` alone. `advance` is called after each image. The file appears whole or not at all.
     """
-    images = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(make_image)(entry, params.seed, params.size) for entry in plan(params)
-    )
+    images = parallel_map(partial(make_image, seed=params.seed, size=params.size), plan(params), parallel)
     with whole_file(path) as part:
         with ZipFile(part, "w", ZIP_STORED) as archive:
             for entry, data in zip(plan(params), images, strict=True):

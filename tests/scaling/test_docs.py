@@ -1,0 +1,53 @@
+"""docs/scaling.md: its commands run as written, in their order, and its plan prints what stands below it."""
+
+import contextlib
+import io
+import re
+
+import pytest
+import yaml
+
+from tests.made import ROOT
+from tests.pipeline.conftest import create, tiny_study, write_faces
+
+PAGE = (ROOT / "docs/scaling.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_plan_prints_what_stands_below_it():
+    (plan,) = blocks("python")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(plan, {})  # noqa: S102  our own page
+    assert blocks("text")[-1] == printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The tiny study with a member of the name that the page uses, up to the member's plan."""
+    pytest.importorskip("distributed", reason="pip install 'facesift[dask]'")
+    tree = tiny_study()
+    tree["members"] = {"convnext1": tree["members"]["one"]}
+    repository = create(tmp_path_factory.mktemp("docs"), tree, lambda raw: write_faces(raw / "tiny/faces.zip"))
+    (repository.folder / "conf/config.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))  # what dvc exp composes
+    repository.run("dvc", "repro", "sample@convnext1")
+    repository.run("git", "add", ".")
+    repository.run("git", "commit", "-qm", "sampled")
+    return repository
+
+
+def test_commands_run_as_written(project):
+    cluster, devices, torchrun = blocks("sh")
+    before = (project.folder / "data/manifest.parquet").read_bytes()
+    said = project.run("bash", "-ec", cluster)
+    assert "Running stage 'ingest'" in said
+    assert (project.folder / "data/manifest.parquet").read_bytes() == before
+    assert "convnext1 epoch 1/1" in project.run("bash", "-ec", devices)
+    scores = project.folder / "data/scores/convnext1.parquet"
+    first = scores.read_bytes()
+    assert "convnext1 epoch 1/1" in project.run("bash", "-ec", torchrun)
+    assert scores.read_bytes() == first
+    assert project.repro("--single-item", "train@convnext1") == []
