@@ -1,7 +1,16 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
 # make test   lint, types and all tests
 # make studies  every published study at toy size, in one table
+# make train JOBS=2  the members side by side; the rest of the pipeline before and after
+# make experiments  what each experiment changed and reached; SPLIT=test for test images
+# make sweep  resampling ratios x losses, as experiments; SWEEP='--members convnext2' and other options of workflow/sweep.py
+# make search  Optuna over experiments; SEARCH='--trials 9 members.convnext2.optimizer.lr=0.0005:0.01:log'
+# make status  what would run, what is not pushed, what is not committed
+# make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
+# make check-remote  name damaged objects in the remote; FORCE=1 deletes them there
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
+# make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
+# make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -9,7 +18,10 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-scaling bench studies install lint results clean
+SLOW := experiments remotes scaling
+
+.PHONY: demo test $(SLOW:%=test-%) bench studies install lint results clean
+.PHONY: train experiments sweep search status clean-cache check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -21,11 +33,32 @@ results:
 	@facesift results
 
 test: lint
-	pytest -n 2 --dist loadfile --ignore tests/scaling
+	pytest -n 2 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 test-scaling: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray,dask]'
 	pytest -n 0 --durations 5 tests/scaling
+
+test-remotes: install
+	pytest -n 0 tests/remotes
+
+test-experiments: install
+	pytest -n 0 tests/experiments
+
+JOBS ?= 2
+SPLIT ?= val
+
+train: install
+	python -m workflow.train --jobs $(JOBS)
+
+experiments: install
+	@python -m workflow.experiments --split $(SPLIT)
+
+sweep: install
+	python -m workflow.sweep --jobs $(JOBS) $(SWEEP)
+
+search: install
+	python -m workflow.search $(SEARCH)
 
 studies: install
 	python -m bench.studies
@@ -40,8 +73,23 @@ install: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,review,dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,review,remotes,dev]'
 	touch $(READY)
 
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache
+
+status:
+	@echo "Would run, with what follows:"
+	@dvc status --with-deps dvc.yaml
+	@echo "Not pushed:"
+	@dvc status --cloud --with-deps dvc.yaml
+	@echo "Not committed:"
+	@git status --short
+
+# What a commit, branch, tag, experiment or the work tree refers to is kept.
+clean-cache:
+	dvc gc --workspace --all-branches --all-tags --all-commits --all-experiments $(if $(FORCE),--force)
+
+check-remote:
+	@python -m upkeep.check_remote $(if $(FORCE),--delete)

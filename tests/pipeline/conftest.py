@@ -45,16 +45,19 @@ RECIPE = {
 class Repository:
     folder: Path
 
-    def run(self, *command: str, check: bool = True) -> str:
-        """Run a command in the repository and return all it printed."""
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """Return the environment of its commands: nothing of the person's who runs the tests but the path."""
+        return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder.parent / "home"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
         }  # fmt: skip
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Run a command in the repository and return all it printed."""
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, text=True, check=False,
+            command, cwd=self.folder, env=self.environment(), text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if check and done.returncode:

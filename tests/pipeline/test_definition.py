@@ -1,7 +1,10 @@
 """dvc.yaml, the code and the parameters say the same thing."""
 
+from contextlib import closing
+
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from facesift.params import Params
 from tests.made import ROOT
@@ -44,3 +47,10 @@ def test_metrics_and_plots_stay_in_git():
 def test_every_stage_module_is_a_stage():
     modules = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "entry"}
     assert modules == set(STAGES)
+
+
+def test_dvc_looks_for_files_beside_the_raw_folders():
+    """What git ignores, DVC does not enter: no pattern may match data/raw/ itself, where its .dvc files lie."""
+    with closing(Repo(str(ROOT))) as repo:
+        assert not repo.scm.is_ignored(f"{ROOT}/data/raw/")
+        assert repo.scm.is_ignored(f"{ROOT}/data/raw/rff/")
