@@ -23,6 +23,7 @@ REVIEWS = Path("data/reviews")
 MANIFEST = Path("data/manifest.parquet")
 QUARANTINE = Path("data/quarantine.csv")
 METRICS = Path("metrics/ingest.json")
+DRAWN = "portraits"  # an output of data/dvc.yaml, so DVC has it anyway
 
 
 def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:
@@ -55,6 +56,15 @@ def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
     return judged
 
 
+def _advise(raw: Path) -> None:
+    """Say what to type if DVC does not keep the raw images: who works outside of this folder would not find them."""
+    if raw.name != DRAWN and not raw.with_name(f"{raw.name}.dvc").is_file():
+        print(
+            f"{raw} is not under DVC, so queued and temporary experiments and colleagues do not find it until you type"
+        )
+        print(f"    dvc add {raw} && git add {raw}.dvc")
+
+
 def main(params: Params) -> None:
     """Read `data/raw/<data.raw>` and `data/reviews`; write the manifest, the quarantine list and the counts."""
     raw = Path("data/raw") / params.data.raw
@@ -72,6 +82,7 @@ def main(params: Params) -> None:
     print(f"{labelled.quarantine.height} files in {QUARANTINE}")
     if said := judged.sentence():
         print(said)
+    _advise(raw)
 
 
 if __name__ == "__main__":

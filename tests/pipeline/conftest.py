@@ -27,7 +27,7 @@ COPIED = (
     ".dvc/config",
     ".dvc/.gitignore",
 )
-COPIED_FOLDERS = ("facesift", "stages", "conf", ".dvc/plots")
+COPIED_FOLDERS = ("facesift", "stages", "conf", "workflow", ".dvc/plots")
 RECIPE = {
     "seed": 1,
     "architecture": {"name": "timm:test_convnext", "arguments": {}},

@@ -142,3 +142,15 @@ def test_nothing_but_images_that_nobody_has_decided_is_an_error_of_its_own(param
     sources = {"stream": Source(layout="reviewed", folder="real")}
     with pytest.raises(FacesiftError, match="nobody has decided any of the 8 images"):
         ingest.main(params.model_copy(update={"data": params.data.model_copy(update={"sources": sources})}))
+
+
+@pytest.mark.usefixtures("raw")
+def test_it_says_what_to_type_when_dvc_does_not_keep_the_images(params: Params, capsys: pytest.CaptureFixture[str]):
+    ingest.main(params)
+    assert "    dvc add data/raw/faces && git add data/raw/faces.dvc\n" in capsys.readouterr().out
+
+
+def test_it_says_nothing_of_that_when_dvc_keeps_them(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
+    raw.with_name("faces.dvc").touch()
+    ingest.main(params)
+    assert "dvc add" not in capsys.readouterr().out

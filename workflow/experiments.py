@@ -1,0 +1,130 @@
+"""What `dvc exp show` knows, in one readable table: `python -m workflow.experiments`.
+
+`metrics/` has hundreds of figures, which `dvc exp show` prints as hundreds of columns. Here: what an experiment
+changed, and the figures that experiments are chosen by. Those are of the validation images: who chooses by the test
+images has no test left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from facesift.errors import FacesiftError
+from workflow.dvc_command import answer_of, run
+
+FIGURES = ("recall", "precision", "review_rate", "caught", "ap")
+HEADINGS = ("recall", "precision", "to review", "caught", "AP")
+BASE = "(as committed)"
+WORKSPACE = "(as it is)"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Parameters and metrics files of an experiment as trees; `state` is DVC's, such as success, queued, failed."""
+
+    name: str
+    state: str
+    params: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+
+    def figures(self, split: str = "val") -> dict[str, float | None]:
+        """Recall, precision, share sent to a person and caught share of the rule at hand, and AP of the stacker.
+
+        All in [0, 1]; None where a figure is not known. Rules but `unanimous` send nothing to a person.
+        """
+        rule = self._tree("metrics/vote.json").get(split, {}).get(self.params.get("vote", {}).get("rule"), {})
+        stacker = self._tree("metrics/voters.json").get(split, {}).get("stacker", {})
+        return {name: (stacker if name == "ap" else rule).get(name) for name in FIGURES}
+
+    def member(self, name: str) -> dict[str, Any]:
+        """Figures of one member on validation images; empty if it was not trained."""
+        return dict(self._tree(f"metrics/members/{name}.json").get("val", {}))
+
+    def changes(self, base: Experiment) -> dict[str, str]:
+        """Parameters that differ from another experiment's, as `key: value`; a dash for one that is gone."""
+        ours, others = dict(flat(self.params)), dict(flat(base.params))
+        keys = [*ours, *(key for key in others if key not in ours)]
+        return {key: ours.get(key, "-") for key in keys if ours.get(key) != others.get(key)}
+
+    def _tree(self, file: str) -> dict[str, Any]:
+        return self.metrics.get(file, {})
+
+
+def flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each leaf as its dotted key and its value in text.
+
+    >>> dict(flat({"vote": {"rule": "soft"}, "seed": 1}))
+    {'vote.rule': 'soft', 'seed': '1'}
+    """
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", str(value)
+
+
+def read_experiments() -> list[Experiment]:
+    """Return the work tree, the commit that it stands on, and all experiments that began there."""
+    rows = json.loads(answer_of("exp", "show", "--json", "--no-fetch"))
+    if len(rows) < 2:
+        raise FacesiftError("git: no commit yet; experiments start from one")
+    workspace, base = rows[:2]
+    found = [_experiment(workspace, WORKSPACE, ""), _experiment(base, BASE, "")]
+    for row in base["experiments"] or []:
+        state = (row["executor"] or {}).get("state", "success")
+        found += [_experiment(each, row["name"], state) for each in row["revs"][:1]]
+    return found
+
+
+def _experiment(row: Mapping[str, Any], name: str, state: str) -> Experiment:
+    data = row["data"] or {}
+    params = data.get("params", {}).get("params.yaml", {}).get("data", {})
+    metrics = {file: entry["data"] for file, entry in data.get("metrics", {}).items() if entry.get("data")}
+    return Experiment(name or row["rev"][:7], state, params, metrics if state in ("", "success") else {})
+
+
+def percent(value: float | None) -> str:
+    """Write a share in percent, or a dash.
+
+    >>> percent(0.91666), percent(None)
+    ('91.7 %', '-')
+    """
+    return "-" if value is None else f"{value:.1%}".replace("%", " %")
+
+
+def table_of(found: list[Experiment], split: str) -> Table:
+    """One row an experiment: what it changed against the commit, and its figures."""
+    base = found[1]
+    table = Table(
+        title=f"study {base.params.get('study', '?')}, {split} images, rule of the vote and AP of the stacker"
+    )
+    table.add_column("experiment", no_wrap=True)
+    table.add_column("changed")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in found:
+        state = f" ({one.state})" if one.state not in ("", "success") else ""
+        changes = "\n".join(f"{key}={value}" for key, value in one.changes(base).items())
+        figures = one.figures(split)
+        table.add_row(one.name + state, changes, *(percent(figures[name]) for name in FIGURES))
+    return table
+
+
+def main(arguments: list[str]) -> None:
+    """Read the command line and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m workflow.experiments", description=__doc__.partition("\n")[0])
+    parser.add_argument("--split", choices=("val", "test"), default="val", help="whose figures")
+    split = parser.parse_args(arguments).split
+    Console(width=None if sys.stdout.isatty() else 160).print(table_of(read_experiments(), split))
+
+
+if __name__ == "__main__":
+    run(lambda: main(sys.argv[1:]))
