@@ -4,8 +4,9 @@ A percentile bootstrap (Efron 1979) over near-duplicate groups, because copies o
 evidence. Of the groups that hold a positive image, and of the others, as many are drawn as there are.
 
 With few positives it is a rough guide: six fakes drawn with replacement are still those six fakes. In simulations with
-300 reals and true AUC of 0.7 to 0.95, the interval of 6 fakes held the true value 69 to 86 % of the time, that of 20
-86 to 93 %, that of 80 93 to 95 %. A perfect ranking always has the interval [1, 1].
+300 reals and true AUC of 0.95, 0.85 and 0.7, the interval of 6 fakes held the true value 71, 79 and 87 % of the time,
+that of 20 fakes 84, 89 and 93 %, that of 80 fakes 94, 96 and 95 % (300 to 600 draws each). A perfect ranking always has
+the interval [1, 1].
 """
 
 from __future__ import annotations

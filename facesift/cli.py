@@ -91,6 +91,7 @@ def screen(  # noqa: PLR0913  one for each option
     runtime: Annotated[str, typer.Option(help="onnx, torch")] = "onnx",
     threads: Annotated[int | None, typer.Option(min=1, help="of reading and of the runtime [one a core]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="images scored at a time; rows appear as often")] = 32,
+    cascade: Annotated[bool, typer.Option("--cascade", help="ask no further member once an image is decided")] = False,
 ) -> None:
     """Decide images: one row each, with votes, probability and, where it could not be scored, the reason.
 
@@ -98,11 +99,49 @@ def screen(  # noqa: PLR0913  one for each option
     """
     from facesift.committee.screen_command import Screening, run_screen  # noqa: PLC0415
 
-    asked = Screening(paths, bundle, output, table_format, resume, rule, point, runtime, threads, batch_size)
+    asked = Screening(paths, bundle, output, table_format, resume, rule, point, runtime, threads, batch_size, cascade)
     try:
         sys.exit(run_screen(asked))
     except FacesiftError as error:
         sys.exit(f"error: {error}")
+
+
+@app.command()
+def bench(  # noqa: PLR0913  one for each option
+    bundles: Annotated[list[Path] | None, typer.Argument(help="folders that the export stage wrote")] = None,
+    *,
+    architecture: Annotated[list[str] | None, typer.Option(help="or a network by name: timm:mobilenetv1_100")] = None,
+    size: Annotated[list[int] | None, typer.Option(min=1, help="pixels: the same networks, random weights")] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="images at a time [1 and 32]")] = None,
+    threads: Annotated[list[int] | None, typer.Option(min=1, help="of the runtime [one a core]")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="fp32, int8 [fp32]")] = None,
+    images: Annotated[list[str] | None, typer.Option(help="files, folders, zips: try cascade and int8 on them")] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="of timing, for each row of the table")] = 3.0,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+) -> None:
+    """Time committees on this machine. Options that take one value may be given several times.
+
+    `facesift bench --architecture timm:mobilenetv1_100 --size 224 --size 32` compares two image sizes.
+    """
+    from facesift.committee.bench_command import Bench, run_bench  # noqa: PLC0415
+    from facesift.committee.drift_table import print_json  # noqa: PLC0415
+    from facesift.committee.speed_table import print_speed  # noqa: PLC0415
+
+    asked = Bench(
+        bundles or [],
+        architecture or [],
+        size or [],
+        batch or [],
+        threads or [],
+        precision or [],
+        images or [],
+        seconds,
+    )
+    try:
+        report = run_bench(asked)
+    except FacesiftError as error:
+        sys.exit(f"error: {error}")
+    (print_json if as_json else print_speed)(report)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 CONFIDENCE = 0.95  # of all intervals that the program writes, unless they say otherwise
 
 Interval = tuple[float, float]
@@ -25,12 +23,3 @@ def clopper_pearson(successes: int, trials: int, confidence: float = CONFIDENCE)
     low = float(betaincinv(successes, misses + 1, tail)) if successes else 0.0
     high = float(betaincinv(successes + 1, misses, 1 - tail)) if misses else 1.0
     return low, high
-
-
-def span(interval: Sequence[float] | None) -> str:
-    """Format an interval of shares in whole per cent.
-
-    >>> span((0.3588, 0.9958)), span(None)
-    ('36-100', '')
-    """
-    return "" if interval is None else f"{100 * interval[0]:.0f}-{100 * interval[1]:.0f}"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.bundle_card import Card, read_card, verify_files
+from facesift.committee.cascade import Hearing, check_cascade, hear_in_turn
 from facesift.committee.jury import Jury, Verdict, make_jury
 from facesift.committee.runtimes import Runtime, open_runtime
-from facesift.committee.screening import Reading, screen_files
+from facesift.committee.screening import Reading, Tables, screen_files, screen_heard
 from facesift.data.finding import Found, find_files
 
 
@@ -62,18 +62,26 @@ class Committee:
         return self.jury.judge(self.logits(pixels))
 
     def screen(
-        self, paths: Iterable[str | Path], batch_size: int = 32, workers: int | None = None
-    ) -> Iterator[pl.DataFrame]:
+        self, paths: Iterable[str | Path], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
+    ) -> Tables:
         """Decide image files, folders and zip files: yields tables of `batch_size` rows, one row a file.
 
         Columns: `screening.decisions_schema`. A file that cannot be scored has a reason and no decision. `workers`
-        threads read and decode (None: one a core).
+        threads read and decode (None: one a core). `cascade`: ask no further member once an image is decided; such an
+        image has no probability. `FacesiftError` for a cascade by a rule that needs all scores.
         """
-        return self.screen_found(find_files(paths), batch_size, workers)
+        return self.screen_found(find_files(paths), batch_size, workers, cascade=cascade)
 
     def screen_found(
-        self, files: Iterable[Found], batch_size: int = 32, workers: int | None = None
-    ) -> Iterator[pl.DataFrame]:
+        self, files: Iterable[Found], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
+    ) -> Tables:
         """Decide files that `data.finding.find_files` found; see `screen`."""
         reading = Reading(self.card.image, batch_size, workers or os.cpu_count() or 1)
-        return screen_files(files, self.jury, self.logits, reading)
+        if not cascade:
+            return screen_files(files, self.jury, self.logits, reading)
+        check_cascade(self.jury)
+        return screen_heard(files, self.jury, self.hear_in_turn, reading)
+
+    def hear_in_turn(self, pixels: NDArray[np.uint8]) -> Hearing:
+        """Decide pixels (n, S, S, 3), asking no further member once an image is decided; see `cascade`."""
+        return hear_in_turn(self.jury, self.runtime.logits, pixels)

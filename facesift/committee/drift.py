@@ -120,14 +120,16 @@ def _count(table: pl.DataFrame, decision: str) -> int:
 
 def _count_stream(reference: Reference, stream: pl.LazyFrame) -> dict[str, Any]:
     """All counts of the stream, in one pass over it."""
-    stream = stream.with_columns(pl.col(PROBABILITY).cast(pl.Float64).fill_nan(None))
-    said = pl.col(DECISION).is_not_null() & (pl.col(DECISION) != "") & pl.col(PROBABILITY).is_not_null()
+    decided, probability = pl.col(DECISION).fill_null("") != "", pl.col(PROBABILITY).cast(pl.Float64)
+    stream = stream.with_columns(probability.fill_nan(None), early=decided & probability.is_null())
+    said = decided & pl.col(PROBABILITY).is_not_null()
     bins = {name: Bins(tuple(reference["columns"][name]["edges"])) for name in WATCHED}
     scored = stream.with_columns(said=said).with_columns(pl.when("said").then(pl.col(name)) for name in WATCHED)
     names = sorted(reference["decisions"])
     row = scored.select(
         pl.len().alias("images"),
         pl.col("said").sum().alias("scored"),
+        pl.col("early").sum(),
         pl.col(PROBABILITY).mean().alias("mean"),
         pl.col(PROBABILITY).min().alias("least"),
         pl.col(PROBABILITY).max().alias("most"),
@@ -139,6 +141,11 @@ def _count_stream(reference: Reference, stream: pl.LazyFrame) -> dict[str, Any]:
 
 
 def _check_row(row: Mapping[str, Any], names: list[str]) -> None:
+    if row["early"]:
+        raise FacesiftError(
+            f"{row['early']} of {row['images']} images are decided without a probability: screened with --cascade, "
+            "which tells nothing of drift; screen a sample of the stream without it"
+        )
     for value in (row["least"], row["most"]):
         if value is not None and not 0 <= value <= 1:
             raise FacesiftError(f"the decisions table has a probability of {value:g}; it must lie between 0 and 1")

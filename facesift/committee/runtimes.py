@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.committee.bundle_card import GRAPH, MEND, Card
+from facesift.committee.graph_parts import cut_graph
 from facesift.errors import FacesiftError
 
 PIXELS = "pixels"  # name of the graph's input: uint8 (n, S, S, 3)
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+SPINNING = "session.intra_op.allow_spinning"
 
 
 class Runtime(Protocol):
@@ -32,20 +35,33 @@ def output_of(member: str) -> str:
 
 
 class OnnxRuntime:
-    """One session over `committee.onnx`; only what the named members need is computed.
+    """A session over `committee.onnx`; from the first time that some members alone are asked, one session a member.
 
-    `threads`: None takes one a core. Raises `FacesiftError` without onnxruntime and for a graph that is not the card's.
+    So weights are in memory once. `threads`: None takes one a core. Raises `FacesiftError` without onnxruntime and for
+    a graph that is not the card's.
     """
 
     def __init__(self, folder: Path, card: Card, threads: int | None) -> None:
-        path = folder / GRAPH
-        self._session = _open_session(path, threads)
-        _check_graph(path, self._session, card)
+        self._path, self._threads, self._members = folder / GRAPH, threads, card.member_names
+        self._whole: Any = open_session(self._path, self._path, threads)
+        self._parts: dict[str, Any] = {}
+        _check_graph(self._path, self._whole, card)
 
     def logits(self, pixels: NDArray[np.uint8], members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See `Runtime`."""
-        names = [output_of(member) for member in members]
-        return dict(zip(members, self._session.run(names, {PIXELS: pixels}), strict=True))
+        if self._whole is not None and list(members) == self._members:
+            names = [output_of(member) for member in members]
+            return dict(zip(members, self._whole.run(names, {PIXELS: pixels}), strict=True))
+        if self._whole is not None:
+            self._cut()
+        return {member: self._parts[member].run(None, {PIXELS: pixels})[0] for member in members}
+
+    def _cut(self) -> None:
+        """Open each member's part of the graph in place of the whole."""
+        self._whole = None
+        parts = cut_graph(self._path, PIXELS, map(output_of, self._members))
+        for member, part in zip(self._members, parts, strict=True):
+            self._parts[member] = open_session(self._path, part, self._threads)
 
 
 class TorchRuntime:
@@ -79,7 +95,11 @@ def open_runtime(name: str, folder: Path, card: Card, threads: int | None) -> Ru
     return RUNTIMES[name](folder, card, threads)
 
 
-def _open_session(path: Path, threads: int | None) -> Any:
+def open_session(path: Path, graph: Path | bytes, threads: int | None) -> Any:
+    """Open the ONNX file `path`, or as `graph` a part of it in bytes; `threads`: None takes one a core.
+
+    Raises `FacesiftError` without onnxruntime and for a file that it cannot open.
+    """
     try:
         import onnxruntime  # noqa: PLC0415  the pipeline does without
     except ImportError as error:
@@ -88,8 +108,11 @@ def _open_session(path: Path, threads: int | None) -> Any:
     options.intra_op_num_threads = threads or 0
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave decoding the cores
     options.log_severity_level = 3  # errors alone: it warns of missing GPUs
+    if isinstance(graph, bytes):
+        options.add_session_config_entry(WEIGHTS_FOLDER, str(path.parent))
+        options.add_session_config_entry(SPINNING, "0")  # threads of one part would be in the way of the next
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
         raise FacesiftError(f"{path}: onnxruntime cannot open it ({error}); {MEND}") from error
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -38,14 +39,24 @@ class Screening:
     runtime: str = "onnx"
     threads: int | None = None
     batch_size: int = 32
+    cascade: bool = False
 
 
 @dataclass
 class Tally:
-    """How many files were found, and how many rows of each decision (None: not scored) are in the output."""
+    """How many files were found, and how many rows of each decision (None: not scored) are in the output.
+
+    `asked`: how many votes the members gave about the decided ones.
+    """
 
     found: int = 0
     rows: Counter[str | None] = field(default_factory=Counter)
+    asked: int = 0
+
+    def count(self, table: pl.DataFrame, members: Iterable[str]) -> None:
+        """Add the rows of a decisions table."""
+        self.rows.update(table["decision"].to_list())
+        self.asked += sum(table[f"vote_{member}"].count() for member in members)
 
     def sentence(self) -> str:
         """Say it on one line."""
@@ -76,18 +87,25 @@ def run_screen(asked: Screening) -> int:
         hint = f"; the rows before are in {asked.output}, --resume goes on with it" if asked.output else ""
         typer.echo(f"stopped{hint}", err=True)
         return INTERRUPTED
-    typer.echo(tally.sentence(), err=True)
+    typer.echo(tally.sentence() + (_saving(tally, committee) if asked.cascade else ""), err=True)
     return SOME_NOT if tally.rows[None] or output.unscored else ALL_SCORED
+
+
+def _saving(tally: Tally, committee: Committee) -> str:
+    """Say how much of the members' work the cascade did."""
+    full = len(committee.jury.members) * (tally.rows.total() - tally.rows[None])
+    return f"; members asked {tally.asked:,} of {full:,} times ({tally.asked / full:.1%})" if full else ""
 
 
 def _screen(asked: Screening, committee: Committee, output: Output) -> Tally:
     """Write the rows of all files that the output does not hold yet, and count them."""
     tally = Tally()
     todo = _todo(asked, committee, output, tally)
-    with _progress(asked) as show:
-        for table in committee.screen_found(todo, asked.batch_size, asked.threads):
+    tables = committee.screen_found(todo, asked.batch_size, asked.threads, cascade=asked.cascade)
+    with closing(tables), _progress(asked) as show:
+        for table in tables:
             output.write(table)
-            tally.rows.update(table["decision"].to_list())
+            tally.count(table, committee.jury.members)
             show(tally)
     if not tally.found:
         raise FacesiftError(f"{', '.join(asked.paths)}: no file there to screen")
@@ -110,14 +128,19 @@ def _todo(asked: Screening, committee: Committee, output: Output, tally: Tally) 
 
 def _check_same(asked: Screening, committee: Committee, file: Found, before: dict[str, Any]) -> None:
     """Refuse to go on with a table that another bundle, rule or point began: one image decided `before`, and now."""
-    row = next(committee.screen_found([file], 1, 1)).row(0, named=True)
+    row = next(committee.screen_found([file], 1, 1, cascade=asked.cascade)).row(0, named=True)
     if row["image_id"] != before["image_id"]:
         return  # the file has changed since, and tells nothing
-    if row["decision"] != before["decision"] or abs(row["probability"] - float(before["probability"])) > SAME:
+    if row["decision"] != before["decision"] or _differ(row["probability"], before["probability"]):
         raise FacesiftError(
             f"{asked.output}: has {before['decision']} at {before['probability']} for {file.name}, this committee says "
             f"{row['decision']} at {row['probability']}: begun with another bundle, rule or point; name another file"
         )
+
+
+def _differ(now: float | None, before: str | float | None) -> bool:
+    """Whether two probabilities differ; of what a cascade left unknown nothing can be said."""
+    return now is not None and before not in (None, "") and abs(now - float(before)) > SAME
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from facesift.committee.bundle_card import ImageCard
-from facesift.committee.jury import Jury, MemberLogits
+from facesift.committee.cascade import Hearing, hear_all
+from facesift.committee.jury import STACKER, Jury, MemberLogits
 from facesift.data.archives import read_bytes
 from facesift.data.finding import Found, one_line
 from facesift.data.images import BadImage, open_image, to_square, upright_rgb
@@ -36,6 +38,8 @@ FACTS = (
 )  # fmt: skip
 
 Score = Callable[[NDArray[np.uint8]], MemberLogits]
+Hear = Callable[[NDArray[np.uint8]], Hearing]
+Tables = Generator[pl.DataFrame, None, None]
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,19 @@ def decisions_schema(voters: Iterable[str]) -> pl.Schema:
     )
 
 
-def screen_files(files: Iterable[Found], jury: Jury, score: Score, reading: Reading) -> Iterator[pl.DataFrame]:
+def screen_files(files: Iterable[Found], jury: Jury, score: Score, reading: Reading) -> Tables:
     """Yield the decisions table of `files` in their order, a batch at a time (see `decisions_schema`).
 
     `score` gives the members' logits of pixels (n, S, S, 3).
     """
-    for batch in _batches(_read_ahead(files, reading), reading.batch_size):
-        yield _table(batch, jury, score)
+    return screen_heard(files, jury, lambda pixels: hear_all(jury, score(pixels)), reading)
+
+
+def screen_heard(files: Iterable[Found], jury: Jury, hear: Hear, reading: Reading) -> Tables:
+    """Yield the same table of what `hear` makes of pixels (n, S, S, 3); votes and scores not heard are null."""
+    with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
+        for batch in _batches(reads, reading.batch_size):
+            yield _table(batch, jury, hear)
 
 
 def read_image(file: Found, image: ImageCard) -> Read:
@@ -107,7 +117,7 @@ def read_image(file: Found, image: ImageCard) -> Read:
     return Read(file.name, **facts, reason=one_line(reason))
 
 
-def _read_ahead(files: Iterable[Found], reading: Reading) -> Iterator[Read]:
+def _read_ahead(files: Iterable[Found], reading: Reading) -> Generator[Read, None, None]:
     pool = ThreadPoolExecutor(reading.workers, thread_name_prefix="decode")
     pending: deque[Future[Read]] = deque()
     try:
@@ -125,7 +135,7 @@ def _batches(reads: Iterator[Read], size: int) -> Iterator[list[Read]]:
     return iter(lambda: list(islice(reads, size)), [])
 
 
-def _table(batch: list[Read], jury: Jury, score: Score) -> pl.DataFrame:
+def _table(batch: list[Read], jury: Jury, hear: Hear) -> pl.DataFrame:
     """Score what has pixels, and put all rows into one table."""
     schema = decisions_schema(jury.voters)
     facts = pl.DataFrame(
@@ -137,29 +147,34 @@ def _table(batch: list[Read], jury: Jury, score: Score) -> pl.DataFrame:
     )
     if rows:
         pixels = np.stack([read.pixels for read in batch if read.pixels is not None])
-        scored = _scored(pixels, jury, score(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
+        scored = _scored(pixels, jury, hear(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
     joined = facts.join(scored, on="row", how="left", maintain_order="left")
     return joined.with_columns(reason=pl.coalesce("reason", "why")).select(schema.names())
 
 
-def _scored(pixels: NDArray[np.uint8], jury: Jury, logits: MemberLogits) -> pl.DataFrame:
-    """Decision, probability, votes and quality of pixels (n, S, S, 3); null and `why` where a score is not finite."""
-    finite = np.all([np.isfinite(each).all(axis=1) for each in logits.values()], axis=0)
-    verdict = jury.judge({name: np.where(finite[:, None], each, 0) for name, each in logits.items()})
-    names = np.array([*jury.classes.names, REVIEWED])
-    said = {
-        "decision": names[verdict.decisions],  # REVIEW is -1: the last
-        "probability": expit(verdict.log_odds),
-        **{f"vote_{voter}": names[verdict.votes[:, column]] for column, voter in enumerate(jury.voters)},
-    }
-    known = pl.lit(pl.Series(finite))
+def _scored(pixels: NDArray[np.uint8], jury: Jury, hearing: Hearing) -> pl.DataFrame:
+    """Decision, probability, votes and quality of pixels (n, S, S, 3); null where unknown, and `why` without score."""
+    said, finite = _said(jury, hearing), pl.Series(hearing.finite)
     return (
         pl.DataFrame(said | measure_quality(pixels))
-        .with_columns(
-            pl.when(known).then(pl.col(*said)),
-            why=pl.when(~known).then(pl.lit(NOT_FINITE)),
-        )
+        .with_columns(pl.when(finite).then(pl.col(*said)), why=pl.when(~finite).then(pl.lit(NOT_FINITE)))
         .with_columns(
             pl.col("probability").round_sig_figs(PROBABILITY_DIGITS), pl.col(*QUALITIES).round(QUALITY_PLACES)
         )
     )
+
+
+def _said(jury: Jury, hearing: Hearing) -> dict[str, pl.Series]:
+    """Decision, probability and votes by column, null where nobody was heard."""
+    names, verdict = np.array([*jury.classes.names, REVIEWED]), hearing.verdict
+    heard = dict(zip(jury.voters, hearing.heard.T, strict=True))
+    votes = {voter: names[verdict.votes[:, column]] for column, voter in enumerate(jury.voters)}
+    return {
+        "decision": pl.Series(names[verdict.decisions]),  # REVIEW is -1: the last
+        "probability": _where(heard[STACKER], expit(verdict.log_odds)),
+        **{f"vote_{voter}": _where(heard[voter], each) for voter, each in votes.items()},
+    }
+
+
+def _where(known: NDArray[np.bool_], values: NDArray[Any]) -> pl.Series:
+    return pl.Series(values).set(pl.Series(~known), None)

@@ -98,6 +98,12 @@ def test_a_probability_that_is_no_number_is_no_score():
     assert compare(REFERENCE, stream)["scored"] == 60
 
 
+def test_a_table_of_a_cascade_is_refused():
+    early = images(100, 1).with_columns(probability=pl.Series([None] * 40 + [0.1] * 60))
+    with pytest.raises(FacesiftError, match=r"40 of 100 images are decided without a probability.*--cascade"):
+        compare(REFERENCE, early)
+
+
 def test_qualities_of_images_without_a_score_are_not_compared():
     dark = images(1_000, 2).with_columns(decision=pl.lit(""), brightness=pl.lit(0.0))
     found = compare(REFERENCE, pl.concat([images(1_000, 1), dark]))

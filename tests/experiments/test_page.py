@@ -44,7 +44,7 @@ def test_an_experiment_in_the_work_tree_runs_what_its_value_touches(typed):
 
 def test_both_queued_experiments_succeed(typed):
     output = said(typed, "make experiments")
-    assert (output.count("loss.gamma=1.0"), output.count("loss.gamma=3.0"), output.count("ailed")) == (1, 1, 0)
+    assert (output.count("stack.c=0.1"), output.count("stack.c=10.0"), output.count("ailed")) == (1, 1, 0)
 
 
 def test_the_table_of_experiments_says_what_gentle_changed(typed):

@@ -34,7 +34,7 @@ TORCHLESS = (
     "committee.scores", "committee.voting", "committee.ballot", "committee.calibration", "committee.reliability",
     "committee.operating", "committee.guarantee", "committee.drift", "evidence.prevalence", "training.score_table",
     "review.opening",
-    "committee.bundle", "committee.screen_command",
+    "committee.bundle", "committee.cascade", "committee.screen_command",
 )  # fmt: skip
 
 

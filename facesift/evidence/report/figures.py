@@ -7,8 +7,7 @@ from typing import Any
 
 from facesift.evidence.report.charts import Axis, Curve, Estimate, intervals, lines
 from facesift.evidence.report.page import Chart, Section, Table
-from facesift.evidence.report.words import NOTHING, area, percent, precision_of, recall_of, share
-from facesift.intervals import span
+from facesift.evidence.report.words import NOTHING, area, percent, precision_of, recall_of, share, span
 
 HEADINGS = ("", "recall", "precision", "to review", "caught", "AUC", "AP")
 READING = (

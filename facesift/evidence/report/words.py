@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from facesift.intervals import span
-
 NOTHING = "-"
 
 Interval = Sequence[float] | None
@@ -65,3 +63,12 @@ def known(figures: dict[str, Any], key: str) -> str:
     if figures.get(key) is None:
         return NOTHING
     return f"{percent(figures[key])} ({span(figures[f'{key}_interval'])})"
+
+
+def span(interval: Interval) -> str:
+    """Format an interval of shares in whole per cent.
+
+    >>> span((0.3588, 0.9958)), span(None)
+    ('36-100', '')
+    """
+    return "" if interval is None else f"{100 * interval[0]:.0f}-{100 * interval[1]:.0f}"
