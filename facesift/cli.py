@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -92,14 +92,23 @@ def screen(  # noqa: PLR0913  one for each option
     threads: Annotated[int | None, typer.Option(min=1, help="of reading and of the runtime [one a core]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="images scored at a time; rows appear as often")] = 32,
     cascade: Annotated[bool, typer.Option("--cascade", help="ask no further member once an image is decided")] = False,
+    jobs: Annotated[int | None, typer.Option(min=-1, help="processes of one thread each; -1: one a core")] = None,
+    backend: Annotated[Literal["processes", "ray", "dask"], typer.Option(help="whose processes")] = "processes",
+    address: Annotated[str | None, typer.Option(help="HOST:PORT of a cluster of ray or dask [one of its own]")] = None,
 ) -> None:
     """Decide images: one row each, with votes, probability and, where it could not be scored, the reason.
 
     Exit status: 0 all scored, 2 some could not be, 1 a mistake of yours.
     """
     from facesift.committee.screen_command import Screening, run_screen  # noqa: PLC0415
+    from facesift.machines import Parallel  # noqa: PLC0415
 
-    asked = Screening(paths, bundle, output, table_format, resume, rule, point, runtime, threads, batch_size, cascade)
+    spread = None
+    if jobs or backend != "processes":
+        spread = Parallel(backend=backend, jobs=jobs or -1, address=address)
+    asked = Screening(
+        paths, bundle, output, table_format, resume, rule, point, runtime, threads, batch_size, cascade, spread
+    )
     try:
         sys.exit(run_screen(asked))
     except FacesiftError as error:

@@ -16,10 +16,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from facesift.committee.bundle import Committee
+from facesift.committee.cascade import check_cascade
 from facesift.committee.decision_output import Output, format_of, open_output, waiting_rows
-from facesift.committee.screening import decisions_schema
+from facesift.committee.screening import Tables, decisions_schema
+from facesift.committee.spread_screening import Order, screen_spread
 from facesift.data.finding import Found, check_paths, find_files
 from facesift.errors import FacesiftError
+from facesift.machines import Parallel
 
 SAME = 1e-3  # largest difference of one image's probability between machines and numbers of threads
 ALL_SCORED, SOME_NOT, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141  # the last two as shells report them
@@ -40,6 +43,7 @@ class Screening:
     threads: int | None = None
     batch_size: int = 32
     cascade: bool = False
+    parallel: Parallel | None = None  # None: this process
 
 
 @dataclass
@@ -101,8 +105,7 @@ def _screen(asked: Screening, committee: Committee, output: Output) -> Tally:
     """Write the rows of all files that the output does not hold yet, and count them."""
     tally = Tally()
     todo = _todo(asked, committee, output, tally)
-    tables = committee.screen_found(todo, asked.batch_size, asked.threads, cascade=asked.cascade)
-    with closing(tables), _progress(asked) as show:
+    with closing(_decide(asked, committee, todo)) as tables, _progress(asked) as show:
         for table in tables:
             output.write(table)
             tally.count(table, committee.jury.members)
@@ -110,6 +113,16 @@ def _screen(asked: Screening, committee: Committee, output: Output) -> Tally:
     if not tally.found:
         raise FacesiftError(f"{', '.join(asked.paths)}: no file there to screen")
     return tally
+
+
+def _decide(asked: Screening, committee: Committee, files: Iterator[Found]) -> Tables:
+    """Tables of the files' decisions, from this process or from those that are asked for."""
+    if asked.parallel is None:
+        return committee.screen_found(files, asked.batch_size, asked.threads, cascade=asked.cascade)
+    if asked.cascade:
+        check_cascade(committee.jury)
+    order = Order(asked.bundle, asked.runtime, asked.rule, asked.point, asked.batch_size, asked.cascade)
+    return screen_spread(files, order, asked.parallel)
 
 
 def _todo(asked: Screening, committee: Committee, output: Output, tally: Tally) -> Iterator[Found]:

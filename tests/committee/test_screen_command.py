@@ -13,6 +13,7 @@ import pytest
 
 from facesift.committee.screen_command import Screening, run_screen
 from facesift.errors import FacesiftError
+from facesift.machines import Parallel
 from tests.data.test_images import noise, stored
 from tests.made import ROOT
 
@@ -49,6 +50,14 @@ def test_a_bad_image_is_a_row_and_status_2(exported, faces, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"")
     assert run(exported, tmp_path / "out.csv", faces, tmp_path / "bad.jpg") == 2
     assert pl.read_csv(tmp_path / "out.csv")["reason"].to_list() == [None] * 30 + ["empty file"]
+
+
+def test_two_processes_that_share_the_files_decide_as_one(exported, faces, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    two = Parallel(backend="processes", jobs=2, address=None)
+    assert run(exported, tmp_path / "one.csv", faces, tmp_path / "bad.jpg", faces, threads=1) == 2
+    assert run(exported, tmp_path / "two.csv", faces, tmp_path / "bad.jpg", faces, parallel=two) == 2
+    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
 
 
 def test_a_list_of_paths_is_read_from_the_standard_input(exported, faces, tmp_path):
