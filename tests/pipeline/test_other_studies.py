@@ -30,7 +30,7 @@ def five(tmp_path_factory):
 
 def test_five_classes_run_through_every_stage(five):
     each = [f"{stage}@{name}" for stage in ("sample", "train") for name in MEMBERS]
-    last = ["stack", "vote", "operate", "robustness", "audit", "pictures", "report"]
+    last = ["stack", "vote", "operate", "export", "robustness", "audit", "review", "pictures", "report"]
     assert sorted(five[1]) == sorted(["ingest", "split", "shard", *each, *last])
 
 

@@ -14,7 +14,17 @@ import pytest
 from tests.pipeline.conftest import Repository
 from tests.remotes.conftest import ARCHIVE, MODEL, RAW, Remote, commit, found_team, join, publish, pull, use
 
-AFTER = {"stack", "vote", "operate", "robustness", "audit", "pictures", "report"}  # what follows a member
+AFTER = {
+    "stack",
+    "vote",
+    "operate",
+    "export",
+    "robustness",
+    "audit",
+    "review",
+    "pictures",
+    "report",
+}  # what follows a member
 TABLES = ("data/decisions.parquet", "data/calibrated.parquet", "metrics/vote.json", "metrics/audit.json")
 
 
