@@ -72,6 +72,8 @@ def review(  # noqa: PLR0913  one parameter an option
         opening.review(opening.Request(decisions, reviewer, port, images, answers, bundle, everything))
     except ModuleNotFoundError as error:
         sys.exit(f"error: {error.name} is not installed: pip install 'facesift[review]'")
+    except FacesiftError as error:
+        sys.exit(f"error: {error}")
 
 
 @app.command()

@@ -33,8 +33,8 @@ def serve(app: ASGIApp, listening: socket.socket, started: Callable[[], None]) -
         app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, ws="none",
         lifespan="off", timeout_graceful_shutdown=2,
     )  # fmt: skip
-    started()
     try:
+        started()
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
-        return  # uvicorn has shut down and raises the signal again
+        return  # before it runs, or again after it has shut down

@@ -87,7 +87,7 @@ def test_more_fakes_leave_the_other_images_as_they_were(small_zip, tmp_path):
 def test_progress_is_told_once_an_image(tmp_path):
     calls = []
     written = write_portraits(
-        tmp_path / "p.zip", Portraits(real=2, fake=1, size=48, seed=0), 1, lambda: calls.append(1)
+        tmp_path / "p.zip", Portraits(real=2, fake=1, size=48, seed=0), ALONE, lambda: calls.append(1)
     )
     assert len(calls) == 3
     assert written == Written(real=2, fake=1, size_bytes=(tmp_path / "p.zip").stat().st_size)

@@ -75,7 +75,7 @@ def switched(reproduced, tmp_path_factory):
         (conf / "study" / f"{tree['study']}.yaml").write_text(text)
     (conf / "config.yaml").write_text("defaults:\n  - _self_\n  - study: tiny\n")
     ran = [
-        repository.ran(repository.run("dvc", "exp", "run", "-S", f"study={study}"))
+        repository.ran(repository.run("dvc", "exp", "run", "-S", f"study={study}", "vote"))
         for study in ("cifake", "tiny", "cifake")
     ]
     return repository, ran
@@ -93,7 +93,7 @@ def test_going_back_to_a_study_trains_nothing(switched, step):
 
 def test_figures_of_a_study_are_the_same_after_going_there_again(switched):
     repository = switched[0]
-    assert repository.repro() == []
+    assert repository.repro("vote") == []
     assert set(read(repository, "metrics/voters.json")["test"]) == {"lenet", "stacker"}
 
 
