@@ -64,9 +64,10 @@ def shrink_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     architecture, schedule = recipe["architecture"], recipe["schedule"]
     head = min(schedule.get("head_epochs", 0), 1)
     small = architecture["arguments"] | SMALL.get(architecture["name"], {})
-    start = {"arguments": small, "pretrained": False, "checkpoint": None}
+    start = {"arguments": small, "pretrained": False, "checkpoint": None, "package": None}
     return recipe | {
         "architecture": architecture | start,
+        "resample": {key: value for key, value in recipe["resample"].items() if key != "epoch_images"},
         "schedule": schedule | {"head_epochs": head},
         "epochs": 1 + head,
         "batch_size": min(recipe["batch_size"], BATCH),

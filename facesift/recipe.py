@@ -8,18 +8,24 @@ from pydantic import Field, model_validator
 
 from facesift.sections import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
 
+Smoothing = Annotated[Number, Field(ge=0, lt=1)]
+
 
 class Resample(Section):
     """SMOTE, then random undersampling; ratios are fakes per real, as imbalanced-learn takes them.
 
-    `weighted` draws training images with replacement so that all classes come up equally often.
+    `draw` says which rows of the plan an epoch has. `plan`: each once. `classes`: drawn with replacement, all classes
+    equally often. `sources`: likewise, and half of each class's from the sources that hold images of the positive class
+    too, so that the source alone tells less (Idrissi et al. 2022, https://arxiv.org/abs/2110.14503). `epoch_images`
+    rows make an epoch; None: as many as the plan has.
     """
 
     scope: Literal["none", "shard", "split"]
     smote: Ratio | None = None
     undersample: Ratio | None = None
     neighbours: Count = 5
-    weighted: bool = False
+    draw: Literal["plan", "classes", "sources"] = "plan"
+    epoch_images: Count | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Resample:
@@ -32,23 +38,34 @@ class Resample(Section):
 
 
 class CrossEntropy(Section):
-    """Cross entropy; `class_weights` has one weight per class, in the order of `classes`."""
+    """Cross entropy; `class_weights` has one weight per class, in the order of `classes`.
+
+    `label_smoothing`: share of every training label that is dealt out evenly to all classes (Szegedy et al. 2016,
+    https://arxiv.org/abs/1512.00567). Validation is measured without.
+    """
 
     name: Literal["cross_entropy"]
     class_weights: list[Positive] | None = None
+    label_smoothing: Smoothing = 0.0
 
 
 class Focal(Section):
-    """Focal loss: `gamma` turns to hard images, `alpha` weighs the right class's output."""
+    """Focal loss: `gamma` turns to hard images, `alpha` weighs the right class's output.
+
+    `label_smoothing`: as for `CrossEntropy`.
+    """
 
     name: Literal["focal"]
     gamma: NotNegative
     alpha: Fraction
+    label_smoothing: Smoothing = 0.0
 
 
 class Architecture(Section):
     """A network by name, the arguments it is built with, and the weights it starts from.
 
+    Weights come from a hub (`pretrained`), from a file (`checkpoint`), or from an installed Python package that holds
+    such a file (`package`; `training.package_weights` says which, and what normalisation its weights expect).
     `freeze` is the share of the body's parameter tensors, from the input side, that stay as they are.
     """
 
@@ -56,22 +73,37 @@ class Architecture(Section):
     arguments: dict[str, Any] = Field(default_factory=dict)
     pretrained: bool = False
     checkpoint: str | None = None
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
     freeze: Fraction = 0.0
 
     @model_validator(mode="after")
     def _one_start(self) -> Architecture:
-        if self.pretrained and self.checkpoint:
-            raise ValueError("`pretrained: true` and `checkpoint` are two starts; give one")
+        starts = {
+            "`pretrained: true`": self.pretrained,
+            "`checkpoint`": self.checkpoint,
+            "`package`": self.package,
+        }
+        given = [name for name, value in starts.items() if value]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are {len(given)} starts; give one")
         return self
 
 
 class Optimizer(Section):
-    """How weights move; `momentum` is for SGD."""
+    """How weights move; `momentum` is for SGD.
+
+    The head learns with `lr`, the k-th layer below it with lr x body_lr x layer_decay^k: what was learned elsewhere
+    moves less than what is new, and the less the nearer to the input. `decay_norms: false` spares norms and biases the
+    weight decay.
+    """
 
     name: Literal["sgd", "adam", "adamw"]
     lr: Positive
     weight_decay: NotNegative = 0.0
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    body_lr: Ratio = 1.0
+    layer_decay: Ratio = 1.0
+    decay_norms: bool = True
 
 
 class Schedule(Section):
@@ -122,6 +154,7 @@ class Normalise(Section):
 class Member(Section):
     """One base classifier. `early_stopping`: stop after so many epochs without a lower loss.
 
+    `ema`: what is validated, kept and saved is a moving average of the weights; 0.999: over the last 1,000 steps or so.
     `votes: false` makes it a yardstick: trained and scored like the others, but with no part in stack and vote.
     """
 
@@ -136,4 +169,5 @@ class Member(Section):
     augment: Augment
     normalise: Normalise = Normalise()
     early_stopping: Count | None = None
+    ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
     votes: bool = True

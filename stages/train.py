@@ -16,6 +16,7 @@ from facesift.training.architectures import check_name
 from facesift.training.fit import checkpoint_key, forget
 from facesift.training.history import write_curves
 from facesift.training.member import Material, train_member
+from facesift.training.package_weights import find_weights
 from facesift.training.ranks import gather_tables
 from facesift.training.scoring import score_splits
 from facesift.training.weights import save_tensors
@@ -58,8 +59,10 @@ def _header(params: Params, name: str) -> dict[str, Any]:
         "resize": params.data.resize,
         "normalise": member.normalise.model_dump(),
     }
-    architecture = member.architecture.model_dump()
-    return {"architecture": architecture, "classes": params.classes, "preprocessing": preprocessing}
+    package = member.architecture.package
+    architecture = member.architecture.model_dump(exclude=None if package else {"package"})
+    start = {"start": find_weights(package).identity()} if package else {}
+    return {"architecture": architecture, "classes": params.classes, "preprocessing": preprocessing} | start
 
 
 def _figures(params: Params, name: str, scores: pl.DataFrame) -> dict[str, Any]:

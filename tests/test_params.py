@@ -42,6 +42,7 @@ def test_every_study_composes_to_valid_parameters(study):
 
 WRONG = {
     "sede": (5, "sede: unknown key"),
+    "members.convnext1.resample.weighted": (True, r"members\.convnext1\.resample\.weighted: unknown key"),
     "members.convnext1.loss.gama": (2.0, r"members\.convnext1\.loss\.gama: unknown key"),
     "members.convnext2.loss.gamma": (-1.0, r"loss\.gamma: .*greater than or equal to 0 \(got -1\.0\)"),
     "members.convnext2.loss.name": ("hinge", r"members\.convnext2\.loss: .*'cross_entropy', 'focal'"),

@@ -75,7 +75,7 @@ def _timm(name: str, classes: int, image_size: int | None, arguments: dict[str, 
     if taken := [key for key in TAKEN if key in arguments]:
         raise FacesiftError(
             f"architecture timm:{name}: arguments.{taken[0]} is not for the arguments; `classes` and "
-            "architecture.pretrained or architecture.checkpoint decide it"
+            "architecture.pretrained, architecture.package or architecture.checkpoint decide it"
         )
     network: nn.Module = timm.create_model(name, num_classes=classes, **timm_arguments(name, arguments, image_size))
     return network

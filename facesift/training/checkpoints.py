@@ -18,51 +18,50 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "network.")  # of DataParallel, t
 SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+def read_checkpoint(path: Path, key: str = "architecture.checkpoint") -> dict[str, Tensor]:
     """Read the tensors of a `.safetensors`, `.pth` or `.pt` file on the CPU.
 
-    Pickles go through torch's weights-only reader. Raises `FacesiftError` for a file that is missing, damaged, of
-    another kind, or that holds anything but data: such a file could run code, and none of it is run.
+    Pickles go through torch's weights-only reader. `key` is the parameter that led here, for messages. Raises
+    `FacesiftError` for a file that is missing, damaged, of another kind, or that holds anything but data: such a file
+    could run code, and none of it is run.
     """
     if path.suffix not in SUFFIXES:
-        raise FacesiftError(f"architecture.checkpoint {path}: not one of {', '.join(SUFFIXES)}")
+        raise FacesiftError(f"{key} {path}: not one of {', '.join(SUFFIXES)}")
     if not path.is_file():
-        raise FacesiftError(f"architecture.checkpoint {path}: no such file")
+        raise FacesiftError(f"{key} {path}: no such file")
     try:
-        return _read(path)
+        return _read(path, key)
     except UnpicklingError as error:
-        raise FacesiftError(_refusal(path, str(error))) from error
+        raise FacesiftError(_refusal(path, key, str(error))) from error
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, LookupError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise FacesiftError(f"architecture.checkpoint {path}: not a readable {path.suffix} file ({reason})") from error
+        raise FacesiftError(f"{key} {path}: not a readable {path.suffix} file ({reason})") from error
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, key: str) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file  # noqa: PLC0415
 
         return load_file(path)
-    return _tensors_in(torch.load(path, map_location="cpu", weights_only=True), path)
+    return _tensors_in(torch.load(path, map_location="cpu", weights_only=True), path, key)
 
 
-def _refusal(path: Path, reason: str) -> str:
+def _refusal(path: Path, key: str, reason: str) -> str:
     """Explain in our words: torch's own message advises to switch the protection off."""
     held = re.search(r"GLOBAL ([\w.]+)", reason)
     what = f"it holds {held[1]}, and loading that could run code" if held else "not a pickle of tensors alone"
     return (
-        f"architecture.checkpoint {path}: refused, {what}. Right is a .safetensors file, or what "
+        f"{key} {path}: refused, {what}. Right is a .safetensors file, or what "
         "torch.save(model.state_dict(), ...) writes"
     )
 
 
-def _tensors_in(tree: Any, path: Path) -> dict[str, Tensor]:
+def _tensors_in(tree: Any, path: Path, key: str) -> dict[str, Tensor]:
     """Find the table of tensors in what a trainer saved."""
     while isinstance(tree, dict) and (nest := next((key for key in NESTS if isinstance(tree.get(key), dict)), None)):
         tree = tree[nest]
     if not isinstance(tree, dict) or not tree or not all(isinstance(value, Tensor) for value in tree.values()):
-        raise FacesiftError(
-            f"architecture.checkpoint {path}: no table of tensors, neither at its top nor below {NESTS}"
-        )
+        raise FacesiftError(f"{key} {path}: no table of tensors, neither at its top nor below {NESTS}")
     return dict(tree)
 
 

@@ -13,18 +13,12 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
+from facesift.metrics import Classes
 from facesift.recipe import Member
 from facesift.sampling.batches import WHOLE, Share, plan_batches, shard_batches
+from facesift.training.draws import draw_rows, row_chances
 from facesift.training.module import Batch, derived_seed
 from facesift.training.preprocessing import to_unit
-
-
-def draw_evenly(plan: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Draw as many rows as the plan has, with replacement, so that all classes come up equally often on average."""
-    counts = plan["label"].value_counts()
-    weight = plan["label"].replace_strict(counts["label"], 1 / counts["count"] / len(counts)).to_numpy()
-    rows = np.random.default_rng(seed).choice(plan.height, plan.height, p=weight)
-    return plan[rows]
 
 
 def batches_in(images: int, batch_size: int, ranks: int = 1) -> int:
@@ -42,7 +36,7 @@ def check_shares(images: int, batch_size: int, ranks: int, name: str) -> None:
     """Raise `FacesiftError` when ranks that divide every batch would get less than two images of one."""
     if ranks > 1 and min(images, batch_size) < 2 * ranks:
         raise FacesiftError(
-            f"members.{name}.batch_size: {batch_size}, with {images} images in the plan, is divided among {ranks} "
+            f"members.{name}.batch_size: {batch_size}, with {images} images in an epoch, is divided among {ranks} "
             "processes (trainer.devices x trainer.num_nodes), and each needs two images of a batch: "
             f"at least {2 * ranks}"
         )
@@ -98,15 +92,18 @@ class Feed(lightning.LightningDataModule):
     """
 
     def __init__(  # noqa: PLR0913, PLR0917
-        self, train: ShardFolder, val: ShardFolder, plan: pl.DataFrame, recipe: Member, window: int, ranks: int = 1
-    ) -> None:
+        self, train: ShardFolder, val: ShardFolder, plan: pl.DataFrame, recipe: Member, classes: Classes, window: int,
+        ranks: int = 1,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.train, self.val, self.plan = train, val, plan
         self.recipe, self.window, self.ranks = recipe, window, ranks
+        self.chances = row_chances(recipe.resample, plan, train, classes)
 
     @property
     def steps_per_epoch(self) -> int:
-        return batches_in(len(self.plan), self.recipe.batch_size, self.ranks)
+        rows = self.recipe.resample.epoch_images or self.plan.height
+        return batches_in(rows, self.recipe.batch_size, self.ranks)
 
     @property
     def share(self) -> Share:
@@ -116,7 +113,7 @@ class Feed(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         epoch = self.trainer.current_epoch if self.trainer else 0
         seed = derived_seed(self.recipe.seed, epoch)
-        plan = draw_evenly(self.plan, seed) if self.recipe.resample.weighted else self.plan
+        plan = draw_rows(self.plan, self.recipe.resample, self.chances, seed)
         epoch_of = Epoch(self.train, plan, self.recipe.batch_size, self.window, seed, self.share)
         return DataLoader(epoch_of, batch_size=None)
 

@@ -19,12 +19,14 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from facesift.errors import FacesiftError
 from facesift.machines import Trainer
-from facesift.recipe import Member
+from facesift.recipe import Architecture, Member
 from facesift.sampling.batches import Share
 from facesift.storage import sha256
+from facesift.training.averaging import MovingAverage
 from facesift.training.feeding import Feed
 from facesift.training.history import History
 from facesift.training.module import MemberModule
+from facesift.training.package_weights import find_weights
 from facesift.training.ranks import BatchNormSync, check_start, make_strategy, own_rank
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
@@ -43,18 +45,26 @@ class Fitted:
 def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
     """Name of a training's running checkpoints: 16 hex digits of its parameters, input files, code and libraries.
 
-    A file of first weights (`architecture.checkpoint`) is an input; reading it says so when it is missing.
+    First weights from a file (`architecture.checkpoint`) or a package (`architecture.package`) are an input. Reading
+    the file says so when it is missing; a package that is missing raises `FacesiftError` here.
     """
-    start = Path(recipe.architecture.checkpoint or "")
     parts = {
         "recipe": recipe.model_dump(),
         "trainer": trainer.model_dump(),
         "inputs": [sha256(path) for path in inputs],
-        "start": sha256(start) if start.is_file() else None,
+        "start": _start(recipe.architecture),
         "code": [sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))],
         "libraries": [version(library) for library in LIBRARIES],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _start(architecture: Architecture) -> dict[str, str] | None:
+    """What tells one file of first weights from another."""
+    if architecture.package:
+        return find_weights(architecture.package).identity()
+    start = Path(architecture.checkpoint or "")
+    return {"sha256": sha256(start)} if start.is_file() else None
 
 
 def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: ModelCheckpoint) -> pl.Trainer:
@@ -62,6 +72,8 @@ def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: M
     callbacks: list[pl.Callback] = [history, checkpoint]
     if recipe.early_stopping:
         callbacks.append(EarlyStopping("val_loss", patience=recipe.early_stopping, mode="min"))
+    if recipe.ema:
+        callbacks.append(MovingAverage(recipe.ema))
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         callbacks.append(TQDMProgressBar(leave=False))
@@ -100,6 +112,8 @@ def _quiet() -> None:
 
 def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, room: Path) -> Fitted:
     """Train `module` by its recipe and return it as it was at the epoch of lowest validation loss.
+
+    With `ema` it is the average of its weights that is validated and returned.
 
     `room` holds the running checkpoints. When it has one from an interrupted run of the *same* training (see
     `checkpoint_key`), training goes on from there and ends with the same weights, bit for bit, as an undisturbed run.

@@ -58,11 +58,11 @@ def train_member(name: str, recipe: Member, trainer: Trainer, material: Material
     """
     if recipe.architecture.name == SVM:
         return None if own_rank() else _train_support_vectors(recipe, trainer, material)
-    check_shares(material.plan.height, recipe.batch_size, trainer.ranks, name)
+    check_shares(recipe.resample.epoch_images or material.plan.height, recipe.batch_size, trainer.ranks, name)
     classes, size = material.classes, material.train.image_size
     network = start_network(recipe.architecture, len(classes.names), recipe.seed, size)
     check_size(network, recipe.architecture, size)
-    feed = Feed(material.train, material.val, material.plan, recipe, trainer.window_shards, trainer.ranks)
+    feed = Feed(material.train, material.val, material.plan, recipe, classes, trainer.window_shards, trainer.ranks)
     module = MemberModule(network, recipe, feed.steps_per_epoch, classes, name)
     fitted = fit_member(name, module, trainer, feed, room)
     tensors = {key: tensor.contiguous().cpu().numpy() for key, tensor in network.state_dict().items()}

@@ -41,6 +41,8 @@ class MemberModule(pl.LightningModule):
         self.network, self.recipe = network, recipe
         self.steps_per_epoch, self.positive = steps_per_epoch, classes.number
         self.loss = make_loss(recipe.loss, len(classes.names), name)
+        as_they_are = recipe.loss.model_copy(update={"label_smoothing": 0.0})  # smoothing is for training alone
+        self.val_loss = make_loss(as_they_are, len(classes.names), name)
         self.augment = make_augmentation(recipe.augment)
         self.mix = make_mixing(recipe.augment, len(classes.names))
         self.normalise = make_normalisation(recipe.normalise)
@@ -100,7 +102,7 @@ class MemberModule(pl.LightningModule):
         self.val_found.update((voted == self.positive).int(), fake)
         self.val_ap.update(logits.softmax(dim=1)[:, self.positive], fake)
         self.val_accuracy.update((voted == labels).float())
-        self.log("val_loss", self.loss(logits, labels), batch_size=len(labels), prog_bar=True, sync_dist=True)
+        self.log("val_loss", self.val_loss(logits, labels), batch_size=len(labels), prog_bar=True, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         # torchmetrics has gathered them from all ranks

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from facesift.recipe import Member, Optimizer, Schedule
+from facesift.training.parameter_groups import parameter_groups
 from facesift.training.starts import head_names
 
 # torch's OneCycleLR: start at 1/25 of the peak, rise for 30 % of the steps, end at 1/10,000 of the start
@@ -16,12 +17,15 @@ RISE, START, END = 0.3, 1 / 25, 1 / 25e4
 
 
 def make_optimizer(network: nn.Module, spec: Optimizer) -> torch.optim.Optimizer:
-    """Build the optimiser over all parameters that learn; `momentum` is for SGD, the Adams keep their usual betas."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    """Build the optimiser over all parameters that learn, see `parameter_groups`.
+
+    `momentum` is for SGD, the Adams keep their usual betas. Schedules multiply every group's own learning rate.
+    """
+    groups = parameter_groups(network, spec)
     if spec.name == "sgd":
-        return torch.optim.SGD(parameters, lr=spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum)
     kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=spec.lr, weight_decay=spec.weight_decay)
+    return kind(groups, lr=spec.lr)
 
 
 def one_cycle(step: int, steps: int) -> float:

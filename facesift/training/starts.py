@@ -1,10 +1,11 @@
-"""Where a network's first weights come from - random, published, or a file - and which of them stay as they are."""
+"""Where first weights come from - random, published, in a package, or a file - and which of them stay as they are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from facesift.errors import FacesiftError
@@ -12,17 +13,23 @@ from facesift.recipe import Architecture
 from facesift.training.architectures import build_network
 from facesift.training.checkpoints import mismatches, other_classes, read_checkpoint, without_wrappers
 from facesift.training.hub import published_weights
+from facesift.training.package_weights import package_weights
 
 
 def start_network(architecture: Architecture, classes: int, seed: int, image_size: int) -> nn.Module:
     """Build a network, load the weights it starts from, and freeze its first part.
 
     What the loaded weights do not decide depends on `seed` alone. Raises `FacesiftError` when the network cannot be
-    built, its published weights cannot be had, or a checkpoint is missing, unsafe or of another network.
+    built, its published weights cannot be had, a package is not installed, or a checkpoint is missing, unsafe or of
+    another network.
     """
     network = build_network(architecture, classes, seed, image_size)
     if architecture.pretrained:
         load_matching(network, published_weights(architecture, image_size), f"published {architecture.name}")
+    elif architecture.package:
+        tensors = package_weights(architecture.package, network.state_dict())
+        if load_matching(network, tensors, f"architecture.package {architecture.package}"):
+            draw_head(network, seed)
     elif architecture.checkpoint:
         tensors = read_checkpoint(Path(architecture.checkpoint))
         load_matching(network, tensors, f"architecture.checkpoint {architecture.checkpoint}")
@@ -30,8 +37,8 @@ def start_network(architecture: Architecture, classes: int, seed: int, image_siz
     return network
 
 
-def load_matching(network: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
-    """Load tensors by name; a head for another number of classes stays random, which is printed.
+def load_matching(network: nn.Module, tensors: dict[str, Tensor], origin: str) -> set[str]:
+    """Load tensors by name; a head for another number of classes stays random, which is printed; return its names.
 
     A head for as many classes is taken over: its classes must be in the order of `classes`. Raises `FacesiftError` with
     the first missing, unexpected and misshapen names of anything else that does not fit; `origin` begins the messages.
@@ -48,6 +55,19 @@ def load_matching(network: nn.Module, tensors: dict[str, Tensor], origin: str) -
         names = sorted(random)
         theirs, ours = len(tensors[names[0]]), len(expected[names[0]])
         print(f"{origin}: its head is for {theirs} classes, not {ours}; random weights: {', '.join(names)}")  # noqa: T201
+    return random
+
+
+def draw_head(network: nn.Module, seed: int) -> None:
+    """Draw the head's linear layers anew as torch does, evenly between -1 and 1 over the root of the inputs.
+
+    timm's EfficientNets divide by the root of the outputs instead: over 1,280 features that were learned elsewhere, two
+    classes then start with logits some ten units apart, which a short training spends its steps on undoing.
+    """
+    torch.manual_seed(seed)
+    for layer in head_layers(network):
+        if isinstance(layer, nn.Linear):
+            layer.reset_parameters()
 
 
 def head_layers(network: nn.Module) -> list[nn.Module]:

@@ -51,7 +51,7 @@ def train_committee(room, *, visible):
     for name in ("convnext1", "convnext2"):
         sampling = PARAMS.members["convnext1"].resample
         recipe = PARAMS.members[name].model_copy(update={"epochs": 4, "resample": sampling})
-        feed = Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, window=2)
+        feed = Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, CLASSES, window=2)
         network = build_network(recipe.architecture, 2, recipe.seed)
         module = MemberModule(network, recipe, feed.steps_per_epoch, CLASSES, name)
         fitted = fit_member(name, module, PARAMS.trainer, feed, room / name)

@@ -28,7 +28,9 @@ def make_room(folder: Path, *, devices: int, num_nodes: int = 1, **recipe) -> Pa
         shards[split] = make_shards(folder / "data/shards" / split, images, fakes, shards=number, seed=seed)
     member = params.members["one"]
     write_parquet(folder / "data/plans/one.parquet", make_plan(shards["train"], member.resample, member.seed))
-    write_parquet(folder / "data/split.parquet", truth_of(shards["val"]).with_columns(split=pl.lit("val")))
+    ids = shards["val"].image_ids(0)
+    truth = truth_of(shards["val"], pl.DataFrame({"image_id": ids, "group": range(len(ids))}))
+    write_parquet(folder / "data/split.parquet", truth.with_columns(split=pl.lit("val")))
     (folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
     return folder
 

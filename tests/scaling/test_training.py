@@ -129,3 +129,16 @@ def test_batch_norms_and_a_head_that_learns_first_train_on_two(tmp_path):
     folder = make_room(tmp_path, devices=2, **STEADY | recipe)
     train(folder)
     assert all(np.isfinite(values).all() for values in curves(folder).values())
+
+
+def test_averaged_weights_of_two_processes_are_those_of_one(tmp_path):
+    recipe = {"ema": 0.9, "optimizer": STEADY["optimizer"] | {"body_lr": 0.5}, "epochs": 2}
+    folders = [make_room(tmp_path / str(devices), devices=devices, **STEADY | recipe) for devices in (1, 2)]
+    for folder in folders:
+        train(folder)
+    alone, together = (load_file(folder / "models/one.safetensors") for folder in folders)
+    for name, weights in alone.items():
+        np.testing.assert_allclose(together[name], weights, atol=TOLERANCE, err_msg=name)
+    alone, together = map(curves, folders)
+    for name, values in alone.items():
+        np.testing.assert_allclose(together[name], values, atol=TOLERANCE, err_msg=name)

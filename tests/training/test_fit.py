@@ -19,6 +19,7 @@ from facesift.training.feeding import Feed
 from facesift.training.fit import checkpoint_key, fit_member
 from facesift.training.history import write_curves
 from facesift.training.module import MemberModule
+from facesift.training.package_weights import PackagedFile
 from facesift.training.scoring import network_scorer, score_splits
 from tests.made import ROOT, default_params, make_shards
 
@@ -30,7 +31,7 @@ RECIPE = PARAMS.members["convnext1"].model_copy(update={"epochs": 3, "batch_size
 def make_feed(room: Path, *, visible: bool = True, recipe=RECIPE):
     train = make_shards(room / "train", 64, 16, visible=visible)
     val = make_shards(room / "val", 64, 16, seed=50, visible=visible)
-    return Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, window=1)
+    return Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, CLASSES, window=1)
 
 
 def fit(room: Path, name: str = "m", recipe=RECIPE, *, visible: bool = True):
@@ -86,6 +87,13 @@ WAYS = {
         "schedule": Schedule(name="plateau", watch="val_accuracy", patience=1),
         "optimizer": RECIPE.optimizer.model_copy(update={"name": "sgd", "lr": 1e-7}),
     },
+    "averaged": {
+        "epochs": 4,
+        "architecture": RECIPE.architecture.model_copy(update={"name": "timm:test_resnet"}),
+        "optimizer": RECIPE.optimizer.model_copy(update={"body_lr": 0.5, "layer_decay": 0.8, "decay_norms": False}),
+        "resample": RECIPE.resample.model_copy(update={"draw": "sources", "epoch_images": 70}),
+        "ema": 0.9,
+    },
 }
 KILLED = """
 import os, signal, sys
@@ -134,6 +142,18 @@ def test_changed_first_weights_are_another_training(tmp_path):
     keys = [checkpoint_key(recipe, PARAMS.trainer, [])]  # without the file: reading it is what fails
     for content in (b"first", b"second"):
         start.write_bytes(content)
+        keys.append(checkpoint_key(recipe, PARAMS.trainer, []))
+    assert len(set(keys)) == 3
+
+
+def test_first_weights_of_a_package_are_part_of_the_training(monkeypatch, tmp_path):
+    """Another version, or another file in it, is another training."""
+    architecture = RECIPE.architecture.model_copy(update={"package": "made-up-weights"})
+    recipe = RECIPE.model_copy(update={"architecture": architecture})
+    keys = []
+    for version, content in (("1.0", "a"), ("1.1", "a"), ("1.1", "b")):
+        found = PackagedFile("made-up-weights", version, tmp_path, content)
+        monkeypatch.setattr("facesift.training.fit.find_weights", lambda _, found=found: found)
         keys.append(checkpoint_key(recipe, PARAMS.trainer, []))
     assert len(set(keys)) == 3
 

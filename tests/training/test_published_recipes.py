@@ -1,7 +1,6 @@
 """The parts of a recipe that only published studies use: schedules, class weights, mixing, drawing, head first."""
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 from PIL import Image
@@ -10,7 +9,6 @@ from facesift.data.images import to_square
 from facesift.errors import FacesiftError
 from facesift.recipe import Augment, CrossEntropy, Focal, Normalise, Schedule
 from facesift.training.architectures import build_network
-from facesift.training.feeding import draw_evenly
 from facesift.training.losses import make_loss
 from facesift.training.optimisation import learning_rate_factor
 from facesift.training.preprocessing import make_augmentation, make_mixing, make_normalisation
@@ -83,12 +81,6 @@ def test_fixed_normalisation_subtracts_and_divides():
     spec = Normalise(name="fixed", mean=[0.5, 0.4, 0.3], std=[0.5, 0.2, 0.1])
     seen = make_normalisation(spec)(torch.full((1, 3, 1, 1), 0.5)).flatten()
     torch.testing.assert_close(seen, torch.tensor([0.0, 0.5, 2.0]))
-
-
-def test_weighted_drawing_brings_classes_up_equally_often():
-    plan = pl.DataFrame({"label": [0] * 9000 + [1] * 900 + [2] * 100, "row": range(10000)})
-    drawn = draw_evenly(plan, seed=1)["label"].value_counts().sort("label")["count"].to_numpy()
-    np.testing.assert_allclose(drawn / 10000, [1 / 3] * 3, atol=0.02)
 
 
 @pytest.mark.parametrize("shape", [(40, 20), (20, 40)])

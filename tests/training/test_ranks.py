@@ -74,7 +74,7 @@ def test_too_small_batch_for_the_ranks_names_both_keys():
 
 
 def test_too_few_images_for_the_ranks_are_refused():
-    with pytest.raises(FacesiftError, match=r"3 images in the plan.* at least 4"):
+    with pytest.raises(FacesiftError, match=r"3 images in an epoch.* at least 4"):
         check_shares(3, 8, 2, "m")
 
 
@@ -87,11 +87,13 @@ LOSSES = [
     Focal(name="focal", gamma=2.0, alpha=0.25),
     CrossEntropy(name="cross_entropy"),
     CrossEntropy(name="cross_entropy", class_weights=[1.0, 5.0, 2.0]),
+    CrossEntropy(name="cross_entropy", class_weights=[1.0, 5.0, 2.0], label_smoothing=0.2),
+    Focal(name="focal", gamma=2.0, alpha=0.25, label_smoothing=0.2),
 ]
 
 
 @pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
-@pytest.mark.parametrize("spec", LOSSES, ids=["focal", "plain", "weighted"])
+@pytest.mark.parametrize("spec", LOSSES, ids=["focal", "plain", "weighted", "smoothed", "smoothed-focal"])
 def test_losses_of_parts_make_the_loss_of_the_batch(spec, soft):
     generator = torch.manual_seed(0)
     logits, labels = torch.randn(9, 3, generator=generator), torch.tensor([0, 1, 2, 1, 1, 0, 2, 2, 1])

@@ -63,7 +63,8 @@ def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> Sectio
 
 
 def _member_row(name: str, recipe: Member) -> list[str]:
-    start = "published weights" if recipe.architecture.pretrained else recipe.architecture.checkpoint
+    first = recipe.architecture
+    start = "published weights" if first.pretrained else first.package or first.checkpoint
     network = f"{recipe.architecture.name}, {start or 'random weights'}"
     optimiser = f"{recipe.optimizer.name} {recipe.optimizer.lr:g}, {recipe.schedule.name}"
     part = "votes" if recipe.votes else "yardstick"
@@ -78,8 +79,8 @@ def resampling(recipe: Resample) -> str:
     """
     steps = [f"SMOTE({recipe.smote:g})"] if recipe.smote else []
     steps += [f"RUS({recipe.undersample:g})"] if recipe.undersample else []
-    drawn = ["weighted drawing"] if recipe.weighted else []
-    return " + ".join(steps) + f", by {recipe.scope}" if steps else (drawn or ["none"])[0]
+    drawn = {"plan": "none", "classes": "weighted drawing", "sources": "weighted drawing, by source"}[recipe.draw]
+    return " + ".join(steps) + f", by {recipe.scope}" if steps else drawn
 
 
 def reproduction(params: Params, data: list[Path], code: list[Path], root: Path) -> Section:
