@@ -96,8 +96,7 @@ class Params(Section):
         if not self.voting:
             raise ValueError("`members`: none of them votes (`votes: false` is for yardsticks)")
         for key, resample in self._resamples():
-            if len(self.classes) > 2 and resample.scope != "none":
-                raise ValueError(f"`{key}`: SMOTE and undersampling ratios are for two classes; use `scope: none`")
+            self._resample_fits(key, resample)
         for name, source in self.data.sources.items():
             if source.layout == "rff" and self.classes != ["real", "fake"]:
                 raise ValueError(f"`data.sources.{name}`: layout rff is of the classes [real, fake], in this order")
@@ -114,6 +113,12 @@ class Params(Section):
     def class_names(self) -> Classes:
         """The classes in the order of their numbers, with the positive one."""
         return Classes(tuple(self.classes), self.positive)
+
+    def _resample_fits(self, key: str, resample: Resample) -> None:
+        if len(self.classes) > 2 and resample.scope != "none":
+            raise ValueError(f"`{key}`: SMOTE and undersampling ratios are for two classes; use `scope: none`")
+        if resample.forge and self.positive != self.classes[1]:
+            raise ValueError(f"`{key}.forge` makes images of the second class, but `positive` is {self.positive!r}")
 
     def _resamples(self) -> list[tuple[str, Resample]]:
         members = [(f"members.{name}.resample", member.resample) for name, member in self.members.items()]

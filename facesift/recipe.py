@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from facesift.forgery import Forge
 from facesift.sections import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
 
 Smoothing = Annotated[Number, Field(ge=0, lt=1)]
 
 
 class Resample(Section):
-    """SMOTE, then random undersampling; ratios are fakes per real, as imbalanced-learn takes them.
+    """SMOTE, then forging, then random undersampling; ratios are fakes per real, as imbalanced-learn takes them.
 
     `draw` says which rows of the plan an epoch has. `plan`: each once. `classes`: drawn with replacement, all classes
     equally often. `sources`: likewise, and half of each class's from the sources that hold images of the positive class
@@ -22,6 +23,7 @@ class Resample(Section):
 
     scope: Literal["none", "shard", "split"]
     smote: Ratio | None = None
+    forge: Forge | None = None
     undersample: Ratio | None = None
     neighbours: Count = 5
     draw: Literal["plan", "classes", "sources"] = "plan"
@@ -29,12 +31,22 @@ class Resample(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Resample:
-        given = self.smote is not None or self.undersample is not None
+        given = self.smote is not None or self.undersample is not None or self.forge is not None
         if given == (self.scope == "none"):
-            raise ValueError("`scope: none` goes without `smote` and `undersample`, every other scope needs one")
+            raise ValueError(
+                "`scope: none` goes without `smote`, `forge` and `undersample`, every other scope needs one"
+            )
         if self.smote and self.undersample and self.undersample < self.smote:
             raise ValueError(f"`undersample` ({self.undersample:g}) may not be below `smote` ({self.smote:g})")
+        if self.forge:
+            self._forge_fits(self.forge.ratio)
         return self
+
+    def _forge_fits(self, ratio: float) -> None:
+        if self.smote and ratio <= self.smote:
+            raise ValueError(f"`forge.ratio` ({ratio:g}) goes on where `smote` ({self.smote:g}) ends: set it above")
+        if self.undersample and self.undersample < ratio:
+            raise ValueError(f"`undersample` ({self.undersample:g}) may not be below `forge.ratio` ({ratio:g})")
 
 
 class CrossEntropy(Section):
@@ -123,6 +135,19 @@ class Schedule(Section):
     head_epochs: Annotated[int, Field(ge=0)] = 0
 
 
+class Jpeg(Section):
+    """JPEG at a quality drawn from `quality`, lowest and highest, for this share of all images, real and fake alike."""
+
+    probability: Fraction
+    quality: list[Annotated[int, Field(ge=1, le=100)]]
+
+    @model_validator(mode="after")
+    def _two(self) -> Jpeg:
+        if len(self.quality) != 2 or self.quality[0] > self.quality[1]:  # lowest and highest
+            raise ValueError("`quality` has two numbers, the lowest and the highest")
+        return self
+
+
 class Augment(Section):
     """What is drawn anew for every training image (`mix`: for every batch) in every epoch."""
 
@@ -135,6 +160,7 @@ class Augment(Section):
     erase: Fraction = 0.0
     mix: Literal["none", "mixup", "cutmix", "either"] = "none"
     mix_alpha: Positive = 0.2
+    jpeg: Jpeg | None = None
 
 
 class Normalise(Section):

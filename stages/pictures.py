@@ -8,7 +8,7 @@ import polars as pl
 
 from facesift.data.moments import class_moments
 from facesift.data.shards import ShardFolder
-from facesift.evidence.album import draw_moments, draw_smote, draw_training
+from facesift.evidence.album import draw_forged, draw_moments, draw_smote, draw_training
 from facesift.evidence.embedding import choose_points, embed, features_of
 from facesift.evidence.pictures import draw_points, write_png
 from facesift.params import Params
@@ -40,9 +40,11 @@ def _draw_plan(folder: Path, params: Params, name: str, train: ShardFolder) -> N
     member, plan = params.members[name], read_parquet(PLANS / f"{name}.parquet")
     augment = Augment() if member.architecture.name == SVM else member.augment  # support vectors see images as they are
     write_png(folder / f"training_{name}.png", draw_training(name, train, plan, augment, params.pictures))
-    smote = draw_smote(name, train, plan, params.pictures)
-    if smote is not None:
-        write_png(folder / f"smote_{name}.png", smote)
+    made = {"smote": draw_smote, "forged": draw_forged}
+    for kind, draw in made.items():
+        figure = draw(name, train, plan, params.pictures)
+        if figure is not None:
+            write_png(folder / f"{kind}_{name}.png", figure)
 
 
 def _draw_features(folder: Path, params: Params, name: str, test: ShardFolder, points: pl.DataFrame) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from facesift.data.shards import ShardFolder
 from facesift.params import Params
+from facesift.recipe import Resample
 from facesift.sampling.plans import count_plan, make_plan
 from facesift.storage import write_json, write_parquet
 from stages.entry import member_of, run
@@ -20,20 +22,21 @@ def main(params: Params, member: str) -> None:
     write_parquet(Path(f"data/plans/{member}.parquet"), plan)
     write_json(Path(f"metrics/sampling/{member}.json"), counts)
     print(
-        f"{member} ({_words(recipe.resample.smote, recipe.resample.undersample)}, scope {recipe.resample.scope}): "
+        f"{member} ({_words(recipe.resample)}, scope {recipe.resample.scope}): "
         + ", ".join(_amount(name, counts[name]) for name in shards.classes)
     )
 
 
-def _amount(name: str, count: dict[str, int]) -> str:
+def _amount(name: str, count: dict[str, Any]) -> str:
+    kinds = ", ".join(f"{kind} {images}" for kind, images in count.get("made", {}).items() if images)
     made = f" and {count['synthetic']} synthetic" if count["synthetic"] else ""
-    return f"{count['original']}{made} {name}"
+    return f"{count['original']}{made} {name}" + (f" ({kinds})" if kinds else "")
 
 
-def _words(smote: float | None, undersample: float | None) -> str:
+def _words(resample: Resample) -> str:
     """Name the resampling as the studies do."""
-    steps = [f"SMOTE({smote:g})" if smote else "", f"RUS({undersample:g})" if undersample else ""]
-    return " + ".join(step for step in steps if step) or "as it is"
+    steps = {"SMOTE": resample.smote, "FORGE": resample.forge and resample.forge.ratio, "RUS": resample.undersample}
+    return " + ".join(f"{name}({ratio:g})" for name, ratio in steps.items() if ratio) or "as it is"
 
 
 if __name__ == "__main__":

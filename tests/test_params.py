@@ -50,6 +50,11 @@ WRONG = {
     "members.convnext1.resample.smote": (1.5, r"resample\.smote: .*less than or equal to 1 \(got 1\.5\)"),
     "members.convnext2.resample.undersample": (0.3, r"`undersample` \(0\.3\) may not be below `smote` \(0\.4\)"),
     "members.convnext2.resample.scope": ("none", r"`scope: none` goes without"),
+    "members.plain.resample": (
+        {"scope": "split", "forge": {"ratio": 0.5, "candidates": 0}},
+        r"resample\.forge\.candidates: .*greater than or equal to 1 \(got 0\)",
+    ),
+    "members.convnext1.augment.jpeg": ({"probability": 1.0, "quality": [95, 60]}, r"augment\.jpeg: `quality` has two"),
     "members.convnext1.epochs": ("ten", r"epochs: .*valid integer \(got 'ten'\)"),
     "members.convnext1.batch_size": (True, r"batch_size: .*valid integer \(got True\)"),
     "members.convnext1.optimizer.lr": (0, r"optimizer\.lr: .*greater than 0 \(got 0\)"),
@@ -85,6 +90,14 @@ WRONG = {
     "prevalence": ([1], r"prevalence\.0: .*greater than or equal to 2 \(got 1\)"),
     "vote.rule": ("loudest", r"vote\.rule: .*'unanimous' \(got 'loudest'\)"),
 }
+
+
+def test_forging_makes_the_positive_class():
+    tree = changed("members.plain.resample", {"scope": "split", "forge": {"ratio": 0.5}})
+    parse_params(tree)
+    tree["positive"] = "real"
+    with pytest.raises(FacesiftError, match=r"`members\.plain\.resample\.forge` .* but `positive` is 'real'"):
+        parse_params(tree)
 
 
 @pytest.mark.parametrize("key", WRONG)

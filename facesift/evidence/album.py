@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facesift.data.moments import Moments
 from facesift.data.shards import ShardFolder
 from facesift.evidence.pictures import Row, draw_grid
-from facesift.evidence.samples import augmented, smote_samples, training_samples
+from facesift.evidence.samples import augmented, forged_samples, smote_samples, training_samples
 from facesift.metrics import Classes
 from facesift.params import Pictures
 from facesift.recipe import Augment
@@ -75,3 +75,18 @@ def draw_smote(name: str, shards: ShardFolder, plan: pl.DataFrame, spec: Picture
             Row(f"{label}, neighbour", list(blends.neighbour[mine])),
         ]
     return draw_grid(f"{name}: images made by SMOTE, so far on the way from base to neighbour", rows)
+
+
+def draw_forged(name: str, shards: ShardFolder, plan: pl.DataFrame, spec: Pictures) -> Figure | None:
+    """Draw some forged images of each kind between the real face and the donor; None when the plan has none."""
+    found = forged_samples(shards, plan, spec.samples, spec.seed)
+    rows = []
+    for kind in dict.fromkeys(found.kind):
+        mine = [place for place, other in enumerate(found.kind) if other == kind]
+        rows += [
+            Row("real", list(found.target[mine])),
+            Row(kind.replace("_", "-"), list(found.made[mine]), [found.region[place] for place in mine]),
+        ]
+        if kind == "composite":
+            rows.append(Row("donor", list(found.donor[mine])))
+    return draw_grid(f"{name}: images forged of real ones, by the part that was changed", rows) if rows else None

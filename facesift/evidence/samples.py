@@ -1,4 +1,4 @@
-"""Some of the images a member was trained on: as they are, as it saw them, and those that SMOTE made."""
+"""Some of the images a member was trained on: as they are, as it saw them, and those that were made for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from facesift.data.shards import ShardFolder
 from facesift.recipe import Augment
-from facesift.sampling.batches import plan_images
+from facesift.sampling.batches import plan_images, plan_pixels
+from facesift.sampling.kinds import FORGED, KINDS
 from facesift.sampling.smote import blend
 from facesift.training.preprocessing import make_augmentation, make_mixing, to_unit
 
@@ -29,9 +30,22 @@ class Blends:
     label: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Forgeries:
+    """Forged images (n, S, S, 3), with the real face and the donor of each; `kind` and `region` (n,) name them."""
+
+    target: Images
+    made: Images
+    donor: Images
+    kind: list[str]
+    region: list[str]
+
+
 def choose_rows(plan: pl.DataFrame, samples: int, seed: int, *, synthetic: bool) -> pl.DataFrame:
-    """Draw at most `samples` rows of each class from a plan's original or synthetic ones, sorted by class."""
+    """Draw at most `samples` rows of each class from a plan's original or SMOTE's ones, sorted by class."""
     there = plan.filter(pl.col("synthetic") == synthetic)
+    if "kind" in there.columns:
+        there = there.filter(pl.col("kind").is_in(KINDS[:FORGED]))
     drawn = there[np.random.default_rng(seed).permutation(there.height)]
     return drawn.group_by("label", maintain_order=True).head(samples).sort("label", maintain_order=True)
 
@@ -63,6 +77,17 @@ def smote_samples(shards: ShardFolder, plan: pl.DataFrame, samples: int, seed: i
     step = rows["step"].to_numpy()
     made = blend(base.astype(np.float32), neighbour.astype(np.float32), step)
     return Blends(base, _to_bytes(made), neighbour, step, rows["label"].to_numpy())
+
+
+def forged_samples(shards: ShardFolder, plan: pl.DataFrame, samples: int, seed: int) -> Forgeries:
+    """Draw at most `samples` forged images of each kind, as an epoch of `seed` has them; none: arrays of length 0."""
+    forged = plan.filter(pl.col("kind").is_in(KINDS[FORGED:])) if "kind" in plan.columns else plan.clear()
+    rows = forged[np.random.default_rng(seed).permutation(forged.height)]
+    if rows.height:
+        rows = rows.group_by("kind", maintain_order=True).head(samples).sort("kind", maintain_order=True)
+    target, donor = plan_images(shards, rows)
+    kind, region = ([str(name) for name in rows[column]] if rows.height else [] for column in ("kind", "region"))
+    return Forgeries(target, _to_bytes(plan_pixels(shards, rows, seed)), donor, kind, region)
 
 
 def _to_bytes(values: NDArray[np.floating]) -> Images:

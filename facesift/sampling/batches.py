@@ -1,4 +1,4 @@
-"""The batches a training loop reads: images from shards, and synthetic ones made on the way by a sampling plan."""
+"""The batches a training loop reads: images from shards, and synthetic ones made on the way by a plan."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesift.data.landmarks import landmarks
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
+from facesift.sampling.forging import Face, Forgery, forge
+from facesift.sampling.kinds import FORGED, KINDS, REGIONS
 from facesift.sampling.smote import blend
 
 Columns = dict[str, NDArray[Any]]
@@ -55,7 +58,7 @@ def plan_batches(  # noqa: PLR0913, PLR0917  a loader decides all of this
     Raises:
         FacesiftError: when the plan was made for other shards, or a shard is damaged.
     """
-    columns: Columns = {name: plan[name].to_numpy() for name in plan.columns}
+    columns = _columns(plan)
     _check_fits(shards, columns)
     reader = _Reader(shards)
     rng = np.random.default_rng(seed)
@@ -65,10 +68,10 @@ def plan_batches(  # noqa: PLR0913, PLR0917  a loader decides all of this
         queue = np.concatenate([left, rng.permutation(rows)])
         whole = len(queue) - len(queue) % batch_size
         for start in range(0, whole, batch_size):
-            yield _batch(reader, columns, share.of(queue[start : start + batch_size]))
+            yield _batch(reader, columns, share.of(queue[start : start + batch_size]), seed)
         left = queue[whole:]
     if len(left):
-        yield _batch(reader, columns, share.of(left))
+        yield _batch(reader, columns, share.of(left), seed)
 
 
 def shard_batches(
@@ -95,10 +98,20 @@ def plan_images(shards: ShardFolder, plan: pl.DataFrame) -> tuple[NDArray[np.uin
 
     For a few rows, such as those that are shown. Raises `FacesiftError` when the plan was made for other shards.
     """
-    columns: Columns = {name: plan[name].to_numpy() for name in plan.columns}
+    columns = _columns(plan)
     _check_fits(shards, columns)
     reader = _Reader(shards)
     return reader.rows(columns["shard"], columns["row"]), reader.rows(columns["neighbour_shard"], columns["neighbour"])
+
+
+def plan_pixels(shards: ShardFolder, plan: pl.DataFrame, seed: int) -> NDArray[np.float32]:
+    """Make the n images of a plan's rows in their order, as the epoch of `seed` has them: (n, S, S, 3) in 0 to 255.
+
+    For a few rows, like `plan_images`.
+    """
+    columns = _columns(plan)
+    _check_fits(shards, columns)
+    return _batch(_Reader(shards), columns, np.arange(plan.height), seed)[0]
 
 
 class _Reader:
@@ -107,10 +120,12 @@ class _Reader:
     def __init__(self, shards: ShardFolder) -> None:
         self.shards = shards
         self.maps: dict[int, NDArray[np.uint8]] = {}
+        self.points: dict[int, NDArray[np.float32]] = {}
 
     def keep(self, window: NDArray[np.integer]) -> None:
         """Let go of all maps but those of `window`."""
         self.maps = {shard: self.maps[shard] for shard in window.tolist() if shard in self.maps}
+        self.points = {shard: self.points[shard] for shard in window.tolist() if shard in self.points}
 
     def rows(self, numbers: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.uint8]:
         """Read image `rows[i]` of shard `numbers[i]` for all i: (n, S, S, 3)."""
@@ -122,6 +137,12 @@ class _Reader:
             here = np.flatnonzero(numbers == shard)
             out[here] = self.maps[shard][rows[here]]
         return out
+
+    def face(self, shard: int, row: int) -> Face:
+        """Read an image with the landmarks of its face."""
+        if shard not in self.points:
+            self.points[shard] = landmarks(self.shards, shard)
+        return Face(self.rows(np.array([shard]), np.array([row]))[0], self.points[shard][row])
 
 
 def _windows(
@@ -136,14 +157,37 @@ def _windows(
         yield window, np.concatenate([by_shard[ends[one] : ends[one + 1]] for one in window])
 
 
-def _batch(reader: _Reader, columns: Columns, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _columns(plan: pl.DataFrame) -> Columns:
+    """Turn a plan into arrays; columns of names become their numbers."""
+    return {
+        name: (column.to_physical() if column.dtype == pl.Enum else column).to_numpy()
+        for name, column in zip(plan.columns, plan.get_columns(), strict=True)
+    }
+
+
+def _batch(
+    reader: _Reader, columns: Columns, rows: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     pixels = reader.rows(columns["shard"][rows], columns["row"][rows]).astype(np.float32)
-    made = np.flatnonzero(columns["synthetic"][rows])
+    forged = columns["kind"][rows] >= FORGED if "kind" in columns else np.zeros(len(rows), bool)
+    made = np.flatnonzero(columns["synthetic"][rows] & ~forged)
     if len(made):
         which = rows[made]
         neighbours = reader.rows(columns["neighbour_shard"][which], columns["neighbour"][which]).astype(np.float32)
         pixels[made] = blend(pixels[made], neighbours, columns["step"][which].astype(np.float64))
+    for place in np.flatnonzero(forged).tolist():
+        pixels[place] = _forged(reader, columns, rows[place], seed)
     return pixels, columns["label"][rows].astype(np.int64)
+
+
+def _forged(reader: _Reader, columns: Columns, row: int, seed: int) -> NDArray[np.uint8]:
+    """Forge the image of one row of a plan, in the epoch of `seed`."""
+    said = {name: values[row].item() for name, values in columns.items()}
+    target = reader.face(said["shard"], said["row"])
+    donor = reader.face(said["neighbour_shard"], said["neighbour"])
+    drawn = (said["forge_seed"], *((seed,) if said["fresh"] else ()))
+    kind, region = KINDS[said["kind"]], REGIONS[said["region"]]
+    return forge(target, donor, Forgery(kind, region, said["poisson"], said["colour"], said["warp"], drawn))
 
 
 def _check_fits(shards: ShardFolder, columns: Columns) -> None:

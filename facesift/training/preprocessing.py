@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import v2
 
-from facesift.recipe import Augment, Normalise
+from facesift.recipe import Augment, Jpeg, Normalise
 
 GREY = 0.5  # what rotation and shift leave empty
 FLAT = 1.0 / 255  # smallest standard deviation: one grey level, so that a blank image does not become noise
@@ -42,6 +42,23 @@ def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
     return lambda images: (images - mean.to(images.device)) / std.to(images.device)
 
 
+class Recompress(torch.nn.Module):
+    """Encode an image (3, h, w) in [0, 1] as JPEG, at a quality drawn from torch's generator, and decode it again.
+
+    What was put together of JPEGs is so compressed once more as what was not: that is no mark of it.
+    """
+
+    def __init__(self, jpeg: Jpeg) -> None:
+        super().__init__()
+        self.encode = v2.JPEG(jpeg.quality)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the image as it comes back, on its own device; it is encoded on the CPU."""
+        values = (image.clamp(0, 1) * 255).round().to("cpu", torch.uint8)
+        decoded: Tensor = self.encode(values)
+        return decoded.to(image.device, image.dtype) / 255
+
+
 def make_augmentation(augment: Augment) -> Callable[[Tensor], Tensor]:
     """Return a function (b, 3, h, w) in [0, 1] -> same, that draws anew for every image from torch's generator."""
     steps: list[torch.nn.Module] = []
@@ -57,6 +74,8 @@ def make_augmentation(augment: Augment) -> Callable[[Tensor], Tensor]:
         steps.append(v2.ColorJitter(brightness=augment.jitter, contrast=augment.jitter, saturation=augment.jitter))
     if augment.blur:
         steps.append(v2.RandomApply([v2.GaussianBlur(kernel_size=5, sigma=(0.1, 2.0))], augment.blur))
+    if augment.jpeg:
+        steps.append(v2.RandomApply([Recompress(augment.jpeg)], augment.jpeg.probability))
     if augment.erase:
         steps.append(v2.RandomErasing(augment.erase))
     if not steps:

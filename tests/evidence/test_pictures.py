@@ -10,8 +10,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 from facesift.data.moments import Moments
-from facesift.evidence.album import draw_moments, draw_smote, draw_training
+from facesift.evidence.album import draw_forged, draw_moments, draw_smote, draw_training
 from facesift.evidence.pictures import Row, class_colours, draw_grid, draw_points, write_png
+from facesift.forgery import Forge
 from facesift.metrics import Classes
 from facesift.params import Pictures
 from facesift.recipe import Augment, Resample
@@ -44,12 +45,17 @@ def plan(shards):
     return make_plan(shards, Resample(scope="shard", smote=0.5, neighbours=3), seed=1)
 
 
+def draw_forged_plan(shards):
+    return draw_forged("member_1", shards, make_plan(shards, Resample(scope="split", forge=Forge(ratio=1.0)), 1), SPEC)
+
+
 FIGURES = {
     "two classes": lambda *_: draw_moments(moments(BINARY), BINARY),
     "five classes": lambda *_: draw_moments(moments(MANY), MANY),
     "points": lambda *_: points(MANY),
     "training": lambda *data: draw_training("member_1", *data, Augment(flip=1.0), SPEC),
     "smote": lambda *data: draw_smote("member_1", *data, SPEC),
+    "forged": lambda shards, _: draw_forged_plan(shards),
 }
 
 
@@ -133,6 +139,15 @@ def test_every_point_is_drawn_once():
 
 def test_plan_without_smote_has_no_picture_of_it(shards):
     assert draw_smote("m", shards, make_plan(shards, Resample(scope="none"), 1), SPEC) is None
+
+
+def test_plan_without_forging_has_no_picture_of_it(shards, plan):
+    assert draw_forged("m", shards, plan, SPEC) is None
+
+
+def test_each_forged_kind_has_its_rows(shards):
+    labels = [axes.get_ylabel().replace("\n", "") for axes in draw_forged_plan(shards).axes if axes.get_ylabel()]
+    assert labels == ["real", "composite", "donor", "real", "self-blend"]
 
 
 def test_member_without_augmentation_shows_its_images_alone(shards, plan):

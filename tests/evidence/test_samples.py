@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from facesift.errors import FacesiftError
-from facesift.evidence.samples import augmented, choose_rows, smote_samples, training_samples
+from facesift.evidence.samples import augmented, choose_rows, forged_samples, smote_samples, training_samples
+from facesift.forgery import Forge
 from facesift.recipe import Augment, Resample
 from facesift.sampling.batches import plan_batches
 from facesift.sampling.plans import make_plan
@@ -56,6 +57,26 @@ def test_synthetic_images_lie_between_base_and_neighbour(shards, plan):
 def test_plan_without_smote_has_no_blends(shards):
     blends = smote_samples(shards, make_plan(shards, Resample(scope="none"), 1), 6, seed=0)
     assert (len(blends.made), len(blends.step)) == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def forged(shards):
+    return make_plan(shards, Resample(scope="split", smote=0.4, neighbours=3, forge=Forge(ratio=1.0)), seed=1)
+
+
+def test_forged_images_are_those_of_training(shards, forged):
+    found = forged_samples(shards, forged, 4, seed=0)
+    trained = {image.tobytes() for pixels, _ in plan_batches(shards, forged, 16, 1, 0) for image in pixels}
+    assert found.kind == ["composite"] * 4 + ["self_blend"] * 4
+    assert {image.astype(np.float32).tobytes() for image in found.made} <= trained
+
+
+def test_forged_images_are_not_taken_for_smotes(forged):
+    assert set(choose_rows(forged, 100, 0, synthetic=True)["kind"]) == {"smote"}
+
+
+def test_plan_without_forging_has_no_forged_samples(shards, plan):
+    assert len(forged_samples(shards, plan, 4, seed=0).made) == 0
 
 
 def test_plan_of_other_shards_is_refused(tmp_path, plan):

@@ -14,6 +14,7 @@ NEUTRAL = {
             "recipe",
             "corruption",
             "export",
+            "forgery",
             "machines",
             "operation",
             "sections",

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -39,6 +40,33 @@ def test_the_counts_are_printed(params: Params, capsys: pytest.CaptureFixture[st
     sample.main(params, "one")
     line = "one (SMOTE(0.5) + RUS(1), scope shard): 52 real, 16 and 36 synthetic fake\n"
     assert capsys.readouterr().out == line
+
+
+@pytest.fixture
+def forging(params: Params) -> Params:
+    tree = params.model_dump()
+    tree["members"]["one"]["resample"] = {"scope": "split", "smote": 0.25, "neighbours": 5, "forge": {"ratio": 0.5}}
+    return parse_params(tree)
+
+
+def test_forged_images_are_counted_by_kind(forging: Params) -> None:
+    sample.main(forging, "one")
+    fake = read_json(Path("metrics/sampling/one.json"))["fake"]
+    assert sum(fake["made"].values()) == fake["synthetic"] == 52 - 16
+    assert fake["made"]["smote"] == 26 - 16
+
+
+def test_forging_is_printed(forging: Params, capsys: pytest.CaptureFixture[str]) -> None:
+    sample.main(forging, "one")
+    assert capsys.readouterr().out.startswith("one (SMOTE(0.25) + FORGE(0.5), scope split): 104 real, 16 and 36")
+
+
+def test_forging_reads_the_training_split_alone(forging: Params) -> None:
+    assert [path.name for path in Path("data/shards").iterdir()] == ["train"]
+    sample.main(forging, "one")
+    plan, sizes = pl.read_parquet("data/plans/one.parquet"), ShardFolder(Path("data/shards/train")).sizes
+    for shard, row in (("shard", "row"), ("neighbour_shard", "neighbour")):
+        assert (plan[row].to_numpy() < np.asarray(sizes)[plan[shard].to_numpy()]).all()
 
 
 def test_an_unknown_member_is_refused(params: Params) -> None:

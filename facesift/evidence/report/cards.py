@@ -78,6 +78,7 @@ def resampling(recipe: Resample) -> str:
     'SMOTE(0.4) + RUS(0.5), by shard'
     """
     steps = [f"SMOTE({recipe.smote:g})"] if recipe.smote else []
+    steps += [f"FORGE({recipe.forge.ratio:g})"] if recipe.forge else []
     steps += [f"RUS({recipe.undersample:g})"] if recipe.undersample else []
     drawn = {"plan": "none", "classes": "weighted drawing", "sources": "weighted drawing, by source"}[recipe.draw]
     return " + ".join(steps) + f", by {recipe.scope}" if steps else drawn

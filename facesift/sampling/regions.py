@@ -1,0 +1,101 @@
+"""Soft masks of the parts of a face, in the face's own frame: they turn, shrink and move with it.
+
+Points of the plane are complex numbers x + iy here, so that a similarity is `a * z + b`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Weights of the five landmarks where a part is laid onto another face.
+ANCHORS: Final = {
+    "eyes": (1.0, 1.0, 0.3, 0.1, 0.1),
+    "nose": (0.5, 0.5, 1.0, 0.3, 0.3),
+    "mouth": (0.1, 0.1, 0.5, 1.0, 1.0),
+    "face": (1.0, 1.0, 1.0, 1.0, 1.0),
+}
+# Radii across and down, in sizes of the face (see `Frame`).
+RADII: Final = {"eyes": (0.40, 0.27), "nose": (0.31, 0.38), "mouth": (0.56, 0.32), "face": (0.86, 0.90)}
+SPREAD = 0.15  # radii are drawn so far around these
+EYE_TO_MOUTH = 0.95  # of a face seen from the front, in distances of the eyes
+ONE_EYE = 0.4  # share of the eyes' masks that cover one of them
+WAVES = 4  # of the outline
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a face is: `across` is the unit vector from the left to the right eye.
+
+    `size` in pixels is the distance of the eyes, or what it would be from the front, by the distance to the mouth.
+    """
+
+    points: NDArray[np.complex128]
+    across: complex
+    size: float
+
+    @classmethod
+    def of(cls, landmarks: NDArray[np.floating]) -> Frame:
+        """Measure five landmarks (5, 2) in pixels."""
+        points = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1]
+        eyes = points[1] - points[0]
+        length = abs(eyes)
+        down = abs(points[3:].mean() - points[:2].mean())
+        return cls(points, complex(eyes / length) if length else 1 + 0j, float(max(length, down / EYE_TO_MOUTH, 1.0)))
+
+    def centre(self, region: str) -> list[complex]:
+        """Return the middle of a region; of each of the eyes."""
+        left, right, nose, *mouth = self.points.tolist()
+        eyes, lips = (left + right) / 2, sum(mouth) / 2
+        return {
+            "eyes": [left, right],
+            "nose": [eyes + 0.65 * (nose - eyes)],
+            "mouth": [lips],
+            "face": [eyes + 0.5 * (lips - eyes)],
+        }[region]
+
+    def turned(self) -> float:
+        """How much of the width is seen: 1 from the front, down to 0.6 from the side."""
+        return float(np.clip(abs(self.points[1] - self.points[0]) / self.size, 0.6, 1.0))
+
+
+def region_mask(
+    frame: Frame, region: str, side: int, rng: np.random.Generator, wave: float = 0.05
+) -> NDArray[np.float32]:
+    """Draw a soft mask of a region, (side, side) in [0, 1]; it is exactly 0 away from the region.
+
+    The outline is an ellipse with waves of about `wave` of its radius; the edge is drawn between hard and soft. Of the
+    eyes, one or both are covered.
+    """
+    centres = frame.centre(region)
+    if len(centres) > 1 and rng.random() < ONE_EYE:
+        centres = [centres[int(rng.integers(len(centres)))]]
+    radii = np.asarray(RADII[region]) * rng.uniform(1 - SPREAD, 1 + SPREAD, 2) * frame.size
+    radii = np.maximum(radii * (frame.turned() if region == "face" else 1.0, 1.0), 1.5)
+    soft = rng.uniform(0.25, 0.8)
+    phases = rng.uniform(0, 2 * np.pi, WAVES)
+    sizes = wave * rng.uniform(-1, 1, WAVES) / (1 + 0.5 * np.arange(WAVES))  # a dent, not a star
+    mask = np.zeros((side, side), np.float32)
+    for expected in centres:
+        centre = expected + complex(*rng.normal(0, 0.03, 2)) * frame.size * frame.across
+        box = _around(centre, float(radii.max()) * (1 + WAVES * wave), side)
+        plane = np.arange(side)[box[1]] + 1j * np.arange(side)[box[0], None]
+        place = (plane - centre) / frame.across
+        place = place.real / radii[0] + 1j * place.imag / radii[1]
+        angle = np.angle(place)
+        outline = 1 + sum(s * np.cos((k + 2) * angle + p) for k, (s, p) in enumerate(zip(sizes, phases, strict=True)))
+        inside = np.clip((outline - np.abs(place)) / soft, 0, 1)
+        mask[box] = np.maximum(mask[box], inside * inside * (3 - 2 * inside))
+    return mask
+
+
+def _around(centre: complex, reach: float, side: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a square image that lie within `reach` of `centre`."""
+    rows, columns = (
+        slice(*np.clip((np.floor(at - reach), np.ceil(at + reach) + 1), 0, side).astype(int).tolist())
+        for at in (centre.imag, centre.real)
+    )
+    return rows, columns
