@@ -149,12 +149,16 @@ class Jpeg(Section):
 
 
 class Augment(Section):
-    """What is drawn anew for every training image (`mix`: for every batch) in every epoch."""
+    """What is drawn anew for every training image (`mix`: for every batch) in every epoch.
+
+    `zoom`: enlarged or shrunk by up to this share of the side.
+    """
 
     flip: Fraction = 0.0
     flip_vertical: Fraction = 0.0
     rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
     shift: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    zoom: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     jitter: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     blur: Fraction = 0.0
     erase: Fraction = 0.0
@@ -180,6 +184,10 @@ class Normalise(Section):
 class Member(Section):
     """One base classifier. `early_stopping`: stop after so many epochs without a lower loss.
 
+    `keep`: the epoch whose weights are kept. Where the learning rate falls to nothing, and where the training draws
+    another mix of images than validation has, the last one is the natural choice.
+    `channels_last`: how images lie in memory; on CPUs it trains EfficientNets 1.5 to 2 times as fast, and changes the
+    last digits.
     `ema`: what is validated, kept and saved is a moving average of the weights; 0.999: over the last 1,000 steps or so.
     `votes: false` makes it a yardstick: trained and scored like the others, but with no part in stack and vote.
     """
@@ -195,5 +203,7 @@ class Member(Section):
     augment: Augment
     normalise: Normalise = Normalise()
     early_stopping: Count | None = None
+    keep: Literal["lowest_loss", "last"] = "lowest_loss"
+    channels_last: bool = False
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
     votes: bool = True

@@ -34,7 +34,7 @@ LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained member: its module at the epoch of lowest validation loss, and every epoch's figures."""
+    """A trained member: its module at the epoch that is kept, and every epoch's figures."""
 
     module: MemberModule
     best_epoch: int  # counted from 1
@@ -111,7 +111,7 @@ def _quiet() -> None:
 
 
 def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, room: Path) -> Fitted:
-    """Train `module` by its recipe and return it as it was at the epoch of lowest validation loss.
+    """Train `module` by its recipe and return it as it was at the epoch that `recipe.keep` names.
 
     With `ema` it is the average of its weights that is validated and returned.
 
@@ -119,10 +119,10 @@ def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, ro
     `checkpoint_key`), training goes on from there and ends with the same weights, bit for bit, as an undisturbed run.
     """
     _quiet()
-    history = History(name)
+    history, by_loss = History(name), module.recipe.keep == "lowest_loss"
     best = ModelCheckpoint(
-        room, filename="best", monitor="val_loss", mode="min", save_last=True, save_on_train_epoch_end=True,
-        enable_version_counter=False,
+        room, filename="best", monitor="val_loss" if by_loss else None, mode="min", save_last=True,
+        save_on_train_epoch_end=True, enable_version_counter=False,
     )  # fmt: skip
     last = room / "last.ckpt"
     resume = last if last.exists() else None
@@ -136,7 +136,8 @@ def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, ro
     losses = [figures["val_loss"] for figures in history.epochs]
     module.load_state_dict(torch.load(room / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])
     module.to(loop.strategy.root_device)  # Lightning has taken it off
-    return Fitted(module.eval(), losses.index(min(losses)) + 1, history.epochs, feed.share)
+    kept = losses.index(min(losses)) + 1 if by_loss else len(losses)
+    return Fitted(module.eval(), kept, history.epochs, feed.share)
 
 
 def forget(room: Path) -> None:

@@ -38,7 +38,8 @@ class MemberModule(pl.LightningModule):
 
     def __init__(self, network: nn.Module, recipe: Member, steps_per_epoch: int, classes: Classes, name: str) -> None:
         super().__init__()
-        self.network, self.recipe = network, recipe
+        self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.network, self.recipe = network.to(memory_format=self.layout), recipe
         self.steps_per_epoch, self.positive = steps_per_epoch, classes.number
         self.loss = make_loss(recipe.loss, len(classes.names), name)
         as_they_are = recipe.loss.model_copy(update={"label_smoothing": 0.0})  # smoothing is for training alone
@@ -53,7 +54,7 @@ class MemberModule(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """(b, 3, h, w) in [0, 1] -> logits (b, classes)."""
-        logits: Tensor = self.network(self.normalise(images))
+        logits: Tensor = self.network(self.normalise(images).contiguous(memory_format=self.layout))
         return logits
 
     def on_train_epoch_start(self) -> None:

@@ -66,10 +66,11 @@ def make_augmentation(augment: Augment) -> Callable[[Tensor], Tensor]:
         steps.append(v2.RandomHorizontalFlip(augment.flip))
     if augment.flip_vertical:
         steps.append(v2.RandomVerticalFlip(augment.flip_vertical))
-    if augment.rotate or augment.shift:
+    if augment.rotate or augment.shift or augment.zoom:
         shift = (augment.shift, augment.shift)
+        scale = (1 - augment.zoom, 1 + augment.zoom) if augment.zoom else None
         bilinear = v2.InterpolationMode.BILINEAR
-        steps.append(v2.RandomAffine(augment.rotate, translate=shift, interpolation=bilinear, fill=GREY))
+        steps.append(v2.RandomAffine(augment.rotate, shift, scale, interpolation=bilinear, fill=GREY))
     if augment.jitter:
         steps.append(v2.ColorJitter(brightness=augment.jitter, contrast=augment.jitter, saturation=augment.jitter))
     if augment.blur:

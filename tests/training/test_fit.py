@@ -68,6 +68,22 @@ def test_same_inputs_give_the_same_weights(tmp_path):
     assert same_weights(fit(tmp_path / "a")[0].module, fit(tmp_path / "b")[0].module)
 
 
+def test_last_epoch_is_kept_where_asked(tmp_path):
+    recipe = RECIPE.model_copy(update={"keep": "last", "optimizer": RECIPE.optimizer.model_copy(update={"lr": 0.05})})
+    fitted, _ = fit(tmp_path, recipe=recipe)
+    last = torch.load(tmp_path / "running/last.ckpt", weights_only=True)["state_dict"]
+    assert fitted.best_epoch == len(fitted.epochs) == 3
+    assert all(torch.equal(last[name], tensor) for name, tensor in fitted.module.state_dict().items())
+
+
+def test_layout_in_memory_changes_no_more_than_the_last_digits(tmp_path):
+    rows, columns = (
+        fit(tmp_path / "a")[0],
+        fit(tmp_path / "b", recipe=RECIPE.model_copy(update={"channels_last": True}))[0],
+    )
+    assert columns.epochs[0]["val_loss"] == pytest.approx(rows.epochs[0]["val_loss"], rel=1e-3)
+
+
 def test_epoch_of_lowest_validation_loss_is_kept(tmp_path):
     fitted, feed = fit(tmp_path)
     assert fitted.best_epoch == 1 + int(np.argmin([figures["val_loss"] for figures in fitted.epochs]))
