@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facesift.data.examining import examine
 from facesift.data.layouts import Layout
-from facesift.data.manifest import assemble, examine
+from facesift.data.manifest import assemble
 from facesift.data.sharding import Decoder, Sharding, build_split
 from facesift.datasets import Ingest, Source
 from facesift.machines import Parallel

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from facesift.sections import Count, Fraction, Name, Ratio, Section, Seed
+from facesift.sections import Count, Fraction, Name, Number, Ratio, Section, Seed
 
 RawName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
@@ -41,13 +41,52 @@ class Source(Section):
         return self
 
 
+class Centre(Section):
+    """A square: its middle in shares of the image's width and height, its side in shares of the shorter of them."""
+
+    x: Fraction
+    y: Fraction
+    side: Ratio
+
+
+class Crop(Section):
+    """Which part of an image the members see: the whole, the square `centre`, or a square around the face found in it.
+
+    `margin` is added on each side, in sides of the face's box. `unfound`: an image without a face that the detector is
+    at least `min_score` sure of is cut at the `centre`, has that and goes to a person (`review`), or is left out.
+    """
+
+    method: Literal["none", "centre", "face"]
+    margin: Annotated[Number, Field(ge=0, le=2)]
+    centre: Centre
+    unfound: Literal["centre", "review", "quarantine"]
+    min_score: Ratio
+
+    @property
+    def finds(self) -> bool:
+        """Whether faces are looked for."""
+        return self.method == "face"
+
+    @property
+    def refers(self) -> bool:
+        """Whether a person decides images without a face."""
+        return self.finds and self.unfound == "review"
+
+
+WHOLE = Crop(method="none", margin=0, centre=Centre(x=0.5, y=0.5, side=1), unfound="centre", min_score=1)
+
+
 class Data(Section):
-    """Which raw files make the study, and the square images in the shards: squished, or cropped to the middle."""
+    """Which raw files make the study, and which part of them in which size is in the shards.
+
+    `resize`: how an image becomes square that is not cut (`crop.method: none`), squished or its middle.
+    """
 
     raw: RawName
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     image_size: Annotated[int, Field(ge=8, le=1024)]
     resize: Literal["squish", "crop"] = "squish"
+    crop: Crop
 
 
 class Elsewhere(Section):

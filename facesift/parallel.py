@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 WINDOW = 16  # items in flight a process: what is finished early waits, so memory is bounded by as many results
 SECONDS = 10.0  # until a cluster that does not answer is given up
-LIBRARIES = ("h5py", "imagehash", "numpy", "pillow", "polars", "scipy", "timm", "torch", "torchvision")
+LIBRARIES = ("h5py", "imagehash", "numpy", "onnxruntime", "pillow", "polars", "scipy", "timm", "torch", "torchvision")
 
 
 def parallel_map(

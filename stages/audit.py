@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from facesift.committee.ballot import Ballot
-from facesift.committee.scores import join_scores, read_scores
+from facesift.committee.scores import join_scores, read_scores, read_truth
 from facesift.data.shards import ShardFolder
 from facesift.evidence.audit import Case, audit
 from facesift.evidence.image_statistics import statistics_table
@@ -21,12 +21,12 @@ DATA, SHARDS, STACKER = Path("data"), Path("data/shards"), "stacker"
 
 def main(params: Params) -> None:
     """Read the manifest, the split, all scores and the training and test shards; write `metrics/audit.json`."""
-    divided = read_parquet(DATA / "split.parquet", ["image_id", "split", "group"])
+    divided = read_truth(DATA / "split.parquet").drop("source", "label")
     images = read_parquet(DATA / "manifest.parquet").join(divided, on="image_id")
     classes, voters = params.class_names, [*params.voting, STACKER]
     scores = read_scores(DATA / "scores", list(params.members), classes)
     scores[STACKER] = read_parquet(DATA / "stack.parquet")
-    truth = images.select("image_id", "split", "source", "label", "group")
+    truth = images.select("source", "label", *divided.columns)
     joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
     val, test = (joined.filter(pl.col("split") == split) for split in ("val", "test"))
     case = Case(

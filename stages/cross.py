@@ -12,8 +12,10 @@ from facesift.committee.members import load_members
 from facesift.committee.spread import SPLIT, Panel
 from facesift.committee.stacker_file import load_stacker
 from facesift.data.duplicates import near_duplicate_groups
+from facesift.data.examining import examine, settle_faces
+from facesift.data.face_table import refer
 from facesift.data.label_tables import make_layouts
-from facesift.data.manifest import assemble, check_quarantine, examine, survey
+from facesift.data.manifest import assemble, check_quarantine, survey
 from facesift.data.sharding import Decoder, Sharding, build_split
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
@@ -50,20 +52,21 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     raw = Path("data/raw") / other.raw
     layouts = make_layouts(raw, other.sources, params.class_names.names)
     found = survey(raw, layouts)
-    manifest = assemble(examine(raw, layouts, params.ingest, params.parallel, lambda _: None))
+    crop = params.data.crop
+    examined = examine(raw, layouts, params.ingest, params.parallel, lambda _: None, crop=crop)
+    manifest = settle_faces(assemble(examined), crop)
     check_quarantine(manifest.quarantine, found.claimed, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
-    return manifest.images
+    return manifest.images.with_columns(refer(manifest.images) if crop.refers else [])
 
 
 def _build(params: Params, name: str, images: pl.DataFrame, folder: Path) -> ShardFolder:
     """Shard all images of the other data set."""
     raw = Path("data/raw") / params.cross_test[name].raw
-    decoder = Decoder(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize)
+    decoder = Decoder(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize, params.data.crop)
     sharding = Sharding(params.shard.images, params.seed, params.parallel, params.class_names.names)
-    rows = images.select("image_id", "source", "label", "container", "path")
-    build_split(folder, rows, decoder, sharding)
+    build_split(folder, images, decoder, sharding)
     return ShardFolder(folder)
 
 

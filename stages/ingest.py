@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from facesift.data.examining import examine, settle_faces
 from facesift.data.label_tables import make_layouts
 from facesift.data.layouts import Layout
-from facesift.data.manifest import Manifest, Survey, assemble, check_quarantine, examine, summary, survey
+from facesift.data.manifest import Manifest, Survey, assemble, check_quarantine, summary, survey
 from facesift.data.relabelling import Relabelling, relabel
 from facesift.data.reviews import read_reviews
 from facesift.errors import FacesiftError
@@ -34,12 +35,12 @@ def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Param
         def advance(files: int) -> None:
             progress.advance(bar, files)
 
-        return assemble(examine(raw, layouts, params.ingest, params.parallel, advance))
+        return assemble(examine(raw, layouts, params.ingest, params.parallel, advance, crop=params.data.crop))
 
 
 def _usable(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:
     """Read all files; too many bad ones, or no good one, is an error."""
-    manifest = _read(raw, layouts, found, params)
+    manifest = settle_faces(_read(raw, layouts, found, params), params.data.crop)
     check_quarantine(manifest.quarantine, found.claimed, params.ingest)
     if manifest.images.is_empty():
         raise FacesiftError(f"{raw}: none of {found.claimed} files is usable; lower ingest.max_bad_fraction to see why")
@@ -54,6 +55,15 @@ def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
             "`reviewed`: review them first (`facesift review`), or add a source with labels"
         )
     return judged
+
+
+def _tell_faces(faces: dict[str, dict[str, dict[str, int]]]) -> str:
+    counts = [
+        f"{counted['found']} of {counted['found'] + counted['unfound']} {source} {label}"
+        for source, labels in faces.items()
+        for label, counted in labels.items()
+    ]
+    return f"faces found: {', '.join(counts)}"
 
 
 def _advise(raw: Path) -> None:
@@ -80,6 +90,8 @@ def main(params: Params) -> None:
     write_json(METRICS, summary(labelled, found.ignored) | {"reviews": judged.report})
     print(f"{labelled.images.height} images, {labelled.exact_duplicates} further copies dropped,", end=" ")
     print(f"{labelled.quarantine.height} files in {QUARANTINE}")
+    if labelled.faces is not None:
+        print(_tell_faces(labelled.faces))
     if said := judged.sentence():
         print(said)
     _advise(raw)

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from facesift.data.face_table import FACE
 from facesift.data.sharding import Decoder, Sharding, build_split
 from facesift.data.shards import SPLITS, ShardEntry
 from facesift.params import Params
@@ -15,18 +16,19 @@ from stages.entry import run
 
 SHARDS = Path("data/shards")
 COLUMNS = ["image_id", "source", "label", "container", "path"]
+FACES = ["width", "height", *FACE]
 
 
 def main(params: Params) -> None:
     """Read `data/manifest.parquet`, `data/split.parquet` and the raw files; write `data/shards/{train,val,test}`."""
-    places = read_parquet(Path("data/manifest.parquet"), COLUMNS)
+    columns = COLUMNS + FACES if params.data.crop.finds else COLUMNS
+    places = read_parquet(Path("data/manifest.parquet"), columns)
     images = places.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
-    decoder = Decoder(
-        Path("data/raw") / params.data.raw, params.data.image_size, params.ingest.max_pixels, params.data.resize
-    )
+    data = params.data
+    decoder = Decoder(Path("data/raw") / data.raw, data.image_size, params.ingest.max_pixels, data.resize, data.crop)
     sharding = Sharding(params.shard.images, params.seed, params.parallel, params.class_names.names)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
+    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*bars) as progress:
         for split in SPLITS:
             rows = images.filter(pl.col("split") == split)
             bar = progress.add_task(f"{split} images", total=rows.height)

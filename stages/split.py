@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from facesift.data.face_table import refer
 from facesift.data.splitting import SPLITS, Division, divide, summary
 from facesift.params import Params
 from facesift.storage import read_parquet, write_json, write_parquet
@@ -29,10 +31,17 @@ def _counts(division: Division) -> Table:
     return table
 
 
+def _refer(table: pl.DataFrame) -> pl.DataFrame:
+    """Mark the images that a person decides because no face was found in them."""
+    images = read_parquet(MANIFEST, ["image_id", "face_box"])
+    marked = images.select("image_id", refer(images))
+    return table.join(marked, on="image_id", how="left", maintain_order="left")
+
+
 def main(params: Params) -> None:
     """Read `data/manifest.parquet`; write `data/split.parquet` and `metrics/split.json`."""
     division = divide(read_parquet(MANIFEST, COLUMNS), params.split, params.seed, params.class_names.names)
-    write_parquet(SPLIT, division.table)
+    write_parquet(SPLIT, _refer(division.table) if params.data.crop.refers else division.table)
     write_json(METRICS, summary(division))
     Console().print(_counts(division))
     print(f"{division.near_duplicate_images} near-duplicates kept together in {division.near_duplicate_groups} groups")

@@ -59,6 +59,8 @@ def _header(params: Params, name: str) -> dict[str, Any]:
         "resize": params.data.resize,
         "normalise": member.normalise.model_dump(),
     }
+    if params.data.crop.method != "none":
+        preprocessing["crop"] = params.data.crop.model_dump()
     package = member.architecture.package
     architecture = member.architecture.model_dump(exclude=None if package else {"package"})
     start = {"start": find_weights(package).identity()} if package else {}

@@ -9,7 +9,7 @@ import polars as pl
 from facesift.committee.ballot import Ballot
 from facesift.committee.curves import precision_recall_points, roc_points
 from facesift.committee.results import print_results
-from facesift.committee.scores import join_scores, read_scores
+from facesift.committee.scores import join_scores, read_scores, read_truth
 from facesift.params import Params
 from facesift.storage import read_parquet, write_csv, write_json, write_parquet
 from stages.entry import run
@@ -19,7 +19,7 @@ PLOTS = Path("metrics/plots")
 
 def main(params: Params) -> None:
     """Read `data/split.parquet` and all scores; write decisions, four metrics files and the plots' data."""
-    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
+    truth = read_truth(Path("data/split.parquet"))
     classes = params.class_names
     scores = read_scores(Path("data/scores"), params.voting, classes)
     scores["stacker"] = read_parquet(Path("data/stack.parquet"))

@@ -17,7 +17,10 @@ from facesift.metrics import Classes, Confusion, class_report
 
 @dataclass(frozen=True)
 class Ballot:
-    """Votes (images, voters) and probabilities (images, voters, classes) on images with known labels (images,)."""
+    """Votes (images, voters) and probabilities (images, voters, classes) on images with known labels (images,).
+
+    `referred` (images,): a person decides these whatever the votes, because no face was found in them.
+    """
 
     classes: Classes
     images: pl.DataFrame  # image_id, split, source, label, group
@@ -25,10 +28,14 @@ class Ballot:
     labels: NDArray[np.int64]
     votes: NDArray[np.int64]
     probabilities: NDArray[np.float64]
+    referred: NDArray[np.bool_]
 
     @classmethod
     def of(cls, joined: pl.DataFrame, voters: list[str], classes: Classes) -> Ballot:
-        """Take the votes from a table that `scores.join_scores` made, on a truth with near-duplicate groups."""
+        """Take the votes from a table that `scores.join_scores` made, on a truth with near-duplicate groups.
+
+        Its column `referred`, if it has one, says which images a person decides anyway.
+        """
         logits = [logits_from(joined, voter, classes) for voter in voters]
         return cls(
             classes=classes,
@@ -37,6 +44,7 @@ class Ballot:
             labels=labels_from(joined, classes),
             votes=np.stack([votes_of(each, classes) for each in logits], axis=1),
             probabilities=np.stack([class_probabilities(each) for each in logits], axis=1),
+            referred=joined["referred"].to_numpy() if "referred" in joined else np.zeros(joined.height, np.bool_),
         )
 
     @property
@@ -57,6 +65,7 @@ class Ballot:
             labels=self.labels[rows],
             votes=self.votes[rows],
             probabilities=self.probabilities[rows],
+            referred=self.referred[rows],
         )
 
     def mixed_sources(self) -> list[str]:
@@ -67,14 +76,18 @@ class Ballot:
 
     def decide(self, rule: str) -> NDArray[np.int64]:
         """Decisions (images,) by one of the `RULES`: class numbers, or `REVIEW`."""
+        return np.where(self.referred, REVIEW, self._by_votes(rule))
+
+    def _by_votes(self, rule: str) -> NDArray[np.int64]:
         return RULES[rule](self.votes, self.probabilities, self.classes)
 
     def report_rules(self) -> dict[str, Any]:
-        """Counts and figures of every rule; review figures for the one that sends images to a person."""
+        """Counts and figures of every rule; review figures for those that send images to a person."""
         report = {}
         for rule in RULES:
             screening = screen(self.labels, self.decide(rule), self.classes)
-            report[rule] = screening.report() if rule == "unanimous" else screening.decided.report()
+            reviews = rule == "unanimous" or self.referred.any()
+            report[rule] = screening.report() if reviews else screening.decided.report()
         return report
 
     def report_voters(self) -> dict[str, Any]:
@@ -87,9 +100,12 @@ class Ballot:
         }
 
     def report_classes(self) -> dict[str, Any]:
-        """Accuracy, macro averages and figures by class, of every voter and of every rule that decides all images."""
+        """Accuracy, macro averages and figures by class, of every voter and of every rule that decides all images.
+
+        Images that are referred to a person are decided by the votes here.
+        """
         decisions = {voter: self.votes[:, column] for column, voter in enumerate(self.voters)}
-        decisions |= {rule: self.decide(rule) for rule in RULES if rule != "unanimous"}
+        decisions |= {rule: self._by_votes(rule) for rule in RULES if rule != "unanimous"}
         return {name: class_report(self.labels, each, self.classes.names) for name, each in decisions.items()}
 
     def report_within(self) -> dict[str, Any]:

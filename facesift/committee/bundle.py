@@ -15,6 +15,7 @@ from facesift.committee.cascade import Hearing, check_cascade, hear_in_turn
 from facesift.committee.jury import Jury, Verdict, make_jury
 from facesift.committee.runtimes import Runtime, open_runtime
 from facesift.committee.screening import Reading, Tables, screen_files, screen_heard
+from facesift.committee.sight import Sight
 from facesift.data.finding import Found, find_files
 
 
@@ -25,6 +26,7 @@ class Committee:
     card: Card
     runtime: Runtime
     jury: Jury
+    sight: Sight
 
     @classmethod
     def load(
@@ -51,7 +53,7 @@ class Committee:
         card = read_card(folder)
         verify_files(folder, card)
         jury = make_jury(folder, card, rule, point)
-        return cls(card, open_runtime(runtime, folder, card, threads), jury)
+        return cls(card, open_runtime(runtime, folder, card, threads), jury, Sight.of(folder, card))
 
     def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Score pixels (n, S, S, 3) of the card's `image_size` with every member: float32 (n, classes) each."""
@@ -76,7 +78,7 @@ class Committee:
         self, files: Iterable[Found], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
     ) -> Tables:
         """Decide files that `data.finding.find_files` found; see `screen`."""
-        reading = Reading(self.card.image, batch_size, workers or os.cpu_count() or 1)
+        reading = Reading(self.sight, batch_size, workers or os.cpu_count() or 1)
         if not cascade:
             return screen_files(files, self.jury, self.logits, reading)
         check_cascade(self.jury)

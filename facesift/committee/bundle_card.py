@@ -8,14 +8,17 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesift.committee.voting import RULES
+from facesift.data.views import View
+from facesift.datasets import Crop
 from facesift.errors import FacesiftError
 from facesift.metrics import Classes
 from facesift.sections import Count, Name
 from facesift.storage import read_json, sha256
 
 CARD, GRAPH, STACKER, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
+FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
 GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -44,8 +47,14 @@ class ImageCard(Part):
 
     image_size: Count
     resize: Literal["squish", "crop"]
+    crop: Crop
     max_pixels: Count
     max_bytes: Count
+
+    @property
+    def view(self) -> View:
+        """Which part of an image the members see."""
+        return View(self.image_size, self.resize, self.crop)
 
 
 class CalibrationCard(Part):
@@ -73,7 +82,7 @@ class FileCard(Part):
 class Card(Part):
     """The content of `bundle.json`; members stand in voting order."""
 
-    version: Literal[1] = Field(alias="schema")
+    version: Literal[2] = Field(alias="schema")
     study: Name
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
@@ -94,7 +103,7 @@ class Card(Part):
             raise ValueError(f"positive is {self.positive!r}, which is not one of the classes {self.classes}")
         if self.rule not in RULES:
             raise ValueError(f"rule is {self.rule!r}; there are {', '.join(RULES)}")
-        for name in (GRAPH, STACKER, REFERENCE):
+        for name in (GRAPH, STACKER, REFERENCE, *([FACES] if self.image.crop.finds else [])):
             if name not in self.files:
                 raise ValueError(f"files: {name} is not listed")
         for member in self.members:

@@ -16,7 +16,8 @@ from facesift.training.score_table import score_table
 def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
     """Columns image_id, split, source, label, group of all images in the shards.
 
-    `groups` holds image_id and group (of near-duplicates) of these images, maybe among others.
+    `groups` holds image_id and group (of near-duplicates) of these images, maybe among others; and `referred`, if a
+    person decides some of them anyway.
     """
     tables = [
         pl.DataFrame(
@@ -29,7 +30,8 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
         )
         for shard in range(len(shards.sizes))
     ]
-    return pl.concat(tables).join(groups.select("image_id", "group"), on="image_id", maintain_order="left")
+    known = groups.select("image_id", "group", *({"referred"} & set(groups.columns)))
+    return pl.concat(tables).join(known, on="image_id", maintain_order="left")
 
 
 def vote_elsewhere(panel: Panel, truth: pl.DataFrame, stacker: Stacker) -> Ballot:

@@ -1,4 +1,4 @@
-"""Writes a committee's bundle: weights, graph, stacker, drift reference, and the card that vouches for them."""
+"""Writes a committee's bundle: weights, graph, stacker, drift reference, and the card that vouches for them all."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from facesift.committee.bundle_card import CARD, GRAPH, REFERENCE, SCHEMA, STACKER, Card
+from facesift.committee.bundle_card import CARD, FACES, GRAPH, REFERENCE, SCHEMA, STACKER, Card
 from facesift.committee.jury import make_jury
 from facesift.committee.onnx_graph import export_graph
 from facesift.committee.parity import Batch, Comparison, Parity
 from facesift.committee.runtimes import OnnxRuntime, TorchRuntime
+from facesift.data.face_detector import read_network
 from facesift.data.shards import SPLITS, ShardFolder
 from facesift.params import Params
 from facesift.storage import read_json, sha256, write_json
@@ -57,6 +58,8 @@ def fill_bundle(
     _copy_weights(folder, params.voting, sources)
     _export_graph(folder, params)
     write_json(folder / REFERENCE, reference)
+    if params.data.crop.finds:
+        (folder / FACES).write_bytes(read_network())
     card = Card.model_validate(_describe(folder, params, sources))
     graph, torch = OnnxRuntime(folder, card, threads=1), TorchRuntime(folder, card, threads=None)
     images = first_images(ShardFolder(sources.shards / "test"), params.export.parity_images)
@@ -118,6 +121,7 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
         "image": {
             "image_size": params.data.image_size,
             "resize": params.data.resize,
+            "crop": params.data.crop.model_dump(),
             "max_pixels": params.ingest.max_pixels,
             "max_bytes": params.ingest.max_bytes,
         },

@@ -37,6 +37,12 @@ def read_scores(folder: Path, members: Sequence[str], classes: Classes) -> dict[
     return {member: read_parquet(folder / f"{member}.parquet", columns) for member in members}
 
 
+def read_truth(path: Path) -> pl.DataFrame:
+    """Read image_id, split, source, label, group of `data/split.parquet`, and `referred` where the split has it."""
+    table = read_parquet(path)
+    return table.select("image_id", "split", "source", "label", "group", *({"referred"} & set(table.columns)))
+
+
 def join_scores(truth: pl.DataFrame, scores: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Join every voter's table to `truth` (image_id, split, label, ...) as columns `<voter>_logit_<class>`.
 

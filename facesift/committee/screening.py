@@ -17,12 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from facesift.committee.bundle_card import ImageCard
 from facesift.committee.cascade import Hearing, hear_all
 from facesift.committee.jury import STACKER, Jury, MemberLogits
+from facesift.committee.sight import Sight
 from facesift.data.archives import read_bytes
 from facesift.data.finding import Found, one_line
-from facesift.data.images import BadImage, open_image, to_square, upright_rgb
+from facesift.data.images import BadImage, open_image, upright_rgb
 from facesift.data.quality import QUALITIES, measure_quality
 from facesift.errors import FacesiftError
 
@@ -33,8 +33,8 @@ REVIEWED = "review"
 NOT_FINITE = "its scores are not finite numbers"
 # Columns that reading alone tells, and the fields of `Read` that hold them.
 FACTS = (
-    ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("width", "width"), ("height", "height"),
-    ("bytes", "bytes"),
+    ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("referred", "referred"), ("width", "width"),
+    ("height", "height"), ("bytes", "bytes"),
 )  # fmt: skip
 
 Score = Callable[[NDArray[np.uint8]], MemberLogits]
@@ -53,13 +53,14 @@ class Read:
     height: int | None = None
     pixels: NDArray[np.uint8] | None = None
     reason: str | None = None
+    referred: str | None = None  # why a person decides it whatever the votes
 
 
 @dataclass(frozen=True)
 class Reading:
     """How files are read: `workers` threads decode, at most `AHEAD` batches ahead: memory does not grow with files."""
 
-    image: ImageCard
+    sight: Sight
     batch_size: int
     workers: int
 
@@ -73,7 +74,7 @@ def decisions_schema(voters: Iterable[str]) -> pl.Schema:
             "decision": pl.String,  # a class, `review`, or null when not scored
             "probability": pl.Float64,  # calibrated, of the positive class
             **{f"vote_{voter}": pl.String for voter in voters},
-            "reason": pl.String,  # why it is not scored, else null
+            "reason": pl.String,  # why it is not scored, or why a person decides it whatever the votes; else null
             "width": pl.Int64,  # upright, as in the file
             "height": pl.Int64,
             "bytes": pl.Int64,
@@ -97,17 +98,19 @@ def screen_heard(files: Iterable[Found], jury: Jury, hear: Hear, reading: Readin
             yield _table(batch, jury, hear)
 
 
-def read_image(file: Found, image: ImageCard) -> Read:
-    """Read, hash and decode one file as the pipeline does; what goes wrong is the `reason`."""
+def read_image(file: Found, sight: Sight) -> Read:
+    """Read, hash, decode and cut one file as the pipeline does; what goes wrong is the `reason`."""
     if file.reason:
         return Read(file.name, reason=one_line(file.reason))
     facts: dict[str, Any] = {}
+    image = sight.image
     try:
         data = read_bytes(Path(), file.container, file.path, image.max_bytes)
         facts |= {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
         upright = upright_rgb(open_image(data, image.max_pixels))
         facts |= {"width": upright.width, "height": upright.height}
-        return Read(file.name, **facts, pixels=to_square(upright, image.image_size, image.resize))
+        seen = sight.see(upright)
+        return Read(file.name, **facts, pixels=seen.pixels, referred=seen.referred)
     except BadImage as error:
         reason = error.reason
     except MemoryError:
@@ -122,7 +125,7 @@ def _read_ahead(files: Iterable[Found], reading: Reading) -> Generator[Read, Non
     pending: deque[Future[Read]] = deque()
     try:
         for file in files:
-            pending.append(pool.submit(read_image, file, reading.image))
+            pending.append(pool.submit(read_image, file, reading.sight))
             if len(pending) >= AHEAD * reading.batch_size:
                 yield pending.popleft().result()
         while pending:
@@ -139,7 +142,10 @@ def _table(batch: list[Read], jury: Jury, hear: Hear) -> pl.DataFrame:
     """Score what has pixels, and put all rows into one table."""
     schema = decisions_schema(jury.voters)
     facts = pl.DataFrame(
-        {name: pl.Series([getattr(read, attribute) for read in batch], dtype=schema[name]) for name, attribute in FACTS}
+        {
+            name: pl.Series([getattr(read, attribute) for read in batch], dtype=schema.get(name, pl.String))
+            for name, attribute in FACTS
+        }
     ).with_row_index("row")
     rows = [row for row, read in enumerate(batch) if read.pixels is not None]
     scored = pl.DataFrame(
@@ -149,7 +155,11 @@ def _table(batch: list[Read], jury: Jury, hear: Hear) -> pl.DataFrame:
         pixels = np.stack([read.pixels for read in batch if read.pixels is not None])
         scored = _scored(pixels, jury, hear(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
     joined = facts.join(scored, on="row", how="left", maintain_order="left")
-    return joined.with_columns(reason=pl.coalesce("reason", "why")).select(schema.names())
+    referred = pl.when(pl.col("decision").is_not_null()).then("referred")
+    return joined.with_columns(
+        decision=pl.when(referred.is_null()).then("decision").otherwise(pl.lit(REVIEWED)),
+        reason=pl.coalesce("reason", "why", referred),
+    ).select(schema.names())
 
 
 def _scored(pixels: NDArray[np.uint8], jury: Jury, hearing: Hearing) -> pl.DataFrame:

@@ -56,7 +56,7 @@ class Comparison:
 
         Raises `FacesiftError` when nothing can be read.
         """
-        pixels = (read_image(file, self._whole.card.image).pixels for file in files)
+        pixels = (read_image(file, self._whole.sight).pixels for file in files)
         for chunk in _chunks((each for each in pixels if each is not None), batch):
             if not self._counts.images:
                 self._warm_up(chunk)

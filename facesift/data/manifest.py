@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from facesift.data.archives import RawFile, list_files, read_bytes
-from facesift.data.duplicates import contradictions, keep_one, perceptual_hash
-from facesift.data.images import BadImage, open_image, quantisation, upright_rgb
+from facesift.data.archives import RawFile, list_files
+from facesift.data.duplicates import contradictions, keep_one
 from facesift.data.layouts import PARTS, Claim, Layout, claim
 from facesift.datasets import Ingest
 from facesift.errors import FacesiftError
-from facesift.machines import Parallel
-from facesift.parallel import parallel_map
 
 IMAGES = pl.Schema(
     {
@@ -41,7 +36,6 @@ IMAGES = pl.Schema(
     }
 )
 QUARANTINE = pl.Schema(dict.fromkeys(("source", "container", "path", "reason"), pl.String))
-CHUNK = 256  # files examined by one task
 SHOWN = 5  # reasons quoted when too many files are bad
 
 Claimed = tuple[RawFile, str, Claim]
@@ -59,11 +53,16 @@ class Survey:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Usable images (`IMAGES`), unusable files (`QUARANTINE`), and how many further copies were dropped."""
+    """Usable images (`IMAGES`), unusable files (`QUARANTINE`), and how many further copies were dropped.
+
+    Where faces are looked for, images have the columns `face_table.FACE`, too, and `faces` counts images by source and
+    label as {found, unfound}.
+    """
 
     images: pl.DataFrame
     quarantine: pl.DataFrame
     exact_duplicates: int
+    faces: dict[str, dict[str, dict[str, int]]] | None = None
 
 
 def survey(raw: Path, layouts: Mapping[str, Layout]) -> Survey:
@@ -116,46 +115,6 @@ def claims(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[Claimed]:
             yield file, *claimed
 
 
-def _row(raw: Path, claimed: Claimed, limits: Ingest) -> tuple[Any, ...]:
-    """Read and decode one file into a row of `IMAGES`, or raise `BadImage`."""
-    file, source, says = claimed
-    if printable(file.path) != file.path:
-        raise BadImage("its name is not valid UTF-8: rename it")
-    data = read_bytes(raw, file.container, file.path, limits.max_bytes)
-    opened = open_image(data, limits.max_pixels)
-    stored = (opened.format, opened.mode, len(data), quantisation(opened))  # decoding may change the mode
-    image = upright_rgb(opened)
-    image_id = hashlib.sha256(data).hexdigest()[:32]
-    facts = (*image.size, *stored, perceptual_hash(image))
-    return image_id, source, says.label, *file, *facts, says.fold, says.difficulty, *says.edited
-
-
-def _examine_chunk(raw: Path, limits: Ingest, chunk: Iterable[Claimed]) -> Frames:
-    rows, bad = [], []
-    for claimed in chunk:
-        try:
-            rows.append(_row(raw, claimed, limits))
-        except BadImage as error:
-            file, source, _ = claimed
-            bad.append((source, printable(file.container), printable(file.path), error.reason))
-    return pl.DataFrame(rows, IMAGES, orient="row"), pl.DataFrame(bad, QUARANTINE, orient="row")
-
-
-def examine(
-    raw: Path, layouts: Mapping[str, Layout], limits: Ingest, parallel: Parallel, done: Callable[[int], None]
-) -> Iterator[Frames]:
-    """Yield (usable, unusable) tables of a few hundred files each, in the order of their names whoever read them.
-
-    Files are listed, read and decoded lazily by the processes `parallel`; `done` hears how many more are.
-    """
-    files = claims(raw, layouts)
-    chunks = iter(lambda: list(islice(files, CHUNK)), [])
-    here = raw.absolute()  # a worker may have been started in another folder
-    for usable, unusable in parallel_map(partial(_examine_chunk, here, limits), chunks, parallel, shared=(here,)):
-        done(usable.height + unusable.height)
-        yield usable, unusable
-
-
 def assemble(examined: Iterable[Frames]) -> Manifest:
     """Put the tables together: one row per distinct image, sorted by `image_id`.
 
@@ -166,7 +125,7 @@ def assemble(examined: Iterable[Frames]) -> Manifest:
     for good, bad in examined:
         usable.append(good)
         unusable.append(bad)
-    images = pl.concat(usable)
+    images = pl.concat(usable, how="diagonal")  # the empty first one has no faces
     torn = contradictions(images)
     reasons = torn.select("source", "container", "path", reason="the same bytes are labelled " + pl.col("other"))
     quarantine = pl.concat(chain(unusable, [reasons])).sort("source", "container", "path")
@@ -197,4 +156,4 @@ def summary(manifest: Manifest, ignored: int) -> dict[str, Any]:
         "exact_duplicates": manifest.exact_duplicates,
         "quarantined": manifest.quarantine.height,
         "ignored": ignored,
-    }
+    } | ({} if manifest.faces is None else {"faces": manifest.faces})

@@ -20,9 +20,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.data.archives import read_bytes
-from facesift.data.images import BadImage, decode, to_square
+from facesift.data.face_table import face_of
+from facesift.data.faces import Face
+from facesift.data.images import BadImage, decode
 from facesift.data.layouts import BINARY
 from facesift.data.shards import INDEX, SPLITS, VERSION, ShardEntry, ShardIndex
+from facesift.data.views import View
+from facesift.datasets import WHOLE, Crop
 from facesift.errors import FacesiftError
 from facesift.machines import ALONE, Parallel
 from facesift.parallel import parallel_map
@@ -36,22 +40,29 @@ ID_DIGITS = 32  # of the SHA-256 of a file that make its image_id
 class Decoder:
     """Finds an image again by its manifest row and gives the pixels that go into a shard.
 
-    `raw` is the folder that containers and paths are relative to, `size` the side of the square in pixels.
+    `raw` is the folder that containers and paths are relative to, `size` the side of the square in pixels; `resize` and
+    `crop`: see `views.View`.
     """
 
     raw: Path
     size: int
     max_pixels: int
     resize: str = "squish"
+    crop: Crop = WHOLE
 
-    def pixels(self, image_id: str, container: str, path: str) -> NDArray[np.uint8]:
+    @property
+    def view(self) -> View:
+        """What is seen of an image."""
+        return View(self.size, self.resize, self.crop)
+
+    def pixels(self, image_id: str, container: str, path: str, face: Face | None = None) -> NDArray[np.uint8]:
         """Return (size, size, 3) uint8; `FacesiftError` when the file is no longer the one that was ingested."""
         name = f"{self.raw / container / path} (image {image_id})"
         try:
             data = read_bytes(self.raw, container, path)
             if hashlib.sha256(data).hexdigest()[:ID_DIGITS] != image_id:
                 raise FacesiftError(f"{name}: changed since ingest; `dvc repro ingest` takes the new files in")
-            return to_square(decode(data, self.max_pixels), self.size, self.resize)
+            return self.view.pixels(decode(data, self.max_pixels), face)
         except BadImage as error:
             raise FacesiftError(f"{name}: {error.reason}, but was good at ingest; `dvc repro ingest`") from error
 
@@ -106,7 +117,7 @@ def write_shard(
 
     Args:
         path: the file to make.
-        rows: `image_id`, `source`, `label` (one of `classes`), one row per image.
+        rows: `image_id`, `source`, `label` (one of `classes`), one row per image; `landmarks` (5, 2) if there are any.
         pixels: for each row an array (S, S, 3) uint8, in the same order.
         source_width: bytes of the longest source name of the split, so that all its shards have one type.
         classes: a label is written as its place among them.
@@ -123,6 +134,8 @@ def write_shard(
                 "image_id": np.array(rows["image_id"].to_list(), f"S{ID_DIGITS}"),
                 "source": np.array([name.encode() for name in rows["source"]], f"S{source_width}"),
             }
+            if "landmarks" in rows.columns:
+                columns["landmarks"] = rows["landmarks"].to_numpy().astype(np.float32)
             for name, values in columns.items():
                 file.create_dataset(name, data=values, track_times=False)
         digest, size = sha256(part), part.stat().st_size
@@ -167,8 +180,16 @@ def _build_shard(
     decoder: Decoder, source_width: int, classes: tuple[str, ...], task: tuple[Path, pl.DataFrame]
 ) -> ShardEntry:
     path, rows = task
-    columns = zip(rows["image_id"], rows["container"], rows["path"], strict=True)
-    return write_shard(path, rows, (decoder.pixels(*place) for place in columns), source_width, classes)
+    faces = [face_of(row) for row in rows.iter_rows(named=True)]
+    places = zip(rows["image_id"], rows["container"], rows["path"], faces, strict=True)
+    named = rows.with_columns(_landmarks(decoder.view, rows, faces)) if decoder.crop.finds else rows
+    return write_shard(path, named, (decoder.pixels(*place) for place in places), source_width, classes)
+
+
+def _landmarks(view: View, rows: pl.DataFrame, faces: list[Face | None]) -> pl.Series:
+    """Column `landmarks`: where the faces' landmarks are in the squares, NaN without a face."""
+    sizes = zip(rows["width"], rows["height"], strict=True)
+    return pl.Series("landmarks", np.stack([view.landmarks(*each) for each in zip(sizes, faces, strict=True)]))
 
 
 def build_split(
@@ -182,7 +203,8 @@ def build_split(
 
     Args:
         folder: for example `data/shards/train`; its name is the split.
-        images: `image_id`, `source`, `label`, `container`, `path`, one row per image.
+        images: `image_id`, `source`, `label`, `container`, `path`, one row per image; for a crop around faces `width`,
+            `height` and the columns `face_table.FACE`, too, and the shards get the dataset `landmarks`.
         decoder: where the images are and the size they get.
         sharding: sizes, seed and processes.
         done: called after each shard.

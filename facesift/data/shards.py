@@ -1,7 +1,9 @@
 """Reading HDF5 shards: a folder of `NNNNN.h5` files and the `index.json` that vouches for each of them.
 
 A shard holds four contiguous, uncompressed datasets with one row per image: `images` (n, S, S, 3) uint8, `labels` (n,)
-uint8 (the number of the class in the index), `image_id` (n,) 32 bytes, `source` (n,) bytes. Contiguous bytes can be
+uint8 (the number of the class in the index), `image_id` (n,) 32 bytes, `source` (n,) bytes. Where faces were looked
+for there is a fifth, `landmarks` (n, 5, 2) float32: left eye, right eye, nose tip, left and right corner of the mouth,
+(x, y) in pixels of the image, NaN where no face was found. Contiguous bytes can be
 mapped into memory, where single rows cost as little as slices; HDF5 itself is asked only for the offsets. Contiguous
 data carries no checksum, so the index holds one per file, and it is checked once per process before the first row is
 handed out.
@@ -142,12 +144,22 @@ class ShardFolder:
         """Read the name of the source of each of a shard's images."""
         return [value.decode("utf-8") for value in self._map(shard, "source").tolist()]
 
+    def landmarks(self, shard: int) -> NDArray[np.float32] | None:
+        """Read the landmarks of a shard's faces, (n, 5, 2) in pixels; NaN without a face, None if none was looked for.
+
+        In the order left eye, right eye, nose tip, left and right corner of the mouth; "left" has the smaller x.
+        """
+        return np.array(self._map(shard, "landmarks")) if "landmarks" in self._opened(shard) else None
+
     def _map(self, shard: int, name: str) -> NDArray[Any]:
         # A fresh map each time: a map that nobody holds gives its pages back.
+        column = self._opened(shard)[name]
+        return np.memmap(self.path(shard), column.dtype, "r", column.offset, column.shape)
+
+    def _opened(self, shard: int) -> dict[str, _Column]:
         if shard not in self._columns:
             self._columns[shard] = _open(self.path(shard), self.index.shards[shard], self.image_size)
-        column = self._columns[shard][name]
-        return np.memmap(self.path(shard), column.dtype, "r", column.offset, column.shape)
+        return self._columns[shard]
 
 
 def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
@@ -159,11 +171,13 @@ def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
     shapes |= dict.fromkeys(("labels", "image_id", "source"), (entry.images,))
     try:
         with h5py.File(path, "r") as file:
+            if "landmarks" in file:
+                shapes["landmarks"] = (entry.images, 5, 2)
             columns = {name: _Column(file[name].id.get_offset(), file[name].shape, file[name].dtype) for name in shapes}
     except (OSError, KeyError, AttributeError) as error:
         raise FacesiftError(f"{path}: not a shard of this program ({error}); {_MEND}") from error
     for name, column in columns.items():
-        kind = "S" if name in ("image_id", "source") else "u"
+        kind = {"image_id": "S", "source": "S", "landmarks": "f"}.get(name, "u")
         if column.shape != shapes[name] or column.dtype.kind != kind or column.offset is None:
             found = f"{column.shape} {column.dtype}{'' if column.offset else ', not contiguous'}"
             raise FacesiftError(f"{path}: dataset {name!r} is {found}, not contiguous {shapes[name]}; {_MEND}")

@@ -25,13 +25,17 @@ class Map:
     says: str
 
 
-def draw(changes: NDArray[np.float64], size: tuple[int, int], resize: str, positive: str) -> Map:
-    """Draw changes of log-odds (S, S) for a photo of `size` (width, height), seen by the committee as `resize` says."""
+def draw(changes: NDArray[np.float64], size: tuple[int, int], seen: tuple[int, int, int, int], positive: str) -> Map:
+    """Draw changes of log-odds (S, S) for a photo of `size` (width, height).
+
+    The committee saw the part `seen` (left, top, right, bottom) of it, in its pixels.
+    """
     width, height = _scaled(size)
     ground = Image.new("RGBA", (width, height))
-    side = min(width, height)
-    box = (width, height) if resize == "squish" else (side, side)
-    corner = ((width - box[0]) // 2, (height - box[1]) // 2)
+    left, top, right, bottom = (
+        round(at * length / of) for at, length, of in zip(seen, (width, height) * 2, size * 2, strict=True)
+    )
+    box, corner = (max(1, right - left), max(1, bottom - top)), (left, top)
     ground.paste(_colours(changes, box), corner)
     if np.abs(changes).max() >= FLAT:
         _ring(ground, changes, box, corner)

@@ -20,7 +20,8 @@ from PIL import Image, ImageFilter
 
 from facesift.committee.bundle_card import CARD, Card, MemberCard, read_card
 from facesift.committee.calibration import margins_of
-from facesift.data.images import decode, to_square
+from facesift.committee.sight import Sight
+from facesift.data.images import decode
 from facesift.errors import FacesiftError
 from facesift.metrics import Classes
 from facesift.review.drawing import Map, draw
@@ -72,6 +73,7 @@ class Maps:
 
     bundle: Path
     card: Card
+    _sight: Sight | None = None
     _scorers: dict[str, Scorer] = field(default_factory=dict)
     _kept: OrderedDict[tuple[str, str], Future[Map]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,9 +103,11 @@ class Maps:
 
     def _make(self, member: MemberCard, data: bytes) -> Map:
         photo = decode(data, self.card.image.max_pixels)
-        pixels = to_square(photo, self.card.image.image_size, self.card.image.resize)
-        changes = attribute(self._scorer(member), pixels, self.card.class_names)
-        return draw(changes, photo.size, self.card.image.resize, self.card.positive)
+        if self._sight is None:
+            self._sight = Sight.of(self.bundle, self.card)
+        seen = self._sight.see(photo)
+        changes = attribute(self._scorer(member), seen.pixels, self.card.class_names)
+        return draw(changes, photo.size, seen.box, self.card.positive)
 
     def _scorer(self, member: MemberCard) -> Scorer:
         if member.name not in self._scorers:

@@ -13,6 +13,7 @@ from facesift.committee.plan_stacking import plan_features, train_stacker
 from facesift.committee.results import print_results
 from facesift.committee.scores import join_scores, labels_from, logits_from
 from facesift.committee.stacking import out_of_fold, stack_features
+from facesift.committee.voting import RULES
 from facesift.errors import FacesiftError
 from facesift.sampling.plans import make_plan
 from facesift.storage import write_json
@@ -149,3 +150,32 @@ def test_result_table_shows_counts_beside_shares(tmp_path):
 def test_result_table_without_metrics_says_how_to_make_them(tmp_path):
     with pytest.raises(FacesiftError, match=r"vote\.json: cannot be read .* run `dvc repro`"):
         print_results(tmp_path)
+
+
+def ballot_with_referrals(images=12):
+    ids = [f"{number:032x}" for number in range(images)]
+    label = ["fake" if number < 4 else "real" for number in range(images)]
+    truth = pl.DataFrame({"image_id": ids, "split": "test", "source": "made", "label": label, "group": range(images)})
+    marked = truth.with_columns(referred=pl.Series([number in (0, 5) for number in range(images)]))
+    logits = np.array([[0, 1] if each == "fake" else [1, 0] for each in label])
+    return Ballot.of(join_scores(marked, {"a": score_table(ids, "test", logits, CLASSES.names)}), ["a"], CLASSES)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_images_without_a_face_are_decided_by_a_person_whatever_the_rule(rule):
+    table = ballot_with_referrals().decisions_table(rule)
+    assert [row for row, decision in enumerate(table["decision"]) if decision == "review"] == [0, 5]
+    assert table["vote_a"][0] == "fake"
+
+
+def test_every_rule_that_refers_images_counts_them():
+    report = ballot_with_referrals().report_rules()["majority"]
+    assert (report["review_fake"], report["review_real"], report["tp"]) == (1, 1, 3)
+
+
+def test_figures_by_class_are_of_the_votes():
+    assert ballot_with_referrals().report_classes()["majority"]["accuracy"] == 1.0
+
+
+def test_part_of_a_ballot_keeps_its_referrals():
+    assert ballot_with_referrals().within("made").decide("majority").tolist().count(-1) == 2

@@ -12,9 +12,11 @@ from scipy.special import expit
 
 from facesift.committee.bundle_card import ImageCard
 from facesift.committee.screening import AHEAD, Reading, decisions_schema, screen_files
+from facesift.committee.sight import Sight
 from facesift.data.finding import Found, find_files
 from facesift.data.images import BadImage, decode, to_square
 from facesift.data.quality import QUALITIES, measure_quality
+from facesift.datasets import WHOLE
 from tests.data.test_images import noise, stored
 from tests.made import SIZE
 
@@ -139,7 +141,7 @@ def test_scores_that_are_no_numbers_are_a_reason(committee, faces):
         logits["two"][1] = np.nan
         return logits
 
-    reading = Reading(committee.card.image, 9, 2)
+    reading = Reading(committee.sight, 9, 2)
     (found,) = screen_files(find_files([faces]), committee.jury, score, reading)
     assert found["decision"].is_null().to_list() == [False, True, *[False] * 7]
     assert found["reason"][1] == "its scores are not finite numbers"
@@ -154,7 +156,7 @@ def test_files_are_listed_no_further_ahead_than_is_decoded(committee):
             listed.append(len(listed))
             yield Found("gone.jpg", ".", "gone.jpg")
 
-    tables = screen_files(endless(), committee.jury, committee.logits, Reading(committee.card.image, 5, 2))
+    tables = screen_files(endless(), committee.jury, committee.logits, Reading(committee.sight, 5, 2))
     for number in range(1, 4):
         next(tables)
         assert len(listed) <= (number + AHEAD) * 5
@@ -183,7 +185,7 @@ def test_the_bundle_crops_when_its_study_did(committee, tmp_path):
     data = io.BytesIO()
     Image.fromarray(wide).save(data, "PNG")
     (tmp_path / "wide.png").write_bytes(data.getvalue())
-    image = ImageCard(image_size=SIZE, resize="crop", max_pixels=LIMIT, max_bytes=LIMIT)
+    image = ImageCard(image_size=SIZE, resize="crop", crop=WHOLE, max_pixels=LIMIT, max_bytes=LIMIT)
     files = find_files([tmp_path / "wide.png"])
-    (found,) = screen_files(files, committee.jury, committee.logits, Reading(image, 1, 1))
+    (found,) = screen_files(files, committee.jury, committee.logits, Reading(Sight(image), 1, 1))
     assert found["brightness"].to_list() == [255.0]

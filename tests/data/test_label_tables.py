@@ -4,8 +4,9 @@ import zipfile
 import pytest
 from PIL import Image
 
+from facesift.data.examining import examine
 from facesift.data.label_tables import make_layouts
-from facesift.data.manifest import assemble, examine, survey
+from facesift.data.manifest import assemble, survey
 from facesift.datasets import Ingest, Source
 from facesift.errors import FacesiftError
 

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from facesift.data import manifest
+from facesift.data import examining
+from facesift.data.examining import examine
 from facesift.data.layouts import Layout
-from facesift.data.manifest import IMAGES, Manifest, assemble, check_quarantine, examine, summary, survey
+from facesift.data.manifest import IMAGES, Manifest, assemble, check_quarantine, summary, survey
 from facesift.datasets import Ingest, Source
 from facesift.errors import FacesiftError
 from facesift.machines import ALONE, Parallel
@@ -164,7 +165,7 @@ def test_quarantine_is_sorted(tmp_path: Path):
 
 @pytest.fixture
 def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(manifest, "CHUNK", 5)
+    monkeypatch.setattr(examining, "CHUNK", 5)
     files = {f"{'real' if number % 3 else 'fake'}/{number}.png": picture(number % 18) for number in range(20)}
     lay(tmp_path, files | {"real/bad.png": b"", "fake/bad.png": b"x"})
     return tmp_path

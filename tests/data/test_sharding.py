@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from facesift.data.face_table import FACE
 from facesift.data.images import decode, to_square
 from facesift.data.sharding import SLICE, Decoder, Sharding, build_split, deal, write_shard
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
 from facesift.machines import ALONE, Parallel
+from tests.made_faces import crop
 
 TWO = Parallel(backend="processes", jobs=2, address=None)
 STRATA = [("celeba", "real"), ("rff", "fake"), ("rff", "real")]
@@ -230,3 +232,48 @@ def test_building_uses_the_memory_of_a_slice(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < images * size * size * 3 / 2
+
+
+def faces_of(raw: Path, found: list[bool]) -> pl.DataFrame:
+    """The rows with a face in the right half of each image of 40 x 20 pixels where one was found."""
+    marks = [[21.0, 2.0], [39.0, 2.0], [30.0, 10.0], [21.0, 18.0], [39.0, 18.0]]
+    return rows_of(raw).with_columns(
+        width=pl.lit(40),
+        height=pl.lit(20),
+        face_box=pl.Series([[20.0, 0.0, 40.0, 20.0] if each else None for each in found], dtype=FACE["face_box"]),
+        face_landmarks=pl.Series([marks if each else None for each in found], dtype=FACE["face_landmarks"]),
+        face_score=pl.Series([0.9 if each else None for each in found], dtype=pl.Float64),
+    )
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Path:
+    """Images that are black at the left and white at the right."""
+    folder = tmp_path / "halves"
+    folder.mkdir()
+    for number in range(7):
+        pixels = np.zeros((20, 40, 3), np.uint8)
+        pixels[:, 20:], pixels[0, number] = 255, 9
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+def test_shards_of_faces_show_them_and_know_their_landmarks(halves: Path, tmp_path: Path):
+    found = [number % 3 > 0 for number in range(7)]
+    rows = faces_of(halves, found)
+    build_split(tmp_path / "train", rows, Decoder(halves, 10, 10_000, crop=crop()), Sharding(4, 3))
+    shards, faces = ShardFolder(tmp_path / "train"), dict(zip(rows["image_id"], found, strict=True))
+    for shard in range(2):
+        landmarks = shards.landmarks(shard)
+        assert landmarks is not None
+        for image_id, pixels, points in zip(shards.image_ids(shard), shards.pixels(shard), landmarks, strict=True):
+            assert (pixels == 255).all() == faces[image_id]
+            expected = [[0.5, 1], [9.5, 1], [5, 5], [0.5, 9], [9.5, 9]] if faces[image_id] else np.full((5, 2), np.nan)
+            np.testing.assert_allclose(points, expected)
+
+
+@pytest.mark.parametrize("method", ["none", "centre"])
+def test_shards_of_other_views_have_no_landmarks(halves: Path, tmp_path: Path, method: str):
+    decoder = Decoder(halves, 10, 10_000, crop=crop(method=method))
+    build_split(tmp_path / "train", rows_of(halves), decoder, Sharding(9, 3))
+    assert ShardFolder(tmp_path / "train").landmarks(0) is None

@@ -99,6 +99,7 @@ def tiny_study() -> dict:
             "sources": {"made": {"layout": "class_folders", "within": "*", "folder": None, "label": None}},
             "image_size": 32,
             "resize": "squish",
+            "crop": tree["data"]["crop"],
         },
         "split": tree["split"] | {"fractions": {"train": 0.5, "val": 0.25, "test": 0.25}},
         "shard": {"images": 40},

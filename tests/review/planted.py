@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from facesift.datasets import WHOLE
 from facesift.review.guard import Pass
 from facesift.review.listening import bind
 from facesift.review.maps import Maps, missing
@@ -85,9 +86,10 @@ def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real
         members.append(entry | {"file": f"members/{name}.safetensors", "sha256": sha256(path)})
         files[f"members/{name}.safetensors"] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
     other = {"bytes": 1, "sha256": "0" * 64}
+    limits = {"max_pixels": 10**6, "max_bytes": 10**6}
     card = {
-        "schema": 1, "study": "planted", "classes": classes, "positive": "fake", "members": members,
-        "image": {"image_size": size, "resize": "squish", "max_pixels": 10**6, "max_bytes": 10**6},
+        "schema": 2, "study": "planted", "classes": classes, "positive": "fake", "members": members,
+        "image": {"image_size": size, "resize": "squish", "crop": WHOLE.model_dump()} | limits,
         "rule": "majority", "points": {}, "metrics": {}, "inputs": {}, "versions": {}, "parity": {},
         "calibration": {"method": "platt", "temperature": 1.0, "bias": 0.0},
         "files": files | dict.fromkeys(("committee.onnx", "stacker.safetensors", "reference.json"), other),

@@ -48,32 +48,32 @@ def test_the_map_is_strongest_where_the_member_looks(sign):
 def test_a_member_that_does_not_look_has_an_empty_map():
     changes = attribute(lambda pixels: np.zeros((len(pixels), 2), np.float32), noise(), CLASSES)
     assert not changes.any()
-    assert "No part" in draw(changes, (60, 40), "squish", "fake").says
+    assert "No part" in draw(changes, (60, 40), (0, 0, 60, 40), "fake").says
 
 
-def drawn(changes, size, resize):
-    return np.asarray(Image.open(io.BytesIO(draw(changes, size, resize, "fake").png)))
+def drawn(changes, size, seen=None):
+    return np.asarray(Image.open(io.BytesIO(draw(changes, size, seen or (0, 0, *size), "fake").png)))
 
 
 @pytest.mark.parametrize(("sign", "colour"), [(1, FOR), (-1, AGAINST)])
 def test_the_colour_says_for_or_against(sign, colour):
-    pixels = drawn(np.full((8, 8), sign * 2.0), (100, 100), "squish")
+    pixels = drawn(np.full((8, 8), sign * 2.0), (100, 100))
     assert {tuple(each) for each in pixels[-40:, -40:, :3].reshape(-1, 3).tolist()} == {colour}
 
 
 def test_what_speaks_against_is_striped_and_what_speaks_for_is_not():
-    alphas = [drawn(np.full((8, 8), change), (90, 90), "squish")[-40:, -40:, 3] for change in (2.0, -2.0)]
+    alphas = [drawn(np.full((8, 8), change), (90, 90))[-40:, -40:, 3] for change in (2.0, -2.0)]
     assert [len(np.unique(alpha)) for alpha in alphas] == [1, 2]
 
 
 @pytest.mark.parametrize("size", [(100, 50), (50, 100), (100, 100)])
 def test_the_drawing_has_the_photos_proportions(size):
-    pixels = drawn(np.ones((8, 8)), size, "squish")
+    pixels = drawn(np.ones((8, 8)), size)
     assert pixels.shape[1] / pixels.shape[0] == pytest.approx(size[0] / size[1])
 
 
-def test_a_cropped_image_has_its_map_in_the_middle_square():
-    alpha = drawn(np.ones((8, 8)), (200, 100), "crop")[-50:, :, 3]  # the ring is in the upper left corner
+def test_the_map_lies_where_the_committee_looked():
+    alpha = drawn(np.ones((8, 8)), (200, 100), (50, 0, 150, 100))[-50:, :, 3]  # the ring is in the upper left corner
     assert not alpha[:, : alpha.shape[1] // 4 - 1].any()
     assert alpha[:, alpha.shape[1] // 4 + 1 : -alpha.shape[1] // 4 - 1].all()
 
@@ -87,7 +87,7 @@ def test_the_words_name_the_place(row, column, place):
     changes[row, column] = -1.5
     assert (
         f"at the {place} (ring): blurring it raises the log-odds of fake by 1.50"
-        in draw(changes, (9, 9), "squish", "fake").says
+        in draw(changes, (9, 9), (0, 0, 9, 9), "fake").says
     )
 
 

@@ -6,10 +6,12 @@ import polars as pl
 import pytest
 import yaml
 
+from facesift.data.face_table import FACE
 from facesift.errors import FacesiftError
 from facesift.params import Params, parse_params
 from facesift.storage import write_parquet
 from stages import split
+from tests.made_faces import crop
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,3 +78,17 @@ def test_a_missing_manifest_is_named(params: Params):
 
 def test_what_a_file_alone_says_decides_no_split():
     assert not {"format", "mode", "bytes", "width", "height", "quantisation"} & set(split.COLUMNS)
+
+
+@pytest.mark.parametrize(("unfound", "marked"), [("review", True), ("centre", False)])
+def test_images_without_a_face_are_marked_if_a_person_is_to_decide_them(
+    params: Params, manifest: pl.DataFrame, unfound: str, *, marked: bool
+):
+    boxes = pl.Series([None if number % 5 == 0 else [0.0] * 4 for number in range(120)], dtype=FACE["face_box"])
+    write_parquet(split.MANIFEST, manifest.with_columns(face_box=boxes))
+    data = params.data.model_copy(update={"crop": crop(unfound=unfound)})
+    split.main(params.model_copy(update={"data": data}))
+    table = pl.read_parquet(split.SPLIT)
+    assert ("referred" in table.columns) == marked
+    if marked:
+        assert table["referred"].to_list() == boxes.is_null().to_list()

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from facesift.datasets import Data
 from facesift.evidence.report.page import Section, Table
 from facesift.params import Params
 from facesift.recipe import Member, Resample
@@ -40,10 +41,18 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
             f"{near['images']:,} near-duplicates in {near['groups']:,} groups were kept on one side of the split "
             f"(perceptual hashes that differ in at most {params.split.near_duplicate_bits} of 256 bits)."
         ),
-        f"Images are {params.data.image_size} x {params.data.image_size} pixels ({params.data.resize}).",
+        f"Images are {params.data.image_size} x {params.data.image_size} pixels ({_view(params.data)}).",
     ]
     table = Table(("source", "label", "images", "train", "validation", "test"), rows, "Images")
     return Section("Data card", text, [table])
+
+
+def _view(data: Data) -> str:
+    if data.crop.method == "none":
+        return data.resize
+    if data.crop.method == "centre":
+        return "the same square of all"
+    return f"around the face, without one: {data.crop.unfound}"
 
 
 def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> Section:
