@@ -39,8 +39,12 @@ class Guarantee(Section):
 
 
 class Operating(Section):
-    """The operating points: a review budget, a share of fakes to catch, and a promise."""
+    """The operating points: a review budget, a share of fakes to catch, and a promise.
 
+    `sources`: fitted on validation images of all sources, or of the positives' own ones alone.
+    """
+
+    sources: Literal["all", "own"]
     max_review: Fraction
     target_recall: Ratio
     guarantee: Guarantee

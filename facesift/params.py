@@ -24,9 +24,14 @@ from facesift.sections import Count, Name, Positive, Ratio, Section, Seed
 
 
 class Stack(Section):
-    """How the stacked ensemble is fitted."""
+    """How the stacked ensemble is fitted.
+
+    `sources`: images of all sources weigh alike (`as_they_come`); images of other classes than the positive one weigh
+    as much in the positives' own sources as in all others (`balanced`); images of other sources are left out (`own`).
+    """
 
     fit_on: Literal["val", "train_plan"]
+    sources: Literal["as_they_come", "balanced", "own"]
     seed: Seed
     folds: Annotated[int, Field(ge=2)]
     c: Positive
@@ -36,6 +41,15 @@ class Stack(Section):
     optimizer: Optimizer
     epochs: Count
     batch_size: Count
+
+    @model_validator(mode="after")
+    def _weighs_validation(self) -> Stack:
+        if self.fit_on == "train_plan" and self.sources != "as_they_come":
+            raise ValueError(
+                f"`sources: {self.sources}` goes with `fit_on: val`; with train_plan the plan (`resample`) decides "
+                "what weighs, and it keeps no sources: use `sources: as_they_come`"
+            )
+        return self
 
 
 class Vote(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from facesift.forgery import Forge
 from facesift.sections import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
@@ -181,6 +181,31 @@ class Normalise(Section):
         return self
 
 
+class Views(Section):
+    """Test-time augmentation: a score is the mean of a network's logits over several views of the image.
+
+    `zoom`: central crops of such shares of the side, enlarged to the whole size; 1 is the whole image. `flip`: each of
+    them mirrored, too. Training and its validation see the image alone.
+    """
+
+    flip: bool = False
+    zoom: Annotated[list[Annotated[Number, Field(ge=0.5, le=1)]], Field(min_length=1)] = Field(
+        default_factory=lambda: [1.0]
+    )
+
+    @field_validator("zoom")
+    @classmethod
+    def _different(cls, zoom: list[float]) -> list[float]:
+        if len(set(zoom)) < len(zoom):
+            raise ValueError("a view that is named twice would count twice; name each share once")
+        return zoom
+
+    @property
+    def single(self) -> bool:
+        """Whether the whole image is the only view."""
+        return not self.flip and self.zoom == [1.0]
+
+
 class Member(Section):
     """One base classifier. `early_stopping`: stop after so many epochs without a lower loss.
 
@@ -207,3 +232,12 @@ class Member(Section):
     channels_last: bool = False
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
     votes: bool = True
+    views: Views = Views()
+
+    @field_validator("views")
+    @classmethod
+    def _of_a_network(cls, views: Views, known: ValidationInfo) -> Views:
+        architecture = known.data.get("architecture")
+        if architecture is not None and architecture.name == "svm_rbf" and not views.single:
+            raise ValueError("views are for networks; svm_rbf scores the image alone, so leave `views` out")
+        return views

@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 
 from facesift.committee.ballot import Ballot
-from facesift.committee.calibration import Calibration, Fakes, Scores, fit_all, margins_of
-from facesift.committee.guarantee import Promise, promise, tally_independent
-from facesift.committee.operating import Tally, fit_points
+from facesift.committee.calibration import Calibration, Fakes, Scores, margins_of
+from facesift.committee.choosing import Choice, Validation, choose
 from facesift.committee.policy import Policy
 from facesift.committee.reliability import measure_all, reliability_curves
 from facesift.committee.results import share
 from facesift.committee.scores import join_scores, labels_from, logits_from, read_scores
+from facesift.committee.sources import mixed_sources
 from facesift.committee.voting import RULES, screen
 from facesift.evidence.prevalence import project_all
 from facesift.metrics import Screening
@@ -22,7 +22,8 @@ from facesift.params import Params
 from facesift.storage import read_parquet, write_csv, write_json, write_parquet
 from stages.entry import run
 
-VOTER, GUARANTEE = "stacker", "guarantee"
+VOTER = "stacker"
+Screenings = dict[str, Screening]  # by operating point
 
 
 def main(params: Params) -> None:
@@ -30,26 +31,25 @@ def main(params: Params) -> None:
     held, classes = _held_out(params), params.class_names
     fakes = {split: classes.is_positive(labels_from(table, classes)) for split, table in held.items()}
     margins = {split: margins_of(logits_from(table, VOTER, classes), classes) for split, table in held.items()}
-    fits = fit_all(margins["val"], fakes["val"])
-    calibration = fits[params.calibration.method]
+    seen = Validation(margins["val"], fakes["val"], held["val"]["group"].to_numpy(), held["val"]["source"])
+    choice = choose(seen, params)
+    calibration, policies = choice.calibration, choice.policies
     log_odds = {split: calibration.log_odds(each) for split, each in margins.items()}
-    policies, promised = _choose(params, log_odds["val"], fakes["val"], held["val"]["group"])
-    screenings = {
-        split: {name: policy.screen(log_odds[split], fakes[split]) for name, policy in policies.items()}
-        for split in held
-    }
+    screenings = {split: _screen(policies, log_odds[split], fakes[split]) for split in held}
+    within = {split: _within(policies, log_odds[split], fakes[split], table["source"]) for split, table in held.items()}
     report = {
-        "calibration": _report_calibration(params, fits, margins, fakes),
-        "points": _report_points(policies, screenings),
-        GUARANTEE: promised.report(),
+        "sources": {"fitted_on": params.operating.sources, "names": choice.sources},
+        "calibration": _report_calibration(params, choice.fits, margins, fakes),
+        "points": _report_points(policies, screenings, within),
+        "guarantee": choice.promised.report(),
         "prevalence": project_all(_rules(params, held["test"]) | screenings["test"], params.prevalence),
     }
     write_json(Path("metrics/operating.json"), report)
-    curves = reliability_curves(fits, margins["test"], fakes["test"], params.calibration.bins)
+    curves = reliability_curves(choice.fits, margins["test"], fakes["test"], params.calibration.bins)
     write_csv(Path("metrics/plots/reliability.csv"), curves)
     _write_calibration(params, calibration, policies)
     _write_probabilities(held, {split: calibration.probabilities(each) for split, each in margins.items()})
-    _print(screenings["test"], promised)
+    _print(screenings["test"], within["test"], choice)
 
 
 def _held_out(params: Params) -> dict[str, pl.DataFrame]:
@@ -61,14 +61,15 @@ def _held_out(params: Params) -> dict[str, pl.DataFrame]:
     return {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
 
 
-def _choose(params: Params, log_odds: Scores, fakes: Fakes, groups: pl.Series) -> tuple[dict[str, Policy], Promise]:
-    """The operating points by name, that of the promise among them if there is one; from validation alone."""
-    cost, operating = params.cost, params.operating
-    points = fit_points(Tally.of(log_odds, fakes, cost.prevalence), operating, cost)
-    promised = promise(
-        tally_independent(log_odds, fakes, groups.to_numpy(), cost.prevalence), operating.guarantee, cost
-    )
-    return points if promised.policy is None else points | {GUARANTEE: promised.policy}, promised
+def _screen(policies: dict[str, Policy], log_odds: Scores, fakes: Fakes) -> Screenings:
+    """What each operating point does with images."""
+    return {name: policy.screen(log_odds, fakes) for name, policy in policies.items()}
+
+
+def _within(policies: dict[str, Policy], log_odds: Scores, fakes: Fakes, sources: pl.Series) -> dict[str, Screenings]:
+    """The same inside each source that holds positives and others, where recognising the source is no help."""
+    inside = {source: (sources == source).to_numpy() for source in mixed_sources(sources, fakes)}
+    return {source: _screen(policies, log_odds[rows], fakes[rows]) for source, rows in inside.items()}
 
 
 def _rules(params: Params, table: pl.DataFrame) -> dict[str, Screening]:
@@ -87,9 +88,18 @@ def _report_calibration(
     return figures | {"method": params.calibration.method, "fits": found}
 
 
-def _report_points(policies: dict[str, Policy], screenings: dict[str, dict[str, Screening]]) -> dict[str, Any]:
+def _report_points(
+    policies: dict[str, Policy], screenings: dict[str, Screenings], within: dict[str, dict[str, Screenings]]
+) -> dict[str, Any]:
     return {
-        name: policy.probabilities() | {split: screenings[split][name].report() for split in screenings}
+        name: policy.probabilities()
+        | {split: screenings[split][name].report() for split in screenings}
+        | {
+            "within": {
+                split: {source: each[name].report() for source, each in sources.items()}
+                for split, sources in within.items()
+            }
+        }
         for name, policy in policies.items()
     }
 
@@ -113,11 +123,19 @@ def _write_probabilities(held: dict[str, pl.DataFrame], probabilities: dict[str,
     write_parquet(Path("data/calibrated.parquet"), pl.concat(tables).sort("image_id"))
 
 
-def _print(screenings: dict[str, Screening], promised: Promise) -> None:
-    for name, each in screenings.items():
-        alarms = f"{each.decided.fp} false alarms"
-        print(f"test, {name}: {share(each.review_rate)} to review, {share(each.caught)} of the fakes caught, {alarms}")
-    print(promised.sentence())
+def _print(pooled: Screenings, within: dict[str, Screenings], choice: Choice) -> None:
+    """Print each point on the test split, and within a source that is not all of it."""
+    for name, each in pooled.items():
+        print(f"test, {name}: {_line(each)}")
+        for source, inside in within.items():
+            if inside[name].images < each.images:
+                print(f"    within {source}: {_line(inside[name])}")
+    print(choice.promised.sentence())
+
+
+def _line(each: Screening) -> str:
+    caught = f"{share(each.caught)} of the fakes caught"
+    return f"{share(each.review_rate)} to review, {caught}, {each.decided.fp} false alarms"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facesift.committee.results import share
 from facesift.committee.scores import join_scores, labels_from, logits_from, read_scores, votes_of
+from facesift.committee.sources import own_images
 from facesift.committee.stacker_file import save_stacker
 from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, stack_features
 from facesift.data.shards import ShardFolder
@@ -26,14 +27,15 @@ def main(params: Params) -> None:
     """Read `data/split.parquet` and `data/scores`; write the stacker, its scores and its validation figures."""
     members, classes = params.voting, params.class_names
     _drop_strangers(list(params.members))
-    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "label", "group"])
+    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
     joined = join_scores(truth.filter(pl.col("split") != "train"), read_scores(SCORES, members, classes))
     held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
     features = {split: _features(table, members, classes) for split, table in held.items()}
     labels = labels_from(held["val"], classes)
     if params.stack.fit_on == "val":
-        stacker = fit_stacker(features["val"], labels, params.stack, classes)
-        val_logits = out_of_fold(features["val"], labels, held["val"]["group"].to_numpy(), params.stack, classes)
+        own, groups = own_images(held["val"]["source"], classes.is_positive(labels)), held["val"]["group"].to_numpy()
+        stacker = fit_stacker(features["val"], labels, params.stack, classes, own)
+        val_logits = out_of_fold(features["val"], labels, groups, params.stack, classes, own)
     else:
         stacker = _fit_on_train_plan(params, members)
         val_logits = stacker.logits(features["val"])
@@ -43,7 +45,9 @@ def main(params: Params) -> None:
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
     votes = classes.is_positive(votes_of(val_logits, classes))
     figures = Confusion.of(classes.is_positive(labels), votes).report()
-    write_json(Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on})
+    write_json(
+        Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
+    )
     recall, precision = share(figures["recall"]), share(figures["precision"])
     print(f"stacker over {', '.join(members)}: validation recall {recall}, precision {precision}")
 

@@ -19,6 +19,7 @@ from facesift.training.member import Material, train_member
 from facesift.training.package_weights import find_weights
 from facesift.training.ranks import gather_tables
 from facesift.training.scoring import score_splits
+from facesift.training.views import views_entry
 from facesift.training.weights import save_tensors
 from stages.entry import member_of, run
 
@@ -58,6 +59,7 @@ def _header(params: Params, name: str) -> dict[str, Any]:
         "image_size": params.data.image_size,
         "resize": params.data.resize,
         "normalise": member.normalise.model_dump(),
+        **views_entry(member.views),
     }
     if params.data.crop.method != "none":
         preprocessing["crop"] = params.data.crop.model_dump()

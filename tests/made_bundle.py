@@ -19,6 +19,7 @@ from facesift.storage import sha256, write_json, write_parquet
 from facesift.training.architectures import build_network
 from facesift.training.scoring import score_splits
 from facesift.training.support_vectors import SVM, fit_svm
+from facesift.training.views import views_entry
 from facesift.training.weights import load_scorer, save_tensors
 from tests.made import ROOT, SIZE, made_images, make_shards
 
@@ -90,6 +91,7 @@ def _tensors(params: Params, name: str):
 def _header(params: Params, name: str):
     member = params.members[name]
     preprocessing = {"image_size": SIZE, "resize": "squish", "normalise": member.normalise.model_dump()}
+    preprocessing |= views_entry(member.views)
     return {
         "architecture": member.architecture.model_dump(),
         "classes": params.classes,

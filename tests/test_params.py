@@ -86,6 +86,12 @@ WRONG = {
     "robustness.images": (0, r"robustness\.images: .*greater than or equal to 1 \(got 0\)"),
     "calibration.method": ("isotonic", r"calibration\.method: .*'temperature' or 'platt' \(got 'isotonic'\)"),
     "cost.miss": (0, r"cost\.miss: .*greater than 0 \(got 0\)"),
+    "stack": (
+        DEFAULT["stack"] | {"fit_on": "train_plan", "sources": "own"},
+        r"stack: `sources: own` goes with `fit_on: val`; .* use `sources: as_they_come`",
+    ),
+    "stack.sources": ("equal", r"stack\.sources: .*'as_they_come', 'balanced' or 'own' \(got 'equal'\)"),
+    "operating.sources": ("fake", r"operating\.sources: .*'all' or 'own' \(got 'fake'\)"),
     "operating.guarantee.delta": (1.0, r"guarantee\.delta: .*less than 1 \(got 1\.0\)"),
     "prevalence": ([1], r"prevalence\.0: .*greater than or equal to 2 \(got 1\)"),
     "vote.rule": ("loudest", r"vote\.rule: .*'unanimous' \(got 'loudest'\)"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facesift.committee.curves import ranking
 from facesift.committee.scores import class_probabilities, labels_from, logits_from, votes_of
+from facesift.committee.sources import mixed_sources
 from facesift.committee.voting import REVIEW, RULES, screen
 from facesift.metrics import Classes, Confusion, class_report
 
@@ -70,9 +71,7 @@ class Ballot:
 
     def mixed_sources(self) -> list[str]:
         """Sources that hold positives and others: only within them is recognising the source no help."""
-        positive = pl.col("label") == self.classes.positive
-        mixed = self.images.group_by("source").agg(positive.n_unique().alias("kinds")).filter(pl.col("kinds") > 1)
-        return sorted(mixed["source"])
+        return mixed_sources(self.images["source"], self.positives)
 
     def decide(self, rule: str) -> NDArray[np.int64]:
         """Decisions (images,) by one of the `RULES`: class numbers, or `REVIEW`."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logit, logsumexp
 
 from facesift.errors import FacesiftError
 from facesift.metrics import Classes
@@ -42,6 +42,13 @@ class Calibration:
     def probabilities(self, margins: Scores) -> Scores:
         """Calibrate margins (n,) -> probabilities of the positive class (n,), in [0, 1]."""
         return expit(self.log_odds(margins))
+
+    def at_share(self, fitted: float, wanted: float) -> Calibration:
+        """Move from images with the share `fitted` of positives to such with the share `wanted`, both in (0, 1).
+
+        Bayes' rule moves all log-odds by the same amount (prior correction, King & Zeng 2001).
+        """
+        return replace(self, bias=float(self.bias + (logit(wanted) - logit(fitted))))
 
 
 def fit_temperature(margins: Scores, fakes: Fakes) -> Calibration:
@@ -85,12 +92,16 @@ def fit_platt(margins: Scores, fakes: Fakes) -> Calibration:
     return Calibration(float(scale / slope), float(level - slope * middle / scale))
 
 
-def fit_all(margins: Scores, fakes: Fakes) -> dict[str, Calibration]:
-    """Every method by name, and `before`: none; on margins (n,) and fakes (n,) of validation."""
+def fit_all(margins: Scores, fakes: Fakes, share: float | None = None) -> dict[str, Calibration]:
+    """Every method by name, and `before`: none; on margins (n,) and fakes (n,) of validation.
+
+    `share`: the share of positives that `platt` is to mean, in (0, 1); None: as in `fakes`. A temperature cannot move.
+    """
+    platt = fit_platt(margins, fakes)
     return {
         "before": Calibration(),
         "temperature": fit_temperature(margins, fakes),
-        "platt": fit_platt(margins, fakes),
+        "platt": platt if share is None else platt.at_share(float(fakes.mean()), share),
     }
 
 

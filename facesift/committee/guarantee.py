@@ -41,7 +41,8 @@ MOST_MISSES = 10**4  # an estimate beyond is no help
 class Promise:
     """What could be promised on `images` units with `fakes` among them; `policy` is None where nothing could.
 
-    `lacking` says what stood in the way: `fakes` (too few for any promise) or `review` (too much to review).
+    `lacking` says what stood in the way: `fakes` (too few for any promise) or `review` (too much to review). `sources`
+    are those that new images must come from where validation images of others were left out; (): of all.
     """
 
     asked: Guarantee
@@ -51,6 +52,7 @@ class Promise:
     fakes_estimated: int | None
     lacking: str | None
     policy: Policy | None
+    sources: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """What is promised, or what it would take, for people."""
@@ -59,7 +61,9 @@ class Promise:
             f"at most {self.asked.miss:.1%} of the fakes missed{review}, with probability {1 - self.asked.delta:.1%}"
         )
         if self.policy is not None:
-            return f"Promised (learn then test): {limits}. It rests on {self.fakes:,} independent validation fakes."
+            about = f" It is about images like those of {', '.join(self.sources)}." if self.sources else ""
+            basis = f"It rests on {self.fakes:,} independent validation fakes."
+            return f"Promised (learn then test): {limits}. {basis}{about}"
         if self.lacking == "fakes":
             return (
                 f"No promise can be made of {limits}: validation has {self.fakes:,} independent fakes, and at least "

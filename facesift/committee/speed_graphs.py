@@ -14,7 +14,7 @@ from facesift.errors import FacesiftError
 
 TRAINED, RANDOM = "trained", "random"  # weights
 FP32, INT8 = PRECISIONS = ("fp32", "int8")
-PER_IMAGE = {"name": "per_image"}
+PER_IMAGE = {"normalise": {"name": "per_image"}}
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Network:
-    """An architecture with its arguments, and what the pixels go through before it."""
+    """An architecture with its arguments, and what the pixels go through before it, the views among it."""
 
     architecture: Mapping[str, Any]
-    normalise: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
 
 
 def bundle_subject(folder: Path) -> Subject:
@@ -46,10 +46,7 @@ def bundle_subject(folder: Path) -> Subject:
 
 def networks_of(card: Card) -> dict[str, Network]:
     """Return the members' networks by name."""
-    return {
-        member.name: Network(member.architecture, member.preprocessing.get("normalise", PER_IMAGE))
-        for member in card.members
-    }
+    return {member.name: Network(member.architecture, member.preprocessing) for member in card.members}
 
 
 def random_subject(name: str, networks: Mapping[str, Network], classes: int, image_size: int, room: Path) -> Subject:
@@ -93,13 +90,16 @@ def _random_module(network: Network, classes: int, image_size: int) -> Any:
     from facesift.training.preprocessing import make_normalisation  # noqa: PLC0415
     from facesift.training.scoring_module import NetworkScoring  # noqa: PLC0415
     from facesift.training.support_vectors import SVM  # noqa: PLC0415
+    from facesift.training.views import stored_views  # noqa: PLC0415
 
     architecture = Architecture.model_validate(network.architecture)
     if architecture.name == SVM:
         raise FacesiftError(f"{SVM}: as many vectors as training leaves, so it can be timed only as trained")
     built = build_network(architecture, classes, 0, image_size)
     check_size(built, architecture, image_size)
-    return NetworkScoring(built, make_normalisation(Normalise.model_validate(network.normalise))).eval()
+    preprocessing = PER_IMAGE | dict(network.preprocessing)
+    normalise = make_normalisation(Normalise.model_validate(preprocessing["normalise"]))
+    return NetworkScoring(built, normalise, stored_views(preprocessing)).eval()
 
 
 @contextmanager

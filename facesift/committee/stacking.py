@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.committee.sources import Own
 from facesift.errors import FacesiftError
 from facesift.metrics import Classes
 from facesift.params import Stack
@@ -36,10 +38,30 @@ def stack_features(members: list[Logits]) -> Features:
     return np.maximum(np.concatenate(members, axis=1).astype(np.float64), 0)
 
 
-def image_weights(labels: NDArray[np.int64], spec: Stack, classes: Classes) -> NDArray[np.float64]:
-    """Weight of each image (n,): the class weights if given, then positives as `fake_to_real` times all others."""
+def image_weights(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes) -> NDArray[np.float64]:
+    """Weight of each image (n,): the class weights if given, then positives as `fake_to_real` times all others.
+
+    Between the two, with `sources: balanced`, the others of the positives' own sources come to weigh as much as those
+    of all other sources.
+    """
     weights = np.ones(len(labels)) if spec.class_weights is None else np.array(spec.class_weights)[labels]
-    return balanced(weights, classes.is_positive(labels) == 1, spec.fake_to_real)
+    fakes = classes.is_positive(labels) == 1
+    if spec.sources == "balanced":
+        weights = evened(weights, own & ~fakes, ~own & ~fakes)
+    return balanced(weights, fakes, spec.fake_to_real)
+
+
+def evened(weights: NDArray[np.float64], first: NDArray[np.bool_], second: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Scale the weights of two sets of images so that each has half of what both had; as they are if one is empty.
+
+    >>> evened(np.ones(4), np.array([True, False, False, False]), np.array([False, True, True, True])).round(2).tolist()
+    [2.0, 0.67, 0.67, 0.67]
+    """
+    sums = [weights[rows].sum() for rows in (first, second)]
+    if not all(sums):
+        return weights
+    shares = np.select([first, second], [sum(sums) / (2 * each) for each in sums], 1.0)
+    return np.asarray(weights * shares)
 
 
 def balanced(weights: NDArray[np.float64], fakes: NDArray[np.bool_], fake_to_real: float | None) -> NDArray[np.float64]:
@@ -53,25 +75,42 @@ def balanced(weights: NDArray[np.float64], fakes: NDArray[np.bool_], fake_to_rea
     return np.where(fakes, weights * fake_to_real * weights[~fakes].sum() / weights[fakes].sum(), weights)
 
 
-def fit_stacker(features: Features, labels: NDArray[np.int64], spec: Stack, classes: Classes) -> Stacker:
-    """Fit the linear layer by L2-regularised (multinomial) logistic regression on weighted images."""
+def fit_stacker(
+    features: Features, labels: NDArray[np.int64], spec: Stack, classes: Classes, own: Own | None = None
+) -> Stacker:
+    """Fit the linear layer by L2-regularised (multinomial) logistic regression on weighted images.
+
+    `own` (n,) says which images are of the positives' own sources (`sources.own_images`), for `spec.sources`; None: all
+    are. With `sources: own` the others are left out, with `balanced` they weigh less (`image_weights`). Raises
+    `FacesiftError` when either is asked for and a class has no image in those sources.
+    """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  a second to import
 
+    own = np.full(len(labels), fill_value=True) if own is None else own
+    _check_own(labels, own, spec, classes, 1)
+    if spec.sources == "own":
+        features, labels, own = features[own], labels[own], own[own]
     scale = np.maximum(features.std(axis=0), 1e-6)  # members differ in scale: one strength must suit them all
     regression = LogisticRegression(C=spec.c, max_iter=1000)
-    regression.fit(features / scale, labels, sample_weight=image_weights(labels, spec, classes))
+    regression.fit(features / scale, labels, sample_weight=image_weights(labels, own, spec, classes))
     weight, bias = regression.coef_ / scale, regression.intercept_
     if len(classes.names) == 2:  # one output, whose sign decides: make it two symmetric ones
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return Stacker(weight, bias)
 
 
-def out_of_fold(
-    features: Features, labels: NDArray[np.int64], groups: NDArray, spec: Stack, classes: Classes
+def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
+    features: Features,
+    labels: NDArray[np.int64],
+    groups: NDArray,
+    spec: Stack,
+    classes: Classes,
+    own: Own | None = None,
 ) -> NDArray[np.float64]:
     """Logits (n, classes) of each image by a stacker that has not seen it nor its near-duplicates (`groups`, (n,)).
 
-    Raises `FacesiftError` when a class has fewer images than there are folds.
+    All images are scored, whichever count in the fit (`own`, see `fit_stacker`). Raises `FacesiftError` when a class
+    has fewer images than there are folds, or fewer in the positives' own sources where those matter.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
 
@@ -81,8 +120,31 @@ def out_of_fold(
         raise FacesiftError(
             f"stack.folds: {spec.folds} folds need as many validation images of each class; {name} has {counts.min()}"
         )
+    own = np.full(len(labels), fill_value=True) if own is None else own
+    _check_own(labels, own, spec, classes, spec.folds)
     logits = np.empty((len(labels), len(classes.names)))
     folds = StratifiedGroupKFold(spec.folds, shuffle=True, random_state=spec.seed)
-    for kept, held in folds.split(features, labels, groups):
-        logits[held] = fit_stacker(features[kept], labels[kept], spec, classes).logits(features[held])
+    with warnings.catch_warnings():  # of few images of a class in other sources: not every fold needs one
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        splits = list(folds.split(features, _strata(labels, own, spec, classes), groups))
+    for kept, held in splits:
+        stacker = fit_stacker(features[kept], labels[kept], spec, classes, own[kept])
+        logits[held] = stacker.logits(features[held])
     return logits
+
+
+def _strata(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes) -> NDArray[np.int64]:
+    """What every fold has its share of: each class; where sources matter, of own and of other sources each."""
+    return labels if spec.sources == "as_they_come" else labels + len(classes.names) * ~own
+
+
+def _check_own(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes, needed: int) -> None:
+    if spec.sources == "as_they_come":
+        return
+    counts = np.bincount(labels[own], minlength=len(classes.names))
+    if counts.min() < needed:
+        name = classes.names[int(counts.argmin())]
+        raise FacesiftError(
+            f"stack.sources: {spec.sources} needs {needed} or more validation images of each class in the sources that "
+            f"hold {classes.positive} and others; {name} has {counts.min()} there. Use as_they_come"
+        )

@@ -13,6 +13,7 @@ from facesift.training.preprocessing import make_normalisation
 from facesift.training.score_table import Scorer
 from facesift.training.scoring import network_scorer
 from facesift.training.starts import head_layers
+from facesift.training.views import over_views, stored_views
 from facesift.training.weights import load_network
 
 
@@ -48,4 +49,5 @@ def load_features(path: Path) -> Scorer:
     """Return a function from pixels (b, S, S, 3) in 0..255 to the penultimate features (b, k) of a weights file."""
     network, header = load_network(path)
     normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
-    return network_scorer(lambda images: penultimate(network, normalise(images)), torch.device("cpu"))
+    seen = over_views(lambda images: penultimate(network, normalise(images)), stored_views(header["preprocessing"]))
+    return network_scorer(seen, torch.device("cpu"))

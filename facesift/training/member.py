@@ -24,6 +24,7 @@ from facesift.training.score_table import Scorer
 from facesift.training.scoring import network_scorer
 from facesift.training.starts import start_network
 from facesift.training.support_vectors import SVM, check_memory, fit_svm
+from facesift.training.views import check_views, over_views
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,14 @@ def train_member(name: str, recipe: Member, trainer: Trainer, material: Material
         return None if own_rank() else _train_support_vectors(recipe, trainer, material)
     check_shares(recipe.resample.epoch_images or material.plan.height, recipe.batch_size, trainer.ranks, name)
     classes, size = material.classes, material.train.image_size
+    check_views(recipe.views, size, name)
     network = start_network(recipe.architecture, len(classes.names), recipe.seed, size)
     check_size(network, recipe.architecture, size)
     feed = Feed(material.train, material.val, material.plan, recipe, classes, trainer.window_shards, trainer.ranks)
     module = MemberModule(network, recipe, feed.steps_per_epoch, classes, name)
     fitted = fit_member(name, module, trainer, feed, room)
     tensors = {key: tensor.contiguous().cpu().numpy() for key, tensor in network.state_dict().items()}
-    scorer = network_scorer(fitted.module, fitted.module.device)
+    scorer = network_scorer(over_views(fitted.module, recipe.views), fitted.module.device)
     return Trained(scorer, tensors, fitted.best_epoch, fitted.epochs, fitted.share)
 
 

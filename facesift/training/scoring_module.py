@@ -9,22 +9,24 @@ import torch
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
-from facesift.recipe import Normalise
+from facesift.recipe import Normalise, Views
 from facesift.training.preprocessing import make_normalisation, to_unit
 from facesift.training.support_vectors import SVM, SupportVectors
+from facesift.training.views import over_views, stored_views
 from facesift.training.weights import load_network, read_header
 
 
 class NetworkScoring(nn.Module):
-    """A network behind its normalisation: pixels (n, S, S, 3) uint8 -> logits (n, classes)."""
+    """A network behind its views and its normalisation: pixels (n, S, S, 3) uint8 -> logits (n, classes)."""
 
-    def __init__(self, network: nn.Module, normalise: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, network: nn.Module, normalise: Callable[[Tensor], Tensor], views: Views) -> None:
         super().__init__()
         self.network = network
         self.normalise = normalise
+        self.views = views
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.network(self.normalise(to_unit(pixels)))
+        return over_views(lambda images: self.network(self.normalise(images)), self.views)(to_unit(pixels))
 
 
 class SupportVectorScoring(nn.Module):
@@ -79,4 +81,4 @@ def load_module(path: Path) -> nn.Module:
         return SupportVectorScoring(SupportVectors.from_tensors(load_file(path))).eval()
     network, _ = load_network(path)
     normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
-    return NetworkScoring(network, normalise).eval()
+    return NetworkScoring(network, normalise, stored_views(header["preprocessing"])).eval()

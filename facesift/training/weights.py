@@ -20,6 +20,7 @@ from facesift.training.preprocessing import make_normalisation
 from facesift.training.score_table import Scorer
 from facesift.training.scoring import network_scorer
 from facesift.training.support_vectors import SVM, SupportVectors
+from facesift.training.views import over_views, stored_views
 
 KEY = "facesift"  # one key only: safetensors writes several in random order
 VERSION = 1
@@ -88,4 +89,5 @@ def load_scorer(path: Path) -> Scorer:
         return SupportVectors.from_tensors(load_file(path)).logits
     network, _ = load_network(path)
     normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
-    return network_scorer(lambda images: network(normalise(images)), torch.device("cpu"))
+    seen = over_views(lambda images: network(normalise(images)), stored_views(header["preprocessing"]))
+    return network_scorer(seen, torch.device("cpu"))

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from facesift.committee.scores import votes_of
-from facesift.committee.stacking import balanced, fit_stacker, out_of_fold, stack_features
+from facesift.committee.stacking import balanced, fit_stacker, image_weights, out_of_fold, stack_features
 from facesift.errors import FacesiftError
 from facesift.metrics import Classes
 from facesift.params import Stack, parse_params
@@ -106,3 +106,109 @@ def test_three_classes_agree_with_scikit_learns_multinomial_regression():
     reference.fit(scaled, labels, sample_weight=np.array(spec.class_weights)[labels])
     logits = fit_stacker(features, labels, spec, Classes(("a", "b", "c"), "b")).logits(features)
     np.testing.assert_allclose(logits, reference.decision_function(scaled), rtol=1e-9)
+
+
+def two_sources(seed=0, own_reals=60, fakes=60, others=1200):
+    """One member knows the source of the fakes, another what is fake there: labels, features, own, groups."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat([0, 1, 0], [own_reals, fakes, others])
+    own = np.repeat([True, False], [own_reals + fakes, others])
+    evidence = [4 * own + rng.normal(size=len(labels)), 2 * labels + rng.normal(size=len(labels))]
+    return labels, stack_features([np.stack([-each, each], 1) for each in evidence]), own, np.arange(len(labels))
+
+
+def spec_of(sources, **changes):
+    return SPEC.model_copy(update={"sources": sources} | changes)
+
+
+def fitted(sources, study, **changes):
+    labels, features, own, _ = study
+    return fit_stacker(features, labels, spec_of(sources, **changes), FAKE, own)
+
+
+def of_skill(stacker):
+    """Weight of what tells fakes from real images in the fakes' own source, as a share of all weight."""
+    weight = np.abs(stacker.weight[1])
+    return weight[2:].sum() / weight.sum()
+
+
+def test_balanced_sources_turn_to_what_helps_within_the_source():
+    study = two_sources()
+    assert of_skill(fitted("balanced", study)) > of_skill(fitted("as_they_come", study))
+
+
+def test_own_sources_turn_further_to_what_helps_within_the_source():
+    study = two_sources()
+    assert of_skill(fitted("own", study)) > of_skill(fitted("balanced", study))
+
+
+@pytest.mark.parametrize("sources", ["balanced", "own"])
+def test_source_aware_stackers_rank_better_within_the_source(sources):
+    labels, features, own, _ = two_sources(seed=1, own_reals=2000, fakes=2000)
+    plain, aware = (fitted(each, two_sources()) for each in ("as_they_come", sources))
+    assert auc(labels[own], aware.logits(features[own])) > auc(labels[own], plain.logits(features[own])) + 0.01
+
+
+def test_own_stacker_is_that_of_the_own_images():
+    labels, features, own, _ = study = two_sources()
+    alone = fit_stacker(features[own], labels[own], SPEC, FAKE)
+    np.testing.assert_array_equal(fitted("own", study).weight, alone.weight)
+
+
+@pytest.mark.parametrize("fake_to_real", [None, 0.5])
+@pytest.mark.parametrize("class_weights", [None, [2.0, 3.0]])
+def test_balanced_reals_weigh_alike_in_own_and_other_sources(fake_to_real, class_weights):
+    labels, _, own, _ = two_sources()
+    spec = spec_of("balanced", fake_to_real=fake_to_real, class_weights=class_weights)
+    weights = image_weights(labels, own, spec, FAKE)
+    assert weights[own & (labels == 0)].sum() == pytest.approx(weights[~own].sum())
+
+
+@pytest.mark.parametrize("fake_to_real", [None, 0.5])
+def test_balancing_sources_leaves_the_weight_of_each_class(fake_to_real):
+    labels, _, own, _ = two_sources()
+    plain, even = (
+        image_weights(labels, own, spec_of(sources, fake_to_real=fake_to_real), FAKE)
+        for sources in ("as_they_come", "balanced")
+    )
+    sums = [[weights[labels == label].sum() for label in (0, 1)] for weights in (plain, even)]
+    assert sums[0] == pytest.approx(sums[1])
+
+
+@pytest.mark.parametrize("sources", ["balanced", "own"])
+def test_a_single_source_makes_no_difference(sources):
+    labels, features = members()
+    groups, everywhere = np.arange(len(labels)), np.full(len(labels), fill_value=True)
+    plain, aware = (
+        out_of_fold(features, labels, groups, spec_of(each), FAKE, everywhere) for each in ("as_they_come", sources)
+    )
+    np.testing.assert_array_equal(plain, aware)
+
+
+@pytest.mark.parametrize("sources", ["balanced", "own"])
+def test_out_of_fold_scores_images_of_all_sources(sources):
+    labels, features, own, groups = two_sources()
+    logits = out_of_fold(features, labels, groups, spec_of(sources), FAKE, own)
+    assert auc(labels, logits) > 0.9
+    assert np.isfinite(logits).all()
+
+
+def test_every_fold_has_images_of_the_own_sources():
+    """Five real images beside the fakes among thousands: strata by class alone would leave a fold without."""
+    labels, features, own, groups = two_sources(own_reals=5, fakes=5, others=3000)
+    assert np.isfinite(out_of_fold(features, labels, groups, spec_of("own"), FAKE, own)).all()
+
+
+@pytest.mark.parametrize("sources", ["balanced", "own"])
+def test_too_few_images_in_own_sources_for_the_folds_are_named(sources):
+    labels, features, own, groups = two_sources(own_reals=4)
+    message = rf"stack\.sources: {sources} needs 5 or more validation images .* hold fake and others; real has 4 there"
+    with pytest.raises(FacesiftError, match=message):
+        out_of_fold(features, labels, groups, spec_of(sources), FAKE, own)
+
+
+@pytest.mark.parametrize("sources", ["balanced", "own"])
+def test_no_source_with_both_is_named(sources):
+    labels, features, own, _ = two_sources(own_reals=0)
+    with pytest.raises(FacesiftError, match=rf"stack\.sources: {sources} needs 1 or more .* Use as_they_come"):
+        fit_stacker(features, labels, spec_of(sources), FAKE, own & False)

@@ -33,7 +33,7 @@ def test_arrows_go_one_way(path):
 TORCHLESS = (
     "committee.scores", "committee.voting", "committee.ballot", "committee.calibration", "committee.reliability",
     "committee.operating", "committee.guarantee", "committee.drift", "evidence.prevalence", "training.score_table",
-    "review.opening",
+    "review.opening", "committee.choosing", "committee.source_aware",
     "committee.bundle", "committee.cascade", "committee.screen_command",
 )  # fmt: skip
 

@@ -23,14 +23,18 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write_study(images=600, fakes=60, *, test_shift=0.0):
-    """Validation and test of so many images each; every voter sees fakes four deviations off, on a skewed scale."""
+def write_study(images=600, fakes=60, *, test_shift=0.0, others=0):
+    """Validation and test of so many images each; every voter sees fakes four deviations off, on a skewed scale.
+
+    The last `others` images are of a source without fakes.
+    """
     tables, rng = [], np.random.default_rng(0)
     for split in ("val", "test"):
         label = np.array(["fake" if row < fakes else "real" for row in range(images)])
         tables.append(pl.DataFrame({
-            "image_id": [f"{split}{row:05d}" for row in range(images)], "split": split, "source": "made",
-            "label": label, "group": np.arange(images, dtype=np.uint32) + (split == "test") * images,
+            "image_id": [f"{split}{row:05d}" for row in range(images)], "split": split,
+            "source": ["made"] * (images - others) + ["other"] * others, "label": label,
+            "group": np.arange(images, dtype=np.uint32) + (split == "test") * images,
         }))  # fmt: skip
     truth = pl.concat(tables)
     write_parquet(Path("data/split.parquet"), truth)
@@ -44,9 +48,9 @@ def write_study(images=600, fakes=60, *, test_shift=0.0):
     return truth
 
 
-def operated(**study):
+def operated(sources="all", **study):
     truth = write_study(**study)
-    operate.main(PARAMS)
+    operate.main(PARAMS.model_copy(update={"operating": PARAMS.operating.model_copy(update={"sources": sources})}))
     return truth, json.loads(METRICS.read_text())
 
 
@@ -119,3 +123,47 @@ def test_validation_without_fakes_is_refused_and_leaves_no_outputs():
     with pytest.raises(FacesiftError, match="there are 0 and 600"):
         operate.main(PARAMS)
     assert not METRICS.exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_points_are_reported_within_the_sources_that_hold_both():
+    truth, report = operated(others=200)
+    stacked = pl.read_parquet("data/calibrated.parquet").join(truth, on="image_id").filter(split="test", source="made")
+    for point in report["points"].values():
+        assert list(point["within"]["test"]) == list(point["within"]["val"]) == ["made"]
+        reviewed = stacked["probability"].is_between(point["lo"], point["hi"], closed="left").sum()
+        assert point["within"]["test"]["made"]["reviewed"] == pytest.approx(reviewed, abs=1)  # thresholds are rounded
+
+
+@pytest.mark.usefixtures("folder")
+def test_within_a_single_source_is_everything():
+    points = operated()[1]["points"].values()
+    assert all(point["within"]["test"] == {"made": point["test"]} for point in points)
+
+
+@pytest.mark.usefixtures("folder")
+def test_points_of_own_sources_are_measured_on_all_test_images():
+    figures = operated("own", others=200)[1]["points"]["cost"]["test"]
+    assert figures["fakes"] + figures["reals"] + figures["reviewed"] == 600
+
+
+@pytest.mark.usefixtures("folder")
+def test_with_a_single_source_own_sources_give_the_same_calibration():
+    operated("all")
+    before = CALIBRATION.read_bytes()
+    operated("own")
+    assert CALIBRATION.read_bytes() == before
+
+
+@pytest.mark.usefixtures("folder")
+def test_sources_that_all_was_fitted_on_are_reported():
+    reported = [operated(sources, others=200)[1]["sources"] for sources in ("all", "own")]
+    assert reported == [{"fitted_on": "all", "names": ["made", "other"]}, {"fitted_on": "own", "names": ["made"]}]
+
+
+@pytest.mark.usefixtures("folder")
+def test_figures_within_a_source_are_printed_where_there_are_others(capsys):
+    operated(others=200)
+    assert "within made: " in capsys.readouterr().out
+    operated()
+    assert "within made: " not in capsys.readouterr().out

@@ -27,31 +27,58 @@ PROJECTED = (
 
 
 def operation_section(operating: Mapping[str, Any]) -> Section:
-    """Operating points on the test split, and what could be promised."""
-    rows = []
-    for name, point in operating["points"].items():
-        figures = point["test"]
-        fakes, images = figures["fakes"] + figures["review_fake"], figures["fakes"] + figures["reals"]
-        hits, seen = figures["tp"] + figures["review_fake"], images + figures["reviewed"]
-        rows.append(
-            [
-                POINTS.get(name, name),
-                f"{point['lo']:.2g} / {point['hi']:.2g}",
-                share(figures["caught"], figures.get("caught_interval"), hits, fakes),
-                share(figures["review_rate"], figures.get("review_rate_interval"), figures["reviewed"], seen),
-                precision_of(figures),
-                f"{figures['fp']:,}",
-            ]
-        )
-    headings = ("point", "real below / fake from", "caught", "to review", "precision", "false alarms")
+    """Operating points on the test split, within its sources too, and what could be promised."""
     text = [
         (
             "Two thresholds on the calibrated probability of the stacker, chosen on validation and tried once on the "
             "test split: real below the lower, fake from the upper on, review between."
         ),
+        *_basis(operating),
         operating["guarantee"]["sentence"],
     ]
-    return Section("Operating points", text, [Table(headings, rows)])
+    pooled = {name: point["test"] for name, point in operating["points"].items()}
+    tables = [_points_table(operating, pooled)]
+    for source, figures in _within_test(operating).items():
+        if any(_seen(figures[name]) < _seen(pooled[name]) for name in figures):
+            tables.append(_points_table(operating, figures, f"Within {source}: images of this source alone"))
+    return Section("Operating points", text, tables)
+
+
+def _basis(operating: Mapping[str, Any]) -> list[str]:
+    sources = operating["sources"]
+    if sources["fitted_on"] != "own":
+        return []
+    return [f"Calibration and thresholds are fitted on validation images of {', '.join(sources['names'])} alone."]
+
+
+def _within_test(operating: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Figures by source and point."""
+    inside = {name: point["within"]["test"] for name, point in operating["points"].items()}
+    sources = sorted({source for each in inside.values() for source in each})
+    return {source: {name: each[source] for name, each in inside.items()} for source in sources}
+
+
+def _seen(figures: Mapping[str, Any]) -> int:
+    return int(figures["fakes"] + figures["reals"] + figures["reviewed"])
+
+
+def _points_table(operating: Mapping[str, Any], figures: Mapping[str, dict[str, Any]], caption: str = "") -> Table:
+    rows = [
+        [POINTS.get(name, name), f"{point['lo']:.2g} / {point['hi']:.2g}", *_outcome(figures[name])]
+        for name, point in operating["points"].items()
+    ]
+    headings = ("point", "real below / fake from", "caught", "to review", "precision", "false alarms")
+    return Table(headings, rows, caption)
+
+
+def _outcome(figures: dict[str, Any]) -> list[str]:
+    fakes, hits = figures["fakes"] + figures["review_fake"], figures["tp"] + figures["review_fake"]
+    return [
+        share(figures["caught"], figures.get("caught_interval"), hits, fakes),
+        share(figures["review_rate"], figures.get("review_rate_interval"), figures["reviewed"], _seen(figures)),
+        precision_of(figures),
+        f"{figures['fp']:,}",
+    ]
 
 
 def prevalence_section(operating: Mapping[str, Any], chosen: Sequence[str]) -> Section:

@@ -1,0 +1,91 @@
+"""What `stack.sources` and `operating.sources` would do to a study: `python -m bench.source_aware [--point NAME]`.
+
+Run in a repository whose members have scored (`data/split.parquet`, `data/scores`). Prints a table in Markdown and
+writes nothing: pooled test figures, then those within each source that holds fakes and real images. `--json` prints all
+that `facesift.committee.source_aware.compare` returns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from facesift.committee.results import share
+from facesift.committee.scores import join_scores, read_scores
+from facesift.committee.source_aware import FIGURES, POOLED, STACK, compare
+from facesift.errors import FacesiftError
+from facesift.params import Params, load_params
+from facesift.storage import read_parquet, rounded
+
+HEADINGS = (  # the last four: `FIGURES`, and false alarms
+    "test images", "stack.sources", "operating.sources", "AUC", "gain", "AP", "recall of decided", "caught",
+    "to review", "false alarms",
+)  # fmt: skip
+
+
+def held_out(params: Params) -> dict[str, pl.DataFrame]:
+    """Read validation and test images of the current folder's study with the scores of all voting members."""
+    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
+    scores = read_scores(Path("data/scores"), params.voting, params.class_names)
+    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
+    return {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
+
+
+def markdown(rows: Sequence[Mapping[str, Any]], point: str) -> str:
+    """Lay out rows of `compare` with the figures of one operating point, place by place; `-` is not known."""
+    places = list(dict.fromkeys(row["where"] for row in rows))
+    table = [HEADINGS, ["---"] * len(HEADINGS)]
+    table += [_cells(row, point) for place in places for row in rows if row["where"] == place]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
+
+
+def _cells(row: Mapping[str, Any], point: str) -> list[str]:
+    where = "all sources" if row["where"] == POOLED else f"within {row['where']}"
+    place = f"{where} ({row['fakes']:,} fakes of {row['images']:,})"
+    gain = "-" if row["stack"] == STACK[0] else _area(row, "auc_gain", "+")
+    shares = _shares(row["points"].get(point))
+    return [place, row["stack"], row["operating"], _area(row, "auc"), gain, _area(row, "ap"), *shares]
+
+
+def _shares(figures: Mapping[str, Any] | None) -> list[str]:
+    if figures is None:  # a promise that could not be made with this choice
+        return ["-"] * (len(FIGURES) + 1)
+    return [*(share(figures[name], figures[f"{name}_interval"]) for name in FIGURES), f"{figures['false_alarms']:,}"]
+
+
+def _area(row: Mapping[str, Any], name: str, sign: str = "") -> str:
+    value, interval = row[name], row[f"{name}_interval"]
+    if value is None:
+        return "-"
+    span = f" ({interval[0]:{sign}.3f} to {interval[1]:{sign}.3f})" if interval else ""
+    return f"{value:{sign}.3f}{span}"
+
+
+def main(point: str, *, as_json: bool) -> str:
+    """Compare the study of the current folder; return what to print."""
+    params = load_params()
+    rows = compare(held_out(params), params)
+    if as_json:
+        return json.dumps(rounded(rows), indent=2)
+    known = sorted({name for row in rows for name in row["points"]})
+    if point not in known:
+        raise FacesiftError(f"--point {point!r} is none that could be chosen; there are {', '.join(known)}")
+    title = f"Study {params.study}, test; thresholds of the point {point}; intervals 95 %; AUC gain over as_they_come"
+    return f"{title}\n\n{markdown(rows, point)}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--point", default="max_review", help="cost, max_review, target_recall or guarantee")
+    parser.add_argument("--json", action="store_true", help="all figures, instead of the table")
+    asked = parser.parse_args()
+    try:
+        print(main(asked.point, as_json=asked.json))
+    except FacesiftError as error:
+        sys.exit(f"error: {error}")
