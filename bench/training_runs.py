@@ -28,7 +28,7 @@ from facesift.params import Params, parse_params
 from facesift.sections import Ratio, Section, Seed
 from facesift.storage import sha256, write_json
 from facesift.training.fit import checkpoint_key
-from workflow.dvc_command import environment
+from workflow.dvc_command import environment, threads_for
 
 COMPARISON, RAW = ROOT / "conf/comparison.yaml", ROOT / "data/raw"
 SHARED = ("ingest", "split", "shard")  # stages that all runs share
@@ -133,7 +133,7 @@ def _data_key(params: Params, raw: Path) -> Tree:
 
 def train_all(params: Params, runs: list[Run], room: Path, jobs: int) -> Iterator[tuple[Run, str]]:
     """Sample and train all runs, `jobs` at a time; yield each with "" or what it failed with, in their order."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_for(jobs)
     with ThreadPoolExecutor(jobs) as pool:
         yield from zip(runs, pool.map(partial(_train, params, room, threads), runs), strict=True)
 

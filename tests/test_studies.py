@@ -11,6 +11,7 @@ from facesift.params import parse_params
 from facesift.sampling.batches import shard_batches
 from facesift.sampling.plans import make_plan
 from facesift.training.member import Material, train_member
+from facesift.training.views import views_entry
 from facesift.training.weights import load_scorer, save_tensors
 from tests.made import make_shards
 
@@ -63,6 +64,7 @@ def logits_before_and_after(fitted, member, params, shards, path):
             "image_size": params.data.image_size,
             "resize": params.data.resize,
             "normalise": member.normalise.model_dump(),
+            **views_entry(member.views),
         },
     }
     save_tensors(path, fitted.tensors, header)

@@ -136,6 +136,7 @@ def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, ro
     losses = [figures["val_loss"] for figures in history.epochs]
     module.load_state_dict(torch.load(room / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])
     module.to(loop.strategy.root_device)  # Lightning has taken it off
+    module.lay_out(channels_last=False)  # it scores as it will when it is loaded, to the last digit
     kept = losses.index(min(losses)) + 1 if by_loss else len(losses)
     return Fitted(module.eval(), kept, history.epochs, feed.share)
 

@@ -38,8 +38,10 @@ class MemberModule(pl.LightningModule):
 
     def __init__(self, network: nn.Module, recipe: Member, steps_per_epoch: int, classes: Classes, name: str) -> None:
         super().__init__()
-        self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-        self.network, self.recipe = network.to(memory_format=self.layout), recipe
+        self.network, self.recipe = network, recipe
+        self.channels_last = False
+        if recipe.channels_last:
+            self.lay_out(channels_last=True)
         self.steps_per_epoch, self.positive = steps_per_epoch, classes.number
         self.loss = make_loss(recipe.loss, len(classes.names), name)
         as_they_are = recipe.loss.model_copy(update={"label_smoothing": 0.0})  # smoothing is for training alone
@@ -54,8 +56,16 @@ class MemberModule(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """(b, 3, h, w) in [0, 1] -> logits (b, classes)."""
-        logits: Tensor = self.network(self.normalise(images).contiguous(memory_format=self.layout))
+        seen = self.normalise(images)
+        if self.channels_last:
+            seen = seen.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.network(seen)
         return logits
+
+    def lay_out(self, *, channels_last: bool) -> None:
+        """Change how weights and images lie in memory, which changes the last digits of what comes out."""
+        self.channels_last = channels_last
+        self.network.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
     def on_train_epoch_start(self) -> None:
         self.head_first.start(self.current_epoch)
