@@ -91,7 +91,17 @@ def test_a_threshold_lets_the_share_through():
 
 def test_the_committed_comparison_has_every_way_start_and_three_seeds():
     comparison = read_comparison()
-    ways = {"none", "class weights", "RUS", "SMOTE", "SMOTE + RUS", "composite", "self-blend", "forge + SMOTE"}
+    ways = {
+        "none",
+        "class weights",
+        "source-balanced",
+        "RUS",
+        "SMOTE",
+        "SMOTE + RUS",
+        "composite",
+        "self-blend",
+        "forge + SMOTE",
+    }
     assert (set(comparison.arms), set(comparison.starts)) == (ways, {"random", "pretrained"})
     assert len(comparison.seeds) == 3
 
@@ -100,7 +110,7 @@ def test_the_committed_comparison_is_a_valid_study_whose_runs_differ_as_said():
     comparison = read_comparison()
     runs = runs_of(comparison)
     members = parse_params(study_of(comparison, runs)).members
-    assert len(members) == len(runs) == 48
+    assert len(members) == len(runs) == 54
     without = dict.fromkeys(("seed", "resample", "loss", "architecture"))
     assert len({member.model_copy(update=without).model_dump_json() for member in members.values()}) == 1
 

@@ -78,7 +78,8 @@ def test_target_recall_takes_the_highest_lo_that_catches_enough_and_the_cheapest
 @given(images, costs)
 def test_lo_never_passes_hi(rows, cost):
     scores, fakes = arrays(rows)
-    operating = {"max_review": 0.1, "target_recall": 0.9, "guarantee": {"miss": 0.1, "review": None, "delta": 0.1}}
+    guarantee = {"miss": 0.1, "review": None, "delta": 0.1}
+    operating = {"sources": "all", "max_review": 0.1, "target_recall": 0.9, "guarantee": guarantee}
     points = fit_points(Tally.of(scores, fakes), Operating(**operating), cost)
     assert all(policy.lo <= policy.hi for policy in points.values())
 
