@@ -274,7 +274,8 @@ def test_an_answer_survives_a_killed_server(tmp_path):
         (["--answers", "{room}/decisions.csv"], "cannot be written"), (["--port", "70000"], "port 70000"),
     ],
 )  # fmt: skip
-def test_a_mistake_ends_with_one_message(tmp_path, changes, says):
+def test_a_mistake_ends_with_one_message(tmp_path, monkeypatch, changes, says):
+    monkeypatch.chdir(tmp_path)  # without the bundle of whatever was trained in the project's own folder
     decisions = plant_queue(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         given = [each.format(taken=taken.getsockname()[1], room=tmp_path) for each in changes]
