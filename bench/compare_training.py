@@ -17,7 +17,7 @@ import polars as pl
 
 from bench.toy import ROOT
 from bench.training_figures import compare, populations
-from bench.training_report import draw, markdown, put_between
+from bench.training_report import Tables, draw, markdown, put_between
 from bench.training_runs import Comparison, Run, prepare, read_comparison, runs_of, study_of, train_all
 from facesift.errors import FacesiftError
 from facesift.storage import read_parquet, write_json
@@ -53,6 +53,16 @@ def _of(runs: list[Run], start: str, arm: str) -> list[Run]:
 
 def _scores(room: Path, each: Run) -> pl.DataFrame:
     return read_parquet(room / f"data/scores/{each.member}.parquet")
+
+
+def in_order(figures: Tables, comparison: Comparison) -> Tables:
+    """Put figures read from the file, whose keys are sorted, into the comparison's order."""
+    return {
+        start: {
+            name: {arm: found[arm] for arm in comparison.arms if arm in found} for name, found in figures[start].items()
+        }
+        for start in comparison.starts
+    }
 
 
 def by_start(failed: Mapping[Run, str]) -> dict[str, dict[str, str]]:

@@ -82,7 +82,7 @@ def draw(tables: Tables, path: Path, first: str) -> None:
         arms = list(dict.fromkeys(arm for found in tables.values() for arm in found["within"]))
         panels[0].set_yticks(range(len(arms)), arms)
         panels[0].invert_yaxis()
-        panels[0].legend(loc="best")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(tables))
         with whole_file(path) as part:
             figure.savefig(part, format="svg", metadata={"Date": None})
 
