@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.bootstrap import drawn_weights, percentiles, weighted_ranking
+from facesift.committee.sources import mixed_sources
 
 FIGURES = ("auc", "ap", "recall")
 WITHIN, POOLED = "within", "pooled"
@@ -32,9 +33,9 @@ class Population:
 
 
 def populations(split: pl.DataFrame, positive: str) -> list[Population]:
-    """All images, and those of the sources that hold a positive image: `split` is data/split.parquet."""
+    """All images, and those of the sources that hold positives and others: `split` is data/split.parquet."""
     truth = split.with_columns(label=(pl.col("label") == positive).cast(pl.Int64))
-    own = truth.filter(pl.col("label") == 1)["source"].unique().to_list()
+    own = mixed_sources(truth["source"], truth["label"].to_numpy())
     tables = {WITHIN: truth.filter(pl.col("source").is_in(own)), POOLED: truth}
     return [
         Population(name, table.filter(split="val").sort("image_id"), table.filter(split="test").sort("image_id"))

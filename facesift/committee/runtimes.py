@@ -76,13 +76,17 @@ class TorchRuntime:
             raise FacesiftError(
                 f"runtime torch needs {error.name}: `pip install facesift[train]`, or use onnx"
             ) from error
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._torch, self._threads = torch, threads
         self._scorers = {member.name: load_scorer(folder / member.file) for member in card.members}
 
     def logits(self, pixels: NDArray[np.uint8], members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See `Runtime`."""
-        return {member: self._scorers[member](pixels) for member in members}
+        before = self._torch.get_num_threads()
+        self._torch.set_num_threads(self._threads or before)
+        try:
+            return {member: self._scorers[member](pixels) for member in members}
+        finally:  # the number is the whole process's, and decides the last digits of whatever else it computes
+            self._torch.set_num_threads(before)
 
 
 RUNTIMES: dict[str, type[OnnxRuntime | TorchRuntime]] = {"onnx": OnnxRuntime, "torch": TorchRuntime}

@@ -26,19 +26,10 @@ def landmarks(shards: ShardFolder, shard: int) -> NDArray[np.float32]:
     They are those the shard was made with. Where no face was found in an image, it is the median of the shard's other
     images, and the template where there is none or the shard holds no points.
     """
-    found = _recorded(shards, shard)
+    found = shards.landmarks(shard)
     if found is None:
         return np.tile(template(shards.image_size), (shards.sizes[shard], 1, 1))
     known = np.isfinite(found).all(axis=(1, 2))
     if not known.all():
         found[~known] = np.median(found[known], axis=0) if known.any() else template(shards.image_size)
     return found
-
-
-def _recorded(shards: ShardFolder, shard: int) -> NDArray[np.float32] | None:
-    """Read the shard's own points, NaN where no face was found; None when it was made without them."""
-    shards.labels(shard)  # verifies the file
-    import h5py  # noqa: PLC0415  # half a second that others need not pay
-
-    with h5py.File(shards.path(shard), "r") as file:
-        return np.asarray(file["landmarks"], np.float32) if "landmarks" in file else None

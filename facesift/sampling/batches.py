@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facesift.data.landmarks import landmarks
 from facesift.data.shards import ShardFolder
 from facesift.errors import FacesiftError
-from facesift.sampling.forging import Face, Forgery, forge
+from facesift.sampling.forging import Forgery, MarkedFace, forge
 from facesift.sampling.kinds import FORGED, KINDS, REGIONS
 from facesift.sampling.smote import blend
 
@@ -138,11 +138,11 @@ class _Reader:
             out[here] = self.maps[shard][rows[here]]
         return out
 
-    def face(self, shard: int, row: int) -> Face:
+    def face(self, shard: int, row: int) -> MarkedFace:
         """Read an image with the landmarks of its face."""
         if shard not in self.points:
             self.points[shard] = landmarks(self.shards, shard)
-        return Face(self.rows(np.array([shard]), np.array([row]))[0], self.points[shard][row])
+        return MarkedFace(self.rows(np.array([shard]), np.array([row]))[0], self.points[shard][row])
 
 
 def _windows(

@@ -32,14 +32,14 @@ class Forgery:
 
 
 @dataclass(frozen=True)
-class Face:
+class MarkedFace:
     """An image (S, S, 3) uint8 and the five landmarks (5, 2) of its face in pixels."""
 
     pixels: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
 
 
-def forge(target: Face, donor: Face, forgery: Forgery) -> NDArray[np.uint8]:
+def forge(target: MarkedFace, donor: MarkedFace, forgery: Forgery) -> NDArray[np.uint8]:
     """Lay a part of `donor` (a self-blend's is `target`) into `target`: (S, S, 3) uint8, a function of its arguments.
 
     Beyond the part, every pixel is the target's: nothing but the part tells a forged image from a real one.

@@ -48,12 +48,13 @@ def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
     First weights from a file (`architecture.checkpoint`) or a package (`architecture.package`) are an input. Reading
     the file says so when it is missing; a package that is missing raises `FacesiftError` here.
     """
+    own = Path(__file__).parents[1]
     parts = {
         "recipe": recipe.model_dump(),
         "trainer": trainer.model_dump(),
         "inputs": [sha256(path) for path in inputs],
         "start": _start(recipe.architecture),
-        "code": [sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))],
+        "code": [sha256(path) for wing in ("sampling", "training") for path in sorted((own / wing).glob("*.py"))],
         "libraries": [version(library) for library in LIBRARIES],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from facesift.committee.bundle import Committee
 from facesift.errors import FacesiftError
@@ -35,6 +36,12 @@ def test_logits_are_those_of_the_trained_networks(exported, runtime):
     for name, logits in found.items():
         np.testing.assert_allclose(logits, load_scorer(exported / f"members/{name}.safetensors")(pixels), atol=1e-5)
         assert logits.dtype == np.float32
+
+
+def test_threads_of_torch_are_as_before_when_the_committee_has_scored(exported):
+    before = torch.get_num_threads()
+    Committee.load(exported, "torch", threads=before + 1).logits(noise(1))
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("images", [1, 3, 70])

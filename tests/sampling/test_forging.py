@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facesift.data.landmarks import template
-from facesift.sampling.forging import WAVE, Face, Forgery, forge
+from facesift.sampling.forging import WAVE, Forgery, MarkedFace, forge
 from facesift.sampling.kinds import REGIONS
 from facesift.sampling.regions import Frame, region_mask
 
@@ -14,7 +14,7 @@ def face(seed):
     rng = np.random.default_rng(seed)
     coarse = rng.integers(40, 200, (8, 8, 3)).repeat(8, axis=0).repeat(8, axis=1)
     pixels = (coarse + rng.integers(-30, 30, coarse.shape)).astype(np.uint8)
-    return Face(pixels, template(SIDE) + rng.normal(0, 1, (5, 2)).astype(np.float32))
+    return MarkedFace(pixels, template(SIDE) + rng.normal(0, 1, (5, 2)).astype(np.float32))
 
 
 def forged(kind="composite", region="face", *, poisson=False, seed=(1,), colour=0.8, warp=0.5):
@@ -53,7 +53,7 @@ def test_another_seed_gives_another_image(kind, poisson):
 
 
 def test_a_composite_shows_the_donor():
-    target, donor = face(0), Face(np.full((SIDE, SIDE, 3), 90, np.uint8), template(SIDE))
+    target, donor = face(0), MarkedFace(np.full((SIDE, SIDE, 3), 90, np.uint8), template(SIDE))
     made = forge(target, donor, Forgery("composite", "face", poisson=False, colour=0.0, warp=0.0, seed=(1,)))
     column, row = target.landmarks[2].astype(int)
     assert made[row, column].tolist() == [90, 90, 90]
@@ -64,9 +64,9 @@ def test_the_donors_part_lands_on_the_targets():
     points = template(SIDE) * 0.8 + 2
     column, row = np.rint(points[2]).astype(int)
     spot[row - 1 : row + 2, column - 1 : column + 2] = 250
-    blank = Face(np.full((SIDE, SIDE, 3), 60, np.uint8), template(SIDE))
+    blank = MarkedFace(np.full((SIDE, SIDE, 3), 60, np.uint8), template(SIDE))
     made = forge(
-        blank, Face(spot, points), Forgery("composite", "face", poisson=False, colour=0.0, warp=0.0, seed=(1,))
+        blank, MarkedFace(spot, points), Forgery("composite", "face", poisson=False, colour=0.0, warp=0.0, seed=(1,))
     )
     weight = made[..., 0].astype(float) - 60
     middle = [(weight * np.indices(weight.shape)[axis]).sum() / weight.sum() for axis in (1, 0)]
@@ -75,7 +75,7 @@ def test_the_donors_part_lands_on_the_targets():
 
 @pytest.mark.parametrize(("colour", "changed"), [(0.0, False), (1.0, True)])
 def test_a_flat_self_blend_shows_the_new_colour_alone(colour, changed):
-    flat = Face(np.full((SIDE, SIDE, 3), [90, 120, 150], np.uint8), template(SIDE))
+    flat = MarkedFace(np.full((SIDE, SIDE, 3), [90, 120, 150], np.uint8), template(SIDE))
     made = forge(flat, flat, Forgery("self_blend", "face", poisson=False, colour=colour, warp=1.0, seed=(1,)))
     assert (made != flat.pixels).any() == changed
 
@@ -88,7 +88,7 @@ def test_the_target_itself_is_left_alone():
 
 
 def test_a_face_beyond_the_image_is_not_forged():
-    far = Face(face(0).pixels, template(SIDE) + 1000)
+    far = MarkedFace(face(0).pixels, template(SIDE) + 1000)
     made = forge(far, face(1), Forgery("composite", "face", poisson=True, colour=1.0, warp=1.0, seed=(1,)))
     assert np.array_equal(made, far.pixels)
 
@@ -97,7 +97,7 @@ def test_a_face_beyond_the_image_is_not_forged():
 @pytest.mark.parametrize("side", [8, 16])
 def test_small_images_can_be_forged(side, region):
     pixels = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8)
-    faces = [Face(image, template(side)) for image in pixels]
+    faces = [MarkedFace(image, template(side)) for image in pixels]
     for seed in range(5):
         made = forge(*faces, Forgery("composite", region, poisson=True, colour=1.0, warp=1.0, seed=(seed,)))
         assert (made.shape, made.dtype) == ((side, side, 3), np.uint8)

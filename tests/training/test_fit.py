@@ -127,7 +127,8 @@ fit(Path({room!r}), recipe=RECIPE.model_copy(update=WAYS[{way!r}]))
 
 def kill_in_third_epoch(way, room):
     code = KILLED.format(root=str(ROOT), room=str(room), way=way)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    threads = str(torch.get_num_threads())  # sums are added up in another order by another number
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": threads}
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=environment)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
 
