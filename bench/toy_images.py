@@ -52,11 +52,14 @@ def write_sources(
 
 
 def _share(sources: Mapping[str, Any], source: Mapping[str, Any], counts: Mapping[str, int]) -> dict[str, int]:
-    """Images of each class for one source: a second source of one class takes nine tenths of it."""
+    """Images of each class for one source: a second source of one class takes half of it.
+
+    So the first has some of each class in every split, as stacks and thresholds by source need.
+    """
     one_class = {other["label"]: other for other in sources.values() if other["layout"] == "one_class"}
     if source["layout"] == "one_class":
-        return {source["label"]: counts[source["label"]] * 9 // 10}
-    return {label: count - (count * 9 // 10 if label in one_class else 0) for label, count in counts.items()}
+        return {source["label"]: counts[source["label"]] // 2}
+    return {label: count - (count // 2 if label in one_class else 0) for label, count in counts.items()}
 
 
 def _places(

@@ -94,6 +94,9 @@ def screen(  # noqa: PLR0913  one for each option
     threads: Annotated[int | None, typer.Option(min=1, help="of reading and of the runtime [one a core]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="images scored at a time; rows appear as often")] = 32,
     cascade: Annotated[bool, typer.Option("--cascade", help="ask no further member once an image is decided")] = False,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="and pass images that score low so far, at the bundle's stopping risk")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(min=-1, help="processes of one thread each; -1: one a core")] = None,
     backend: Annotated[Literal["processes", "ray", "dask"], typer.Option(help="whose processes")] = "processes",
     address: Annotated[str | None, typer.Option(help="HOST:PORT of a cluster of ray or dask [one of its own]")] = None,
@@ -109,7 +112,19 @@ def screen(  # noqa: PLR0913  one for each option
     if jobs or backend != "processes":
         spread = Parallel(backend=backend, jobs=jobs or -1, address=address)
     asked = Screening(
-        paths, bundle, output, table_format, resume, rule, point, runtime, threads, batch_size, cascade, spread
+        paths,
+        bundle,
+        output,
+        table_format,
+        resume,
+        rule,
+        point,
+        runtime,
+        threads,
+        batch_size,
+        cascade,
+        stop_early,
+        spread,
     )
     try:
         sys.exit(run_screen(asked))

@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from facesift.sections import Fraction, NotNegative, Number, Positive, Ratio, Section
-
-Inside = Annotated[Number, Field(gt=0, lt=1)]  # a share that is neither none nor all
+from facesift.sections import Fraction, Inside, NotNegative, Positive, Ratio, Section
 
 
 class Calibration(Section):

@@ -22,14 +22,20 @@ SOURCES = Sources(Path("models"), DATA / "scores", Path("metrics"), DATA / "shar
 
 def main(params: Params) -> None:
     """Read weights, scores, calibration, figures and test shards; write `models/committee`, whole or not at all."""
-    truth = read_parquet(SOURCES.split, ["image_id", "split", "label"]).filter(pl.col("split") == "test")
-    scores = read_scores(SOURCES.scores, params.voting, params.class_names)
-    held = {member: table.filter(pl.col("split") == "test") for member, table in scores.items()}
-    reference = _reference(params)
+    stored, reference = {split: _scores(params, split) for split in ("val", "test")}, _reference(params)
     with whole_folder(BUNDLE) as folder:
-        parity = fill_bundle(folder, params, SOURCES, join_scores(truth, held), reference)
-    print(f"{BUNDLE}: {', '.join(params.voting)} and the stacker over them, decided by {params.vote.rule};", end=" ")
-    print(f"graph and torch differ by {parity.log_odds:.1e} in log-odds at most, over {parity.images} test images")
+        card = fill_bundle(folder, params, SOURCES, stored, reference)
+    print(f"{BUNDLE}: {', '.join(params.voting)} and the stacker over them, decided by {card.rule};", end=" ")
+    print(
+        "graph and torch differ by {log_odds:.1e} in log-odds at most, over {images} test images".format(**card.parity)
+    )
+
+
+def _scores(params: Params, split: str) -> pl.DataFrame:
+    """Logits of all voting members on the images of one split."""
+    truth = read_parquet(SOURCES.split, ["image_id", "split", "label"]).filter(pl.col("split") == split)
+    scores = read_scores(SOURCES.scores, params.voting, params.class_names)
+    return join_scores(truth, {member: table.filter(pl.col("split") == split) for member, table in scores.items()})
 
 
 def _reference(params: Params) -> dict[str, Any]:

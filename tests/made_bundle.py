@@ -39,12 +39,12 @@ class Study:
 
     params: Params
     sources: Sources
-    stored: pl.DataFrame
+    stored: dict[str, pl.DataFrame]
 
     def export(self, folder: Path, params: Params | None = None, stored: pl.DataFrame | None = None):
-        """Write a bundle into the new `folder`."""
+        """Write a bundle into the new `folder`; `stored`: other logits of the test images."""
         folder.mkdir(parents=True)
-        chosen = self.stored if stored is None else stored
+        chosen = self.stored if stored is None else self.stored | {"test": stored}
         return fill_bundle(folder, params or self.params, self.sources, chosen, {"schema": 1})
 
     def changed(self, **export) -> Params:
@@ -61,13 +61,17 @@ def make_study(room: Path, members=None, classes=("real", "fake")) -> Study:
     for name in params.voting:
         weights = sources.models / f"{name}.safetensors"
         save_tensors(weights, _tensors(params, name), _header(params, name))
-        test = ShardFolder(sources.shards / "test")
-        tables[name] = score_splits(load_scorer(weights), {"test": test}, 16, params.classes)
+        held = {split: ShardFolder(sources.shards / split) for split in ("val", "test")}
+        tables[name] = score_splits(load_scorer(weights), held, 16, params.classes)
         write_parquet(sources.scores / f"{name}.parquet", tables[name], {"weights_sha256": sha256(weights)})
     truth = tables[params.voting[0]].select("image_id", "split")
     write_parquet(sources.split, truth)
     _write_stacker_and_figures(params, sources)
-    return Study(params, sources, join_scores(truth, tables))
+    stored = {
+        split: join_scores(part, {name: table.filter(split=split) for name, table in tables.items()})
+        for split, part in ((split, truth.filter(split=split)) for split in ("val", "test"))
+    }
+    return Study(params, sources, stored)
 
 
 def make_params(members, classes) -> Params:

@@ -29,13 +29,15 @@ class Committee:
     sight: Sight
 
     @classmethod
-    def load(
+    def load(  # noqa: PLR0913  one for each way to open it
         cls,
         path: Path | str,
         runtime: str = "onnx",
         threads: int | None = None,
         rule: str | None = None,
         point: str | None = None,
+        *,
+        stop_early: bool = False,
     ) -> Committee:
         """Load a bundle that the export stage wrote.
 
@@ -45,14 +47,16 @@ class Committee:
             threads: of the runtime; None: one a core.
             rule: a voting rule in place of the bundle's own.
             point: an operating point of the bundle in place of a voting rule.
+            stop_early: screen in cascade and pass images that score low so far, by the bundle's stopping rule.
 
         Raises:
-            FacesiftError: naming a file that is missing, damaged or of another version, a rule or point that is none.
+            FacesiftError: naming a file that is missing, damaged or of another version, a rule or point that is none,
+                and for a way to decide that the bundle has no stopping rule for.
         """
         folder = Path(path)
         card = read_card(folder)
         verify_files(folder, card)
-        jury = make_jury(folder, card, rule, point)
+        jury = make_jury(folder, card, rule, point, stop_early=stop_early)
         return cls(card, open_runtime(runtime, folder, card, threads), jury, Sight.of(folder, card))
 
     def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -70,7 +74,8 @@ class Committee:
 
         Columns: `screening.decisions_schema`. A file that cannot be scored has a reason and no decision. `workers`
         threads read and decode (None: one a core). `cascade`: ask no further member once an image is decided; such an
-        image has no probability. `FacesiftError` for a cascade by a rule that needs all scores.
+        image has no probability. A committee loaded with `stop_early` always does. `FacesiftError` for a cascade by a
+        rule that needs all scores.
         """
         return self.screen_found(find_files(paths), batch_size, workers, cascade=cascade)
 
@@ -79,7 +84,7 @@ class Committee:
     ) -> Tables:
         """Decide files that `data.finding.find_files` found; see `screen`."""
         reading = Reading(self.sight, batch_size, workers or os.cpu_count() or 1)
-        if not cascade:
+        if not cascade and self.jury.stopping is None:
             return screen_files(files, self.jury, self.logits, reading)
         check_cascade(self.jury)
         return screen_heard(files, self.jury, self.hear_in_turn, reading)

@@ -18,7 +18,7 @@ from facesift.storage import read_json, sha256
 CARD, GRAPH, STACKER, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
 FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
 GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -72,6 +72,31 @@ class Thresholds(Part):
     hi: float
 
 
+class StoppingWay(Part):
+    """The stopping rule for one way to decide; `threshold` is null where too few images were `flagged` to fit one.
+
+    `flagged`: validation images that the whole committee stops or refers. Of `test_of` questions to members on the test
+    images `test_asked` are left; of `test_flagged` images to stop or refer `test_passed` are passed early.
+    """
+
+    flagged: int
+    threshold: float | None
+    test_asked: int
+    test_of: int
+    test_flagged: int
+    test_passed: int
+
+
+class StoppingCard(Part):
+    """When to pass an image before all members have spoken (`stopping`), by voting rule and by operating point."""
+
+    risk: Annotated[float, Field(gt=0, lt=1)]
+    centre: dict[Name, float]
+    spread: dict[Name, Annotated[float, Field(gt=0)]]
+    rules: dict[str, StoppingWay]
+    points: dict[str, StoppingWay]
+
+
 class FileCard(Part):
     """What vouches for one file."""
 
@@ -82,7 +107,7 @@ class FileCard(Part):
 class Card(Part):
     """The content of `bundle.json`; members stand in voting order."""
 
-    version: Literal[2] = Field(alias="schema")
+    version: Literal[3] = Field(alias="schema")
     study: Name
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
@@ -91,6 +116,7 @@ class Card(Part):
     rule: str
     points: dict[str, Thresholds]
     calibration: CalibrationCard
+    stopping: StoppingCard | None
     metrics: dict[str, Any]
     inputs: dict[str, Any]
     versions: dict[str, str]
@@ -106,6 +132,9 @@ class Card(Part):
         for name in (GRAPH, STACKER, REFERENCE, *([FACES] if self.image.crop.finds else [])):
             if name not in self.files:
                 raise ValueError(f"files: {name} is not listed")
+        names = {member.name for member in self.members}
+        if self.stopping is not None and not set(self.stopping.centre) == set(self.stopping.spread) == names:
+            raise ValueError("stopping: centre and spread are not of the members")
         for member in self.members:
             listed = self.files.get(member.file)
             if listed is None or listed.sha256 != member.sha256:

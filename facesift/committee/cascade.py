@@ -6,16 +6,21 @@ not known: such an image has no votes of the members behind, no stacker's vote a
 
 Votes that agree decide nothing by `any_fake` and `unanimous`: an image on which all members agree costs as much as
 ever, and so do most images where fakes are few. `majority` is decided when more than half of the voters agree.
+
+A jury with a stopping rule (`stopping`) also passes images that scored low so far, whatever it decides by; those may be
+decided otherwise than by the whole committee, with the risk that the rule was fitted for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.committee.calibration import margins_of
 from facesift.committee.jury import Jury, MemberLogits, Verdict
 from facesift.committee.scores import votes_of
 from facesift.committee.voting import RULES, Decisions, Votes
@@ -25,8 +30,8 @@ from facesift.metrics import Classes
 COUNTING = ("any_fake", "majority", "unanimous")  # rules that look at votes alone, and at nobody's vote in particular
 OPEN = -2  # beside the class numbers and REVIEW
 
-Pixels = NDArray[np.uint8]  # (images, S, S, 3)
-Ask = Callable[[Pixels, Sequence[str]], MemberLogits]  # the logits of the members named
+Pixels = NDArray[np.generic]  # (images, ...), of any kind that is asked about
+Ask = Callable[[Any, Sequence[str]], MemberLogits]  # the logits of the members named about such pixels
 
 
 @dataclass(frozen=True)
@@ -50,18 +55,24 @@ def hear_all(jury: Jury, logits: MemberLogits) -> Hearing:
 
 
 def check_cascade(jury: Jury) -> None:
-    """Raise `FacesiftError` when the jury decides by more than the number of votes."""
-    if jury.policy is not None or jury.rule not in COUNTING:
+    """Raise `FacesiftError` when the jury decides by more than the number of votes and has no stopping rule."""
+    if jury.stopping is None and not counts_votes(jury):
         what = "an operating point" if jury.policy is not None else f"rule {jury.rule}"
         raise FacesiftError(
             f"cascade: {what} weighs the scores of all members, so no image is decided before the last one is asked; "
-            f"rules that count votes: {', '.join(COUNTING)}"
+            f"rules that count votes: {', '.join(COUNTING)}; or let the bundle's stopping rule pass images early"
         )
+
+
+def counts_votes(jury: Jury) -> bool:
+    """Whether the jury decides by the number of votes alone."""
+    return jury.policy is None and jury.rule in COUNTING
 
 
 def hear_in_turn(jury: Jury, ask: Ask, pixels: Pixels) -> Hearing:
     """Ask the members in voting order about the images that are still open, and decide as the whole committee does.
 
+    With a stopping rule, images whose scores are low are passed on the way, as the likeliest of the other classes.
     A score that is not finite ends the hearing of its image; one of a member that is not asked is not seen. The jury
     is one that `check_cascade` lets pass.
     """
@@ -74,15 +85,28 @@ def hear_in_turn(jury: Jury, ask: Ask, pixels: Pixels) -> Hearing:
         logits[member][rows] = said = ask(pixels[rows], [member])[member]
         heard[rows, column], finite[rows] = True, np.isfinite(said).all(axis=1)
         verdict.votes[rows, column] = votes_of(said, jury.classes)
-        votes = verdict.votes[rows, : column + 1]
-        verdict.decisions[rows] = settled(jury.rule, votes, voters - column - 1, jury.classes)
         last = column == len(jury.members) - 1
+        verdict.decisions[rows] = _decide_so_far(jury, logits, verdict.votes, rows, column + 1)
         rows = rows[finite[rows] & (last | (verdict.decisions[rows] == OPEN))]
         if not len(rows):
             return Hearing(verdict, heard, finite)
     _fill(verdict, rows, jury.judge({member: each[rows] for member, each in logits.items()}))
     heard[rows, -1] = True  # the stacker costs nothing once all members have spoken
     return Hearing(verdict, heard, finite)
+
+
+def _decide_so_far(jury: Jury, logits: MemberLogits, votes: Votes, rows: NDArray[np.intp], heard: int) -> Decisions:
+    """Decisions of the `rows` after the first `heard` members; `OPEN` where more must be heard."""
+    decisions = np.full(len(rows), OPEN)
+    if counts_votes(jury):
+        decisions = settled(jury.rule, votes[rows, :heard], len(jury.voters) - heard, jury.classes)
+    if jury.stopping is None or heard == len(jury.members):
+        return decisions
+    said = [logits[member][rows] for member in jury.members[:heard]]
+    low = jury.stopping.passes(np.stack([margins_of(each, jury.classes) for each in said], axis=1))
+    others = np.mean(said, axis=0)
+    others[:, jury.classes.number] = -np.inf
+    return np.where(low & (decisions == OPEN), others.argmax(axis=1), decisions)
 
 
 def settled(rule: str, votes: Votes, left: int, classes: Classes) -> Decisions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from facesift.committee.bundle_card import CARD, FACES, GRAPH, REFERENCE, SCHEMA, STACKER, Card
+from facesift.committee.bundle_card import CARD, FACES, GRAPH, REFERENCE, SCHEMA, STACKER, Card, StoppingCard
 from facesift.committee.jury import make_jury
 from facesift.committee.onnx_graph import export_graph
-from facesift.committee.parity import Batch, Comparison, Parity
+from facesift.committee.parity import Batch, Comparison
 from facesift.committee.runtimes import OnnxRuntime, TorchRuntime
+from facesift.committee.scores import logits_from
+from facesift.committee.stopping_card import describe_stopping
+from facesift.committee.voting import RULES
 from facesift.data.face_detector import read_network
 from facesift.data.shards import SPLITS, ShardFolder
 from facesift.params import Params
@@ -47,13 +50,13 @@ class Sources:
 
 
 def fill_bundle(
-    folder: Path, params: Params, sources: Sources, stored: pl.DataFrame, reference: dict[str, Any]
-) -> Parity:
-    """Write all files of a bundle into the empty `folder` and return how well graph and torch agree.
+    folder: Path, params: Params, sources: Sources, stored: Mapping[str, pl.DataFrame], reference: dict[str, Any]
+) -> Card:
+    """Write all files of a bundle into the empty `folder` and return its card.
 
-    `stored`: the pipeline's logits of the test images, image_id and `<member>_logit_<class>`; `reference`: what a
-    stream of images is held against. Raises `FacesiftError` for weights that are not those of the scores, for a member
-    that cannot be exported, and when the graph does not agree (see `parity`).
+    `stored`: the pipeline's logits of the images of `val` and `test`, image_id and `<member>_logit_<class>`;
+    `reference`: what a stream of images is held against. Raises `FacesiftError` for weights that are not those of the
+    scores, for a member that cannot be exported, and when the graph does not agree (see `parity`).
     """
     _copy_weights(folder, params.voting, sources)
     _export_graph(folder, params)
@@ -63,10 +66,21 @@ def fill_bundle(
     card = Card.model_validate(_describe(folder, params, sources))
     graph, torch = OnnxRuntime(folder, card, threads=1), TorchRuntime(folder, card, threads=None)
     images = first_images(ShardFolder(sources.shards / "test"), params.export.parity_images)
-    parity = Comparison(graph, torch, make_jury(folder, card), params.export.tolerance).measure(images, stored)
-    content = card.model_copy(update={"parity": asdict(parity) | {"tolerance": params.export.tolerance}})
+    parity = Comparison(graph, torch, make_jury(folder, card), params.export.tolerance).measure(images, stored["test"])
+    agreed = asdict(parity) | {"tolerance": params.export.tolerance}
+    content = card.model_copy(update={"parity": agreed, "stopping": _fit_stopping(folder, card, params, stored)})
     write_json(folder / CARD, content.model_dump(by_alias=True))
-    return parity
+    return content
+
+
+def _fit_stopping(folder: Path, card: Card, params: Params, stored: Mapping[str, pl.DataFrame]) -> StoppingCard:
+    logits = {
+        split: {name: logits_from(table, name, card.class_names) for name in card.member_names}
+        for split, table in stored.items()
+    }
+    rules = {rule: make_jury(folder, card, rule) for rule in RULES}
+    points = {point: make_jury(folder, card, point=point) for point in card.points}
+    return describe_stopping(rules, points, logits["val"], logits["test"], params.export.stopping_risk)
 
 
 def first_images(shards: ShardFolder, images: int) -> Iterator[Batch]:
@@ -128,6 +142,7 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
         "rule": params.vote.rule,
         "points": calibration["points"],
         "calibration": {name: calibration[name] for name in ("method", "temperature", "bias")},
+        "stopping": None,
         "metrics": {"split": "test", "rules": vote["test"], "points": points},
         "inputs": _inputs(params, sources),
         "versions": {name: _version(name) for name in VERSIONS},

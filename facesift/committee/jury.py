@@ -16,6 +16,7 @@ from facesift.committee.policy import Policy
 from facesift.committee.scores import class_probabilities, votes_of
 from facesift.committee.stacker_file import load_stacker
 from facesift.committee.stacking import Stacker, stack_features
+from facesift.committee.stopping import Scale, Stopping, needed
 from facesift.committee.voting import REVIEW, RULES, Decisions, Votes
 from facesift.errors import FacesiftError
 from facesift.metrics import FAKE, Classes
@@ -37,7 +38,8 @@ class Verdict:
 class Jury:
     """How a committee decides: by a voting rule over all voters, or by a policy on the calibrated log-odds.
 
-    `members` stand in voting order. With a `policy` the `rule` is not asked.
+    `members` stand in voting order. With a `policy` the `rule` is not asked. `stopping` is for a committee that hears
+    its members one after the other (`cascade`); `judge` hears all.
     """
 
     members: tuple[str, ...]
@@ -46,6 +48,7 @@ class Jury:
     calibration: Calibration
     rule: str
     policy: Policy | None = None
+    stopping: Stopping | None = None
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -79,8 +82,13 @@ class Jury:
         return np.where(said == FAKE, self.classes.number, np.where(said == REVIEW, REVIEW, others.argmax(axis=1)))
 
 
-def make_jury(folder: Path, card: Card, rule: str | None = None, point: str | None = None) -> Jury:
-    """Set up how the bundle in `folder` decides; by its own rule unless a `rule` or an operating `point` is given."""
+def make_jury(
+    folder: Path, card: Card, rule: str | None = None, point: str | None = None, *, stop_early: bool = False
+) -> Jury:
+    """Set up how the bundle in `folder` decides; by its own rule unless a `rule` or an operating `point` is given.
+
+    `stop_early`: with the bundle's stopping rule; `FacesiftError` where there is none for this way to decide.
+    """
     if rule is not None and point is not None:
         raise FacesiftError(f"rule {rule} and point {point}: images are decided by one of them, give one")
     if rule is not None and rule not in RULES:
@@ -95,4 +103,21 @@ def make_jury(folder: Path, card: Card, rule: str | None = None, point: str | No
         calibration=Calibration(fitted.temperature, fitted.bias),
         rule=rule or card.rule,
         policy=None if point is None else Policy(card.points[point].lo, card.points[point].hi),
+        stopping=_stopping(card, rule or card.rule, point) if stop_early else None,
     )
+
+
+def _stopping(card: Card, rule: str, point: str | None) -> Stopping:
+    """Take the card's stopping rule for a voting rule or an operating point."""
+    fitted = card.stopping
+    way = None if fitted is None else fitted.rules.get(rule) if point is None else fitted.points.get(point)
+    if fitted is None or way is None or way.threshold is None:
+        what = f"rule {rule}" if point is None else f"point {point}"
+        why = "this bundle was made without one"
+        if fitted is not None and way is not None:
+            least, found = needed(fitted.risk), way.flagged
+            why = f"at risk {fitted.risk:g} it takes two members and {least} validation images that they stop or refer"
+            why += f", and there are {len(card.members)} and {found}"
+        raise FacesiftError(f"no stopping rule for {what}: {why}; ask all members, or try --cascade")
+    centre, spread = (np.array([each[name] for name in card.member_names]) for each in (fitted.centre, fitted.spread))
+    return Stopping(Scale(centre, spread), way.threshold)

@@ -43,6 +43,7 @@ class Screening:
     threads: int | None = None
     batch_size: int = 32
     cascade: bool = False
+    stop_early: bool = False
     parallel: Parallel | None = None  # None: this process
 
 
@@ -79,7 +80,9 @@ def run_screen(asked: Screening) -> int:
     if asked.resume and asked.output is None:
         raise FacesiftError("--resume: the standard output cannot be resumed; give --output FILE")
     check_paths(asked.paths)
-    committee = Committee.load(asked.bundle, asked.runtime, asked.threads, asked.rule, asked.point)
+    committee = Committee.load(
+        asked.bundle, asked.runtime, asked.threads, asked.rule, asked.point, stop_early=asked.stop_early
+    )
     schema = decisions_schema(committee.jury.voters)
     try:
         with open_output(asked.output, kind, schema, resume=asked.resume) as output:
@@ -91,7 +94,7 @@ def run_screen(asked: Screening) -> int:
         hint = f"; the rows before are in {asked.output}, --resume goes on with it" if asked.output else ""
         typer.echo(f"stopped{hint}", err=True)
         return INTERRUPTED
-    typer.echo(tally.sentence() + (_saving(tally, committee) if asked.cascade else ""), err=True)
+    typer.echo(tally.sentence() + (_saving(tally, committee) if asked.cascade or asked.stop_early else ""), err=True)
     return SOME_NOT if tally.rows[None] or output.unscored else ALL_SCORED
 
 
@@ -121,7 +124,9 @@ def _decide(asked: Screening, committee: Committee, files: Iterator[Found]) -> T
         return committee.screen_found(files, asked.batch_size, asked.threads, cascade=asked.cascade)
     if asked.cascade:
         check_cascade(committee.jury)
-    order = Order(asked.bundle, asked.runtime, asked.rule, asked.point, asked.batch_size, asked.cascade)
+    order = Order(
+        asked.bundle, asked.runtime, asked.rule, asked.point, asked.batch_size, asked.cascade, asked.stop_early
+    )
     return screen_spread(files, order, asked.parallel)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ class Order:
     point: str | None
     batch_size: int
     cascade: bool
+    stop_early: bool
 
 
 def screen_spread(files: Iterable[Found], order: Order, parallel: Parallel) -> Tables:
@@ -39,7 +40,7 @@ def screen_spread(files: Iterable[Found], order: Order, parallel: Parallel) -> T
     thread. Raises what `Committee.load` and `parallel.parallel_map` raise.
     """
     bundle = order.bundle.absolute()
-    here = Order(bundle, order.runtime, order.rule, order.point, order.batch_size, order.cascade)
+    here = replace(order, bundle=bundle)
     rest = map(_absolute, files)
     parts = iter(lambda: list(islice(rest, BATCHES * order.batch_size)), [])
     yield from parallel_map(partial(screen_part, here), parts, parallel, shared=(bundle,))
@@ -52,7 +53,7 @@ def screen_part(order: Order, files: list[Found]) -> pl.DataFrame:
 
 @lru_cache(maxsize=1)
 def _committee(order: Order) -> Committee:
-    return Committee.load(order.bundle, order.runtime, 1, order.rule, order.point)
+    return Committee.load(order.bundle, order.runtime, 1, order.rule, order.point, stop_early=order.stop_early)
 
 
 def _absolute(file: Found) -> Found:

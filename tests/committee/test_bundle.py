@@ -79,7 +79,7 @@ def test_flipped_byte_is_found(bundle, file):
 
 
 WRONG_CARDS = {
-    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 2"),
+    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 3"),
     "unknown key": (lambda card: card.update(more=1), r"damaged at more"),
     "missing key": (lambda card: card.pop("image"), r"damaged at image"),
     "positive": (lambda card: card.update(positive="forged"), r"positive is 'forged', which is not one of the classes"),
@@ -91,7 +91,8 @@ WRONG_CARDS = {
         lambda card: card["files"].update({"../elsewhere.json": card["files"]["reference.json"]}),
         r"damaged at files\.\.\./elsewhere\.json",
     ),
-    "other member": (lambda card: card["members"].pop(), r"gives .*two.*but the members|fitted over"),
+    "other member": (lambda card: (card["members"].pop(), card.update(stopping=None)), r"gives .*two.*but the members|fitted over"),
+    "stopping rule of others": (lambda card: card["stopping"]["centre"].pop("two"), r"stopping: .*not of the members"),
     "other classes": (lambda card: card.update(classes=["genuine", "fake"]), r"fitted over"),
     "more classes": (lambda card: card.update(classes=["real", "other", "fake"]), r"fitted over"),
     "image size": (lambda card: card["image"].update(image_size=48), r"not pixels \(n, 48, 48, 3\)"),

@@ -87,11 +87,11 @@ def compare(exported, study, tolerance, stored):
 
 def test_graph_beyond_the_tolerance_is_refused(study, exported):
     with pytest.raises(FacesiftError, match=r"differ in logits by .*export\.tolerance 1e-12; nothing written"):
-        compare(exported, study, 1e-12, study.stored)
+        compare(exported, study, 1e-12, study.stored["test"])
 
 
 def test_scores_of_other_weights_are_refused(study, exported):
-    other = study.stored.with_columns(pl.col("two_logit_fake") + 0.5)
+    other = study.stored["test"].with_columns(pl.col("two_logit_fake") + 0.5)
     with pytest.raises(FacesiftError, match=r"the weights and data/scores differ in logits by 0\.5"):
         compare(exported, study, 0.001, other)
 
@@ -116,7 +116,7 @@ class Fixed:
 
 def one_image(study, exported, graph, torch_says):
     jury = Committee.load(exported).jury
-    image_ids = study.stored["image_id"].to_list()[:1]
+    image_ids = study.stored["test"]["image_id"].to_list()[:1]
     stored = pl.DataFrame(
         {"image_id": image_ids}
         | {
