@@ -110,11 +110,10 @@ def open_session(path: Path, graph: Path | bytes, threads: int | None) -> Any:
         raise FacesiftError("onnxruntime is not installed: `pip install facesift[screen]`") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave decoding the cores
+    options.add_session_config_entry(SPINNING, "0")  # waiting threads leave the cores to decoding and to other parts
     options.log_severity_level = 3  # errors alone: it warns of missing GPUs
     if isinstance(graph, bytes):
         options.add_session_config_entry(WEIGHTS_FOLDER, str(path.parent))
-        options.add_session_config_entry(SPINNING, "0")  # threads of one part would be in the way of the next
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
