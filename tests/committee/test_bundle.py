@@ -91,7 +91,10 @@ WRONG_CARDS = {
         lambda card: card["files"].update({"../elsewhere.json": card["files"]["reference.json"]}),
         r"damaged at files\.\.\./elsewhere\.json",
     ),
-    "other member": (lambda card: (card["members"].pop(), card.update(stopping=None)), r"gives .*two.*but the members|fitted over"),
+    "other member": (
+        lambda card: (card["members"].pop(), card.update(stopping=None)),
+        r"gives .*two.*but the members|fitted over",
+    ),
     "stopping rule of others": (lambda card: card["stopping"]["centre"].pop("two"), r"stopping: .*not of the members"),
     "other classes": (lambda card: card.update(classes=["genuine", "fake"]), r"fitted over"),
     "more classes": (lambda card: card.update(classes=["real", "other", "fake"]), r"fitted over"),
