@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from facesift.committee.ballot import Ballot
 from facesift.committee.calibration import Calibration, Fakes, Scores, margins_of
@@ -13,7 +15,7 @@ from facesift.committee.choosing import Choice, Validation, choose
 from facesift.committee.policy import Policy
 from facesift.committee.reliability import measure_all, reliability_curves
 from facesift.committee.results import share
-from facesift.committee.scores import join_scores, labels_from, logits_from, read_scores
+from facesift.committee.scores import join_scores, labels_from, logits_from, read_scores, read_truth
 from facesift.committee.sources import mixed_sources
 from facesift.committee.voting import RULES, screen
 from facesift.evidence.prevalence import project_all
@@ -24,6 +26,7 @@ from stages.entry import run
 
 VOTER = "stacker"
 Screenings = dict[str, Screening]  # by operating point
+Referred = NDArray[np.bool_]  # (images,)
 
 
 def main(params: Params) -> None:
@@ -31,12 +34,16 @@ def main(params: Params) -> None:
     held, classes = _held_out(params), params.class_names
     fakes = {split: classes.is_positive(labels_from(table, classes)) for split, table in held.items()}
     margins = {split: margins_of(logits_from(table, VOTER, classes), classes) for split, table in held.items()}
+    referred = {split: table["referred"].to_numpy() for split, table in held.items()}
     seen = Validation(margins["val"], fakes["val"], held["val"]["group"].to_numpy(), held["val"]["source"])
-    choice = choose(seen, params)
+    choice = choose(seen.of(~referred["val"]), params)  # no threshold decides the others
     calibration, policies = choice.calibration, choice.policies
     log_odds = {split: calibration.log_odds(each) for split, each in margins.items()}
-    screenings = {split: _screen(policies, log_odds[split], fakes[split]) for split in held}
-    within = {split: _within(policies, log_odds[split], fakes[split], table["source"]) for split, table in held.items()}
+    screenings = {split: _screen(policies, log_odds[split], fakes[split], referred[split]) for split in held}
+    within = {
+        split: _within(policies, log_odds[split], fakes[split], referred[split], table["source"])
+        for split, table in held.items()
+    }
     report = {
         "sources": {"fitted_on": params.operating.sources, "names": choice.sources},
         "calibration": _report_calibration(params, choice.fits, margins, fakes),
@@ -53,23 +60,27 @@ def main(params: Params) -> None:
 
 
 def _held_out(params: Params) -> dict[str, pl.DataFrame]:
-    """Validation and test images with the scores of all voters, joined."""
-    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
+    """Validation and test images with the scores of all voters, joined; `referred` ones a person decides anyway."""
+    truth = read_truth(Path("data/split.parquet"))
+    if "referred" not in truth:
+        truth = truth.with_columns(referred=pl.lit(False))  # noqa: FBT003  a value, not a switch
     scores = read_scores(Path("data/scores"), params.voting, params.class_names)
     scores[VOTER] = read_parquet(Path("data/stack.parquet"))
     joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
     return {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
 
 
-def _screen(policies: dict[str, Policy], log_odds: Scores, fakes: Fakes) -> Screenings:
+def _screen(policies: dict[str, Policy], log_odds: Scores, fakes: Fakes, referred: Referred) -> Screenings:
     """What each operating point does with images."""
-    return {name: policy.screen(log_odds, fakes) for name, policy in policies.items()}
+    return {name: policy.screen(log_odds, fakes, referred) for name, policy in policies.items()}
 
 
-def _within(policies: dict[str, Policy], log_odds: Scores, fakes: Fakes, sources: pl.Series) -> dict[str, Screenings]:
+def _within(
+    policies: dict[str, Policy], log_odds: Scores, fakes: Fakes, referred: Referred, sources: pl.Series
+) -> dict[str, Screenings]:
     """The same inside each source that holds positives and others, where recognising the source is no help."""
     inside = {source: (sources == source).to_numpy() for source in mixed_sources(sources, fakes)}
-    return {source: _screen(policies, log_odds[rows], fakes[rows]) for source, rows in inside.items()}
+    return {source: _screen(policies, log_odds[rows], fakes[rows], referred[rows]) for source, rows in inside.items()}
 
 
 def _rules(params: Params, table: pl.DataFrame) -> dict[str, Screening]:

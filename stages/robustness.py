@@ -8,11 +8,12 @@ from typing import Any
 from facesift.committee.elsewhere import truth_of
 from facesift.committee.members import load_members
 from facesift.committee.results import share
+from facesift.committee.scores import read_truth
 from facesift.committee.stacker_file import load_stacker
 from facesift.data.shards import ShardFolder
 from facesift.evidence.robustness import Trial, choose_images, describe_images, figures_table, try_corruptions
 from facesift.params import Params
-from facesift.storage import read_parquet, write_csv, write_json
+from facesift.storage import write_csv, write_json
 from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
@@ -32,7 +33,7 @@ def main(params: Params) -> None:
 def _trial(params: Params) -> Trial:
     members, classes = params.voting, params.class_names
     shards = ShardFolder(Path("data/shards/test"))
-    truth = truth_of(shards, read_parquet(Path("data/split.parquet"), ["image_id", "group"]))
+    truth = truth_of(shards, read_truth(Path("data/split.parquet")))
     return Trial(
         scorers=dict(zip(members, load_members(MODELS, SCORES, members), strict=True)),
         batch_sizes={name: params.members[name].batch_size for name in members},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from facesift.committee.calibration import Fakes, Scores
@@ -32,9 +33,10 @@ class Policy:
         """Decisions (n,) on calibrated log-odds (n,): `REAL`, `FAKE` or `REVIEW`."""
         return np.where(log_odds < self.lo, REAL, np.where(log_odds >= self.hi, FAKE, REVIEW))
 
-    def screen(self, log_odds: Scores, fakes: Fakes) -> Screening:
-        """Count the decisions on calibrated log-odds (n,) against fakes (n,)."""
-        return screen(fakes, self.decide(log_odds), EITHER)
+    def screen(self, log_odds: Scores, fakes: Fakes, referred: NDArray[np.bool_] | None = None) -> Screening:
+        """Count the decisions on calibrated log-odds (n,) against fakes (n,); `referred` ones are reviewed anyway."""
+        decisions = self.decide(log_odds)
+        return screen(fakes, decisions if referred is None else np.where(referred, REVIEW, decisions), EITHER)
 
     def probabilities(self) -> dict[str, float]:
         """Both thresholds as calibrated probabilities, for people."""

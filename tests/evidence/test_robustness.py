@@ -1,5 +1,7 @@
 """The committee on damaged images: planted members whose weakness is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -102,6 +104,12 @@ def test_figure_that_is_unknown_changes_by_none(trial):
     report = tried(trial, blur=BLUR)["blur"]["voters"]["grainy"]
     assert report["precision"] is None
     assert report["change"]["precision"] is None
+
+
+def test_images_that_a_person_decides_anyway_are_reviewed_however_damaged(trial):
+    referred = replace(trial, truth=trial.truth.with_columns(referred=pl.lit(value=True)))
+    for report in tried(referred, blur=BLUR).values():
+        assert {report["rules"][rule]["reviewed"] for rule in ("soft", "unanimous")} == {trial.truth.height}
 
 
 def test_plot_has_only_known_figures(trial):

@@ -108,6 +108,35 @@ def test_rules_and_points_are_projected():
     assert set(report["prevalence"]["soft"]) == {"212", "1000", "10000"}
 
 
+def refer(truth, ids):
+    """Have a person decide these images anyway, whatever the committee says."""
+    write_parquet(Path("data/split.parquet"), truth.with_columns(referred=pl.col("image_id").is_in(ids)))
+    operate.main(PARAMS)
+    return json.loads(METRICS.read_text())
+
+
+@pytest.mark.usefixtures("folder")
+def test_images_that_a_person_decides_anyway_are_reviewed_at_every_point():
+    truth, before = operated()
+    after = refer(truth, [f"test{row:05d}" for row in range(600)])
+    assert before["points"]["cost"]["test"]["reviewed"] < 600
+    assert {point["test"]["reviewed"] for point in after["points"].values()} == {600}
+    assert after["points"]["cost"]["within"]["test"]["made"]["reviewed"] == 600
+
+
+@pytest.mark.usefixtures("folder")
+def test_thresholds_do_not_depend_on_images_that_a_person_decides_anyway():
+    truth, _ = operated()
+    ids = [f"val{row:05d}" for row in range(30)]
+    refer(truth, ids)
+    chosen = CALIBRATION.read_bytes()
+    stacked = pl.read_parquet("data/stack.parquet")
+    hidden = pl.when(pl.col("image_id").is_in(ids)).then(-pl.col("logit_fake")).otherwise("logit_fake")
+    write_parquet(Path("data/stack.parquet"), stacked.with_columns(logit_fake=hidden))
+    refer(truth, ids)
+    assert CALIBRATION.read_bytes() == chosen
+
+
 @pytest.mark.usefixtures("folder")
 def test_outputs_are_the_same_bytes_on_a_rerun():
     files = [METRICS, CALIBRATION, Path("data/calibrated.parquet"), Path("metrics/plots/reliability.csv")]
