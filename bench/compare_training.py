@@ -19,8 +19,8 @@ from bench.toy import ROOT
 from bench.training_figures import compare, populations
 from bench.training_report import Tables, draw, markdown, put_between
 from bench.training_runs import Comparison, Run, prepare, read_comparison, runs_of, study_of, train_all
-from facesift.errors import FacesiftError
-from facesift.storage import read_parquet, write_json
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_parquet, write_json
 from workflow.dvc_command import run
 
 ROOM = ROOT / ".work/compare-training"

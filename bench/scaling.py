@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facesift.data.examining import examine
-from facesift.data.layouts import Layout
-from facesift.data.manifest import assemble
-from facesift.data.sharding import Decoder, Sharding, build_split
-from facesift.datasets import Ingest, Source
-from facesift.machines import Parallel
+from facesift.config.data import Ingest, Source
+from facesift.core.parallel import Workers
+from facesift.datasets.examination import examine
+from facesift.datasets.layouts import Layout
+from facesift.datasets.manifest import assemble
+from facesift.shards.writing import Decoder, Sharding, build_split
 
 WAYS = {
-    "1 process": Parallel(backend="processes", jobs=1, address=None),
-    "2 processes": Parallel(backend="processes", jobs=2, address=None),
-    "ray, 2 workers": Parallel(backend="ray", jobs=2, address=None),
-    "dask, 2 workers": Parallel(backend="dask", jobs=2, address=None),
+    "1 process": Workers(backend="processes", jobs=1, address=None),
+    "2 processes": Workers(backend="processes", jobs=2, address=None),
+    "ray, 2 workers": Workers(backend="ray", jobs=2, address=None),
+    "dask, 2 workers": Workers(backend="dask", jobs=2, address=None),
 }
 LIMITS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8)
 
@@ -41,7 +41,7 @@ def write_images(folder: Path, images: int) -> None:
         broad.resize((600, 600), Image.Resampling.BICUBIC).save(path, quality=90)
 
 
-def one_pass(raw: Path, out: Path, way: Parallel) -> float:
+def one_pass(raw: Path, out: Path, way: Workers) -> float:
     """Seconds to ingest and to shard all images."""
     start = time.perf_counter()
     layouts = {"made": Layout(Source(layout="class_folders"))}

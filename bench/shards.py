@@ -9,7 +9,7 @@ than at full size.
 
 Beside it stands a careful float build: the same float64 batch, but images are collected in a list and joined once.
 
-Ours is `facesift.data.sharding.build_split`, with hashing of every raw file, checksums and fsync: "ours 1" writes one
+Ours is `facesift.shards.writing.build_split`, with hashing of every raw file, checksums and fsync: "ours 1" writes one
 shard in one process, "ours 2" two shards in two processes (their start included, a second or two that a real run
 spreads over all its shards). Every way gets the same generated 178x218 JPEGs, in turns within one run.
 """
@@ -35,9 +35,9 @@ import polars as pl
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-from facesift.data.sharding import Decoder, Sharding, build_split
-from facesift.data.shards import ShardFolder
-from facesift.machines import Parallel
+from facesift.core.parallel import Workers
+from facesift.shards.reading import ShardFolder
+from facesift.shards.writing import Decoder, Sharding, build_split
 
 SIZE = 125
 BATCH = 64
@@ -95,7 +95,7 @@ def ours(raw: Path, rows: pl.DataFrame, out: Path, jobs: int) -> None:
         out / "train",
         rows,
         Decoder(raw, SIZE, 10**8),
-        Sharding(images, seed=0, parallel=Parallel(backend="processes", jobs=jobs, address=None)),
+        Sharding(images, seed=0, parallel=Workers(backend="processes", jobs=jobs, address=None)),
     )
 
 

@@ -2,7 +2,7 @@
 
 Run in a repository whose members have scored (`data/split.parquet`, `data/scores`). Prints a table in Markdown and
 writes nothing: pooled test figures, then those within each source that holds fakes and real images. `--json` prints all
-that `facesift.committee.source_aware.compare` returns.
+that `facesift.evaluation.source_aware.compare` returns.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 
 import polars as pl
 
-from facesift.committee.results import share
-from facesift.committee.scores import join_scores, read_scores
-from facesift.committee.source_aware import FIGURES, POOLED, STACK, compare
-from facesift.errors import FacesiftError
-from facesift.params import Params, load_params
-from facesift.storage import read_parquet, rounded
+from facesift.config.params import Params, load_params
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_parquet, rounded
+from facesift.core.scores import join_scores, read_scores
+from facesift.evaluation.results_table import share
+from facesift.evaluation.source_aware import FIGURES, POOLED, STACK, compare
 
 HEADINGS = (  # the last four: `FIGURES`, and false alarms
     "test images", "stack.sources", "operating.sources", "AUC", "gain", "AP", "recall of decided", "caught",

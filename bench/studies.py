@@ -26,8 +26,8 @@ from rich.table import Table
 from bench.published import System, distinct_runs, published_systems
 from bench.toy import ROOT, compose_study, shrink
 from bench.toy_images import write_study
-from facesift.committee.results import share
-from facesift.params import Params, parse_params
+from facesift.config.params import Params, parse_params
+from facesift.evaluation.results_table import share
 
 
 @dataclass(frozen=True)

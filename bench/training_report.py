@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facesift.errors import FacesiftError
-from facesift.storage import whole_file
+from facesift.core.errors import FacesiftError
+from facesift.core.files import whole_file
 
 Figures = Mapping[str, Mapping[str, Any]]  # arm -> figure -> mean, interval ...; without figures: failed
 Tables = Mapping[str, Mapping[str, Figures]]  # start -> population -> figures

@@ -23,10 +23,10 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.toy import ROOT, compose_study
-from facesift.errors import FacesiftError
-from facesift.params import Params, parse_params
-from facesift.sections import Ratio, Section, Seed
-from facesift.storage import sha256, write_json
+from facesift.config.params import Params, parse_params
+from facesift.config.section import Ratio, Section, Seed
+from facesift.core.errors import FacesiftError
+from facesift.core.files import sha256, write_json
 from facesift.training.fit import checkpoint_key
 from workflow.dvc_command import environment, threads_for
 

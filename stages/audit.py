@@ -6,14 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.committee.ballot import Ballot
-from facesift.committee.scores import join_scores, read_scores, read_truth
-from facesift.data.shards import ShardFolder
-from facesift.evidence.audit import Case, audit
-from facesift.evidence.image_statistics import statistics_table
-from facesift.evidence.probes import ROWS, draw
-from facesift.params import Params
-from facesift.storage import read_parquet, write_json
+from facesift.committee.predictions import Ballot
+from facesift.config.params import Params
+from facesift.core.files import read_parquet, write_json
+from facesift.core.scores import join_scores, read_scores, read_truth
+from facesift.evaluation.audit import Case, audit
+from facesift.evaluation.image_statistics import statistics_table
+from facesift.evaluation.probes import ROWS, draw
+from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
 DATA, SHARDS, STACKER = Path("data"), Path("data/shards"), "stacker"

@@ -7,20 +7,20 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from facesift.committee.elsewhere import truth_of, vote_elsewhere
-from facesift.committee.members import load_members
-from facesift.committee.spread import SPLIT, Panel
 from facesift.committee.stacker_file import load_stacker
-from facesift.data.duplicates import near_duplicate_groups
-from facesift.data.examining import examine, settle_faces
-from facesift.data.face_table import refer
-from facesift.data.label_tables import make_layouts
-from facesift.data.manifest import assemble, check_quarantine, survey
-from facesift.data.sharding import Decoder, Sharding, build_split
-from facesift.data.shards import ShardFolder
-from facesift.errors import FacesiftError
-from facesift.params import Params
-from facesift.storage import write_json
+from facesift.config.params import Params
+from facesift.core.errors import FacesiftError
+from facesift.core.files import write_json
+from facesift.datasets.duplicates import near_duplicate_groups
+from facesift.datasets.examination import examine, settle_faces
+from facesift.datasets.label_tables import make_layouts
+from facesift.datasets.manifest import assemble, check_quarantine, survey
+from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
+from facesift.images.face_columns import refer
+from facesift.networks.parallel_scoring import SPLIT, Panel
+from facesift.networks.stored_members import load_members
+from facesift.shards.reading import ShardFolder
+from facesift.shards.writing import Decoder, Sharding, build_split
 from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
@@ -39,7 +39,7 @@ def main(params: Params, name: str) -> None:
         shards = _build(params, name, images, Path(room) / SPLIT)
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
-        ballot = vote_elsewhere(Panel(scorers, batch_sizes, shards, classes, params.parallel), truth, stacker)
+        ballot = vote_elsewhere(Panel(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker)
     report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
     write_json(Path(f"metrics/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
@@ -53,7 +53,7 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     layouts = make_layouts(raw, other.sources, params.class_names.names)
     found = survey(raw, layouts)
     crop = params.data.crop
-    examined = examine(raw, layouts, params.ingest, params.parallel, lambda _: None, crop=crop)
+    examined = examine(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
     manifest = settle_faces(assemble(examined), crop)
     check_quarantine(manifest.quarantine, found.claimed, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
@@ -65,7 +65,7 @@ def _build(params: Params, name: str, images: pl.DataFrame, folder: Path) -> Sha
     """Shard all images of the other data set."""
     raw = Path("data/raw") / params.cross_test[name].raw
     decoder = Decoder(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize, params.data.crop)
-    sharding = Sharding(params.shard.images, params.seed, params.parallel, params.class_names.names)
+    sharding = Sharding(params.shard.images, params.seed, params.parallel.workers, params.class_names.names)
     build_split(folder, images, decoder, sharding)
     return ShardFolder(folder)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from facesift.errors import FacesiftError
-from facesift.params import Params, load_params
-from facesift.recipe import Member
+from facesift.config.members import Member
+from facesift.config.params import Params, load_params
+from facesift.core.errors import FacesiftError
 
 
 def run(main: Callable[..., None]) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from facesift.committee.drift import make_reference
-from facesift.committee.exporting import Sources, fill_bundle
-from facesift.committee.scores import join_scores, read_scores
-from facesift.committee.stream_reference import describe_test_images
-from facesift.data.shards import ShardFolder
-from facesift.params import Params
-from facesift.storage import read_parquet, whole_folder
+from facesift.bundle.exporting import Sources, fill_bundle
+from facesift.bundle.test_images import describe_test_images
+from facesift.config.params import Params
+from facesift.core.files import read_parquet, whole_folder
+from facesift.core.scores import join_scores, read_scores
+from facesift.screening.drift import make_reference
+from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
 DATA, BUNDLE = Path("data"), Path("models/committee")

@@ -9,15 +9,15 @@ from pathlib import Path
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from facesift.data.examining import examine, settle_faces
-from facesift.data.label_tables import make_layouts
-from facesift.data.layouts import Layout
-from facesift.data.manifest import Manifest, Survey, assemble, check_quarantine, summary, survey
-from facesift.data.relabelling import Relabelling, relabel
-from facesift.data.reviews import read_reviews
-from facesift.errors import FacesiftError
-from facesift.params import Params
-from facesift.storage import write_csv, write_json, write_parquet
+from facesift.config.params import Params
+from facesift.core.errors import FacesiftError
+from facesift.core.files import write_csv, write_json, write_parquet
+from facesift.datasets.examination import examine, settle_faces
+from facesift.datasets.label_tables import make_layouts
+from facesift.datasets.layouts import Layout
+from facesift.datasets.manifest import Manifest, Survey, assemble, check_quarantine, summary, survey
+from facesift.datasets.relabelling import Relabelling, relabel
+from facesift.datasets.reviews import read_reviews
 from stages.entry import run
 
 REVIEWS = Path("data/reviews")
@@ -35,7 +35,7 @@ def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Param
         def advance(files: int) -> None:
             progress.advance(bar, files)
 
-        return assemble(examine(raw, layouts, params.ingest, params.parallel, advance, crop=params.data.crop))
+        return assemble(examine(raw, layouts, params.ingest, params.parallel.workers, advance, crop=params.data.crop))
 
 
 def _usable(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:

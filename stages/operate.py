@@ -9,23 +9,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.committee.ballot import Ballot
 from facesift.committee.calibration import Calibration, Fakes, Scores, margins_of
-from facesift.committee.choosing import Choice, Validation, choose
-from facesift.committee.policy import Policy
-from facesift.committee.reliability import measure_all, reliability_curves
-from facesift.committee.results import share
-from facesift.committee.scores import join_scores, labels_from, logits_from, read_scores, read_truth
+from facesift.committee.predictions import Ballot
+from facesift.committee.rules import RULES, screen
 from facesift.committee.sources import mixed_sources
-from facesift.committee.voting import RULES, screen
-from facesift.evidence.prevalence import project_all
-from facesift.metrics import Screening
-from facesift.params import Params
-from facesift.storage import read_parquet, write_csv, write_json, write_parquet
+from facesift.committee.threshold_selection import Choice, Validation, choose
+from facesift.committee.thresholds import Policy
+from facesift.config.params import Params
+from facesift.core.counts import DecisionCounts
+from facesift.core.files import read_parquet, write_csv, write_json, write_parquet
+from facesift.core.scores import join_scores, labels_from, logits_from, read_scores, read_truth
+from facesift.evaluation.prevalence import project_all
+from facesift.evaluation.reliability import measure_all, reliability_curves
+from facesift.evaluation.results_table import share
 from stages.entry import run
 
 VOTER = "stacker"
-Screenings = dict[str, Screening]  # by operating point
+Screenings = dict[str, DecisionCounts]  # by operating point
 Referred = NDArray[np.bool_]  # (images,)
 
 
@@ -83,7 +83,7 @@ def _within(
     return {source: _screen(policies, log_odds[rows], fakes[rows], referred[rows]) for source, rows in inside.items()}
 
 
-def _rules(params: Params, table: pl.DataFrame) -> dict[str, Screening]:
+def _rules(params: Params, table: pl.DataFrame) -> dict[str, DecisionCounts]:
     """What each voting rule does with the images of `table`."""
     classes = params.class_names
     ballot = Ballot.of(table, [*params.voting, VOTER], classes)
@@ -144,7 +144,7 @@ def _print(pooled: Screenings, within: dict[str, Screenings], choice: Choice) ->
     print(choice.promised.sentence())
 
 
-def _line(each: Screening) -> str:
+def _line(each: DecisionCounts) -> str:
     caught = f"{share(each.caught)} of the fakes caught"
     return f"{share(each.review_rate)} to review, {caught}, {each.decided.fp} false alarms"
 

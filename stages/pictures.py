@@ -6,17 +6,17 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.data.moments import class_moments
-from facesift.data.shards import ShardFolder
-from facesift.evidence.album import draw_forged, draw_moments, draw_smote, draw_training
-from facesift.evidence.embedding import choose_points, embed, features_of
-from facesift.evidence.pictures import draw_points, write_png
-from facesift.params import Params
-from facesift.recipe import Augment
-from facesift.storage import read_parquet, whole_folder
-from facesift.training.features import load_features
-from facesift.training.support_vectors import SVM
-from facesift.training.weights import check_weights, load_scorer
+from facesift.config.members import Augment
+from facesift.config.params import Params
+from facesift.core.files import read_parquet, whole_folder
+from facesift.evaluation.album import draw_forged, draw_moments, draw_smote, draw_training
+from facesift.evaluation.class_means import class_moments
+from facesift.evaluation.embedding import choose_points, embed, features_of
+from facesift.evaluation.pictures import draw_points, write_png
+from facesift.networks.features import load_features
+from facesift.networks.support_vectors import SVM
+from facesift.networks.weights import check_weights, load_scorer
+from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
 PICTURES = Path("data/pictures")

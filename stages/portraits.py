@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from facesift.data.portraits.dataset import write_portraits
-from facesift.params import Params
+from facesift.config.params import Params
+from facesift.portraits.dataset import write_portraits
 from stages.entry import run
 
 OUTPUT = Path("data/raw/portraits/portraits.zip")
@@ -18,7 +18,7 @@ def main(params: Params) -> None:
     columns = (TextColumn("drawing portraits"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
         task = progress.add_task("", total=params.portraits.real + params.portraits.fake)
-        written = write_portraits(OUTPUT, params.portraits, params.parallel, lambda: progress.advance(task))
+        written = write_portraits(OUTPUT, params.portraits, params.parallel.workers, lambda: progress.advance(task))
     print(f"{OUTPUT}: {written.real:,} real and {written.fake:,} fake portraits, {written.size_bytes / 1e6:.1f} MB")
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from facesift.data.shards import ShardFolder
-from facesift.evidence.report.assemble import Evidence, make_page
-from facesift.evidence.report.cards import reproduction
-from facesift.evidence.report.examples import examples_section
-from facesift.evidence.report.page import render
-from facesift.params import Params
-from facesift.storage import read_json, read_parquet, whole_file
+from facesift.config.params import Params
+from facesift.core.files import read_json, read_parquet, whole_file
+from facesift.report.assemble import Evidence, make_page
+from facesift.report.cards import reproduction
+from facesift.report.examples import examples_section
+from facesift.report.page import render
+from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
 METRICS, DATA, PAGE = Path("metrics"), Path("data"), Path("report/index.html")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facesift.committee.results import share
-from facesift.data.reviews import read_reviews
-from facesift.evidence.workload import measure_reviews
-from facesift.params import Params
-from facesift.storage import read_parquet, write_json
+from facesift.config.params import Params
+from facesift.core.files import read_parquet, write_json
+from facesift.datasets.reviews import read_reviews
+from facesift.evaluation.results_table import share
+from facesift.evaluation.workload import measure_reviews
 from stages.entry import run
 
 DATA, REVIEWS = Path("data"), Path("data/reviews")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facesift.committee.elsewhere import truth_of
-from facesift.committee.members import load_members
-from facesift.committee.results import share
-from facesift.committee.scores import read_truth
 from facesift.committee.stacker_file import load_stacker
-from facesift.data.shards import ShardFolder
-from facesift.evidence.robustness import Trial, choose_images, describe_images, figures_table, try_corruptions
-from facesift.params import Params
-from facesift.storage import write_csv, write_json
+from facesift.config.params import Params
+from facesift.core.files import write_csv, write_json
+from facesift.core.scores import read_truth
+from facesift.evaluation.cross_data_set import truth_of
+from facesift.evaluation.results_table import share
+from facesift.evaluation.robustness import Trial, choose_images, describe_images, figures_table, try_corruptions
+from facesift.networks.stored_members import load_members
+from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
@@ -41,7 +41,7 @@ def _trial(params: Params) -> Trial:
         shards=shards,
         truth=choose_images(truth, classes.positive, params.robustness.images, params.seed),
         classes=classes,
-        parallel=params.parallel,
+        parallel=params.parallel.workers,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facesift.data.shards import ShardFolder
-from facesift.params import Params
-from facesift.recipe import Resample
+from facesift.config.members import Resample
+from facesift.config.params import Params
+from facesift.core.files import write_json, write_parquet
 from facesift.sampling.plans import count_plan, make_plan
-from facesift.storage import write_json, write_parquet
+from facesift.shards.reading import ShardFolder
 from stages.entry import member_of, run
 
 

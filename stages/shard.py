@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from facesift.data.face_table import FACE
-from facesift.data.sharding import Decoder, Sharding, build_split
-from facesift.data.shards import SPLITS, ShardEntry
-from facesift.params import Params
-from facesift.storage import read_parquet
+from facesift.config.params import Params
+from facesift.core.files import read_parquet
+from facesift.images.face_columns import FACE
+from facesift.shards.reading import SPLITS, ShardEntry
+from facesift.shards.writing import Decoder, Sharding, build_split
 from stages.entry import run
 
 SHARDS = Path("data/shards")
@@ -26,7 +26,7 @@ def main(params: Params) -> None:
     images = places.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
     data = params.data
     decoder = Decoder(Path("data/raw") / data.raw, data.image_size, params.ingest.max_pixels, data.resize, data.crop)
-    sharding = Sharding(params.shard.images, params.seed, params.parallel, params.class_names.names)
+    sharding = Sharding(params.shard.images, params.seed, params.parallel.workers, params.class_names.names)
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bars) as progress:
         for split in SPLITS:

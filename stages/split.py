@@ -8,10 +8,10 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from facesift.data.face_table import refer
-from facesift.data.splitting import SPLITS, Division, divide, summary
-from facesift.params import Params
-from facesift.storage import read_parquet, write_json, write_parquet
+from facesift.config.params import Params
+from facesift.core.files import read_parquet, write_json, write_parquet
+from facesift.datasets.splitting import SPLITS, Division, divide, summary
+from facesift.images.face_columns import refer
 from stages.entry import run
 
 MANIFEST = Path("data/manifest.parquet")

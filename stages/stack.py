@@ -8,16 +8,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.committee.results import share
-from facesift.committee.scores import join_scores, labels_from, logits_from, read_scores, votes_of
 from facesift.committee.sources import own_images
 from facesift.committee.stacker_file import save_stacker
 from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, stack_features
-from facesift.data.shards import ShardFolder
-from facesift.metrics import Classes, Confusion
-from facesift.params import Params
-from facesift.storage import read_parquet, write_json, write_parquet
-from facesift.training.score_table import score_table
+from facesift.config.params import Params
+from facesift.core.classes import Classes
+from facesift.core.counts import Confusion
+from facesift.core.files import read_parquet, write_json, write_parquet
+from facesift.core.scores import join_scores, labels_from, logits_from, read_scores, score_table, votes_of
+from facesift.evaluation.results_table import share
+from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
@@ -65,8 +65,8 @@ def _features(joined: pl.DataFrame, members: list[str], classes: Classes) -> NDA
 
 def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:
     # torch is needed for this variant alone
-    from facesift.committee.members import load_members  # noqa: PLC0415
     from facesift.committee.plan_stacking import plan_features, train_stacker  # noqa: PLC0415
+    from facesift.networks.stored_members import load_members  # noqa: PLC0415
     from facesift.sampling.plans import make_plan  # noqa: PLC0415
 
     scorers = load_members(MODELS, SCORES, members)

@@ -7,20 +7,20 @@ from typing import Any
 
 import polars as pl
 
-from facesift.committee.scores import join_scores, labels_from, logits_from, votes_of
-from facesift.data.shards import ShardFolder
-from facesift.metrics import Confusion, class_report
-from facesift.params import Params
-from facesift.storage import read_parquet, sha256, write_json, write_parquet
-from facesift.training.architectures import check_name
+from facesift.config.params import Params
+from facesift.core.counts import Confusion, class_report
+from facesift.core.files import read_parquet, sha256, write_json, write_parquet
+from facesift.core.scores import join_scores, labels_from, logits_from, votes_of
+from facesift.networks.architectures import check_name
+from facesift.networks.package_weights import find_weights
+from facesift.networks.scoring import score_splits
+from facesift.networks.test_time import views_entry
+from facesift.networks.weights import save_tensors
+from facesift.shards.reading import ShardFolder
+from facesift.training.distributed import gather_tables
 from facesift.training.fit import checkpoint_key, forget
 from facesift.training.history import write_curves
 from facesift.training.member import Material, train_member
-from facesift.training.package_weights import find_weights
-from facesift.training.ranks import gather_tables
-from facesift.training.scoring import score_splits
-from facesift.training.views import views_entry
-from facesift.training.weights import save_tensors
 from stages.entry import member_of, run
 
 SHARDS = Path("data/shards")

@@ -1,8 +1,12 @@
-"""Settings of all tests."""
+"""Settings of all tests, and one bundle for all that only read it; those that damage it take a copy (`bundle`)."""
 
+import shutil
 import signal
 
 import hypothesis
+import pytest
+
+from facesift.screening.committee import Committee
 
 # The first call imports and compiles: a deadline would measure that. Examples are the same on every run.
 hypothesis.settings.register_profile("facesift", deadline=None, derandomize=True)
@@ -11,3 +15,28 @@ hypothesis.settings.load_profile("facesift")
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would the programs that they interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    from tests.made_bundle import make_study  # torch: most tests need none
+
+    return make_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def exported(study, tmp_path_factory):
+    """The folder of a bundle. Do not write into it."""
+    folder = tmp_path_factory.mktemp("exported") / "committee"
+    study.export(folder)
+    return folder
+
+
+@pytest.fixture
+def bundle(exported, tmp_path):
+    return shutil.copytree(exported, tmp_path / "committee")
+
+
+@pytest.fixture(scope="session")
+def committee(exported):
+    return Committee.load(exported)

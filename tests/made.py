@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import yaml
 
-from facesift.data.layouts import BINARY
-from facesift.data.sharding import write_index, write_shard
-from facesift.data.shards import ShardFolder
-from facesift.params import Params, parse_params
+from facesift.config.params import Params, parse_params
+from facesift.datasets.layouts import BINARY
+from facesift.shards.reading import ShardFolder
+from facesift.shards.writing import write_index, write_shard
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 32

@@ -8,19 +8,19 @@ import numpy as np
 import polars as pl
 import yaml
 
-from facesift.committee.exporting import Sources, fill_bundle
-from facesift.committee.scores import join_scores
+from facesift.bundle.exporting import Sources, fill_bundle
 from facesift.committee.stacker_file import save_stacker
 from facesift.committee.stacking import Stacker
-from facesift.data.shards import ShardFolder
-from facesift.params import Params, parse_params
-from facesift.recipe import Architecture
-from facesift.storage import sha256, write_json, write_parquet
-from facesift.training.architectures import build_network
-from facesift.training.scoring import score_splits
-from facesift.training.support_vectors import SVM, fit_svm
-from facesift.training.views import views_entry
-from facesift.training.weights import load_scorer, save_tensors
+from facesift.config.members import Architecture
+from facesift.config.params import Params, parse_params
+from facesift.core.files import sha256, write_json, write_parquet
+from facesift.core.scores import join_scores
+from facesift.networks.architectures import build_network
+from facesift.networks.scoring import score_splits
+from facesift.networks.support_vectors import SVM, fit_svm
+from facesift.networks.test_time import views_entry
+from facesift.networks.weights import load_scorer, save_tensors
+from facesift.shards.reading import ShardFolder
 from tests.made import ROOT, SIZE, made_images, make_shards
 
 MEMBERS = {

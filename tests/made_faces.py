@@ -8,8 +8,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from facesift.data import face_detector
-from facesift.datasets import Centre, Crop
+from facesift.config.data import Centre, Crop
+from facesift.images import face_detector
 
 SIDE = 64  # of the boxes it gives, in pixels of its input
 # Eyes, nose, corners of the mouth as shares of the box (x, y).

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.data.reviews import REVIEWS, Answer, file_of, format_row
+from facesift.datasets.reviews import REVIEWS, Answer, file_of, format_row
 
 AT = "2026-11-23T09:30:00Z"
 

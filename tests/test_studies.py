@@ -7,12 +7,12 @@ import pytest
 
 from bench.published import PAGE, distinct_runs, published_systems
 from bench.toy import BATCH, ROOT, chosen, compose_study, is_resampled, shrink, shrink_recipe
-from facesift.params import parse_params
+from facesift.config.params import parse_params
+from facesift.networks.test_time import views_entry
+from facesift.networks.weights import load_scorer, save_tensors
 from facesift.sampling.batches import shard_batches
 from facesift.sampling.plans import make_plan
 from facesift.training.member import Material, train_member
-from facesift.training.views import views_entry
-from facesift.training.weights import load_scorer, save_tensors
 from tests.made import make_shards
 
 RUNS = distinct_runs(published_systems())

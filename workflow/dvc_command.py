@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
 
 
 def executable() -> str:

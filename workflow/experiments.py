@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
 from workflow.dvc_command import answer_of, run
 
 FIGURES = ("recall", "precision", "review_rate", "caught", "ap")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
 from workflow.dvc_command import dvc, run, threads_for
 from workflow.experiments import FIGURES, flat, percent, read_experiments
 from workflow.trials import UP_TO, literal, name_of, run_one

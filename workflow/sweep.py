@@ -19,8 +19,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from facesift.errors import FacesiftError
-from facesift.storage import whole_file, write_csv
+from facesift.core.errors import FacesiftError
+from facesift.core.files import whole_file, write_csv
 from workflow.dvc_command import dvc, run, threads_for
 from workflow.experiments import FIGURES, HEADINGS, WORKSPACE, Experiment, percent, read_experiments
 from workflow.picture import draw

@@ -16,8 +16,8 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from facesift.errors import FacesiftError
-from facesift.params import load_params
+from facesift.config.params import load_params
+from facesift.core.errors import FacesiftError
 from workflow.dvc_command import dvc, environment, executable, run, threads_for
 
 PATIENCE = 10.0  # seconds that a member has to end by itself when it is told to

@@ -1,1 +1,1 @@
-"""Deciding together: the members' scores, the stacked ensemble over them, and the vote."""
+"""The decision engine: the stacked ensemble, voting rules, calibration, thresholds and the risk guarantee."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, logsumexp
 
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
 
 Scores = NDArray[np.float64]  # (images,), log-odds
 Fakes = NDArray[np.int64]  # (images,), 1 for the positive class, 0 for the rest

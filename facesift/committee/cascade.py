@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.committee.calibration import margins_of
-from facesift.committee.jury import Jury, MemberLogits, Verdict
-from facesift.committee.scores import votes_of
-from facesift.committee.voting import RULES, Decisions, Votes
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
+from facesift.committee.decision import Jury, MemberLogits, Verdict
+from facesift.committee.rules import RULES, Decisions, Votes
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.core.scores import votes_of
 
 COUNTING = ("any_fake", "majority", "unanimous")  # rules that look at votes alone, and at nobody's vote in particular
 OPEN = -2  # beside the class numbers and REVIEW

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from facesift.committee.stacking import Stacker, stack_features
-from facesift.data.shards import ShardFolder
-from facesift.metrics import Classes
-from facesift.params import Stack
+from facesift.config.params import Stack
+from facesift.core.classes import Classes
+from facesift.core.scores import Scorer
 from facesift.sampling.batches import plan_batches
+from facesift.shards.reading import ShardFolder
 from facesift.training.optimisation import make_optimizer
-from facesift.training.score_table import Scorer
 
 
 def plan_features(

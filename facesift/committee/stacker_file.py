@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from facesift.committee.stacking import Stacker
-from facesift.errors import FacesiftError
-from facesift.storage import whole_file
+from facesift.core.errors import FacesiftError
+from facesift.core.files import whole_file
 
 
 def save_stacker(path: Path, stacker: Stacker, members: list[str], classes: tuple[str, ...]) -> None:

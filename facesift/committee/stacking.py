@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.committee.sources import Own
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
-from facesift.params import Stack
+from facesift.config.params import Stack
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
 
 Logits = NDArray[np.floating]
 Features = NDArray[np.float64]  # (images, classes x members)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facesift.data.reviews import COLUMNS, Answer, Standing, check_header, file_of, format_row, parse_lines
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
+from facesift.datasets.reviews import COLUMNS, Answer, Standing, check_header, file_of, format_row, parse_lines
 
 HEADER = ",".join(COLUMNS).encode() + b"\n"
 TAIL = 64  # bytes before the place read last that must still be there: else the file was rewritten

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.committee.bundle_card import CARD, read_card
-from facesift.data.archives import LOOSE
-from facesift.data.reviews import IMAGE_ID, RESERVED
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
-from facesift.params import load_params
+from facesift.bundle.card import CARD, read_card
+from facesift.config.params import load_params
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.datasets.reviews import IMAGE_ID, RESERVED
+from facesift.images.archives import LOOSE
 
 REVIEW = "review"
 VOTE = "vote_"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
 
 
 def bind(port: int) -> socket.socket:

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from facesift.committee.bundle_card import CARD, Card, MemberCard, read_card
+from facesift.bundle.card import CARD, Card, MemberCard, read_card
+from facesift.bundle.preprocessing import Sight
 from facesift.committee.calibration import margins_of
-from facesift.committee.sight import Sight
-from facesift.data.images import decode
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
-from facesift.review.drawing import Map, draw
-from facesift.storage import sha256
-from facesift.training.score_table import Scorer
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.core.files import sha256
+from facesift.core.scores import Scorer
+from facesift.images.decoding import decode
+from facesift.review.map_drawing import Map, draw
 
 WINDOWS = 5  # a window's side is this part of the image's; windows overlap by half
 BATCH = 16  # windows scored at once
@@ -111,7 +111,7 @@ class Maps:
 
     def _scorer(self, member: MemberCard) -> Scorer:
         if member.name not in self._scorers:
-            from facesift.training.weights import load_scorer  # noqa: PLC0415  takes torch along
+            from facesift.networks.weights import load_scorer  # noqa: PLC0415  takes torch along
 
             path = self.bundle / member.file
             if not path.is_file() or sha256(path) != member.sha256:

@@ -7,16 +7,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesift.data.reviews import REVIEWER
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
+from facesift.datasets.reviews import REVIEWER
+from facesift.review.access import Pass
 from facesift.review.answers import open_log
-from facesift.review.desk import Desk
-from facesift.review.guard import Pass
 from facesift.review.listening import bind, serve
 from facesift.review.maps import Maps, missing
 from facesift.review.queue import read_queue
 from facesift.review.server import Site, make_app
 from facesift.review.showing import Limits
+from facesift.review.state import Desk
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from facesift.data.reviews import UNSURE
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.datasets.reviews import UNSURE
 from facesift.review.decisions import REVIEW, VOTE, find_classes, is_image_id, read_decisions
 
 

@@ -20,14 +20,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from facesift.data.images import BadImage
-from facesift.data.reviews import UNSURE
-from facesift.errors import FacesiftError
-from facesift.review.desk import ALL, DISAGREEMENT, UNANSWERED, Conflict, Desk, keys_of
-from facesift.review.guard import Guard, Pass
+from facesift.core.errors import FacesiftError
+from facesift.datasets.reviews import UNSURE
+from facesift.images.decoding import BadImage
+from facesift.review.access import Guard, Pass
+from facesift.review.image_files import Unshowable, fetch
 from facesift.review.maps import Maps
-from facesift.review.places import Unshowable, fetch
 from facesift.review.showing import Limits, shown
+from facesift.review.state import ALL, DISAGREEMENT, UNANSWERED, Conflict, Desk, keys_of
 
 SCRIPTS = ("asking.js", "looking.js", "screen.js", "maps.js", "page.js")
 STATIC = {"page.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from facesift.data.images import BadImage, decode, open_image
-from facesift.review.places import Unshowable
+from facesift.images.decoding import BadImage, decode, open_image
+from facesift.review.image_files import Unshowable
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif", "BMP": "image/bmp"}
 

@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.data.landmarks import landmarks
-from facesift.data.shards import ShardFolder
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
 from facesift.sampling.forging import Forgery, MarkedFace, forge
 from facesift.sampling.kinds import FORGED, KINDS, REGIONS
 from facesift.sampling.smote import blend
+from facesift.shards.landmarks import landmarks
+from facesift.shards.reading import ShardFolder
 
 Columns = dict[str, NDArray[Any]]
 Rows = TypeVar("Rows", bound=Sequence[Any] | NDArray[Any])

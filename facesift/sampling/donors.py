@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.data.landmarks import landmarks
-from facesift.data.shards import ShardFolder
+from facesift.shards.landmarks import landmarks
+from facesift.shards.reading import ShardFolder
 
 CHUNK = 4096  # targets reckoned together: bounds the memory
 TWIN = 0.02  # closer than that in pose and tone, two images may be of one photo

@@ -29,13 +29,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.data.layouts import BINARY
-from facesift.data.shards import ShardFolder
-from facesift.recipe import Resample
+from facesift.config.members import Resample
+from facesift.datasets.layouts import BINARY
 from facesift.sampling.donors import read_faces
 from facesift.sampling.kinds import FORGED, KINDS, forging_columns
 from facesift.sampling.kinds import SCHEMA as FORGING
 from facesift.sampling.scopes import Rows, Scope, resample_scope, untouched
+from facesift.shards.reading import ShardFolder
 
 SCHEMA = {
     "shard": pl.Int32, "row": pl.Int32, "neighbour_shard": pl.Int32, "neighbour": pl.Int32,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.data.layouts import BINARY
-from facesift.errors import FacesiftError
-from facesift.forgery import Forge
-from facesift.recipe import Resample
+from facesift.config.forging import Forge
+from facesift.config.members import Resample
+from facesift.core.errors import FacesiftError
+from facesift.datasets.layouts import BINARY
 from facesift.sampling.donors import Faces, choose_donors
 from facesift.sampling.kinds import KINDS
 from facesift.sampling.smote import draw_pairs

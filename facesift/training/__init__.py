@@ -1,1 +1,1 @@
-"""Training one member: its network, loss, augmentation, the Lightning loop, and the scores it gives."""
+"""Training of one member: losses, optimisers, samplers, the Lightning module, checkpoints."""

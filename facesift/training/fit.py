@@ -17,17 +17,17 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from facesift.errors import FacesiftError
-from facesift.machines import Trainer
-from facesift.recipe import Architecture, Member
+from facesift.config.machines import Trainer
+from facesift.config.members import Architecture, Member
+from facesift.core.errors import FacesiftError
+from facesift.core.files import sha256
+from facesift.networks.package_weights import find_weights
 from facesift.sampling.batches import Share
-from facesift.storage import sha256
-from facesift.training.averaging import MovingAverage
-from facesift.training.feeding import Feed
+from facesift.training.data_module import Feed
+from facesift.training.distributed import BatchNormSync, check_start, make_strategy, own_rank
 from facesift.training.history import History
-from facesift.training.module import MemberModule
-from facesift.training.package_weights import find_weights
-from facesift.training.ranks import BatchNormSync, check_start, make_strategy, own_rank
+from facesift.training.lightning_module import MemberModule
+from facesift.training.weight_averaging import MovingAverage
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
 
@@ -54,7 +54,9 @@ def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
         "trainer": trainer.model_dump(),
         "inputs": [sha256(path) for path in inputs],
         "start": _start(recipe.architecture),
-        "code": [sha256(path) for wing in ("sampling", "training") for path in sorted((own / wing).glob("*.py"))],
+        "code": [
+            sha256(path) for wing in ("sampling", "networks", "training") for path in sorted((own / wing).glob("*.py"))
+        ],
         "libraries": [version(library) for library in LIBRARIES],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

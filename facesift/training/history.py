@@ -10,8 +10,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from facesift.errors import FacesiftError
-from facesift.storage import rounded, whole_folder
+from facesift.core.errors import FacesiftError
+from facesift.core.files import rounded, whole_folder
 
 CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_recall", "val_precision", "val_ap")
 

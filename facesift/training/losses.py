@@ -10,8 +10,8 @@ import torch.nn.functional as F  # noqa: N812  the name everybody knows it by
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
-from facesift.errors import FacesiftError
-from facesift.recipe import CrossEntropy, Focal
+from facesift.config.members import CrossEntropy, Focal
+from facesift.core.errors import FacesiftError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

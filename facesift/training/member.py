@@ -10,21 +10,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.data.shards import ShardFolder
-from facesift.machines import Trainer
-from facesift.metrics import Classes
-from facesift.recipe import Member
+from facesift.config.machines import Trainer
+from facesift.config.members import Member
+from facesift.core.classes import Classes
+from facesift.core.scores import Scorer
+from facesift.networks.architectures import check_size
+from facesift.networks.initialisation import start_network
+from facesift.networks.scoring import network_scorer
+from facesift.networks.support_vectors import SVM, check_memory, fit_svm
+from facesift.networks.test_time import check_views, over_views
 from facesift.sampling.batches import WHOLE, Share, plan_batches
-from facesift.training.architectures import check_size
-from facesift.training.feeding import Feed, check_shares
+from facesift.shards.reading import ShardFolder
+from facesift.training.data_module import Feed, check_shares
+from facesift.training.distributed import own_rank
 from facesift.training.fit import fit_member
-from facesift.training.module import MemberModule
-from facesift.training.ranks import own_rank
-from facesift.training.score_table import Scorer
-from facesift.training.scoring import network_scorer
-from facesift.training.starts import start_network
-from facesift.training.support_vectors import SVM, check_memory, fit_svm
-from facesift.training.views import check_views, over_views
+from facesift.training.lightning_module import MemberModule
 
 
 @dataclass(frozen=True)

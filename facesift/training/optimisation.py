@@ -8,9 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from facesift.recipe import Member, Optimizer, Schedule
+from facesift.config.members import Member, Optimizer, Schedule
+from facesift.networks.initialisation import head_names
 from facesift.training.parameter_groups import parameter_groups
-from facesift.training.starts import head_names
 
 # torch's OneCycleLR: start at 1/25 of the peak, rise for 30 % of the steps, end at 1/10,000 of the start
 RISE, START, END = 0.3, 1 / 25, 1 / 25e4

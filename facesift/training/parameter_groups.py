@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from facesift.recipe import Optimizer
-from facesift.training.starts import head_names
+from facesift.config.members import Optimizer
+from facesift.networks.initialisation import head_names
 
 
 def parameter_groups(network: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ from scipy.special import expit, softmax
 from sklearn.calibration import _SigmoidCalibration
 
 from facesift.committee.calibration import fit_platt, fit_temperature, margins_of
-from facesift.committee.reliability import expected_calibration_error
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.evaluation.reliability import expected_calibration_error
 
 THREE = Classes(("fake", "real", "print"), "fake")
 

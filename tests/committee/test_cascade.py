@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.committee.bundle import Committee
+from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
 from facesift.committee.cascade import COUNTING, OPEN, check_cascade, hear_in_turn, settled
-from facesift.committee.policy import Policy
-from facesift.committee.runtimes import OnnxRuntime, TorchRuntime
-from facesift.committee.voting import RULES
-from facesift.errors import FacesiftError
-from tests.committee.test_bundle import noise
-from tests.committee.test_jury import BINARY, MEMBERS, THREE, make_jury, random_logits
+from facesift.committee.rules import RULES
+from facesift.committee.thresholds import Policy
+from facesift.core.errors import FacesiftError
+from facesift.screening.committee import Committee
+from tests.committee.test_decision import BINARY, MEMBERS, THREE, make_jury, random_logits
+from tests.screening.test_committee import noise
 
 CLASSES = pytest.mark.parametrize("classes", [BINARY, THREE], ids=["two", "three"])
 
@@ -169,8 +169,8 @@ def test_without_the_package_onnx_the_message_says_what_to_install(exported, mon
 
 
 def test_weights_in_a_file_of_their_own_are_found_by_the_parts(exported, tmp_path):
-    from facesift.committee.onnx_graph import export_graph
-    from facesift.training.scoring_module import load_module
+    from facesift.bundle.onnx_graph import export_graph
+    from facesift.networks.pixel_module import load_module
     from tests.made import SIZE
 
     card = Committee.load(exported).card
@@ -183,7 +183,7 @@ def test_weights_in_a_file_of_their_own_are_found_by_the_parts(exported, tmp_pat
 
 @pytest.mark.usefixtures("divided")
 def test_the_command_says_how_often_members_were_asked(exported, faces, tmp_path, capsys):
-    from facesift.committee.screen_command import Screening, run_screen
+    from facesift.cli.screen import Screening, run_screen
 
     out = tmp_path / "out.csv"
     assert run_screen(Screening([str(faces)], exported, out, rule="any_fake", cascade=True)) == 2
@@ -195,7 +195,7 @@ def test_the_command_says_how_often_members_were_asked(exported, faces, tmp_path
 @pytest.mark.usefixtures("divided")
 @pytest.mark.parametrize("first", [True, False], ids=["begun in cascade", "begun in full"])
 def test_a_table_goes_on_with_and_without_cascade(exported, faces, tmp_path, first):
-    from facesift.committee.screen_command import Screening, run_screen
+    from facesift.cli.screen import Screening, run_screen
 
     files, asked = [str(faces / f"{number:02d}.png") for number in range(30)], {"rule": "any_fake", "batch_size": 4}
     out, whole = tmp_path / "out.csv", tmp_path / "whole.csv"
@@ -206,7 +206,7 @@ def test_a_table_goes_on_with_and_without_cascade(exported, faces, tmp_path, fir
 
 
 def test_a_point_in_cascade_is_refused_and_leaves_nothing(exported, faces, tmp_path):
-    from facesift.committee.screen_command import Screening, run_screen
+    from facesift.cli.screen import Screening, run_screen
 
     with pytest.raises(FacesiftError, match="cascade: an operating point weighs the scores"):
         run_screen(Screening([str(faces)], exported, tmp_path / "out.csv", point="cost", cascade=True))

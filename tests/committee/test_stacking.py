@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import yaml
 
-from facesift.committee.scores import votes_of
 from facesift.committee.stacking import balanced, fit_stacker, image_weights, out_of_fold, stack_features
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
-from facesift.params import Stack, parse_params
+from facesift.config.params import Stack, parse_params
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.core.scores import votes_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Classes(("real", "fake"), "fake")

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.committee.bundle import Committee
+from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.cascade import hear_in_turn
-from facesift.committee.jury import make_jury
-from facesift.committee.policy import Policy
+from facesift.committee.decision import make_jury
+from facesift.committee.rules import REVIEW
 from facesift.committee.stopping import Scale, Stopping, fit_threshold, needed
-from facesift.committee.stopping_card import describe_stopping
-from facesift.committee.voting import REVIEW
-from facesift.errors import FacesiftError
+from facesift.committee.thresholds import Policy
+from facesift.core.errors import FacesiftError
+from facesift.screening.committee import Committee
 from tests.committee.test_cascade import Members, hear, numbered
-from tests.committee.test_jury import BINARY, MEMBERS, THREE, random_logits
-from tests.committee.test_jury import make_jury as jury_of
+from tests.committee.test_decision import BINARY, MEMBERS, THREE, random_logits
+from tests.committee.test_decision import make_jury as jury_of
 
 UNIT = Scale(np.zeros(3), np.ones(3))
 
@@ -124,7 +124,7 @@ def change(bundle, **way):
 def test_a_bundle_screens_with_its_stopping_rule(bundle, tmp_path):
     from PIL import Image
 
-    from tests.committee.test_bundle import noise
+    from tests.screening.test_committee import noise
 
     for number, pixels in enumerate(noise(12, seed=7)):
         Image.fromarray(pixels).save(tmp_path / f"{number:02d}.png")
@@ -155,8 +155,8 @@ def test_the_juries_of_a_bundle_have_no_stopping_rule_unless_asked(exported):
 def test_the_command_stops_early_and_says_what_it_saved(bundle, tmp_path, capsys):
     from PIL import Image
 
-    from facesift.committee.screen_command import Screening, run_screen
-    from tests.committee.test_bundle import noise
+    from facesift.cli.screen import Screening, run_screen
+    from tests.screening.test_committee import noise
 
     Image.fromarray(noise(1)[0]).save(tmp_path / "face.png")
     change(bundle, threshold=1e9)

@@ -13,11 +13,11 @@ from sklearn.metrics import accuracy_score, average_precision_score, precision_s
 from bench.toy_images import write_sources
 from facesift.committee.stacker_file import load_stacker
 from facesift.committee.stacking import stack_features
-from facesift.data.images import to_square
-from facesift.datasets import Elsewhere
-from facesift.errors import FacesiftError
-from facesift.params import load_params
-from facesift.training.weights import load_scorer
+from facesift.config.data import CrossTest
+from facesift.config.params import load_params
+from facesift.core.errors import FacesiftError
+from facesift.images.decoding import to_square
+from facesift.networks.weights import load_scorer
 from stages.cross import main
 
 SOURCES = {"faces": {"layout": "rff"}}
@@ -104,7 +104,7 @@ def test_missing_other_set_is_named_without_a_stack_trace(crossed):
 def test_stage_names_the_set_that_is_not_there(crossed, monkeypatch, name, message):
     monkeypatch.chdir(crossed[0].folder)
     params = load_params()
-    gone = Elsewhere(raw="nowhere", sources=params.cross_test["other"].sources)
+    gone = CrossTest(raw="nowhere", sources=params.cross_test["other"].sources)
     with pytest.raises(FacesiftError, match=message):
         main(params.model_copy(update={"cross_test": params.cross_test | {"gone": gone}}), name)
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from facesift.params import Params
+from facesift.config.params import Params
 from tests.made import ROOT
 from tests.pipeline.imports import closure
 

@@ -11,7 +11,7 @@ RAW, BUNDLE = "data/raw/tiny/faces.zip", "models/committee"
 
 
 def screen(repository, *arguments):
-    command = (sys.executable, "-m", "facesift.cli", "screen", *arguments)
+    command = (sys.executable, "-m", "facesift.cli.main", "screen", *arguments)
     return repository.run(*command, check=False)
 
 

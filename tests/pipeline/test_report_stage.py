@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.evidence.browser import CHROMIUM, look
+from tests.browser import CHROMIUM, look
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from facesift.datasets import WHOLE
-from facesift.review.guard import Pass
+from facesift.config.data import WHOLE
+from facesift.review.access import Pass
 from facesift.review.listening import bind
 from facesift.review.maps import Maps, missing
 from facesift.review.opening import Request, open_desk
@@ -69,10 +69,10 @@ def in_order(decisions: Path) -> list[str]:
 
 def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real", "fake")) -> Path:
     """Write what the page needs of a bundle: its card and the weights of two small networks."""
-    from facesift.recipe import Architecture
-    from facesift.storage import sha256, write_json
-    from facesift.training.architectures import build_network
-    from facesift.training.weights import save_weights
+    from facesift.config.members import Architecture
+    from facesift.core.files import sha256, write_json
+    from facesift.networks.architectures import build_network
+    from facesift.networks.weights import save_weights
 
     architecture = {"name": "timm:test_convnext", "arguments": {}}
     preprocessing = {"image_size": size, "resize": "squish", "normalise": {"name": "per_image"}}
@@ -156,7 +156,7 @@ def started(*arguments: str, cwd: Path):
     """Run `facesift review` in a process of its own; give the process and its address."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "facesift.cli", "review", *arguments], cwd=cwd, env=environment, text=True,
+        [sys.executable, "-m", "facesift.cli.main", "review", *arguments], cwd=cwd, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     printed = ""

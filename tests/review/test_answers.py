@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facesift.data.reviews import UNDO, Answer, counting, format_row, read_answers, read_reviews
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
+from facesift.datasets.reviews import UNDO, Answer, counting, format_row, read_answers, read_reviews
 from facesift.review.answers import HEADER, Log, open_log, writing
 
 AT = "2026-11-23T09:30:00Z"

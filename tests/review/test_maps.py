@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facesift.errors import FacesiftError
-from facesift.metrics import Classes
-from facesift.review.drawing import AGAINST, FOR, draw
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.review.map_drawing import AGAINST, FOR, draw
 from facesift.review.maps import Maps, attribute, missing
 from tests.review.planted import MEMBERS, plant_bundle, plant_images
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from facesift.data.reviews import read_reviews
+from facesift.datasets.reviews import read_reviews
 from tests.review.planted import MEMBERS, Served, asked, plant_bundle, plant_queue
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

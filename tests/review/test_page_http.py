@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from facesift.cli import app
-from facesift.data.reviews import read_reviews
+from facesift.cli.main import app
+from facesift.datasets.reviews import read_reviews
 from facesift.review.server import STATIC
 from tests.review.planted import PROBABILITIES, Served, asked, decisions_of, id_of, in_order, plant_queue, started
 

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 import yaml
 
-from facesift.errors import FacesiftError
-from facesift.review.desk import keys_of
-from facesift.review.places import Unshowable, fetch
+from facesift.core.errors import FacesiftError
+from facesift.review.image_files import Unshowable, fetch
 from facesift.review.queue import read_queue
+from facesift.review.state import keys_of
 from tests.made import ROOT
 from tests.review.planted import decisions_of, id_of, in_order, plant_bundle, plant_images, plant_queue
 

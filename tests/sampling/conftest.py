@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.data.sharding import write_index, write_shard
-from facesift.data.shards import ShardFolder
+from facesift.shards.reading import ShardFolder
+from facesift.shards.writing import write_index, write_shard
 
 SIZE = 8
 MakeShards = Callable[..., ShardFolder]

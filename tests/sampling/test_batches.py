@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from facesift.errors import FacesiftError
-from facesift.recipe import Resample
+from facesift.config.members import Resample
+from facesift.core.errors import FacesiftError
 from facesift.sampling.batches import plan_batches, shard_batches
 from facesift.sampling.plans import make_plan
 from facesift.sampling.smote import blend

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from facesift.data.landmarks import template
 from facesift.sampling.donors import Faces, choose_donors, read_faces, tone
+from facesift.shards.landmarks import template
 
 MANY = 60
 

@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.errors import FacesiftError
-from facesift.forgery import Forge, Regions
-from facesift.recipe import Resample
+from facesift.config.forging import Forge, Regions
+from facesift.config.members import Resample
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_parquet, write_parquet
 from facesift.sampling.batches import Share, plan_batches, plan_pixels
 from facesift.sampling.kinds import SCHEMA as FORGING
 from facesift.sampling.plans import SCHEMA, count_plan, make_plan
-from facesift.storage import read_parquet, write_parquet
 
 SIZE = 24
 COUNTS = [(30, 3), (26, 4)]

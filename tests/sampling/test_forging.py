@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from facesift.data.landmarks import template
 from facesift.sampling.forging import WAVE, Forgery, MarkedFace, forge
 from facesift.sampling.kinds import REGIONS
 from facesift.sampling.regions import Frame, region_mask
+from facesift.shards.landmarks import template
 
 SIDE = 64
 WAYS = [("composite", False), ("composite", True), ("self_blend", False)]

@@ -10,12 +10,12 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from numpy.typing import NDArray
 
-from facesift.data.shards import ShardFolder
-from facesift.errors import FacesiftError
-from facesift.recipe import Resample
+from facesift.config.members import Resample
+from facesift.core.errors import FacesiftError
+from facesift.core.files import write_parquet
 from facesift.sampling.plans import SCHEMA, count_plan, make_plan, scope_seed
 from facesift.sampling.smote import blend
-from facesift.storage import write_parquet
+from facesift.shards.reading import ShardFolder
 
 COUNTS = [(61, 8), (60, 7), (60, 8)]
 RATIOS = [(1.0, None), (0.4, 0.5), (0.3, 0.3), (0.2, 1.0), (1.0, 1.0), (None, 0.5), (None, 1.0)]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from facesift.data.landmarks import template
 from facesift.sampling.kinds import REGIONS
 from facesift.sampling.regions import Frame, region_mask
+from facesift.shards.landmarks import template
 
 SIDE = 96
 PARTS = REGIONS[1:]

@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import yaml
 
-from facesift.committee.elsewhere import truth_of
-from facesift.params import parse_params
+from facesift.config.params import parse_params
+from facesift.core.files import write_parquet
+from facesift.evaluation.cross_data_set import truth_of
 from facesift.sampling.plans import make_plan
-from facesift.storage import write_parquet
 from tests.made import ROOT, make_shards
 from tests.pipeline.conftest import RECIPE, tiny_study
 

@@ -20,11 +20,11 @@ from PIL import Image
 
 from facesift.committee.stacker_file import save_stacker
 from facesift.committee.stacking import Stacker
-from facesift.recipe import Architecture
-from facesift.storage import sha256, write_parquet
-from facesift.training.architectures import build_network
-from facesift.training.score_table import score_table
-from facesift.training.weights import save_weights
+from facesift.config.members import Architecture
+from facesift.core.files import sha256, write_parquet
+from facesift.core.scores import score_table
+from facesift.networks.architectures import build_network
+from facesift.networks.weights import save_weights
 from tests.made import ROOT
 from tests.pipeline.conftest import tiny_study
 
@@ -179,7 +179,7 @@ def test_workers_of_a_running_cluster_do_the_work(alone, raw, tmp_path):
 def test_worker_with_other_code_is_refused(raw, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(ROOT / "facesift", other / "facesift")
-    with (other / "facesift/errors.py").open("a") as file:
+    with (other / "facesift/core/errors.py").open("a") as file:
         file.write("# changed\n")
     with running_dask(tmp_path, other) as address:
         said = run_stages(make_project(tmp_path, raw, backend="dask", address=address), "ingest", check=False)

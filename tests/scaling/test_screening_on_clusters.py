@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.test_images import noise, stored
+from tests.images.test_decoding import noise, stored
 from tests.made import ROOT
 from tests.made_bundle import make_study
 
@@ -29,7 +29,7 @@ def room(tmp_path_factory):
 def screened(room: Path, output: Path, *options: str) -> bytes:
     arguments = ("faces.zip", "--bundle", "committee", "--output", str(output), "--batch-size", "4", *options)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "facesift.cli", "screen", *arguments]
+    command = [sys.executable, "-m", "facesift.cli.main", "screen", *arguments]
     done = subprocess.run(command, cwd=room, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 2, done.stdout + done.stderr  # the broken one
     return output.read_bytes()

@@ -52,11 +52,11 @@ def test_two_processes_learn_the_same_weights_as_one(one, two):
 
 
 def test_training_moves_the_weights_by_far_more_than_the_tolerance(one):
-    from facesift.training.weights import load_network
+    from facesift.networks.weights import load_network
 
     network, header = load_network(one / "models/one.safetensors")
-    from facesift.recipe import Architecture
-    from facesift.training.architectures import build_network
+    from facesift.config.members import Architecture
+    from facesift.networks.architectures import build_network
 
     start_of = build_network(Architecture.model_validate(header["architecture"]), 2, 1, 32).state_dict()
     moved = max(float((start_of[name] - weights).abs().max()) for name, weights in network.state_dict().items())

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from facesift.datasets import Source
-from facesift.errors import FacesiftError
-from facesift.machines import ALONE
-from facesift.params import Params, parse_params
+from facesift.config.data import Source
+from facesift.config.params import Params, parse_params
+from facesift.core.errors import FacesiftError
+from facesift.core.parallel import ALONE
 from stages import ingest
 from tests.made_reviews import answer, write
 

@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from facesift.committee.calibration import Calibration, margins_of
-from facesift.committee.policy import Policy
-from facesift.committee.scores import logits_from
-from facesift.errors import FacesiftError
-from facesift.storage import rounded, write_parquet
+from facesift.committee.thresholds import Policy
+from facesift.core.errors import FacesiftError
+from facesift.core.files import rounded, write_parquet
+from facesift.core.scores import logits_from
 from stages import operate
 from tests.made import default_params
 

@@ -6,7 +6,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
-from facesift.params import Params, parse_params
+from facesift.config.params import Params, parse_params
 from stages import portraits
 
 ROOT = Path(__file__).resolve().parents[2]

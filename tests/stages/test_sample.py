@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.data.shards import ShardFolder
-from facesift.errors import FacesiftError
-from facesift.params import Params, parse_params
+from facesift.config.params import Params, parse_params
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_json
 from facesift.sampling.plans import make_plan
-from facesift.storage import read_json
+from facesift.shards.reading import ShardFolder
 from stages import sample
 from tests.made import default_params, make_shards
 

@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from facesift.data.shards import ShardFolder
-from facesift.machines import ALONE
-from facesift.params import Params, parse_params
-from facesift.storage import write_parquet
+from facesift.config.params import Params, parse_params
+from facesift.core.files import write_parquet
+from facesift.core.parallel import ALONE
+from facesift.shards.reading import ShardFolder
 from stages import shard
 from tests.made import default_params
 

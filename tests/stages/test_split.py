@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 import yaml
 
-from facesift.data.face_table import FACE
-from facesift.errors import FacesiftError
-from facesift.params import Params, parse_params
-from facesift.storage import write_parquet
+from facesift.config.params import Params, parse_params
+from facesift.core.errors import FacesiftError
+from facesift.core.files import write_parquet
+from facesift.images.face_columns import FACE
 from stages import split
 from tests.made_faces import crop
 

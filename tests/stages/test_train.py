@@ -1,7 +1,7 @@
 import pytest
 
-from facesift.errors import FacesiftError
-from facesift.params import parse_params
+from facesift.config.params import parse_params
+from facesift.core.errors import FacesiftError
 from stages.train import main
 from tests.made import default_params
 

@@ -11,16 +11,16 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from facesift.errors import FacesiftError
-from facesift.recipe import Schedule
+from facesift.config.members import Schedule
+from facesift.core.errors import FacesiftError
+from facesift.networks.architectures import build_network
+from facesift.networks.package_weights import PackagedFile
+from facesift.networks.scoring import network_scorer, score_splits
 from facesift.sampling.plans import make_plan
-from facesift.training.architectures import build_network
-from facesift.training.feeding import Feed
+from facesift.training.data_module import Feed
 from facesift.training.fit import checkpoint_key, fit_member
 from facesift.training.history import write_curves
-from facesift.training.module import MemberModule
-from facesift.training.package_weights import PackagedFile
-from facesift.training.scoring import network_scorer, score_splits
+from facesift.training.lightning_module import MemberModule
 from tests.made import ROOT, default_params, make_shards
 
 PARAMS = default_params()

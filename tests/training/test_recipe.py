@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.recipe import Augment, CrossEntropy, Focal, Schedule
+from facesift.config.members import Augment, CrossEntropy, Focal, Schedule
+from facesift.networks.preprocessing import make_augmentation, standardise, to_unit
 from facesift.training.losses import make_loss
 from facesift.training.optimisation import learning_rate_factor
-from facesift.training.preprocessing import make_augmentation, standardise, to_unit
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.3], [-3.0, 1.0]])
 LABELS = torch.tensor([0, 1, 1])

@@ -6,14 +6,14 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
-from facesift.recipe import CrossEntropy, Focal, Optimizer, Schedule
-from facesift.training.architectures import build_network
-from facesift.training.averaging import MovingAverage, decay_at
+from facesift.config.members import CrossEntropy, Focal, Optimizer, Schedule
+from facesift.networks.architectures import build_network
+from facesift.networks.initialisation import body_parameters, freeze_share, head_names
+from facesift.training.lightning_module import MemberModule
 from facesift.training.losses import make_loss
-from facesift.training.module import MemberModule
 from facesift.training.optimisation import HeadFirst, configure, make_optimizer
 from facesift.training.parameter_groups import layers_below_head, parameter_groups
-from facesift.training.starts import body_parameters, freeze_share, head_names
+from facesift.training.weight_averaging import MovingAverage, decay_at
 from tests.made import default_params
 from tests.training.test_fit import CLASSES, RECIPE, fit, same_weights
 

@@ -4,7 +4,7 @@ import json
 import pytest
 from rich.console import Console
 
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
 from workflow import experiments
 from workflow.experiments import Experiment, percent, read_experiments, table_of
 

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from facesift.errors import FacesiftError
+from facesift.core.errors import FacesiftError
 from workflow.search import parse_space, search
 
 

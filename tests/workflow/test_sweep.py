@@ -3,8 +3,8 @@ import copy
 import pytest
 import yaml
 
-from facesift.errors import FacesiftError
-from facesift.params import parse_params
+from facesift.config.params import parse_params
+from facesift.core.errors import FacesiftError
 from tests.made import ROOT
 from workflow.experiments import Experiment
 from workflow.picture import draw

@@ -1,0 +1,184 @@
+"""`bundle.json`: what a committee's bundle holds, how it decides, and the size and hash of every file in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from facesift.committee.rules import RULES
+from facesift.config.data import Crop
+from facesift.config.section import Count, Name
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_json, sha256
+from facesift.images.crops import View
+
+CARD, GRAPH, STACKER, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
+FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
+GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
+SCHEMA: Final = 3
+MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^(members/)?[A-Za-z][A-Za-z0-9_]*(\.[a-z]+)+$")]  # never outside the bundle
+
+
+class Part(BaseModel):
+    """A part of the card: unknown keys and silent conversions are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class MemberCard(Part):
+    """A voting member: its weights file, and what they were trained for."""
+
+    name: Name
+    architecture: dict[str, Any]
+    batch_size: Count
+    preprocessing: dict[str, Any]
+    file: FileName
+    sha256: Digest
+
+
+class ImageCard(Part):
+    """How an image file becomes the square that the members see, and which files are refused."""
+
+    image_size: Count
+    resize: Literal["squish", "crop"]
+    crop: Crop
+    max_pixels: Count
+    max_bytes: Count
+
+    @property
+    def view(self) -> View:
+        """Which part of an image the members see."""
+        return View(self.image_size, self.resize, self.crop)
+
+
+class CalibrationCard(Part):
+    """What turns the stacker's margin into calibrated log-odds."""
+
+    method: str
+    temperature: Annotated[float, Field(gt=0)]
+    bias: float
+
+
+class Thresholds(Part):
+    """An operating point in calibrated log-odds: below `lo` not the positive class, from `hi` on it, between review."""
+
+    lo: float
+    hi: float
+
+
+class StoppingWay(Part):
+    """The stopping rule for one way to decide; `threshold` is null where too few images were `flagged` to fit one.
+
+    `flagged`: validation images that the whole committee stops or refers. Of `test_of` questions to members on the test
+    images `test_asked` are left; of `test_flagged` images to stop or refer `test_passed` are passed early.
+    """
+
+    flagged: int
+    threshold: float | None
+    test_asked: int
+    test_of: int
+    test_flagged: int
+    test_passed: int
+
+
+class StoppingCard(Part):
+    """When to pass an image before all members have spoken (`stopping`), by voting rule and by operating point."""
+
+    risk: Annotated[float, Field(gt=0, lt=1)]
+    centre: dict[Name, float]
+    spread: dict[Name, Annotated[float, Field(gt=0)]]
+    rules: dict[str, StoppingWay]
+    points: dict[str, StoppingWay]
+
+
+class FileCard(Part):
+    """What vouches for one file."""
+
+    bytes: Count
+    sha256: Digest
+
+
+class Card(Part):
+    """The content of `bundle.json`; members stand in voting order."""
+
+    version: Literal[3] = Field(alias="schema")
+    study: Name
+    classes: Annotated[list[Name], Field(min_length=2)]
+    positive: Name
+    members: Annotated[list[MemberCard], Field(min_length=1)]
+    image: ImageCard
+    rule: str
+    points: dict[str, Thresholds]
+    calibration: CalibrationCard
+    stopping: StoppingCard | None
+    metrics: dict[str, Any]
+    inputs: dict[str, Any]
+    versions: dict[str, str]
+    parity: dict[str, float | int]
+    files: dict[FileName, FileCard]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Card:
+        if self.positive not in self.classes:
+            raise ValueError(f"positive is {self.positive!r}, which is not one of the classes {self.classes}")
+        if self.rule not in RULES:
+            raise ValueError(f"rule is {self.rule!r}; there are {', '.join(RULES)}")
+        for name in (GRAPH, STACKER, REFERENCE, *([FACES] if self.image.crop.finds else [])):
+            if name not in self.files:
+                raise ValueError(f"files: {name} is not listed")
+        names = {member.name for member in self.members}
+        if self.stopping is not None and not set(self.stopping.centre) == set(self.stopping.spread) == names:
+            raise ValueError("stopping: centre and spread are not of the members")
+        for member in self.members:
+            listed = self.files.get(member.file)
+            if listed is None or listed.sha256 != member.sha256:
+                raise ValueError(f"files: {member.file} of member {member.name} is not listed with its hash")
+        return self
+
+    @property
+    def class_names(self) -> Classes:
+        """The classes in the order of their numbers, with the positive one."""
+        return Classes(tuple(self.classes), self.positive)
+
+    @property
+    def member_names(self) -> list[str]:
+        """Names of the members in voting order."""
+        return [member.name for member in self.members]
+
+
+def read_card(folder: Path) -> Card:
+    """Read and check `folder/bundle.json`; `FacesiftError` names what is missing or wrong and what mends it."""
+    path = folder / CARD
+    if not path.is_file():
+        raise FacesiftError(f"{path}: not found, so {folder} is no committee's bundle; {MEND}")
+    tree = read_json(path)
+    version = tree.get("schema") if isinstance(tree, dict) else None
+    if version != SCHEMA:
+        raise FacesiftError(f"{path}: schema is {version!r}, this program reads {SCHEMA}; {MEND}")
+    try:
+        return Card.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise FacesiftError(
+            f"{path}: damaged at {key} ({first['msg'].removeprefix('Value error, ')}); {MEND}"
+        ) from None
+
+
+def verify_files(folder: Path, card: Card) -> None:
+    """Raise `FacesiftError` naming the first file of the bundle that is missing or not the one that was exported."""
+    for name, listed in card.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise FacesiftError(f"{path}: listed in {CARD}, but not there; {MEND}")
+        size = path.stat().st_size
+        if size != listed.bytes:
+            raise FacesiftError(f"{path}: {size} bytes instead of {listed.bytes}, so incomplete or foreign; {MEND}")
+        if (digest := sha256(path)) != listed.sha256:
+            raise FacesiftError(f"{path}: damaged or foreign, SHA-256 {digest} instead of {listed.sha256}; {MEND}")

@@ -1,0 +1,187 @@
+"""Writes a committee's bundle: weights, graph, stacker, drift reference, and the card that vouches for them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from facesift.bundle.card import CARD, FACES, GRAPH, REFERENCE, SCHEMA, STACKER, Card, StoppingCard
+from facesift.bundle.onnx_graph import export_graph
+from facesift.bundle.parity import Batch, Comparison
+from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
+from facesift.bundle.stopping_rules import describe_stopping
+from facesift.committee.decision import make_jury
+from facesift.committee.rules import RULES
+from facesift.config.params import Params
+from facesift.core.files import read_json, sha256, write_json
+from facesift.core.scores import logits_from
+from facesift.images.face_detector import read_network
+from facesift.networks.pixel_module import load_module
+from facesift.networks.weights import check_weights, read_header
+from facesift.shards.reading import SPLITS, ShardFolder
+
+# The parameters that decide what is in a bundle: those of the stage in dvc.yaml (a test compares).
+DECIDING = (
+    "study", "seed", "classes", "positive", "data", "ingest", "split", "shard", "members", "trainer", "stack", "vote",
+    "calibration", "cost", "operating", "export",
+)  # fmt: skip
+VERSIONS = ("facesift", "torch", "timm", "onnx", "onnxscript", "onnxruntime", "numpy", "scipy", "pillow")
+BATCH = 32  # images compared at a time
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the pipeline keeps what a bundle is made of: four folders and a table."""
+
+    models: Path
+    scores: Path
+    metrics: Path
+    shards: Path
+    split: Path
+
+
+def fill_bundle(
+    folder: Path, params: Params, sources: Sources, stored: Mapping[str, pl.DataFrame], reference: dict[str, Any]
+) -> Card:
+    """Write all files of a bundle into the empty `folder` and return its card.
+
+    `stored`: the pipeline's logits of the images of `val` and `test`, image_id and `<member>_logit_<class>`;
+    `reference`: what a stream of images is held against. Raises `FacesiftError` for weights that are not those of the
+    scores, for a member that cannot be exported, and when the graph does not agree (see `parity`).
+    """
+    _copy_weights(folder, params.voting, sources)
+    _export_graph(folder, params)
+    write_json(folder / REFERENCE, reference)
+    if params.data.crop.finds:
+        (folder / FACES).write_bytes(read_network())
+    card = Card.model_validate(_describe(folder, params, sources))
+    graph, torch = OnnxRuntime(folder, card, threads=1), TorchRuntime(folder, card, threads=None)
+    images = first_images(ShardFolder(sources.shards / "test"), params.export.parity_images)
+    parity = Comparison(graph, torch, make_jury(folder, card), params.export.tolerance).measure(images, stored["test"])
+    agreed = asdict(parity) | {"tolerance": params.export.tolerance}
+    content = card.model_copy(update={"parity": agreed, "stopping": _fit_stopping(folder, card, params, stored)})
+    write_json(folder / CARD, content.model_dump(by_alias=True))
+    return content
+
+
+def _fit_stopping(folder: Path, card: Card, params: Params, stored: Mapping[str, pl.DataFrame]) -> StoppingCard:
+    logits = {
+        split: {name: logits_from(table, name, card.class_names) for name in card.member_names}
+        for split, table in stored.items()
+    }
+    rules = {rule: make_jury(folder, card, rule) for rule in RULES}
+    points = {point: make_jury(folder, card, point=point) for point in card.points}
+    return describe_stopping(rules, points, logits["val"], logits["test"], params.export.stopping_risk)
+
+
+def first_images(shards: ShardFolder, images: int) -> Iterator[Batch]:
+    """Yield ids and pixels (b, S, S, 3) of the first `images` images in the shards."""
+    for shard, size in enumerate(shards.sizes):
+        ids, pixels, wanted = shards.image_ids(shard), shards.pixels(shard), min(images, size)
+        for start in range(0, wanted, BATCH):
+            part = slice(start, min(start + BATCH, wanted))
+            yield ids[part], np.array(pixels[part])
+        images -= wanted
+
+
+def digest(tree: Any) -> str:
+    """SHA-256 of a JSON tree, whatever the order of its keys.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+
+def _member_file(member: str) -> str:
+    return f"members/{member}.safetensors"
+
+
+def _copy_weights(folder: Path, members: list[str], sources: Sources) -> None:
+    (folder / "members").mkdir()
+    for member in members:
+        weights = sources.models / f"{member}.safetensors"
+        check_weights(weights, sources.scores / f"{member}.parquet")
+        shutil.copyfile(weights, folder / _member_file(member))
+    shutil.copyfile(sources.models / STACKER, folder / STACKER)
+
+
+def _export_graph(folder: Path, params: Params) -> None:
+    """Write the graph; the modules' memory is free again before the runtimes are opened."""
+    modules = {member: load_module(folder / _member_file(member)) for member in params.voting}
+    export_graph(folder / GRAPH, modules, params.data.image_size)
+
+
+def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
+    """Return the card's content, all but the parity, from what is in the folder and what was measured on test."""
+    calibration = read_json(sources.models / "calibration.json")
+    vote, operating = (read_json(sources.metrics / f"{name}.json") for name in ("vote", "operating"))
+    points = {name: operating["points"][name]["test"] for name in calibration["points"]}
+    return {
+        "schema": SCHEMA,
+        "study": params.study,
+        "classes": params.classes,
+        "positive": params.positive,
+        "members": [_describe_member(folder, member, params) for member in params.voting],
+        "image": {
+            "image_size": params.data.image_size,
+            "resize": params.data.resize,
+            "crop": params.data.crop.model_dump(),
+            "max_pixels": params.ingest.max_pixels,
+            "max_bytes": params.ingest.max_bytes,
+        },
+        "rule": params.vote.rule,
+        "points": calibration["points"],
+        "calibration": {name: calibration[name] for name in ("method", "temperature", "bias")},
+        "stopping": None,
+        "metrics": {"split": "test", "rules": vote["test"], "points": points},
+        "inputs": _inputs(params, sources),
+        "versions": {name: _version(name) for name in VERSIONS},
+        "parity": {},
+        "files": _list_files(folder),
+    }
+
+
+def _describe_member(folder: Path, member: str, params: Params) -> dict[str, Any]:
+    file = _member_file(member)
+    header = read_header(folder / file)
+    return {
+        "name": member,
+        "architecture": header["architecture"],
+        "batch_size": params.members[member].batch_size,
+        "preprocessing": header["preprocessing"],
+        "file": file,
+        "sha256": sha256(folder / file),
+    }
+
+
+def _inputs(params: Params, sources: Sources) -> dict[str, Any]:
+    tree = params.model_dump(mode="json")
+    return {
+        "split": sha256(sources.split),
+        "shards": {split: sha256(sources.shards / split / "index.json") for split in SPLITS},
+        "params": digest({name: tree[name] for name in DECIDING}),
+    }
+
+
+def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

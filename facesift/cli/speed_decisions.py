@@ -1,0 +1,131 @@
+"""What a faster way costs and brings on images of the user's own: 8 bits, and the cascade."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesift.bundle.runtimes import OnnxRuntime
+from facesift.committee.cascade import COUNTING, hear_in_turn
+from facesift.committee.decision import Verdict
+from facesift.core.errors import FacesiftError
+from facesift.core.intervals import clopper_pearson
+from facesift.images.paths import Found
+from facesift.screening.committee import Committee
+from facesift.screening.stream import read_image
+
+Pixels = NDArray[np.uint8]  # (images, S, S, 3)
+Result = TypeVar("Result")
+
+
+@dataclass
+class Counts:
+    """Sums over the images so far; of the cascade by rule: members asked, and seconds."""
+
+    images: int = 0
+    changed: int = 0
+    log_odds: float = 0.0
+    seconds: float = 0.0
+    asked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTING, 0))
+    cascade_seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTING, 0.0))
+
+
+class Comparison:
+    """The committee in the folder `bundle` beside itself in cascade, and in 8 bits where there is a graph of that.
+
+    `int8`: the folder of the graph in 8 bits.
+    """
+
+    def __init__(self, bundle: Path, int8: Path | None, threads: int) -> None:
+        self._whole = Committee.load(bundle, threads=threads)
+        card = self._whole.card
+        self._int8 = None if int8 is None else replace(self._whole, runtime=OnnxRuntime(int8, card, threads))
+        self._parts = OnnxRuntime(bundle, card, threads)
+        self._counts = Counts()
+
+    def measure(self, files: Iterable[Found], batch: int) -> dict[str, Any]:
+        """Score what can be read of the files, `batch` at a time, each way; return counts, shares and seconds.
+
+        Raises `FacesiftError` when nothing can be read.
+        """
+        pixels = (read_image(file, self._whole.sight).pixels for file in files)
+        for chunk in _chunks((each for each in pixels if each is not None), batch):
+            if not self._counts.images:
+                self._warm_up(chunk)
+            self._compare(chunk)
+        if not self._counts.images:
+            raise FacesiftError("--images: none of the files is an image that can be read; `facesift screen` says why")
+        return self._report()
+
+    def _warm_up(self, pixels: Pixels) -> None:
+        self._whole.decide(pixels)
+        self._parts.logits(pixels, self._whole.jury.members[:1])
+        self._parts.logits(pixels, self._whole.jury.members)
+
+    def _compare(self, pixels: Pixels) -> None:
+        counts, jury = self._counts, self._whole.jury
+        verdict, seconds = _timed(lambda: self._whole.decide(pixels))
+        counts.images += len(pixels)
+        counts.seconds += seconds
+        if self._int8 is not None:
+            self._count_changes(verdict, self._int8.decide(pixels))
+        for rule in COUNTING:
+            by_votes = replace(jury, rule=rule, policy=None)
+            hearing, seconds = _timed(partial(hear_in_turn, by_votes, self._parts.logits, pixels))
+            counts.asked[rule] += int(hearing.heard[:, : len(jury.members)].sum())
+            counts.cascade_seconds[rule] += seconds
+
+    def _count_changes(self, whole: Verdict, int8: Verdict) -> None:
+        self._counts.changed += int((whole.decisions != int8.decisions).sum())
+        farthest = float(np.abs(whole.log_odds - int8.log_odds).max())
+        self._counts.log_odds = max(self._counts.log_odds, farthest)
+
+    def _report(self) -> dict[str, Any]:
+        counts = self._counts
+        return {
+            "images": counts.images,
+            "rule": self._whole.jury.rule,
+            "seconds": counts.seconds,
+            "int8": self._report_changes() if self._int8 is not None else None,
+            "cascade": {rule: self._report_saving(rule) for rule in COUNTING},
+        }
+
+    def _report_changes(self) -> dict[str, Any]:
+        counts = self._counts
+        return {
+            "changed": counts.changed,
+            "share": counts.changed / counts.images,
+            "share_interval": clopper_pearson(counts.changed, counts.images),
+            "largest_log_odds_difference": counts.log_odds,
+        }
+
+    def _report_saving(self, rule: str) -> dict[str, Any]:
+        counts = self._counts
+        full = counts.images * len(self._whole.jury.members)
+        return {
+            "asked": counts.asked[rule],
+            "of": full,
+            "share": counts.asked[rule] / full,
+            "seconds": counts.cascade_seconds[rule],
+            "time_share": counts.cascade_seconds[rule] / counts.seconds,
+        }
+
+
+def _chunks(pixels: Iterable[NDArray[np.uint8]], size: int) -> Iterator[Pixels]:
+    images = iter(pixels)
+    while chunk := list(islice(images, size)):
+        yield np.stack(chunk)
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start

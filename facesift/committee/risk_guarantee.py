@@ -1,0 +1,176 @@
+"""A promise about new images: misses, and if asked reviews, stay within limits with probability 1 - delta.
+
+Learn then test (Angelopoulos et al. 2022) with binomial tails, which are exact for losses of 0 or 1. Misses only rise
+with `lo`. So, of all thresholds that would break the promise, the lowest one has the fewest misses on validation: a
+test that goes up from the safest threshold passes any of them only if it passes that one, which happens with
+probability delta at most. Therefore every validation score may be a candidate: the order of the tests is fixed by the
+promise, not by the labels, and nothing is paid for their number (the order-statistic limits of Wilks 1941).
+
+The review rate has no such order, as `hi` is chosen by cost on the same images. Its promise holds for all pairs of
+thresholds at once: see `allowed_reviews`.
+
+MAPIE's BinaryClassificationController comes to the same thresholds for misses alone (a test compares). It is not used,
+as its `fixed_sequence` refuses two risks, Bonferroni-Holm over 100 thresholds asks for 66 fakes where 22 are enough,
+and it holds a table of images times thresholds.
+
+The probability is over validation sets, those that allow no promise included: with probability delta at most, a promise
+is made and does not hold. What is assumed: new groups of near-duplicates come from where the validation groups came
+from, and validation scores are like those of new images. Out-of-fold scores of the stacker, and members whose epoch was
+chosen on validation, meet this nearly, not exactly: compare with the test split's figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, nbinom
+
+from facesift.committee.calibration import Fakes, Scores
+from facesift.committee.operating_points import Tally, cheapest_highs, highest_lo
+from facesift.committee.thresholds import Policy
+from facesift.config.operation import Cost, Guarantee
+
+REVIEW_SHARE = 0.1  # of delta: reviews are counted over all images, misses over the few fakes, which need the rest
+MOST_MISSES = 10**4  # an estimate beyond is no help
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What could be promised on `images` units with `fakes` among them; `policy` is None where nothing could.
+
+    `lacking` says what stood in the way: `fakes` (too few for any promise) or `review` (too much to review). `sources`
+    are those that new images must come from where validation images of others were left out; (): of all.
+    """
+
+    asked: Guarantee
+    images: int
+    fakes: int
+    fakes_needed: int
+    fakes_estimated: int | None
+    lacking: str | None
+    policy: Policy | None
+    sources: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """What is promised, or what it would take, for people."""
+        review = "" if self.asked.review is None else f" and at most {self.asked.review:.1%} of the images reviewed"
+        limits = (
+            f"at most {self.asked.miss:.1%} of the fakes missed{review}, with probability {1 - self.asked.delta:.1%}"
+        )
+        if self.policy is not None:
+            about = f" It is about images like those of {', '.join(self.sources)}." if self.sources else ""
+            basis = f"It rests on {self.fakes:,} independent validation fakes."
+            return f"Promised (learn then test): {limits}. {basis}{about}"
+        if self.lacking == "fakes":
+            return (
+                f"No promise can be made of {limits}: validation has {self.fakes:,} independent fakes, and at least "
+                f"{self.fakes_needed:,} without a single miss would be needed."
+            )
+        more = self.fakes_estimated
+        way_out = f" With errors as they are now, about {more:,} validation fakes would do." if more else ""
+        return f"No promise can be made of {limits}: keeping the misses down takes more review than that.{way_out}"
+
+    def report(self) -> dict[str, Any]:
+        """What was asked, promised (None: nothing) and needed, for a metrics file."""
+        limits = {"miss": self.asked.miss, "review": self.asked.review}
+        kept = None if self.policy is None else limits | {"probability": 1 - self.asked.delta}
+        return {
+            "asked": limits | {"delta": self.asked.delta}, "promised": kept, "lacking": self.lacking,
+            "images": self.images, "fakes": self.fakes,
+            "fakes_needed": self.fakes_needed, "fakes_estimated": self.fakes_estimated, "sentence": self.sentence(),
+        }  # fmt: skip
+
+
+def independent(groups: NDArray[np.integer], fakes: Fakes) -> NDArray[np.int64]:
+    """Rows, rising, of one image a group of near-duplicates (n,): the first fake if there is one, else the first image.
+
+    Copies of one picture err together; counted each, they would promise more than is known.
+
+    >>> independent(np.array([7, 7, 3, 3]), np.array([0, 1, 0, 0])).tolist()
+    [1, 2]
+    """
+    order = np.lexsort((1 - fakes, groups))  # stable: within a group fakes first, then as they come
+    _, firsts = np.unique(groups[order], return_index=True)
+    return np.sort(order[firsts])
+
+
+def tally_independent(log_odds: Scores, fakes: Fakes, groups: NDArray[np.integer], prevalence: float | None) -> Tally:
+    """Tally calibrated log-odds (n,) of fakes and reals (n,), one image of each group (n,); see `Tally.of`."""
+    rows = independent(groups, fakes)
+    return Tally.of(log_odds[rows], fakes[rows], prevalence)
+
+
+def promise(tally: Tally, asked: Guarantee, cost: Cost) -> Promise:
+    """Find the highest `lo` that keeps the promise, with the `hi` of least cost, on a tally of independent images."""
+    images, fakes = int(tally.fakes[-1] + tally.reals[-1]), int(tally.fakes[-1])
+    delta = asked.delta if asked.review is None else asked.delta * (1 - REVIEW_SHARE)
+    highs = cheapest_highs(tally, cost)
+    reviewed = (tally.fakes + tally.reals)[highs] - (tally.fakes + tally.reals)
+    within = np.full(len(highs), fill_value=True)
+    if asked.review is not None:
+        within = reviewed <= allowed_reviews(images, asked.review, asked.delta * REVIEW_SHARE)
+    misses = allowed_misses(fakes, asked.miss, delta)
+    low = highest_lo(tally, misses) if misses >= 0 else None
+    policy = tally.policy(low, int(highs[low])) if low is not None and within[low] else None
+    lacking = "fakes" if low is None else "review" if policy is None else None
+    return Promise(
+        asked=asked,
+        images=images,
+        fakes=fakes,
+        fakes_needed=enough_fakes(0.0, asked.miss, delta) or 0,
+        fakes_estimated=None if policy else _estimate(tally, within, asked.miss, delta),
+        lacking=lacking,
+        policy=policy,
+    )
+
+
+def allowed_misses(fakes: int, miss: float, delta: float) -> int:
+    """Most misses among so many fakes that still show a miss rate of at most `miss`; -1: not even none would.
+
+    It is the largest k with P(Binomial(fakes, miss) <= k) <= delta: more misses than the limit allows would show so
+    few with probability delta at most.
+
+    >>> allowed_misses(21, 0.1, 0.1), allowed_misses(22, 0.1, 0.1), allowed_misses(200, 0.1, 0.1)
+    (-1, 0, 14)
+    """
+    if not fakes:
+        return -1
+    reached = int(binom.ppf(delta, fakes, miss))  # the first with a tail of delta or more
+    return reached if binom.cdf(reached, fakes, miss) <= delta else reached - 1
+
+
+def allowed_reviews(images: int, review: float, delta: float) -> int:
+    """Most reviewed of so many images that still show a review rate of at most `review`, whatever the thresholds.
+
+    A stretch of scores with more than `review` of all images but only k of these lies in one between a score and the
+    (k + 1)-th after it, whose share is Beta(k + 1, n - k); there are at most n + 1 such. So delta is divided by them.
+    """
+    return allowed_misses(images, review, delta / (images + 1))
+
+
+def enough_fakes(rate: float, miss: float, delta: float) -> int | None:
+    """Fewest fakes with which the share `rate` missed would do; None: none, or one with over `MOST_MISSES` misses.
+
+    >>> enough_fakes(0.0, 0.1, 0.1), enough_fakes(0.05, 0.1, 0.1), enough_fakes(0.1, 0.1, 0.1)
+    (22, 78, None)
+    """
+    if rate >= miss:
+        return None
+    for most in (1, MOST_MISSES // 100, MOST_MISSES):  # nearly always few are enough, and many take a while
+        misses = np.arange(most + 1)
+        fakes = misses + 1 + nbinom.ppf(1 - delta, misses + 1, miss)  # the fewest that allow so many misses
+        enough = np.flatnonzero(misses >= rate * fakes)
+        if len(enough):
+            return int(fakes[enough[0]])
+    return None
+
+
+def _estimate(tally: Tally, within: NDArray[np.bool_], miss: float, delta: float) -> int | None:
+    """Fakes needed if errors go on as at the safest useful threshold: it decides images real, and keeps the reviews."""
+    useful = np.flatnonzero(within & (tally.fakes + tally.reals > 0))
+    if not len(useful):
+        return None
+    return enough_fakes(float(tally.fakes[useful[0]] / tally.fakes[-1]), miss, delta)

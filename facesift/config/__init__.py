@@ -1,0 +1,1 @@
+"""The schema of params.yaml: every parameter with its description, type and range."""

@@ -1,0 +1,200 @@
+"""The one place where work is spread over processes or a cluster: joblib, with Ray or Dask behind it if asked for.
+
+Results come in the order of the items and do not depend on who made them. A cluster's workers must see the same files
+under the same paths and run the same code: both are checked where the work is done, because a worker that reads other
+files, or decodes them by another library, would change results without a word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from facesift.core.errors import FacesiftError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WINDOW = 16  # items in flight a process: what is finished early waits, so memory is bounded by as many results
+SECONDS = 10.0  # until a cluster that does not answer is given up
+LIBRARIES = ("h5py", "imagehash", "numpy", "onnxruntime", "pillow", "polars", "scipy", "timm", "torch", "torchvision")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes that share the work.
+
+    Attributes:
+        backend: `processes` of this machine, or those of a cluster: `ray` or `dask`.
+        jobs: how many at most; -1: one for each core.
+        address: HOST:PORT of a running cluster; None: one is started on this machine.
+    """
+
+    backend: str
+    jobs: int
+    address: str | None = None
+
+
+ALONE = Workers("processes", 1)  # no other process: the one that asks does it all
+
+
+def parallel_map(
+    function: Callable[[Item], Result], items: Iterable[Item], spec: Workers, shared: Sequence[Path] = ()
+) -> Iterator[Result]:
+    """Yield `function(item)` for all items, in their order; at most `WINDOW` items a process are in flight.
+
+    Args:
+        function: of a module's top level, or a `partial` of such; it and the items are pickled.
+        items: consumed as results are taken. A single one is worked on here: a second process would start for nothing.
+        spec: which processes do it; nothing of it changes a result.
+        shared: folders that a cluster's workers must see under the same (absolute) paths.
+
+    Raises:
+        FacesiftError: when the backend is not installed, no cluster answers at `spec.address`, or one of its workers
+            does not see a folder or runs other code. What `function` raises comes out as it is.
+
+    >>> list(parallel_map(abs, [-1, 2, -3], ALONE))
+    [1, 2, 3]
+    """
+    rest = iter(items)
+    head = list(islice(rest, 2))
+    if len(head) < 2 or (spec.backend == "processes" and spec.jobs == 1):
+        yield from map(function, chain(head, rest))
+        return
+    remote = function if spec.backend == "processes" else _Remote(function, tuple(shared), fingerprint())
+    yield from _windows(remote, chain(head, rest), spec)
+
+
+def _windows(function: Callable[[Item], Result], items: Iterator[Item], spec: Workers) -> Iterator[Result]:
+    """Hand the items to joblib a window at a time: on its own it would go on however few results are taken."""
+    from joblib import Parallel as Pool  # noqa: PLC0415  half a second that most commands need not pay
+    from joblib import delayed, effective_n_jobs, parallel_config  # noqa: PLC0415
+
+    with parallel_config(_connect(spec), n_jobs=_asked(spec)):
+        jobs = effective_n_jobs(_asked(spec))
+        # Ray's backend gives no results before the last one is there.
+        pool = Pool(n_jobs=_asked(spec), return_as="list" if spec.backend == "ray" else "generator")
+    with pool:
+        while window := list(islice(items, WINDOW * jobs)):
+            yield from pool(delayed(function)(item) for item in window)
+
+
+def _asked(spec: Workers) -> int:
+    """Processes to ask joblib for: on a cluster all there are, because one of our own has no more than `jobs`."""
+    return spec.jobs if spec.backend == "processes" or spec.address else -1
+
+
+def _connect(spec: Workers) -> str:
+    """Connect to the cluster of `spec`, or start one for as long as this process lives; return joblib's name for it."""
+    if spec.backend == "processes":
+        return "loky"
+    if spec.address and spec.address != "auto":
+        _check_answers(spec)
+    try:
+        return {"ray": _connect_ray, "dask": _connect_dask}[spec.backend](spec.address, spec.jobs)
+    except ImportError as error:
+        raise FacesiftError(
+            f"parallel.backend: {spec.backend} is not installed ({error}); `pip install 'facesift[{spec.backend}]'`"
+        ) from error
+    except (OSError, TimeoutError, ValueError) as error:
+        raise FacesiftError(f"parallel.address: {_silent(spec)} ({str(error).strip()})") from error
+
+
+def _silent(spec: Workers) -> str:
+    return f"no {spec.backend} cluster answers at {spec.address!r}; null starts one on this machine"
+
+
+def _check_answers(spec: Workers) -> None:
+    """Raise `FacesiftError` unless somebody listens at the address: Ray itself would try for minutes and then exit."""
+    host, _, port = (spec.address or "").rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        raise FacesiftError(f"parallel.address: {spec.address!r} is not HOST:PORT, such as 10.0.0.1:6379")
+    try:
+        socket.create_connection((host, int(port)), SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise FacesiftError(f"parallel.address: {_silent(spec)} ({error})") from error
+
+
+def _connect_ray(address: str | None, jobs: int) -> str:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody has agreed to send any
+    import ray  # noqa: PLC0415
+    from ray.util.joblib import register_ray  # noqa: PLC0415
+
+    if not ray.is_initialized():
+        own: dict[str, Any] = {} if address else {"num_cpus": None if jobs == -1 else jobs, "include_dashboard": False}
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+    register_ray()
+    return "ray"
+
+
+def _connect_dask(address: str | None, jobs: int) -> str:
+    from distributed import get_client  # noqa: PLC0415
+
+    try:
+        get_client()
+    except ValueError:  # none yet
+        _dask_client(address, jobs)
+    return "dask"
+
+
+@lru_cache(maxsize=1)
+def _dask_client(address: str | None, jobs: int) -> Any:
+    """Make the process's client; distributed closes it, and a cluster of our own, at the end of the process."""
+    from distributed import Client, LocalCluster  # noqa: PLC0415
+
+    if address:
+        return Client(address, timeout=SECONDS)
+    workers = (os.cpu_count() or 1) if jobs == -1 else jobs
+    return Client(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None))
+
+
+@dataclass(frozen=True)
+class _Remote(Generic[Item, Result]):
+    """A function for a worker of a cluster, which first looks whether it may work."""
+
+    function: Callable[[Item], Result]
+    shared: tuple[Path, ...]
+    fingerprint: str
+
+    def __call__(self, item: Item) -> Result:
+        here = f"worker {socket.gethostname()}"
+        if fingerprint() != self.fingerprint:
+            raise FacesiftError(
+                f"{here} runs other code ({Path(__file__).parent}) or other libraries than this machine: install the "
+                "same version of facesift with the same constraints.txt there, and start the workers again"
+            )
+        for folder in self.shared:
+            if not folder.is_dir():
+                raise FacesiftError(
+                    f"{here} does not see {folder}: a cluster needs the project's folder under the same path on every "
+                    "machine (a shared file system)"
+                )
+        return self.function(item)
+
+
+@lru_cache(maxsize=1)
+def fingerprint() -> str:
+    """64 hex digits of this package's code, Python's version and the libraries that read, write and score images."""
+    folder, digest = Path(__file__).parent, hashlib.sha256(platform.python_version().encode())
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    for library in LIBRARIES:
+        digest.update(_version(library).encode())
+    return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return f"{library} {version(library)}"
+    except PackageNotFoundError:
+        return f"no {library}"

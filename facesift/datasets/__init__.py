@@ -1,0 +1,1 @@
+"""Which images make a study: layouts, labels, the manifest, duplicates, splits, and the answers of reviewers."""

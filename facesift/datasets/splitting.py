@@ -1,0 +1,125 @@
+"""Train, validation and test: stratified by source and label, near-duplicates always on one side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from facesift.config.data import Split
+from facesift.core.errors import FacesiftError
+from facesift.datasets.duplicates import near_duplicate_groups
+from facesift.datasets.group_split import Floats, Ints, deal
+from facesift.datasets.layouts import BINARY
+
+SPLITS = ("train", "val", "test")
+TRAIN, VAL = 0, 1
+LEFT_OUT = -1
+
+
+@dataclass(frozen=True)
+class Division:
+    """The table (image_id, source, label, group, split), and what was found on the way to it."""
+
+    table: pl.DataFrame
+    near_duplicate_groups: int
+    near_duplicate_images: int
+    removed_leaks: int
+
+
+def _strata(images: pl.DataFrame) -> tuple[Ints, list[tuple[str, str]]]:
+    names = images.select("source", "label").unique().sort("source", "label")
+    joined = images.join(names.with_row_index("stratum"), on=["source", "label"], how="left", maintain_order="left")
+    return joined["stratum"].cast(pl.Int64).to_numpy(), [(source, label) for source, label in names.rows()]
+
+
+def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int) -> Ints:
+    """Split as the folders say; of a group across folders only test's (else val's) images stay.
+
+    A source without a val folder gets one from its training images.
+    """
+    bare = images.filter(pl.col("fold").is_null())
+    if bare.height:
+        sources = ", ".join(sorted(bare["source"].unique()))
+        raise FacesiftError(
+            f"split.predefined is true, but {bare.height} of {images.height} images (sources: {sources}) lie below no "
+            "folder train, val or test: put them there, or set split.predefined to false"
+        )
+    folds = images["fold"].replace_strict(dict(zip(SPLITS, range(len(SPLITS)), strict=True)), return_dtype=pl.Int64)
+    sides = folds.to_numpy().copy()
+    last = np.zeros(groups.max() + 1, dtype=np.int64)
+    np.maximum.at(last, groups, sides)
+    sides[sides != last[groups]] = LEFT_OUT
+    has_val = images.filter(pl.col("fold") == "val")["source"].unique()
+    open_to_val = ~images["source"].is_in(has_val.implode()).to_numpy() & (sides == TRAIN)
+    bound = np.zeros(len(last), dtype=bool)
+    bound[groups[(sides == TRAIN) & ~open_to_val]] = True  # near-duplicates of a source that has its own val
+    rows = np.flatnonzero(open_to_val & ~bound[groups])
+    if len(rows):
+        strata, names = _strata(images[rows])
+        share = fractions[: VAL + 1] / fractions[: VAL + 1].sum()
+        sides[rows] = deal(strata, names, groups[rows], share, seed)
+    return sides
+
+
+def _limited(images: pl.DataFrame, limit: Mapping[str, int], seed: int) -> pl.DataFrame:
+    """Keep at most `limit[label]` images of a label, drawn by the seed; the order stays."""
+    drawn = images.with_columns(_draw=pl.Series(np.random.default_rng([seed, 1]).permutation(images.height)))
+    for label, most in limit.items():
+        rank = pl.col("_draw").rank().over("label")
+        drawn = drawn.filter((pl.col("label") != label) | (rank <= most))
+    return drawn.drop("_draw")
+
+
+def divide(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ...] = BINARY) -> Division:
+    """Divide a manifest's images (image_id, source, label, phash, fold) into train, val and test.
+
+    Raises `FacesiftError` when a split would lack a class, and when predefined folders are asked for but
+    some image lies in none.
+    """
+    images = _limited(images.sort("image_id"), split.limit, seed)
+    groups = near_duplicate_groups(images["phash"], split.near_duplicate_bits)
+    fractions = np.array([split.fractions.train, split.fractions.val, split.fractions.test])
+    if split.predefined:
+        sides = _predefined(images, groups, fractions, seed)
+    else:
+        strata, names = _strata(images)
+        sides = deal(strata, names, groups, fractions, seed)
+    table = images.select("image_id", "source", "label").with_columns(
+        group=pl.Series(groups, dtype=pl.UInt32), split=pl.Series(sides).replace_strict(
+            {LEFT_OUT: None, **dict(enumerate(SPLITS))}, return_dtype=pl.String)
+    )  # fmt: skip
+    sizes = np.bincount(groups)
+    several = sizes[sizes > 1]
+    division = Division(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
+    _check_all_classes(division.table, classes)
+    return division
+
+
+def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
+    counts = {
+        (split, label): table.filter((pl.col("split") == split) & (pl.col("label") == label)).height
+        for split in SPLITS
+        for label in classes
+    }
+    if all(counts.values()):
+        return
+    each = {split: ", ".join(f"{counts[split, label]} {label}" for label in classes) for split in SPLITS}
+    said = "; ".join(f"{split}: {found}" for split, found in each.items())
+    raise FacesiftError(f"every split needs images of each class, but {said}. Add images or change split.fractions")
+
+
+def summary(division: Division) -> dict[str, Any]:
+    """Counts for `metrics/split.json`."""
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    grouped = division.table.group_by("split", "source", "label").len().sort("split", "source", "label")
+    for split, source, label, number in grouped.rows():
+        counts.setdefault(split, {}).setdefault(source, {})[label] = number
+    return {
+        "images": counts,
+        "near_duplicates": {"groups": division.near_duplicate_groups, "images": division.near_duplicate_images},
+        "removed_leaks": division.removed_leaks,
+    }

@@ -1,0 +1,167 @@
+"""Whether the members know different things: who errs together with whom, and what each adds to the vote.
+
+All votes are read as the positive class against the rest, as recall and precision are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesift.committee.predictions import Ballot
+
+STACKER = "stacker"  # the voter that is no member
+AGREED = 0.98  # members that vote alike on so large a share of the images ...
+SHARED = 0.8  # ... and share so large a part of their errors add little to each other
+ADDED = ("recall", "precision", "review_rate", "caught")
+
+Flags = NDArray[np.bool_]  # (images,) or (images, voters)
+
+
+def members_of(ballot: Ballot) -> list[str]:
+    """Names of the voters that are members: all but the stacker."""
+    return [voter for voter in ballot.voters if voter != STACKER]
+
+
+def report_complementarity(ballot: Ballot) -> dict[str, Any]:
+    """Return `{pairs, leave_one_out, agreement}`; see `report_pairs`, `leave_one_out` and `report_agreement`."""
+    return {
+        "pairs": report_pairs(ballot),
+        "leave_one_out": leave_one_out(ballot),
+        "agreement": report_agreement(ballot),
+    }
+
+
+def report_pairs(ballot: Ballot) -> list[dict[str, Any]]:
+    """For each pair of voters (the stacker too) how alike their votes are and how often they err together.
+
+    `disagreement` is the share of images with different votes, `kappa` is Cohen's of the votes (Cohen 1960); see
+    `joint_errors` for `fakes` and `reals`.
+    """
+    called, fakes = _called(ballot), ballot.positives == 1
+    wrong = called != fakes[:, None]
+    return [
+        {
+            "voters": [ballot.voters[first], ballot.voters[second]],
+            "disagreement": float((called[:, first] != called[:, second]).mean()),
+            "kappa": _kappa(called[:, first], called[:, second]),
+            "fakes": joint_errors(wrong[fakes, first], wrong[fakes, second]),
+            "reals": joint_errors(wrong[~fakes, first], wrong[~fakes, second]),
+        }
+        for first, second in combinations(range(len(ballot.voters)), 2)
+    ]
+
+
+def joint_errors(first: Flags, second: Flags) -> dict[str, Any]:
+    """Count the errors of two voters on the same images (n,), and what independent errors would come to.
+
+    `expected_both` is errors of the first times errors of the second over n, None without images. `yules_q` is -1 when
+    they never err together or never are both right, 0 for independent errors, 1 when one errs only where the other
+    does (Kuncheva and Whitaker 2003); None where it is undefined, as when one never errs.
+
+    >>> joint_errors(np.array([True, True, False, False]), np.array([True, False, True, False]))["expected_both"]
+    1.0
+    """
+    both, neither = int((first & second).sum()), int((~first & ~second).sum())
+    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
+    alike, apart = both * neither, only_first * only_second
+    return {
+        "images": len(first),
+        "first": both + only_first,
+        "second": both + only_second,
+        "both": both,
+        "expected_both": (both + only_first) * (both + only_second) / len(first) if len(first) else None,
+        "yules_q": (alike - apart) / (alike + apart) if alike + apart else None,
+    }
+
+
+def leave_one_out(ballot: Ballot) -> dict[str, Any]:
+    """Figures of every rule without each member in turn, and what the member adds: all voters minus without it.
+
+    `{member: {rule: {"without": report, "adds": {figure: difference}}}}`; a difference is None where either figure is
+    unknown or the rule has none; a higher review rate is a cost. The stacker keeps its vote, though it was fitted on
+    the outputs of all members: part of what a left-out member knows stays in the vote through it, so `adds` is not what
+    training the committee without the member would cost. A committee of one voter has nothing to leave out.
+    """
+    if len(ballot.voters) < 2:
+        return {}
+    full = ballot.report_rules()
+    report = {}
+    for member in members_of(ballot):
+        without = without_voter(ballot, member).report_rules()
+        report[member] = {
+            rule: {"without": without[rule], "adds": _differences(full[rule], without[rule])} for rule in full
+        }
+    return report
+
+
+def without_voter(ballot: Ballot, voter: str) -> Ballot:
+    """Return the ballot without one voter."""
+    kept = [column for column, name in enumerate(ballot.voters) if name != voter]
+    return replace(
+        ballot,
+        voters=[ballot.voters[column] for column in kept],
+        votes=ballot.votes[:, kept],
+        probabilities=ballot.probabilities[:, kept],
+    )
+
+
+def report_agreement(ballot: Ballot) -> dict[str, Any]:
+    """Say whether the members (the stacker apart) know the same, in numbers, as a flag and in a sentence.
+
+    `agree`: share of images on which all vote alike; None without images. `missed` are fakes and `alarmed` reals on
+    which at least one (`by_any`) or every member (`by_all`) errs. `redundant` is True when they agree on at least
+    `AGREED` of all images and at least `SHARED` of the errors of any are errors of all, among fakes and among reals;
+    False otherwise; None with fewer than two members or without images. Agreement alone is no sign: where fakes are
+    rare, members that find different fakes agree on nearly all images too.
+    """
+    columns = [ballot.voters.index(member) for member in members_of(ballot)]
+    called, fakes = _called(ballot)[:, columns], ballot.positives == 1
+    wrong = called != fakes[:, None]
+    missed, alarmed = _shared(wrong[fakes]), _shared(wrong[~fakes])
+    report: dict[str, Any] = {"members": len(columns), "missed": missed, "alarmed": alarmed}
+    if len(columns) < 2 or not len(called):
+        return report | {"agree": None, "redundant": None, "sentence": "There are no two members to compare."}
+    agree = float((called == called[:, :1]).all(axis=1).mean())
+    redundant = agree >= AGREED and all(each["by_all"] >= SHARED * each["by_any"] for each in (missed, alarmed))
+    sentence = _sentence(agree, missed, redundant=redundant)
+    return report | {"agree": agree, "redundant": redundant, "sentence": sentence}
+
+
+def _sentence(agree: float, missed: dict[str, int], *, redundant: bool) -> str:
+    if not redundant:
+        return (
+            f"The members agree on {agree:.1%} of images; "
+            f"of {missed['by_any']} fakes that at least one misses, {missed['by_all']} are missed by all."
+        ).replace("%", " %")
+    same = "err on the same fakes" if missed["by_any"] else "miss no fake"
+    text = f"The members agree on {agree:.1%} of images and {same}: the committee adds little to its best member."
+    return text.replace("%", " %")
+
+
+def _called(ballot: Ballot) -> Flags:
+    return ballot.votes == ballot.classes.number
+
+
+def _shared(wrong: Flags) -> dict[str, int]:
+    return {"by_any": int(wrong.any(axis=1).sum()), "by_all": int(wrong.all(axis=1).sum()) if wrong.shape[1] else 0}
+
+
+def _kappa(first: Flags, second: Flags) -> float | None:
+    """Cohen's kappa; None when both voters say the same of all images: agreement by chance is then complete."""
+    from sklearn.metrics import cohen_kappa_score  # noqa: PLC0415  a second to import
+
+    if len(np.unique(np.concatenate([first, second]))) < 2:
+        return None
+    return float(cohen_kappa_score(first, second))
+
+
+def _differences(full: dict[str, Any], without: dict[str, Any]) -> dict[str, float | None]:
+    return {
+        figure: None if full.get(figure) is None or without.get(figure) is None else full[figure] - without[figure]
+        for figure in ADDED
+    }

@@ -1,0 +1,106 @@
+"""The result as tables on the screen: what a person asks first, with counts and interval beside each figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from facesift.core.files import read_json
+
+Figures = Mapping[str, Any]
+Interval = Sequence[float]  # low, high
+
+FOOTNOTE = """In brackets: counts, and the 95 % interval (shares: Clopper-Pearson; areas: bootstrap).
+unanimous: recall and precision of the decided images; caught counts the reviewed fakes too."""
+
+
+def _digits(interval: Interval) -> int:
+    """Digits after the point of a per cent that an interval of this width can bear."""
+    width = interval[1] - interval[0]
+    return 0 if width >= 0.05 else 1 if width >= 0.002 else 2
+
+
+def share(value: float | None, interval: Interval | None = None, counts: str = "") -> str:
+    """Format a share as per cent, with its counts and interval; a dash where there was nothing to divide by.
+
+    >>> share(5 / 6, [0.3588, 0.9958], "5/6"), share(0.0232, [0.0212, 0.0254]), share(None, counts="0/0")
+    ('83.33 % (5/6; 36-100)', '2.32 % (2.1-2.5)', '- (0/0)')
+    """
+    text = "-" if value is None else f"{value:.2%}".replace("%", " %")
+    span = "-".join(f"{100 * bound:.{_digits(interval)}f}" for bound in interval) if interval else ""
+    beside = "; ".join(part for part in (counts, span) if part)
+    return f"{text} ({beside})" if beside else text
+
+
+def _area(figures: Figures, name: str) -> str:
+    value, interval = figures.get(name), figures.get(f"{name}_interval")
+    if value is None:
+        return "-"
+    span = "-".join(f"{bound:.{min(_digits(interval) + 2, 3)}f}" for bound in interval) if interval else ""
+    return f"{value:.3f} ({span})" if span else f"{value:.3f}"
+
+
+def _share(figures: Figures, name: str, counts: str = "") -> str:
+    return share(figures[name], figures.get(f"{name}_interval"), counts)
+
+
+def _shares(figures: Figures) -> list[str]:
+    tp = figures["tp"]
+    return [
+        _share(figures, "recall", f"{tp}/{figures['fakes']}"),
+        _share(figures, "precision", f"{tp}/{tp + figures['fp']}"),
+        share(figures["f1"]),
+    ]
+
+
+def _areas(figures: Figures) -> list[str]:
+    return [_area(figures, "auc"), _area(figures, "ap")]
+
+
+def _screened(figures: Figures) -> list[str]:
+    if "review_rate" not in figures:
+        return ["", ""]
+    fakes = figures["fakes"] + figures["review_fake"]
+    caught = figures["tp"] + figures["review_fake"]
+    return [_share(figures, "review_rate"), _share(figures, "caught", f"{caught}/{fakes}")]
+
+
+def _table(
+    headings: tuple[str, ...], rows: Mapping[str, Figures], more: Callable[[Figures], list[str]], title: str | None
+) -> Table:
+    shares = ("recall (of fakes)", "precision (of calls)", "F1")
+    table = Table(Column(overflow="fold"), *shares, *headings, title=title, title_justify="left")
+    for name, figures in rows.items():
+        table.add_row(name, *_shares(figures), *more(figures))
+    return table
+
+
+def _print_pair(console: Console, title: str, voters: Mapping[str, Figures], rules: Mapping[str, Figures]) -> None:
+    """Print each voter by itself with its ranking, then what the rules make of all votes."""
+    console.print(_table(("AUC", "AP"), voters, _areas, title))
+    console.print(_table(("to review", "caught"), rules, _screened, None))
+
+
+def _title(counts: Figures) -> str:
+    return f"{counts['fakes']} fakes, {counts['reals']} reals"
+
+
+def print_results(metrics: Path, console: Console | None = None) -> None:
+    """Print the test split's figures out of the vote's metrics files: pooled, then within each source with fakes.
+
+    `metrics` is the folder of `vote.json`, `voters.json` and `within.json`; `FacesiftError` names a missing one.
+    """
+    console = console or Console(width=120)
+    vote, voters, within = (read_json(metrics / f"{name}.json")["test"] for name in ("vote", "voters", "within"))
+    pooled = vote["any_fake"]
+    _print_pair(console, f"test: {_title(pooled)}, all sources together", voters, vote)
+    for source, inside in within.items():
+        counts = inside["rules"]["any_fake"]
+        if counts["reals"] < pooled["reals"]:
+            title = f"test, within {source}: {_title(counts)} of this source alone"
+            _print_pair(console, title, inside["voters"], inside["rules"])
+    console.print(FOOTNOTE, markup=False, highlight=False)

@@ -1,0 +1,165 @@
+"""The committee on damaged test images: what remains of recall, precision and ranking, and which decisions flip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.committee.predictions import Ballot
+from facesift.committee.rules import REVIEW, RULES
+from facesift.committee.stacking import Stacker
+from facesift.config.robustness import IDENTITY, Corruption, Robustness
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
+from facesift.core.parallel import ALONE, Workers
+from facesift.core.scores import Scorer
+from facesift.evaluation.corruptions import corrupt
+from facesift.evaluation.cross_data_set import stacked_ballot
+from facesift.networks.parallel_scoring import Panel
+from facesift.shards.reading import ShardFolder
+
+WHOLE = "the whole test split"
+DRAWN = (
+    "all images of the positive class, but only some of the others: recall, caught and AUC estimate those of the whole "
+    "test split; precision, F1, AP and review rate are of the drawn images alone"
+)
+FIGURES = ("recall", "precision", "f1", "auc", "ap", "review_rate", "caught")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Who is tried on which images: members with their batch sizes, the stacker, test shards, and chosen images.
+
+    Each member scores in the batches of its own training stage, so that undamaged images get the very same scores.
+    """
+
+    scorers: Mapping[str, Scorer]
+    batch_sizes: Mapping[str, int]
+    stacker: Stacker
+    shards: ShardFolder
+    truth: pl.DataFrame  # of the chosen images, as of `truth_of`
+    classes: Classes
+    parallel: Workers = ALONE
+
+    def vote(self, corruption: Corruption | None) -> Ballot:
+        """Damage and score the chosen images, one batch in memory at a time; None: the images as they are."""
+        return next(self.votes([corruption]))
+
+    def votes(self, corruptions: Sequence[Corruption | None]) -> Iterator[Ballot]:
+        """Yield the ballot of `vote` for each of the corruptions, in their order."""
+        panel = Panel(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
+        changes = [None if one is None else partial(corrupt, corruption=one) for one in corruptions]
+        for scores in panel.score_shards(changes, self._chosen()):
+            yield stacked_ballot(self.truth, scores, self.stacker, self.classes)
+
+    def _chosen(self) -> list[frozenset[str] | None]:
+        """Of each shard the chosen images; None where they are all."""
+        chosen, shards = frozenset(self.truth["image_id"]), self.shards
+        parts = (chosen.intersection(shards.image_ids(shard)) for shard in range(len(shards.sizes)))
+        return [None if len(part) == size else part for part, size in zip(parts, shards.sizes, strict=True)]
+
+
+def choose_images(truth: pl.DataFrame, positive: str, most: int | None, seed: int) -> pl.DataFrame:
+    """Keep all images of the class `positive` and draw others up to `most` in all; None: keep all.
+
+    Which others are drawn depends on the seed and the set of images, not on their order. Raises `FacesiftError` when
+    `most` leaves no room for others: nothing could be a false alarm.
+    """
+    if most is None or most >= truth.height:
+        return truth
+    positives, others = (truth.filter(rows) for rows in (pl.col("label") == positive, pl.col("label") != positive))
+    if most <= positives.height:
+        raise FacesiftError(
+            f"robustness.images: {most}, but all {positives.height} test images of the class {positive} are kept, "
+            f"and others are needed beside them: at least {positives.height + 1}, or null for all"
+        )
+    drawn = np.random.default_rng(seed).choice(others.height, most - positives.height, replace=False)
+    return pl.concat([positives, others.sort("image_id")[np.sort(drawn)]])
+
+
+def try_corruptions(trial: Trial, spec: Robustness) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and report (see `compare`) of each corruption, `identity` first: two ballots in memory at a time."""
+    ballots = trial.votes([None, *spec.corruptions.values()])
+    identity = next(ballots)
+    yield IDENTITY, {"kind": IDENTITY, "strength": None} | compare(identity, identity)
+    for (name, corruption), ballot in zip(spec.corruptions.items(), ballots, strict=True):
+        yield name, corruption.model_dump() | compare(ballot, identity)
+
+
+def compare(damaged: Ballot, identity: Ballot) -> dict[str, Any]:
+    """Reports of every rule and voter as `{rules, voters}`, each with its `change` and its `flips` against `identity`.
+
+    `change`: figure on damaged images minus figure on the same images as they are; None where either is unknown.
+    `flips`: how many images are decided otherwise than before, and for the images of each class, from what to what.
+    """
+    before = {"rules": identity.report_rules(), "voters": identity.report_voters()}
+    after = {"rules": damaged.report_rules(), "voters": damaged.report_voters()}
+    old, new = _decisions(identity), _decisions(damaged)
+    return {
+        kind: {
+            name: report
+            | {"change": _change(report, before[kind][name]), "flips": _flips(damaged, old[name], new[name])}
+            for name, report in reports.items()
+        }
+        for kind, reports in after.items()
+    }
+
+
+def describe_images(trial: Trial) -> dict[str, Any]:
+    """Count the images tried and those of the whole test split, and say in words what a drawn part means.
+
+    Drawn images are not weighted back to the split: counts stay counts, and intervals on them stay valid.
+    """
+    labels = np.concatenate([trial.shards.labels(shard) for shard in range(len(trial.shards.sizes))])
+    whole = pl.DataFrame({"label": np.array(trial.shards.classes)[labels]})
+    counts = {
+        key: {"positive": int((table["label"] == trial.classes.positive).sum()), "images": table.height}
+        for key, table in (("tried", trial.truth), ("test", whole))
+    }
+    return counts | {"note": DRAWN if trial.truth.height < whole.height else WHOLE}
+
+
+def figures_table(reports: Mapping[str, dict[str, Any]]) -> pl.DataFrame:
+    """Columns corruption, kind, strength, voter (or rule), figure, value: the figures that are known, for a plot."""
+    rows = [
+        (name, report["kind"], report["strength"], voter, figure, found[figure])
+        for name, report in reports.items()
+        for voter, found in (report["voters"] | report["rules"]).items()
+        for figure in FIGURES
+        if found.get(figure) is not None
+    ]
+    columns = {"corruption": pl.String, "kind": pl.String, "strength": pl.Float64, "voter": pl.String}
+    return pl.DataFrame(rows, schema=columns | {"figure": pl.String, "value": pl.Float64}, orient="row")
+
+
+def _decisions(ballot: Ballot) -> dict[str, NDArray[np.int64]]:
+    voters = {voter: ballot.votes[:, column] for column, voter in enumerate(ballot.voters)}
+    return voters | {rule: ballot.decide(rule) for rule in RULES}
+
+
+def _change(after: dict[str, Any], before: dict[str, Any]) -> dict[str, float | None]:
+    known = [figure for figure in FIGURES if figure in after]
+    return {
+        figure: None if after[figure] is None or before[figure] is None else after[figure] - before[figure]
+        for figure in known
+    }
+
+
+def _flips(ballot: Ballot, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, Any]:
+    """Count flips, in all and by the true class: `{"images": 2, "of": {"fake": {"fake_to_real": 2}, "real": {}}}`."""
+    names = dict(enumerate(ballot.classes.names)) | {REVIEW: "review"}
+    flips = {}
+    for label, actual in enumerate(ballot.classes.names):
+        here = (ballot.labels == label) & (before != after)
+        kinds, counts = np.unique(np.stack([before[here], after[here]]), axis=1, return_counts=True)
+        flips[actual] = {
+            f"{names[old]}_to_{names[new]}": int(count)
+            for (old, new), count in zip(kinds.T.tolist(), counts, strict=True)
+        }
+    return {"images": int((before != after).sum()), "of": flips}

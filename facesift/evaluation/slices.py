@@ -1,0 +1,91 @@
+"""How the committee does on parts of the images: by what was edited, by size, by brightness, by source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from facesift.committee.rules import REVIEW, screen
+from facesift.core.classes import Classes
+from facesift.datasets.layouts import PARTS
+
+THIRDS = (1 / 3, 2 / 3)
+NEEDS_REALS = ("precision", "f1")  # figures, and what is told of them, that mean nothing among fakes alone
+
+
+def slices(rows: pl.DataFrame, train: pl.DataFrame, classes: Classes) -> list[dict[str, Any]]:
+    """Count decisions slice by slice; where images differ in several ways at once, so do the slices.
+
+    Slices by `difficulty` and edited part hold fakes alone and say which of them were caught; those by `size` (pixels
+    of the original) and `brightness` are cut at the thirds of the training images; the last are by `source`. To take
+    the source out of a comparison, give the rows of one source.
+
+    Args:
+        rows: decided images: image_id, source, label, decision (a class, or `review`), and of the manifest
+            `difficulty`, `PARTS`, width, height; and `brightness` (`image_statistics`).
+        train: width, height and brightness of training images.
+        classes: of the labels and decisions.
+
+    Returns:
+        For every value of a slice that occurs: `slice`, `value`, `images`, and the keys of `Screening.report()`; among
+        fakes alone the figures that need reals are None.
+    """
+    pixels = pl.col("width").cast(pl.Int64) * pl.col("height")
+    rows, train = rows.with_columns(size=pixels), train.with_columns(size=pixels)
+    fakes = rows.filter(label=classes.positive)
+    table = [
+        _row(name, value, part, classes, fakes_only=True)
+        for name in ("difficulty", *PARTS)
+        for value, part in _by_value(fakes, name)
+    ]
+    for name, digits in (("size", 0), ("brightness", 1)):
+        bands = _by_band(rows, name, thirds(train[name]), digits)
+        table += [_row(name, value, part, classes) for value, part in bands]
+    return table + [_row("source", value, part, classes) for value, part in _by_value(rows, "source")]
+
+
+def thirds(values: pl.Series) -> list[float]:
+    """Return the values that cut `values` into thirds, each once, and none that would leave nothing above it.
+
+    >>> thirds(pl.Series([10, 20, 30, 40, 50, 60])), thirds(pl.Series([7, 7, 7])), thirds(pl.Series([1, 1, 1, 9]))
+    ([20.0, 40.0], [], [1.0])
+    """
+    known = values.drop_nulls().to_numpy()
+    if not len(known):
+        return []
+    cuts = np.unique(np.quantile(known, THIRDS, method="inverted_cdf"))
+    return [float(cut) for cut in cuts if cut < known.max()]
+
+
+def _by_value(rows: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.DataFrame]]:
+    words = {True: "edited", False: "untouched"}
+    for value in rows[column].drop_nulls().unique().sort():
+        yield words.get(value, str(value)), rows.filter(pl.col(column) == value)
+
+
+def _by_band(rows: pl.DataFrame, column: str, cuts: Sequence[float], digits: int) -> Iterator[tuple[str, pl.DataFrame]]:
+    for low, high in pairwise([-np.inf, *cuts, np.inf]):
+        part = rows.filter((pl.col(column) > low) & (pl.col(column) <= high))
+        if part.height:
+            yield _band(low, high, digits), part
+
+
+def _band(low: float, high: float, digits: int) -> str:
+    ends = [f"{end:.{digits}f}" for end in (low, high)]
+    if np.isinf(low):
+        return "all" if np.isinf(high) else f"up to {ends[1]}"
+    return f"above {ends[0]}" if np.isinf(high) else f"above {ends[0]} to {ends[1]}"
+
+
+def _row(name: str, value: str, rows: pl.DataFrame, classes: Classes, *, fakes_only: bool = False) -> dict[str, Any]:
+    numbers = {label: number for number, label in enumerate(classes.names)}
+    labels = rows["label"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
+    decisions = rows["decision"].replace_strict(numbers | {"review": REVIEW}, return_dtype=pl.Int64).to_numpy()
+    report = screen(labels, decisions, classes).report()
+    if fakes_only:
+        report |= {key: None for key in report if key.startswith(NEEDS_REALS)}
+    return {"slice": name, "value": value, "images": rows.height, **report}

@@ -1,0 +1,128 @@
+"""What it brings to fit stacker and thresholds with an eye to sources: on all test images, and within sources.
+
+Works on score tables alone, so any study can be asked what another choice of `stack.sources` and `operating.sources`
+would do. Everything is fitted and chosen on validation; the test split is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.committee.calibration import Fakes, margins_of
+from facesift.committee.sources import mixed_sources, own_images
+from facesift.committee.stacking import Features, fit_stacker, out_of_fold, stack_features
+from facesift.committee.threshold_selection import Choice, Validation, choose
+from facesift.committee.thresholds import Policy
+from facesift.config.operation import Operating
+from facesift.config.params import Params, Stack
+from facesift.core.bootstrap import percentiles, ranking_draws
+from facesift.core.scores import class_probabilities, labels_from, logits_from
+from facesift.evaluation.curves import areas
+
+POOLED = "all"  # where: all test images
+STACK = get_args(Stack.model_fields["sources"].annotation)
+OPERATING = get_args(Operating.model_fields["sources"].annotation)
+FIGURES = ("recall", "caught", "review_rate")  # of a point, each with its interval
+
+Logits = NDArray[np.float64]  # (images, classes), of the stacker
+Rows = NDArray[np.bool_]  # (images,), those to look at
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split's scores: stacking features, labels and fakes of n images, their sources and near-duplicate groups."""
+
+    features: Features
+    labels: NDArray[np.int64]
+    fakes: Fakes
+    sources: pl.Series
+    groups: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, joined: pl.DataFrame, params: Params) -> Split:
+        """Take a split's rows of a table that `scores.join_scores` made, on a truth with sources and groups."""
+        classes = params.class_names
+        labels = labels_from(joined, classes)
+        features = stack_features([logits_from(joined, member, classes) for member in params.voting])
+        return cls(features, labels, classes.is_positive(labels), joined["source"], joined["group"].to_numpy())
+
+    def places(self) -> dict[str, Rows]:
+        """All images first, then those of each source that holds positives and others."""
+        inside = {source: (self.sources == source).to_numpy() for source in mixed_sources(self.sources, self.fakes)}
+        return {POOLED: np.full(len(self.labels), fill_value=True)} | inside
+
+
+def compare(held: Mapping[str, pl.DataFrame], params: Params) -> list[dict[str, Any]]:
+    """Measure every pair of `stack.sources` and `operating.sources` on the tables of `val` and `test`.
+
+    A table has image_id, source, label, group, and `<member>_logit_<class>` of every voting member. The stacker is
+    fitted on validation, whatever `stack.fit_on` says.
+
+    Returns one row a pair and place: `stack`, `operating`, `where` (`all`, or a source), `images`, `fakes`; `auc` and
+    `ap`, `auc_gain` and `ap_gain` over `stack: as_they_come` (paired bootstrap), each with `_interval`; `points`: by
+    operating point `recall` (of the fakes that were decided), `caught` (review counts) and `review_rate`, each with
+    `_interval`, and `false_alarms`. Raises `FacesiftError` when validation has no source with fakes and others.
+    """
+    val, test = (Split.of(held[split], params) for split in ("val", "test"))
+    rows, places, first = [], test.places(), None
+    for stack in STACK:
+        logits = _stack(val, test, params.stack.model_copy(update={"sources": stack, "fit_on": "val"}), params)
+        ranked = class_probabilities(logits["test"])[:, params.class_names.number]
+        first = ranked if first is None else first
+        rankings = {where: _ranking(test, place, ranked, first) for where, place in places.items()}
+        for operating in OPERATING:
+            choice = _choose(val, logits["val"], operating, params)
+            log_odds = choice.calibration.log_odds(margins_of(logits["test"], params.class_names))
+            for where, place in places.items():
+                named = {"stack": stack, "operating": operating, "where": where}
+                counts = {"images": int(place.sum()), "fakes": int(test.fakes[place].sum())}
+                points = {
+                    name: _point(policy, log_odds[place], test.fakes[place]) for name, policy in choice.policies.items()
+                }
+                rows.append(named | counts | rankings[where] | {"points": points})
+    return rows
+
+
+def _stack(val: Split, test: Split, spec: Stack, params: Params) -> dict[str, Logits]:
+    """Logits of both splits by a stacker that is fitted on validation, where they are out-of-fold."""
+    own, classes = own_images(val.sources, val.fakes), params.class_names
+    stacker = fit_stacker(val.features, val.labels, spec, classes, own)
+    return {
+        "val": out_of_fold(val.features, val.labels, val.groups, spec, classes, own),
+        "test": stacker.logits(test.features),
+    }
+
+
+def _choose(val: Split, logits: Logits, operating: str, params: Params) -> Choice:
+    seen = Validation(margins_of(logits, params.class_names), val.fakes, val.groups, val.sources)
+    chosen = params.operating.model_copy(update={"sources": operating})
+    return choose(seen, params.model_copy(update={"operating": chosen}))
+
+
+def _ranking(test: Split, place: Rows, ranked: NDArray[np.float64], first: NDArray[np.float64]) -> dict[str, Any]:
+    """AUC and average precision of scores in a place, and what they gain over the `first` scores."""
+    fakes, groups = test.fakes[place], test.groups[place]
+    found, before = (areas(fakes, scores[place]) for scores in (ranked, first))
+    draws, draws_before = (ranking_draws(fakes, scores[place], groups) for scores in (ranked, first))
+    report: dict[str, Any] = {}
+    for number, name in enumerate(found):
+        now, then = found[name], before[name]
+        report |= {
+            name: now,
+            f"{name}_interval": percentiles(draws[number]),
+            f"{name}_gain": None if now is None or then is None else now - then,
+            f"{name}_gain_interval": percentiles(draws[number] - draws_before[number]),
+        }
+    return report
+
+
+def _point(policy: Policy, log_odds: NDArray[np.float64], fakes: Fakes) -> dict[str, Any]:
+    figures = policy.screen(log_odds, fakes).report()
+    kept = {name: figures[name] for figure in FIGURES for name in (figure, f"{figure}_interval")}
+    return kept | {"false_alarms": figures["fp"]}

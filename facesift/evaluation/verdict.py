@@ -1,0 +1,193 @@
+"""One plain sentence on what explains the committee's result, if a probe does.
+
+The claims are facts that were measured, put side by side. That no probe explains a result proves nothing about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Literal
+
+from facesift.evaluation.probes import CONTAINER, FEWEST, Probe, Probes
+
+MARGIN = 0.02  # a probe so close below the committee explains it: repeated training moves an AUC by about as much
+DROP = 0.15  # a source on which the committee loses so much of its pooled AUC shows that the rest came from elsewhere
+USEFUL = 0.6  # below lies what weak skill and a small test set reach; also what the low end of a probe must exceed
+GLARING = 0.8  # a probe this good is named even where the committee is better: it may have learnt this and more
+SPREAD = 1.96  # standard errors either way of a 95 % interval
+
+Kind = Literal["source", "source_in_part", "container", "statistics", "chance", "none", "unknown"]
+
+
+@dataclass(frozen=True)
+class Auc:
+    """An area under the ROC curve in [0, 1], and its 95 % interval where known; all None where unknown."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def floor(self) -> float:
+        """What the area may be at the least: the interval's low end, or the value where no interval is known."""
+        return next((end for end in (self.low, self.value) if end is not None), 0.0)
+
+    @property
+    def words(self) -> str:
+        """The value with its interval, as a sentence says it."""
+        known = self.low is not None and self.high is not None
+        return f"{self.value:.3f}" + (f" (95 % interval {self.low:.3f} to {self.high:.3f})" if known else "")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What explains the result: `kinds` for machines, the weightiest first, and a `sentence` for each."""
+
+    kinds: tuple[Kind, ...]
+    sentences: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The weightiest kind; `none`, `chance` or `unknown` stand alone."""
+        return self.kinds[0]
+
+    @property
+    def sentence(self) -> str:
+        """All findings in a line."""
+        return " ".join(self.sentences)
+
+    def report(self) -> dict[str, Any]:
+        """For a metrics file."""
+        return {"kind": self.kind, "kinds": list(self.kinds), "sentence": self.sentence}
+
+
+def verdict(
+    pooled: Auc,
+    within: Mapping[str, Auc],
+    source_auc: float | None,
+    container: Probes,
+    statistics: Probes | None = None,
+) -> Verdict:
+    """Say which probes explain the committee's AUC on the test split.
+
+    Args:
+        pooled: the committee on all sources together.
+        within: the committee inside each source whose test images are of both kinds.
+        source_auc: what knowing only the source reaches on all together (`source_probes.source_alone`).
+        container: what file format, size and JPEG tables reach (`probes.byte_probe`).
+        statistics: what brightness, colour and sharpness reach (`probes.statistics_probe`).
+    """
+    if pooled.value is None:
+        return Verdict(
+            ("unknown",), ("The test images are all of one class: no AUC is known, and nothing to explain.",)
+        )
+    found = [_source(pooled.value, within, source_auc)]
+    found.append(_telling(pooled, within, source_auc, container, "container"))
+    if statistics:
+        found.append(_telling(pooled, within, source_auc, statistics, "statistics"))
+    claims = [claim for claim in found if claim] or [_nothing(pooled.value, source_auc, container)]
+    return Verdict(tuple(kind for kind, _ in claims), tuple(sentence for _, sentence in claims))
+
+
+def weak(pooled: float, inside: Auc) -> bool:
+    """Whether the committee's AUC inside a source leaves open that it has no skill there, or is far below the pooled.
+
+    >>> weak(0.951, Auc(0.7, low=0.55, high=0.8)), weak(0.951, Auc(0.75, 0.7, 0.8)), weak(0.951, Auc(0.9, 0.85, 0.94))
+    (True, True, False)
+    """
+    return inside.value is not None and (inside.floor < USEFUL or inside.value < pooled - DROP)
+
+
+def probe_interval(probe: Probe) -> Auc:
+    """Return a probe's AUC with its 95 % interval; unknown with fewer than `FEWEST` images of a class.
+
+    Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic curve".
+
+    >>> round(probe_interval(Probe(images=200, positives=50, auc=0.8)).low, 3)
+    0.721
+    """
+    if probe.auc is None or min(probe.positives, probe.images - probe.positives) < FEWEST:
+        return Auc(None)
+    auc, fakes, reals = probe.auc, probe.positives, probe.images - probe.positives
+    # Probabilities that two fakes outrank one real, and that one fake outranks two reals.
+    two_fakes, two_reals = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = auc * (1 - auc) + (fakes - 1) * (two_fakes - auc**2) + (reals - 1) * (two_reals - auc**2)
+    error = sqrt(max(spread, 0.0) / (fakes * reals))
+    return Auc(auc, max(0.0, auc - SPREAD * error), min(1.0, auc + SPREAD * error))
+
+
+def _source(pooled: float, within: Mapping[str, Auc], source_auc: float | None) -> tuple[Kind, str] | None:
+    """Claim that the source explains the result: it does as well alone, and the committee is weak without its help."""
+    if source_auc is None or pooled < USEFUL or source_auc < max(USEFUL, pooled - MARGIN):
+        return None
+    start = f"The committee's pooled AUC of {pooled:.3f} is explained by the data set an image comes from: "
+    alone = f"knowing only the source gives {source_auc:.3f}, and "
+    known = {source: auc for source, auc in within.items() if auc.value is not None}
+    if not known:
+        return "source", start + alone + "no source holds fakes and reals by which real skill could be told."
+    low = [source for source in known if weak(pooled, known[source])]
+    if not low:
+        return None
+    reached = f"within {_join(low)}, fakes against reals of one source, the committee reaches {_values(known, low)}"
+    if len(low) == len(known):
+        return "source", f"{start}{alone}{reached}."
+    strong = [source for source in known if source not in low]
+    part = start.replace(" is explained", " is in part explained")
+    return "source_in_part", f"{part}{alone}{reached}, but within {_join(strong)} {_values(known, strong)}."
+
+
+def _values(known: Mapping[str, Auc], sources: list[str]) -> str:
+    return _join([known[source].words for source in sources])
+
+
+def _telling(
+    pooled: Auc,
+    within: Mapping[str, Auc],
+    source_auc: float | None,
+    probes: Probes,
+    kind: Literal["container", "statistics"],
+) -> tuple[Kind, str] | None:
+    """Claim that a probe tells the label where it does as well as the committee, or glaringly well."""
+    facts = "file format, size and JPEG tables" if kind == "container" else "brightness, colour and sharpness"
+    places = [
+        _place(f" within {source}", within.get(source, Auc(None)).value, probe)
+        for source, probe in probes.within.items()
+    ]
+    # On all sources together a probe also recognises the source: only what it tells beyond that is news.
+    beyond = (probes.pooled.auc or 0) > (source_auc or 0) + MARGIN
+    if beyond and not any(places):
+        places = [_place("", pooled.value, probes.pooled)]
+    said = [place for place in places if place]
+    return (kind, f"The label can be told from {facts} alone: {_join(said)}.") if said else None
+
+
+def _place(where: str, committee: float | None, probe: Probe) -> str | None:
+    auc = probe_interval(probe)
+    if auc.value is None or auc.floor < USEFUL:
+        return None
+    if auc.value < GLARING and (committee is None or auc.value < committee - MARGIN):
+        return None
+    against = "" if committee is None else f", where the committee reaches {committee:.3f}"
+    return f"AUC {auc.value:.3f}{where}{against} (most telling: {_fact(probe)})"
+
+
+def _fact(probe: Probe) -> str:
+    name = probe.telling or "all together"
+    alone = probe.facts.get(name)
+    return CONTAINER.get(name, name.replace("_", " ")) + ("" if alone is None else f", by itself {alone:.3f}")
+
+
+def _nothing(pooled: float, source_auc: float | None, container: Probes) -> tuple[Kind, str]:
+    committee = f"the committee's pooled AUC of {pooled:.3f}"
+    if pooled < USEFUL:
+        return "chance", f"T{committee[1:]} is close to chance (0.5): there is no skill to explain."
+    alone = {"the source": source_auc, "the file": container.pooled.auc}
+    tried = [f"{name} {auc:.3f}" for name, auc in alone.items() if auc is not None]
+    reached = f" Known alone, {_join(tried)}." if tried else ""
+    return "none", f"No probe explains {committee}; other shortcuts are not ruled out.{reached}"
+
+
+def _join(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

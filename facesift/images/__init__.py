@@ -1,0 +1,1 @@
+"""From the bytes of image files to upright sRGB pixels: decoding, archives, faces and crops."""

@@ -1,0 +1,117 @@
+"""Finding the face in an image with CenterFace (Xu et al. 2019, arXiv:1911.03599): a box and five landmarks.
+
+The network takes an RGB image in 0 to 255 whose sides are multiples of 32, and gives four maps of a quarter of its
+height and width: how sure it is that a face has its middle there, the logarithm of the face's height and width in
+quarters, the middle's offset within the field (y, x), and the landmarks in heights and widths of the box (y, x).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facesift.images.decoding import BACKGROUND
+
+LONGEST = 256  # pixels of the longer side when a face is looked for: one of a sixth of that is still found
+STRIDE, MULTIPLE = 4, 32  # pixels of a field of the maps; what the network's sides are multiples of
+OVERLAP = 0.3  # boxes that share more of their union are one face
+PLACES = 2  # decimals of pixels that are kept: the manifest's face is the one that screening finds
+LEFT_TO_RIGHT = ((0, 1), (3, 4))  # eyes, corners of the mouth
+NO_FACE = "no face found"
+
+Floats = NDArray[np.floating]
+Maps = tuple[Floats, Floats, Floats, Floats]  # scores (1, H, W), log sizes, offsets (2, H, W), landmarks (10, H, W)
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in pixels of the upright image, (x, y) from its upper left corner.
+
+    `box` is left, top, right, bottom, and may reach over the image's edge. The five `landmarks` are left eye, right
+    eye, nose tip, left and right corner of the mouth; "left" has the smaller x. `score` is in (0, 1].
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: Points
+    score: float
+
+
+@dataclass(frozen=True)
+class FaceFinder:
+    """A detector that is ready: `session` is an onnxruntime session, which threads may share."""
+
+    session: Any
+    min_score: float
+
+    def find(self, image: Image.Image) -> Face | None:
+        """Find the largest face in an upright RGB image of any size; None when there is none of `min_score`."""
+        pixels, scale = prepare(image)
+        name = self.session.get_inputs()[0].name
+        maps = self.session.run(None, {name: pixels[None]})
+        return largest(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
+
+
+def prepare(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Return the network's input (3, h, w), and how many pixels of the image one of it is, across and down.
+
+    The image is brought to `LONGEST`, in its own proportions; what lacks to a multiple of 32 is mid grey, at the right
+    or below.
+    """
+    longest = max(image.size)
+    width, height = (max(1, round(each * LONGEST / longest)) for each in image.size)
+    canvas = Image.new("RGB", (_multiple(width), _multiple(height)), BACKGROUND)
+    canvas.paste(image.resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(canvas, np.float32).transpose(2, 0, 1), (image.width / width, image.height / height)
+
+
+def _multiple(side: int) -> int:
+    return -(-side // MULTIPLE) * MULTIPLE
+
+
+def decode_maps(maps: Maps, min_score: float) -> list[tuple[Floats, Floats, float]]:
+    """Turn the network's maps into faces: box (4,), landmarks (5, 2) in pixels of its input, score; the surest first.
+
+    Of boxes that overlap the surest is kept (non-maximum suppression).
+    """
+    scores, log_sizes, offsets, landmarks = (np.asarray(each, np.float64) for each in maps)
+    down, across = np.nonzero(scores[0] >= min_score)
+    sizes = np.exp(log_sizes[:, down, across].T) * STRIDE  # (n, 2), as all pairs: down, across
+    middles = (np.stack([down, across], axis=1) + offsets[:, down, across].T + 0.5) * STRIDE
+    corners = middles - sizes / 2
+    points = landmarks[:, down, across].T.reshape(-1, 5, 2) * sizes[:, None] + corners[:, None]
+    boxes = np.concatenate([corners[:, ::-1], (corners + sizes)[:, ::-1]], axis=1)
+    found = scores[0, down, across]
+    kept: list[int] = []
+    for row in np.argsort(-found, kind="stable").tolist():
+        if all(_overlap(boxes[row], boxes[other]) <= OVERLAP for other in kept):
+            kept.append(row)
+    return [(boxes[row], points[row, :, ::-1], float(found[row])) for row in kept]
+
+
+def _overlap(first: Floats, second: Floats) -> float:
+    """Shared area over joint area of two boxes."""
+    sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
+    shared = float(np.prod(np.maximum(sides, 0)))
+    return shared / (_area(first) + _area(second) - shared)
+
+
+def _area(box: Floats) -> float:
+    return float(np.prod(box[2:] - box[:2]))
+
+
+def largest(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> Face | None:
+    """Return the face of the largest box, brought to the image by `scale`; None where nothing was found."""
+    if not found:
+        return None
+    box, points, score = max(found, key=lambda each: _area(each[0]))
+    left, top, right, bottom = np.round(box * np.tile(scale, 2), PLACES).tolist()
+    landmarks = np.round(points * scale, PLACES)
+    for pair in LEFT_TO_RIGHT:
+        landmarks[list(pair)] = sorted(landmarks[list(pair)].tolist())
+    named: list[tuple[float, float]] = [(x, y) for x, y in landmarks.tolist()]
+    return Face((left, top, right, bottom), tuple(named), round(score, 4))

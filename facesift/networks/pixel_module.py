@@ -1,0 +1,84 @@
+"""A trained member as one torch module from pixels to logits, normalisation included: what can be exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.numpy import load_file
+from torch import Tensor, nn
+
+from facesift.config.members import Normalise, Views
+from facesift.networks.preprocessing import make_normalisation, to_unit
+from facesift.networks.support_vectors import SVM, SupportVectors
+from facesift.networks.test_time import over_views, stored_views
+from facesift.networks.weights import load_network, read_header
+
+
+class NetworkScoring(nn.Module):
+    """A network behind its views and its normalisation: pixels (n, S, S, 3) uint8 -> logits (n, classes)."""
+
+    def __init__(self, network: nn.Module, normalise: Callable[[Tensor], Tensor], views: Views) -> None:
+        super().__init__()
+        self.network = network
+        self.normalise = normalise
+        self.views = views
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return over_views(lambda images: self.network(self.normalise(images)), self.views)(to_unit(pixels))
+
+
+class SupportVectorScoring(nn.Module):
+    """`SupportVectors.logits` in torch, rounded to float32 at the same places: pixels uint8 -> logits (n, classes).
+
+    Float64 like the original: distances are differences of large sums, and votes of pairs are cut at zero.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    vectors: Tensor
+    lengths: Tensor
+    weights: Tensor
+    intercept: Tensor
+
+    def __init__(self, vectors: SupportVectors) -> None:
+        super().__init__()
+        weights, self.classes = vectors.pair_weights(), len(vectors.n_support)
+        rows = torch.from_numpy(vectors.support_vectors).double()
+        self.register_buffer("mean", torch.from_numpy(vectors.mean))
+        self.register_buffer("scale", torch.from_numpy(vectors.scale))
+        self.register_buffer("vectors", rows.T.contiguous())  # (values, vectors)
+        self.register_buffer("lengths", (rows**2).sum(dim=1))
+        self.register_buffer("weights", torch.from_numpy(weights).T.contiguous())  # (vectors, pairs)
+        self.register_buffer("intercept", torch.from_numpy(vectors.intercept))
+        self.gamma = float(vectors.gamma[0])
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        shifted = (pixels.flatten(1).double() - self.mean).float()
+        rows = (shifted.double() / self.scale).float().double()
+        distances = (rows * rows).sum(dim=1, keepdim=True) + self.lengths - 2 * rows @ self.vectors
+        kernel = torch.exp(-self.gamma * distances.clamp(min=0))
+        pairs = kernel @ self.weights + self.intercept
+        halves = torch.tensor([[0.5, -0.5]], dtype=torch.float64)
+        return (pairs * halves if self.classes == 2 else one_against_rest(pairs, self.classes)).float()
+
+
+def one_against_rest(pairs: Tensor, classes: int) -> Tensor:
+    """Count won pairs, break ties by squeezed decision values, as `support_vectors`: (n, pairs) -> (n, classes)."""
+    first, second = torch.triu_indices(classes, classes, offset=1)
+    own = torch.nn.functional.one_hot(first, classes).double()  # (pairs, classes)
+    other = torch.nn.functional.one_hot(second, classes).double()
+    wins = (pairs >= 0).double()
+    won, margin = wins @ own + (1 - wins) @ other, pairs @ (own - other)
+    return won + margin / (3 * (margin.abs() + 1))
+
+
+def load_module(path: Path) -> nn.Module:
+    """Rebuild a weights file's member as a module: pixels (n, S, S, 3) uint8 -> float32 logits (n, classes)."""
+    header = read_header(path)
+    if header["architecture"]["name"] == SVM:
+        return SupportVectorScoring(SupportVectors.from_tensors(load_file(path))).eval()
+    network, _ = load_network(path)
+    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
+    return NetworkScoring(network, normalise, stored_views(header["preprocessing"])).eval()

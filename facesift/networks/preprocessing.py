@@ -1,0 +1,102 @@
+"""From pixels to what a network sees: augmentation in training, standardisation always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms import v2
+
+from facesift.config.members import Augment, Jpeg, Normalise
+
+GREY = 0.5  # what rotation and shift leave empty
+FLAT = 1.0 / 255  # smallest standard deviation: one grey level, so that a blank image does not become noise
+
+
+def to_unit(pixels: NDArray[np.generic] | Tensor) -> Tensor:
+    """(b, h, w, 3) in 0..255 -> float32 (b, 3, h, w) in [0, 1]."""
+    return torch.as_tensor(pixels).permute(0, 3, 1, 2).to(torch.float32) / 255
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Subtract each image's mean and divide by its standard deviation: (b, 3, h, w) in [0, 1] -> same shape.
+
+    >>> standardise(torch.tensor([[[[0.0, 0.5]]]])).flatten().tolist()
+    [-1.0, 1.0]
+    """
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    deviation = images.std(dim=(1, 2, 3), keepdim=True, correction=0)
+    return (images - mean) / deviation.clamp(min=FLAT)
+
+
+def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
+    """Return the function from images (b, 3, h, w) in [0, 1] to what the network sees, of the same shape."""
+    if normalise.name == "per_image":
+        return standardise
+    if normalise.name == "unit":
+        return lambda images: images
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (normalise.mean, normalise.std))
+    return lambda images: (images - mean.to(images.device)) / std.to(images.device)
+
+
+class Recompress(torch.nn.Module):
+    """Encode an image (3, h, w) in [0, 1] as JPEG, at a quality drawn from torch's generator, and decode it again.
+
+    What was put together of JPEGs is so compressed once more as what was not: that is no mark of it.
+    """
+
+    def __init__(self, jpeg: Jpeg) -> None:
+        super().__init__()
+        self.encode = v2.JPEG(jpeg.quality)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the image as it comes back, on its own device; it is encoded on the CPU."""
+        values = (image.clamp(0, 1) * 255).round().to("cpu", torch.uint8)
+        decoded: Tensor = self.encode(values)
+        return decoded.to(image.device, image.dtype) / 255
+
+
+def make_augmentation(augment: Augment) -> Callable[[Tensor], Tensor]:
+    """Return a function (b, 3, h, w) in [0, 1] -> same, that draws anew for every image from torch's generator."""
+    steps: list[torch.nn.Module] = []
+    if augment.flip:
+        steps.append(v2.RandomHorizontalFlip(augment.flip))
+    if augment.flip_vertical:
+        steps.append(v2.RandomVerticalFlip(augment.flip_vertical))
+    if augment.rotate or augment.shift or augment.zoom:
+        shift = (augment.shift, augment.shift)
+        scale = (1 - augment.zoom, 1 + augment.zoom) if augment.zoom else None
+        bilinear = v2.InterpolationMode.BILINEAR
+        steps.append(v2.RandomAffine(augment.rotate, shift, scale, interpolation=bilinear, fill=GREY))
+    if augment.jitter:
+        steps.append(v2.ColorJitter(brightness=augment.jitter, contrast=augment.jitter, saturation=augment.jitter))
+    if augment.blur:
+        steps.append(v2.RandomApply([v2.GaussianBlur(kernel_size=5, sigma=(0.1, 2.0))], augment.blur))
+    if augment.jpeg:
+        steps.append(v2.RandomApply([Recompress(augment.jpeg)], augment.jpeg.probability))
+    if augment.erase:
+        steps.append(v2.RandomErasing(augment.erase))
+    if not steps:
+        return lambda images: images
+    each = v2.Compose(steps)
+    return lambda images: torch.stack([each(image) for image in images])
+
+
+def make_mixing(augment: Augment, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019), either at random, or neither.
+
+    The function takes images (b, 3, h, w) and labels (b,); mixed labels are soft, (b, classes) with rows of sum 1.
+    """
+    if augment.mix == "none":
+        return lambda images, labels: (images, labels)
+    kinds = {"mixup": [v2.MixUp], "cutmix": [v2.CutMix], "either": [v2.MixUp, v2.CutMix]}[augment.mix]
+    mix = v2.RandomChoice([kind(alpha=augment.mix_alpha, num_classes=classes) for kind in kinds])
+
+    def mixed(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        images, labels = mix(images, labels)
+        return images, labels
+
+    return mixed

@@ -1,0 +1,121 @@
+"""Making a fake as the photoshopped ones are made: parts of another portrait, pasted with soft edges, colours matched.
+
+How well it is done depends on the level. The names and the four parts are those of the public set "Real and Fake Face
+Detection" (RFF): `easy` to spot, `mid`, `hard`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facesift.portraits.drawing import PARTS, Portrait
+
+Level: TypeAlias = Literal["easy", "mid", "hard"]
+Span: TypeAlias = tuple[float, float]
+
+_RADII: dict[str, tuple[float, float]] = {  # across and down, in half head heights
+    "left_eye": (0.29, 0.25),
+    "right_eye": (0.29, 0.25),
+    "nose": (0.25, 0.31),
+    "mouth": (0.37, 0.21),
+}
+
+
+@dataclass(frozen=True)
+class Skill:
+    """How well a forger works.
+
+    Of `donors` photos the careful take the one most like the target (`alike`), the careless the one least like it.
+    Then ranges: how many `parts`; share of the colour difference removed (`match`); width of the soft edge (`feather`)
+    and misplacement (`slip`) as shares of the part.
+    """
+
+    donors: int
+    alike: bool
+    parts: tuple[int, int]
+    match: Span
+    feather: Span
+    slip: Span
+
+
+SKILLS: dict[Level, Skill] = {
+    "easy": Skill(4, alike=False, parts=(4, 4), match=(0.0, 0.05), feather=(0.05, 0.12), slip=(0.04, 0.12)),
+    "mid": Skill(4, alike=False, parts=(3, 4), match=(0.0, 0.2), feather=(0.08, 0.2), slip=(0.02, 0.08)),
+    "hard": Skill(1, alike=True, parts=(1, 3), match=(0.2, 0.6), feather=(0.15, 0.4), slip=(0.0, 0.06)),
+}
+
+
+def choose_parts(level: Level, rng: np.random.Generator) -> tuple[str, ...]:
+    """Draw which parts a fake of `level` replaces, in the order of `PARTS`."""
+    low, high = SKILLS[level].parts
+    chosen = rng.permutation(len(PARTS))[: rng.integers(low, high + 1)]
+    return tuple(part for index, part in enumerate(PARTS) if index in chosen)
+
+
+def face_colour(portrait: Portrait) -> NDArray[np.float64]:
+    """Return the mean colour (3,) in [0, 255] of the nose, which hair and glasses leave free."""
+    return portrait.pixels[part_distance(portrait, "nose") > 0].mean(axis=0)
+
+
+def choose_donor(target: Portrait, donors: Iterable[Portrait], level: Level) -> Portrait:
+    """Return the donor that a forger of `level` takes: by the colour of the face, most or least like the target's."""
+    wanted = face_colour(target)
+    sign = 1 if SKILLS[level].alike else -1
+    return min(donors, key=lambda donor: sign * float(np.linalg.norm(face_colour(donor) - wanted)))
+
+
+def part_distance(portrait: Portrait, part: str) -> NDArray[np.float64]:
+    """Return (size, size) how far inside the pasted ellipse of `part` a pixel is: 1 in its middle, <= 0 outside."""
+    column, row = portrait.places[part]
+    across, down = _RADII[part]
+    size = portrait.pixels.shape[0]
+    dx = (np.arange(size) + 0.5 - column)[None, :] / portrait.scale
+    dy = (np.arange(size) + 0.5 - row)[:, None] / portrait.scale
+    cosine, sine = np.cos(portrait.roll), np.sin(portrait.roll)
+    return 1 - np.hypot((cosine * dx + sine * dy) / across, (cosine * dy - sine * dx) / down)
+
+
+def forge(
+    target: Portrait, donor: Portrait, parts: Sequence[str], level: Level, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return the photo of `target` with `parts` of `donor` pasted in; pixels outside the parts' ellipses are untouched.
+
+    Both portraits are of the same size. Colours are matched by shifting the patch's mean under the mask.
+    """
+    skill = SKILLS[level]
+    pixels = target.pixels.astype(np.float64)
+    for part in parts:
+        inside = part_distance(target, part)
+        t = np.clip(inside / rng.uniform(*skill.feather), 0, 1)
+        mask = (t * t * (3 - 2 * t))[..., None]
+        patch = _aligned(donor, target, part, rng.uniform(*skill.slip) * max(_RADII[part]), rng)
+        difference = ((pixels - patch) * mask).sum(axis=(0, 1)) / mask.sum()
+        patch += rng.uniform(*skill.match) * difference
+        pixels += mask * (patch - pixels)
+    return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
+
+
+def _aligned(
+    donor: Portrait, target: Portrait, part: str, slip: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the donor's photo turned, scaled and shifted so that `part` lies where the target's does, up to `slip`."""
+    zoom = donor.scale / target.scale * np.exp(rng.normal(0, 0.03))
+    turn = donor.roll - target.roll
+    cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)
+    away = rng.uniform(0, 2 * np.pi)
+    column = target.places[part][0] + slip * target.scale * np.cos(away)
+    row = target.places[part][1] + slip * target.scale * np.sin(away)
+    from_column, from_row = donor.places[part]
+    affine = (
+        cosine, -sine, from_column - cosine * column + sine * row,
+        sine, cosine, from_row - sine * column - cosine * row,
+    )  # fmt: skip
+    image = Image.fromarray(donor.pixels)
+    moved = image.transform(image.size, Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
+    return np.asarray(moved, dtype=np.float64)

@@ -1,0 +1,71 @@
+"""Examples for the eye: test images of each outcome, with their file and what each voter said."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.report.page import Gallery, Picture, Section
+from facesift.shards.reading import ShardFolder
+
+QUALITY = 90  # of the JPEGs on the page
+DRAWN = "The first by image_id, a hash of the file: as good as drawn at random, and not chosen for looks."
+
+
+def outcomes(positive: str) -> dict[str, pl.Expr]:
+    """Name of each outcome -> which rows of a decisions table have it."""
+    label, decision = pl.col("label"), pl.col("decision")
+    fake, review = label == positive, decision == "review"
+    return {
+        f"Caught: {positive} decided {positive}": fake & (decision == positive),
+        f"Missed: {positive} decided otherwise": fake & ~review & (decision != positive),
+        f"For review: {positive}": fake & review,
+        f"False alarms: not {positive}, decided {positive}": ~fake & (decision == positive),
+        f"For review: not {positive}": ~fake & review,
+    }
+
+
+def examples_section(decisions: pl.DataFrame, shards: ShardFolder, positive: str, most: int) -> Section:
+    """Show at most `most` images of each outcome.
+
+    `decisions`: the test images, with image_id, label, container, path, vote_<voter> ... and decision.
+    """
+    ordered = decisions.sort("image_id")
+    chosen = {name: ordered.filter(rows) for name, rows in outcomes(positive).items()}
+    shown = [image_id for table in chosen.values() for image_id in table["image_id"].head(most)]
+    pictures = thumbnails(shards, shown)
+    galleries = [
+        Gallery(f"{name} ({table.height})", [_picture(row, pictures) for row in table.head(most).to_dicts()])
+        for name, table in chosen.items()
+        if table.height
+    ]
+    return Section("Examples", [DRAWN], galleries=galleries)
+
+
+def _picture(row: dict[str, str], pictures: dict[str, str]) -> Picture:
+    votes = [vote for column, vote in row.items() if column.startswith("vote_")]
+    said = ", ".join(f"{votes.count(name)} {name}" for name in sorted(set(votes)))
+    return Picture(pictures[row["image_id"]], f"{row['path']} ({said})")
+
+
+def thumbnails(shards: ShardFolder, image_ids: Iterable[str]) -> dict[str, str]:
+    """Return the named images as the networks saw them, as JPEG data URIs; shards without one are not read."""
+    wanted = set(image_ids)
+    found: dict[str, str] = {}
+    for shard in range(len(shards.sizes)):
+        rows = [(row, one) for row, one in enumerate(shards.image_ids(shard)) if one in wanted]
+        pixels = shards.pixels(shard) if rows else None
+        found |= {one: _data_uri(pixels[row]) for row, one in rows} if pixels is not None else {}
+    return found
+
+
+def _data_uri(pixels: NDArray) -> str:
+    from PIL import Image  # noqa: PLC0415
+
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"

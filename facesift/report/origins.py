@@ -1,0 +1,122 @@
+"""Where the figures come from: the audit's findings, in sentences and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from facesift.report.page import Notice, Section, Table
+from facesift.report.words import NOTHING, area, percent, precision_of, recall_of, share
+
+QUIET = ("none", "unknown")  # verdicts that name nothing
+
+
+def notices(audit: Mapping[str, Any]) -> list[Notice]:
+    """What the reader must not miss: what explains the result, leaks, and members that all say the same."""
+    said = audit["verdict"]
+    found = [Notice("plain" if said["kind"] in QUIET else "warning", said["sentence"])]
+    if not audit["leakage"]["clean"]:
+        across = audit["leakage"]["near"]["across_splits"]
+        text = f"The split leaks: {across:,} pairs of near-duplicates lie in two splits, so the figures are too good."
+        found.append(Notice("warning", text))
+    if audit["complementarity"]["agreement"]["redundant"]:
+        found.append(Notice("warning", audit["complementarity"]["agreement"]["sentence"]))
+    return found
+
+
+def origins_sections(audit: Mapping[str, Any]) -> list[Section]:
+    """Shortcuts, what each part is worth, and slices."""
+    return [_shortcuts(audit), _worth(audit), _slices(audit["slices"])]
+
+
+def _shortcuts(audit: Mapping[str, Any]) -> Section:
+    alone, probe = audit["sources"]["alone"], audit["sources"]["probe"]
+    auc, ap = (area(alone[key], alone[f"{key}_interval"]) for key in ("auc", "ap"))
+    rows = [["the source alone", f"{alone['fakes'] + alone['reals']:,}", auc, ap, NOTHING]]
+    for name, title in (("container", "the file alone"), ("statistics", "brightness, colour, sharpness")):
+        rows += list(_probe_rows(title, audit["probes"][name]))
+    headings = ("what is known of an image", "images", "AUC", "AP", "most telling")
+    text = [
+        "How well fakes are told from reals by what has nothing to do with a forgery.",
+        *_source_text(probe),
+        _leakage_text(audit["leakage"]),
+    ]
+    return Section("What the figures are made of", text, [Table(headings, rows)])
+
+
+def _probe_rows(title: str, probes: Mapping[str, Any]) -> Iterator[list[str]]:
+    yield _probe_row(f"{title}, all sources", probes["pooled"])
+    for source, probe in probes["within"].items():
+        yield _probe_row(f"{title}, within {source}", probe)
+
+
+def _probe_row(title: str, probe: Mapping[str, Any]) -> list[str]:
+    telling = (probe["telling"] or probe["reason"] or NOTHING).replace("_", " ")
+    auc, ap = (area(probe[key], probe[f"{key}_interval"]) for key in ("auc", "ap"))
+    return [title, f"{probe['images']:,}", auc, ap, telling]
+
+
+def _source_text(probe: Mapping[str, Any]) -> list[str]:
+    if probe["balanced_accuracy"] is None:
+        return [f"Telling sources apart: {probe['reason']}."]
+    return [
+        (
+            f"Simple statistics of an image tell its source with a balanced accuracy of "
+            f"{percent(probe['balanced_accuracy'])} (guessing: {percent(probe['chance'])})."
+        )
+    ]
+
+
+def _leakage_text(leakage: Mapping[str, Any]) -> str:
+    near, kept = leakage["near"], leakage["kept_together"]
+    return (
+        f"Near-duplicates across splits: {near['across_splits']:,} pairs (searched anew; "
+        f"at most {near['bits']} of 256 bits apart). Kept together: {kept['images']:,} images in {kept['groups']:,} "
+        f"groups; {near['across_classes']:,} pairs are of different classes. With {leakage['looser']['bits']} bits "
+        f"{leakage['looser']['more_across_splits']:,} more pairs would lie in two splits."
+    )
+
+
+def _worth(audit: Mapping[str, Any]) -> Section:
+    tables = []
+    if audit["comparisons"]:
+        headings = ("of", "against", "AUC difference", "", "AP difference", " ")
+        caption = "Better than its rival on the same test images?"
+        tables.append(Table(headings, [_comparison(row) for row in audit["comparisons"]], caption))
+    added = audit["complementarity"]["leave_one_out"]
+    if added:
+        rows = [_added(member, rules["unanimous"]["adds"]) for member, rules in added.items()]
+        columns = ("member", "recall", "precision", "to review", "caught")
+        tables.append(Table(columns, rows, "What each member adds to the unanimous vote (percentage points)"))
+    return Section("Does each part earn its place?", [audit["complementarity"]["agreement"]["sentence"]], tables)
+
+
+def _comparison(row: Mapping[str, Any]) -> list[str]:
+    cells = [row["of"], row["against"]]
+    for key in ("auc", "ap"):
+        judged = row[key]
+        known = judged["difference"] is not None and judged["interval"] is not None
+        ends = f" ({judged['interval'][0]:+.3f} to {judged['interval'][1]:+.3f})" if known else ""
+        cells += [f"{judged['difference']:+.3f}{ends}" if known else NOTHING, judged["verdict"]]
+    return cells
+
+
+def _added(member: str, adds: Mapping[str, float | None]) -> list[str]:
+    figures = (adds[key] for key in ("recall", "precision", "review_rate", "caught"))
+    return [member, *(NOTHING if value is None else f"{100 * value:+.1f}" for value in figures)]
+
+
+def _slices(rows: Sequence[Mapping[str, Any]]) -> Section:
+    table = Table(
+        ("slice", "images", "fakes", "recall", "precision", "caught"),
+        [_slice(row) for row in rows],
+    )
+    text = ["The deciding rule, slice by slice; sizes and brightness are cut at the thirds of the training images."]
+    return Section("Slices", text, [table], details=True)
+
+
+def _slice(row: Mapping[str, Any]) -> list[str]:
+    fakes = row["fakes"] + row["review_fake"]
+    caught = share(row["caught"], row["caught_interval"], row["tp"] + row["review_fake"], fakes)
+    name = f"{row['slice'].replace('_', ' ')}: {row['value']}"
+    return [name, f"{row['images']:,}", f"{fakes:,}", recall_of(dict(row)), precision_of(dict(row)), caught]

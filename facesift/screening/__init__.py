@@ -1,0 +1,1 @@
+"""Screening: image files in, decisions out; and the drift of the stream of images."""

@@ -1,0 +1,183 @@
+"""Whether the stream of images is still the one that the committee was measured on, asked without any labels.
+
+The reference is what the held-out test images that are *not* of the positive class looked like: a stream is nearly all
+of them (one fake in a thousand), a test split has many times as many fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from facesift.bundle.shift import Bins, Shift, report
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_json, write_json
+from facesift.images.quality import QUALITIES
+from facesift.screening.decision_files import reading, scan_decisions
+from facesift.screening.drift_verdict import column_state, decision_state, unscorable_state, verdict
+
+SCHEMA, REFERENCE = 1, "reference.json"
+PROBABILITY, DECISION = "probability", "decision"
+WATCHED = (PROBABILITY, "width", "height", "bytes", *QUALITIES)
+NEEDED = (DECISION, *WATCHED)
+FALSE_ALARM = 0.01  # probability that a stream without drift moves any of the watched columns (Bonferroni)
+
+Reference = dict[str, Any]
+Report = dict[str, Any]
+
+
+def make_reference(table: pl.DataFrame, positive: str) -> Reference:
+    """Describe held-out test images for later comparison: bins and counts, no images, no ids.
+
+    `table` has one row an image: label, decision (a class or `review`), probability (calibrated, of `positive`), width,
+    height, bytes, brightness, contrast and sharpness. Raises `FacesiftError` without one of them, and without an image
+    of another class than `positive`.
+    """
+    _check_columns(table.columns, ("label", *NEEDED), "the test images' table")
+    others = table.filter(pl.col("label") != positive)
+    if others.is_empty():
+        raise FacesiftError(f"the test split holds nothing but {positive}: drift is measured on the other classes")
+    names = sorted({*table["label"], *table[DECISION], positive, "review"})
+    return {
+        "schema": SCHEMA,
+        "positive": positive,
+        "of": f"the held-out test images that are not {positive}: a stream is nearly all of them",
+        "images": {"others": others.height, "all": table.height},
+        "columns": {name: _binned(others, name) for name in WATCHED},
+        "decisions": {name: {"others": _count(others, name), "all": _count(table, name)} for name in names},
+        "mean_probability": {"others": others[PROBABILITY].mean(), "all": table[PROBABILITY].mean()},
+    }
+
+
+def write_reference(path: Path, reference: Reference) -> None:
+    """Write what `make_reference` found as JSON; whole or not at all."""
+    write_json(path, reference)
+
+
+def read_reference(path: Path) -> Reference:
+    """Read a reference; `FacesiftError` names a file that is missing, no JSON, or of another program version."""
+    reference = read_json(path)
+    if not isinstance(reference, dict) or reference.get("schema") != SCHEMA:
+        raise FacesiftError(f"{path}: not a drift reference of schema {SCHEMA}; export the bundle again")
+    return reference
+
+
+def compare(reference: Reference, decisions: pl.DataFrame | pl.LazyFrame) -> Report:
+    """Compare a stream's decisions table (see `facesift screen`) with the reference.
+
+    Read lazily and counted in one pass: memory does not grow with the rows, and their order changes nothing. Raises
+    `FacesiftError` without a needed column, for a probability outside 0 to 1, and without a single scored image.
+    """
+    stream = decisions.lazy()
+    _check_columns(stream.collect_schema().names(), NEEDED, "the decisions table")
+    counted = _count_stream(reference, stream)
+    images, scored = counted["images"], counted["scored"]
+    if not scored:
+        raise FacesiftError(f"none of the {images} images in the decisions table is scored: see its column `reason`")
+    columns = {name: _column(reference, counted, name) for name in WATCHED if _known(reference, counted, name)}
+    found = {
+        "positive": reference["positive"],
+        "images": images,
+        "scored": scored,
+        "reference_images": reference["images"]["others"],
+        "reference_of": reference["of"],
+        "columns": columns,
+        "unscorable": unscorable_state(images - scored, images),
+        "decisions": _decisions(reference, counted),
+        "probability": _means(reference, counted["mean"]),
+    }
+    return found | {"verdict": verdict(found)}
+
+
+def compare_file(bundle: Path, decisions: Path) -> Report:
+    """Compare the table in a file with the reference in a bundle's folder; see `compare`."""
+    reference = read_reference(bundle / REFERENCE)
+    with reading(decisions):
+        return compare(reference, scan_decisions(decisions, WATCHED, (DECISION,)))
+
+
+def _check_columns(there: list[str], needed: tuple[str, ...], table: str) -> None:
+    missing = [name for name in needed if name not in there]
+    if missing:
+        raise FacesiftError(f"{table} has no column {', '.join(missing)}; needed are {', '.join(needed)}")
+
+
+def _binned(others: pl.DataFrame, name: str) -> dict[str, Any]:
+    if others[name].drop_nulls().is_empty():
+        raise FacesiftError(f"column {name}: no test image has a value in it")
+    bins = Bins.of(others[name])
+    row = others.select(bins.expressions(name)).row(0, named=True)
+    return {"edges": list(bins.edges), "counts": bins.counts(name, row).tolist()}
+
+
+def _count(table: pl.DataFrame, decision: str) -> int:
+    return table.filter(pl.col(DECISION) == decision).height
+
+
+def _count_stream(reference: Reference, stream: pl.LazyFrame) -> dict[str, Any]:
+    """All counts of the stream, in one pass over it."""
+    decided, probability = pl.col(DECISION).fill_null("") != "", pl.col(PROBABILITY).cast(pl.Float64)
+    stream = stream.with_columns(probability.fill_nan(None), early=decided & probability.is_null())
+    said = decided & pl.col(PROBABILITY).is_not_null()
+    bins = {name: Bins(tuple(reference["columns"][name]["edges"])) for name in WATCHED}
+    scored = stream.with_columns(said=said).with_columns(pl.when("said").then(pl.col(name)) for name in WATCHED)
+    names = sorted(reference["decisions"])
+    row = scored.select(
+        pl.len().alias("images"),
+        pl.col("said").sum().alias("scored"),
+        pl.col("early").sum(),
+        pl.col(PROBABILITY).mean().alias("mean"),
+        pl.col(PROBABILITY).min().alias("least"),
+        pl.col(PROBABILITY).max().alias("most"),
+        *(((pl.col(DECISION) == name) & pl.col("said")).sum().alias(f"decided {name}") for name in names),
+        *(each for name in WATCHED for each in bins[name].expressions(name)),
+    ).collect(engine="streaming").row(0, named=True)  # fmt: skip
+    _check_row(row, names)
+    return row | {name: bins[name].counts(name, row) for name in WATCHED}
+
+
+def _check_row(row: Mapping[str, Any], names: list[str]) -> None:
+    if row["early"]:
+        raise FacesiftError(
+            f"{row['early']} of {row['images']} images are decided without a probability: screened with --cascade, "
+            "which tells nothing of drift; screen a sample of the stream without it"
+        )
+    for value in (row["least"], row["most"]):
+        if value is not None and not 0 <= value <= 1:
+            raise FacesiftError(f"the decisions table has a probability of {value:g}; it must lie between 0 and 1")
+    strange = row["scored"] - sum(row[f"decided {name}"] for name in names)
+    if strange:
+        raise FacesiftError(f"{strange} decisions are none of {', '.join(names)}: made by another bundle?")
+
+
+def _known(reference: Reference, counted: Mapping[str, Any], name: str) -> bool:
+    return bool(counted[name].sum() and sum(reference["columns"][name]["counts"]))
+
+
+def _column(reference: Reference, counted: Mapping[str, Any], name: str) -> dict[str, Any]:
+    before = np.array(reference["columns"][name]["counts"], np.int64)
+    figures = report(Shift(before, counted[name]), FALSE_ALARM / len(WATCHED))
+    return figures | {"edges": reference["columns"][name]["edges"], "state": column_state(name, figures)}
+
+
+def _decisions(reference: Reference, counted: Mapping[str, Any]) -> dict[str, Any]:
+    of = reference["images"]
+    return {
+        name: decision_state(
+            (counted[f"decided {name}"], counted["scored"]), [(counts[group], of[group]) for group in ("others", "all")]
+        )
+        for name, counts in reference["decisions"].items()
+    }
+
+
+def _means(reference: Reference, mean: float) -> dict[str, Any]:
+    of = reference["images"]
+    return {
+        "mean": mean,
+        "reference_mean": reference["mean_probability"],
+        "prevalence": 1 - of["others"] / of["all"],
+    }

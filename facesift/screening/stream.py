@@ -1,0 +1,190 @@
+"""Image files in, decisions out: streamed in batches, every file a row, never a made-up score."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from facesift.bundle.preprocessing import Sight
+from facesift.committee.cascade import Hearing, hear_all
+from facesift.committee.decision import STACKER, Jury, MemberLogits
+from facesift.core.errors import FacesiftError
+from facesift.images.archives import read_bytes
+from facesift.images.decoding import BadImage, open_image, upright_rgb
+from facesift.images.paths import Found, one_line
+from facesift.images.quality import QUALITIES, measure_quality
+
+AHEAD = 2  # batches that are decoded before they are scored
+ID_DIGITS = 32  # of the SHA-256 of a file that make its image_id, as at ingest
+PROBABILITY_DIGITS, QUALITY_PLACES = 8, 3  # significant digits; places after the point, of grey levels
+REVIEWED = "review"
+NOT_FINITE = "its scores are not finite numbers"
+# Columns that reading alone tells, and the fields of `Read` that hold them.
+FACTS = (
+    ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("referred", "referred"), ("width", "width"),
+    ("height", "height"), ("bytes", "bytes"),
+)  # fmt: skip
+
+Score = Callable[[NDArray[np.uint8]], MemberLogits]
+Hear = Callable[[NDArray[np.uint8]], Hearing]
+Tables = Generator[pl.DataFrame, None, None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What came of reading one file: pixels (S, S, 3), or a reason why there are none."""
+
+    name: str
+    image_id: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    pixels: NDArray[np.uint8] | None = None
+    reason: str | None = None
+    referred: str | None = None  # why a person decides it whatever the votes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: `workers` threads decode, at most `AHEAD` batches ahead: memory does not grow with files."""
+
+    sight: Sight
+    batch_size: int
+    workers: int
+
+
+def decisions_schema(voters: Iterable[str]) -> pl.Schema:
+    """Columns of the decisions table: a row an image; what is unknown is null."""
+    return pl.Schema(
+        {
+            "image": pl.String,  # as the user named it; a file in a zip is path/to.zip!inner/path.jpg
+            "image_id": pl.String,
+            "decision": pl.String,  # a class, `review`, or null when not scored
+            "probability": pl.Float64,  # calibrated, of the positive class
+            **{f"vote_{voter}": pl.String for voter in voters},
+            "reason": pl.String,  # why it is not scored, or why a person decides it whatever the votes; else null
+            "width": pl.Int64,  # upright, as in the file
+            "height": pl.Int64,
+            "bytes": pl.Int64,
+            **dict.fromkeys(QUALITIES, pl.Float64),  # of the square that the members saw
+        }
+    )
+
+
+def screen_files(files: Iterable[Found], jury: Jury, score: Score, reading: Reading) -> Tables:
+    """Yield the decisions table of `files` in their order, a batch at a time (see `decisions_schema`).
+
+    `score` gives the members' logits of pixels (n, S, S, 3).
+    """
+    return screen_heard(files, jury, lambda pixels: hear_all(jury, score(pixels)), reading)
+
+
+def screen_heard(files: Iterable[Found], jury: Jury, hear: Hear, reading: Reading) -> Tables:
+    """Yield the same table of what `hear` makes of pixels (n, S, S, 3); votes and scores not heard are null."""
+    with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
+        for batch in _batches(reads, reading.batch_size):
+            yield _table(batch, jury, hear)
+
+
+def read_image(file: Found, sight: Sight) -> Read:
+    """Read, hash, decode and cut one file as the pipeline does; what goes wrong is the `reason`."""
+    if file.reason:
+        return Read(file.name, reason=one_line(file.reason))
+    facts: dict[str, Any] = {}
+    image = sight.image
+    try:
+        data = read_bytes(Path(), file.container, file.path, image.max_bytes)
+        facts |= {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
+        upright = upright_rgb(open_image(data, image.max_pixels))
+        facts |= {"width": upright.width, "height": upright.height}
+        seen = sight.see(upright)
+        return Read(file.name, **facts, pixels=seen.pixels, referred=seen.referred)
+    except BadImage as error:
+        reason = error.reason
+    except MemoryError:
+        reason = "not enough memory to decode it"
+    except (FacesiftError, ValueError) as error:  # a zip that has changed since it was listed; a NUL in a path
+        reason = str(error)
+    return Read(file.name, **facts, reason=one_line(reason))
+
+
+def _read_ahead(files: Iterable[Found], reading: Reading) -> Generator[Read, None, None]:
+    pool = ThreadPoolExecutor(reading.workers, thread_name_prefix="decode")
+    pending: deque[Future[Read]] = deque()
+    try:
+        for file in files:
+            pending.append(pool.submit(read_image, file, reading.sight))
+            if len(pending) >= AHEAD * reading.batch_size:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(reads: Iterator[Read], size: int) -> Iterator[list[Read]]:
+    return iter(lambda: list(islice(reads, size)), [])
+
+
+def _table(batch: list[Read], jury: Jury, hear: Hear) -> pl.DataFrame:
+    """Score what has pixels, and put all rows into one table."""
+    schema = decisions_schema(jury.voters)
+    facts = pl.DataFrame(
+        {
+            name: pl.Series([getattr(read, attribute) for read in batch], dtype=schema.get(name, pl.String))
+            for name, attribute in FACTS
+        }
+    ).with_row_index("row")
+    rows = [row for row, read in enumerate(batch) if read.pixels is not None]
+    scored = pl.DataFrame(
+        schema={"row": pl.UInt32, "why": pl.String, **{n: schema[n] for n in schema if n not in facts}}
+    )
+    if rows:
+        pixels = np.stack([read.pixels for read in batch if read.pixels is not None])
+        scored = _scored(pixels, jury, hear(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
+    joined = facts.join(scored, on="row", how="left", maintain_order="left")
+    referred = pl.when(pl.col("decision").is_not_null()).then("referred")
+    return joined.with_columns(
+        decision=pl.when(referred.is_null()).then("decision").otherwise(pl.lit(REVIEWED)),
+        reason=pl.coalesce("reason", "why", referred),
+    ).select(schema.names())
+
+
+def _scored(pixels: NDArray[np.uint8], jury: Jury, hearing: Hearing) -> pl.DataFrame:
+    """Decision, probability, votes and quality of pixels (n, S, S, 3); null where unknown, and `why` without score."""
+    said, finite = _said(jury, hearing), pl.Series(hearing.finite)
+    return (
+        pl.DataFrame(said | measure_quality(pixels))
+        .with_columns(pl.when(finite).then(pl.col(*said)), why=pl.when(~finite).then(pl.lit(NOT_FINITE)))
+        .with_columns(
+            pl.col("probability").round_sig_figs(PROBABILITY_DIGITS), pl.col(*QUALITIES).round(QUALITY_PLACES)
+        )
+    )
+
+
+def _said(jury: Jury, hearing: Hearing) -> dict[str, pl.Series]:
+    """Decision, probability and votes by column, null where nobody was heard."""
+    names, verdict = np.array([*jury.classes.names, REVIEWED]), hearing.verdict
+    heard = dict(zip(jury.voters, hearing.heard.T, strict=True))
+    votes = {voter: names[verdict.votes[:, column]] for column, voter in enumerate(jury.voters)}
+    return {
+        "decision": pl.Series(names[verdict.decisions]),  # REVIEW is -1: the last
+        "probability": _where(heard[STACKER], expit(verdict.log_odds)),
+        **{f"vote_{voter}": _where(heard[voter], each) for voter, each in votes.items()},
+    }
+
+
+def _where(known: NDArray[np.bool_], values: NDArray[Any]) -> pl.Series:
+    return pl.Series(values).set(pl.Series(~known), None)

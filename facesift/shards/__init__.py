@@ -1,0 +1,1 @@
+"""HDF5 shards: written, read and verified."""

@@ -1,0 +1,120 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from facesift.bundle.card import CARD, FACES
+from facesift.config.data import Ingest, Source
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_json, sha256, write_json
+from facesift.core.parallel import ALONE
+from facesift.datasets.examination import examine
+from facesift.datasets.layouts import Layout
+from facesift.datasets.manifest import assemble
+from facesift.images.face_detector import read_network
+from facesift.screening.committee import Committee
+from facesift.shards.reading import ShardFolder
+from facesift.shards.writing import Decoder, Sharding, build_split
+from tests.made import SIZE
+from tests.made_faces import crop, install, photo, png
+
+LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6)
+MIDDLES = [(60, 60), (180, 100), (30, 170), None]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for number, middle in enumerate(MIDDLES):
+        path = tmp_path / "raw" / ("fake" if number % 2 else "real") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(photo(middle, seed=number)))
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def graft(bundle, tmp_path, monkeypatch):
+    """Give the bundle a detector and another crop."""
+
+    def grafted(**changes):
+        install(tmp_path / "site", monkeypatch)
+        (bundle / FACES).write_bytes(read_network())
+        card = read_json(bundle / CARD)
+        card["image"]["crop"] = crop(**changes).model_dump()
+        card["files"][FACES] = {"bytes": (bundle / FACES).stat().st_size, "sha256": sha256(bundle / FACES)}
+        write_json(bundle / CARD, card)
+        return bundle
+
+    return grafted
+
+
+def rows_of(bundle, photos):
+    return pl.concat(Committee.load(bundle).screen([photos], 3, 1)).sort("image")
+
+
+def test_screening_sees_what_the_shards_hold(graft, photos, tmp_path):
+    bundle, view = graft(margin=0.2), crop(margin=0.2)
+    layouts = {"made": Layout(Source(layout="class_folders"))}
+    images = assemble(examine(photos, layouts, LIMITS, ALONE, lambda _: None, crop=view)).images
+    build_split(tmp_path / "test", images, Decoder(photos, SIZE, 10**6, crop=view), Sharding(9, 0))
+    sight = Committee.load(bundle).sight
+    seen = [sight.see(photo(middle, seed=number)).pixels for number, middle in enumerate(MIDDLES)]
+    in_shards = sorted(each.tobytes() for each in ShardFolder(tmp_path / "test").pixels(0))
+    assert in_shards == sorted(each.tobytes() for each in seen)
+
+
+def test_a_bundle_is_exported_with_its_detector(study, photos, tmp_path):
+    data = study.params.data.model_copy(update={"crop": crop()})
+    with pytest.MonkeyPatch.context() as patched:  # screening needs no detector but the bundle's
+        install(tmp_path / "site", patched)
+        study.export(tmp_path / "committee", study.params.model_copy(update={"data": data}))
+    assert read_json(tmp_path / "committee" / CARD)["image"]["crop"] == crop().model_dump()
+    assert rows_of(tmp_path / "committee", photos)["decision"].null_count() == 0
+
+
+def test_a_committee_that_sees_the_whole_image_brings_none(exported):
+    assert not (exported / FACES).exists()
+    assert Committee.load(exported).sight.finder is None
+
+
+def test_a_damaged_detector_is_refused(graft):
+    bundle = graft()
+    data = bytearray((bundle / FACES).read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / FACES).write_bytes(data)
+    with pytest.raises(FacesiftError, match=r"faces\.onnx: damaged or foreign"):
+        Committee.load(bundle)
+
+
+def test_a_card_without_its_detector_is_refused(graft):
+    bundle = graft()
+    card = read_json(bundle / CARD)
+    del card["files"][FACES]
+    write_json(bundle / CARD, card)
+    with pytest.raises(FacesiftError, match=r"files: faces\.onnx is not listed"):
+        Committee.load(bundle)
+
+
+def test_an_image_without_a_face_goes_to_a_person_if_asked(graft, photos):
+    rows = rows_of(graft(unfound="review"), photos)
+    told = rows["reason"].to_list()
+    assert [reason is not None for reason in told].count(True) == 1
+    lacking = rows.filter(pl.col("reason").is_not_null()).row(0, named=True)
+    assert (lacking["decision"], lacking["reason"]) == ("review", "no face found: a person decides")
+    assert lacking["probability"] is not None
+    assert lacking["vote_stacker"] in {"real", "fake"}
+
+
+def test_an_image_without_a_face_is_not_scored_if_asked(graft, photos):
+    rows = rows_of(graft(unfound="quarantine"), photos)
+    lacking = rows.filter(pl.col("decision").is_null())
+    assert lacking["reason"].to_list() == ["no face found"]
+
+
+def test_an_image_without_a_face_is_decided_by_its_centre_otherwise(graft, photos):
+    assert rows_of(graft(), photos)["reason"].null_count() == len(MIDDLES)
+
+
+def test_the_part_that_is_seen_is_told(graft):
+    seen = Committee.load(graft()).sight.see(photo((60, 60)))
+    left, top, right, bottom = seen.box
+    image = np.asarray(photo((60, 60)))[top:bottom, left:right]
+    assert seen.pixels.mean() == pytest.approx(image.mean(), abs=1)

@@ -1,0 +1,42 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from facesift.cli.main import app
+from facesift.screening.drift import make_reference, write_reference
+from tests.made_decisions import images
+
+
+@pytest.fixture
+def call(tmp_path):
+    write_reference(tmp_path / "bundle/reference.json", make_reference(images(2_000, 0, fakes=0.05), "fake"))
+
+    def call(stream, *options):
+        stream.write_csv(tmp_path / "decisions.csv")
+        return CliRunner().invoke(app, ["drift", str(tmp_path / "bundle"), str(tmp_path / "decisions.csv"), *options])
+
+    return call
+
+
+@pytest.mark.parametrize(("shift", "status", "state"), [(0.0, 0, "stable"), (2.0, 3, "recalibrate")])
+def test_exit_status_and_first_word_say_the_verdict(call, shift, status, state):
+    done = call(images(500, 1, shift=shift))
+    assert (done.exit_code, done.stdout.split(":")[0]) == (status, state)
+
+
+def test_json_is_the_report(call):
+    report = json.loads(call(images(500, 1), "--json").stdout)
+    assert report["verdict"]["state"] == "stable"
+    assert sum(report["columns"]["width"]["counts"]) == 500
+
+
+def test_a_mistake_is_one_message_and_status_1(call):
+    done = call(images(500, 1).drop("sharpness"))
+    assert done.exit_code == 1
+    assert done.output.startswith("error: the decisions table has no column sharpness")
+    assert done.output.count("\n") == 1
+
+
+def test_advice_is_printed(call):
+    assert "To do: find out what changed before the committee" in call(images(500, 1, brightness=250.0)).stdout

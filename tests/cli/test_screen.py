@@ -1,0 +1,169 @@
+"""`facesift screen` as a user runs it: rows, messages and exit status."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import numpy as np
+import polars as pl
+import pytest
+
+from facesift.cli.screen import Screening, run_screen
+from facesift.core.errors import FacesiftError
+from facesift.core.parallel import Workers
+from tests.images.test_decoding import noise, stored
+from tests.made import ROOT
+
+
+def command(*arguments, **options):
+    line = [sys.executable, "-m", "facesift.cli.main", "screen", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, **options
+    )
+
+
+def run(exported, output, *paths, **options):
+    return run_screen(Screening([str(path) for path in paths], exported, output, batch_size=4, **options))
+
+
+@pytest.fixture
+def faces(tmp_path):
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for number in range(30):
+            archive.writestr(f"{number:02d}.png", stored(noise(30 + number, 40)))
+    return tmp_path / "faces.zip"
+
+
+def test_rows_come_on_the_standard_output_and_the_sum_on_the_other(exported, faces):
+    out, err = (process := command(faces, "--bundle", exported)).communicate()
+    assert process.returncode == 0
+    assert len(pl.read_csv(out.encode())) == 30
+    assert err.startswith("30 images: ")
+    assert "\x1b" not in err + out
+
+
+def test_a_bad_image_is_a_row_and_status_2(exported, faces, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    assert run(exported, tmp_path / "out.csv", faces, tmp_path / "bad.jpg") == 2
+    assert pl.read_csv(tmp_path / "out.csv")["reason"].to_list() == [None] * 30 + ["empty file"]
+
+
+def test_two_processes_that_share_the_files_decide_as_one(exported, faces, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    two = Workers(backend="processes", jobs=2, address=None)
+    assert run(exported, tmp_path / "one.csv", faces, tmp_path / "bad.jpg", faces, threads=1) == 2
+    assert run(exported, tmp_path / "two.csv", faces, tmp_path / "bad.jpg", faces, parallel=two) == 2
+    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+
+
+def test_a_list_of_paths_is_read_from_the_standard_input(exported, faces, tmp_path):
+    process = command("-", "--bundle", exported, "--format", "jsonl", stdin=subprocess.PIPE)
+    out, _ = process.communicate(f"{faces}\n{tmp_path / 'gone.jpg'}\n")
+    assert process.returncode == 2
+    assert pl.read_ndjson(out.encode())["image"].to_list()[-1] == str(tmp_path / "gone.jpg")
+
+
+def test_a_reader_that_goes_ends_the_run_without_a_stack_trace(exported, faces):
+    process = command(faces, "--bundle", exported, "--batch-size", "1")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == "stopped: nobody reads the rows any more\n"
+    assert process.wait() == 141
+
+
+def test_a_killed_run_is_continued_to_the_same_table(exported, faces, tmp_path):
+    whole, torn = tmp_path / "whole.csv", tmp_path / "torn.csv"
+    run(exported, whole, faces)
+    source, sink = os.pipe()
+    process = command("-", "--bundle", exported, "--output", torn, "--batch-size", "4", stdin=source)
+    os.write(sink, f"{faces}\n".encode())  # and no end: it waits for more
+    while not torn.exists() or torn.read_bytes().count(b"\n") < 5:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    os.close(sink)
+    os.close(source)
+    torn.write_bytes(torn.read_bytes()[:-7])
+    assert run(exported, torn, faces, resume=True) == 0
+    found, expected = pl.read_csv(torn), pl.read_csv(whole)
+    assert found.drop("probability").equals(expected.drop("probability"))
+    np.testing.assert_allclose(found["probability"], expected["probability"], atol=1e-5)
+
+
+def test_an_interrupted_run_says_how_to_go_on(exported, faces, tmp_path):
+    source, sink = os.pipe()
+    process = command("-", "--bundle", exported, "--output", tmp_path / "out.csv", "--batch-size", "1", stdin=source)
+    os.write(sink, f"{faces}\n".encode())
+    while not (tmp_path / "out.csv").exists() or (tmp_path / "out.csv").read_bytes().count(b"\n") < 5:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    os.close(sink)
+    os.close(source)
+    assert (process.returncode, "--resume goes on with it" in err, "Traceback" in err) == (130, True, False)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_every_format_holds_the_same_rows(exported, faces, tmp_path, kind):
+    run(exported, tmp_path / "as.csv", faces)
+    run(exported, tmp_path / f"out.{kind}", faces)
+    reader = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[kind]
+    assert reader(tmp_path / f"out.{kind}")["decision"].equals(pl.read_csv(tmp_path / "as.csv")["decision"])
+
+
+def test_a_point_decides_by_its_thresholds(exported, faces, tmp_path):
+    run(exported, tmp_path / "out.csv", faces, point="cost")
+    table = pl.read_csv(tmp_path / "out.csv")
+    log_odds = (table["probability"] / (1 - table["probability"])).log()
+    expected = ["fake" if value >= 0.5 else "real" if value < -1.0 else "review" for value in log_odds]
+    assert table["decision"].to_list() == expected
+
+
+def test_a_table_begun_with_another_rule_is_not_continued(exported, faces, tmp_path):
+    run(exported, tmp_path / "out.csv", faces)
+    assert "review" in set(pl.read_csv(tmp_path / "out.csv")["decision"])
+    with pytest.raises(FacesiftError, match="begun with another bundle, rule or point"):
+        run(exported, tmp_path / "out.csv", faces, resume=True, rule="any_fake")
+
+
+@pytest.mark.usefixtures("faces")
+def test_the_table_itself_is_not_screened(exported, tmp_path):
+    assert run(exported, tmp_path / "out.csv", tmp_path) == 0
+    assert run(exported, tmp_path / "out.csv", tmp_path, resume=True) == 0
+    assert len(pl.read_csv(tmp_path / "out.csv")) == 30
+
+
+def test_bad_images_of_the_first_run_still_count_when_it_is_resumed(exported, faces, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    run(exported, tmp_path / "out.csv", tmp_path / "bad.jpg")
+    assert run(exported, tmp_path / "out.csv", tmp_path / "bad.jpg", faces, resume=True) == 2
+
+
+MISTAKES = {
+    "missing path": (["nowhere"], {}, "nowhere: no such file or folder"),
+    "empty folder": (["empty"], {}, "empty: no file there to screen"),
+    "resume to nowhere": (["empty"], {"output": None, "resume": True}, "give --output FILE"),
+    "no bundle": (["empty"], {"bundle": "empty"}, r"bundle\.json: not found"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_and_leaves_nothing(exported, tmp_path, monkeypatch, mistake):
+    paths, options, message = MISTAKES[mistake]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    asked = {"bundle": exported, "output": tmp_path / "out.csv"} | options
+    if isinstance(asked["bundle"], str):
+        asked["bundle"] = tmp_path / asked["bundle"]
+    with pytest.raises(FacesiftError, match=message):
+        run_screen(Screening(paths, **asked))
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_mistake_is_one_line_and_status_1(exported, tmp_path):
+    out, err = (process := command(tmp_path / "nowhere", "--bundle", exported)).communicate()
+    assert (process.returncode, out, err) == (1, "", f"error: {tmp_path / 'nowhere'}: no such file or folder\n")

@@ -1,0 +1,114 @@
+"""What is chosen on validation, and from which sources."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.special import expit, logit
+
+from facesift.committee.calibration import Calibration, fit_platt
+from facesift.committee.threshold_selection import Validation, choose
+from facesift.core.errors import FacesiftError
+from tests.made import default_params
+
+PARAMS = default_params()
+
+
+def params(sources, **sections):
+    changes = {"operating": PARAMS.operating.model_copy(update={"sources": sources})}
+    changes |= {name: getattr(PARAMS, name).model_copy(update=values) for name, values in sections.items()}
+    return PARAMS.model_copy(update=changes)
+
+
+def validation(own_reals=400, fakes=400, others=3200, *, far=6.0, skill=2.0, seed=0):
+    """Fakes lie `skill` above the real images of their own source, and real images of the other one `far` below."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat([0, 1, 0], [own_reals, fakes, others])
+    sources = np.repeat(["own", "other"], [own_reals + fakes, others])
+    margins = rng.normal(size=len(labels)) + skill * labels - far * (sources == "other")
+    return Validation(margins, labels, np.arange(len(labels)), pl.Series(sources))
+
+
+def test_a_single_source_makes_no_difference():
+    seen = validation(others=0)
+    assert choose(seen, params("own")).policies == choose(seen, params("all")).policies
+    assert choose(seen, params("own")).fits == choose(seen, params("all")).fits
+
+
+def test_with_own_sources_the_scores_of_others_decide_nothing():
+    near, far = (choose(validation(far=far), params("own")) for far in (0.0, 6.0))
+    assert near == far
+
+
+def test_with_all_sources_the_scores_of_others_decide():
+    near, far = (choose(validation(far=far), params("all")) for far in (0.0, 6.0))
+    assert near.policies != far.policies
+
+
+def test_probabilities_are_right_for_own_real_images_at_the_share_of_all_validation():
+    """The planted log-odds are known: 2 x - 2 among as many fakes as real images, less the log-odds of the share."""
+    seen, margins = validation(), np.linspace(-2, 4, 7)
+    truth = expit(2 * margins - 2 + logit(0.1))
+    np.testing.assert_allclose(choose(seen, params("own")).calibration.probabilities(margins), truth, atol=0.04)
+
+
+def test_real_images_of_other_sources_make_a_high_score_look_certain():
+    seen = validation()
+    pooled, own = (
+        choose(seen, params(sources)).calibration.probabilities(np.array([1.5]))[0] for sources in ("all", "own")
+    )
+    assert pooled > own + 0.2
+
+
+def test_review_budget_is_a_share_of_all_images_at_the_share_of_fakes_of_all_validation():
+    """Own images alone are half fakes: reckoned so, twice as many real images could be reviewed."""
+    seen = validation()
+    choice = choose(seen, params("own"))
+    own = seen.of((seen.sources == "own").to_numpy())
+    screening = choice.policies["max_review"].screen(choice.calibration.log_odds(own.margins), own.fakes)
+    rate = 0.1 * screening.review_fake / 400 + 0.9 * screening.review_real / 400
+    assert 0 < rate <= PARAMS.operating.max_review + 1e-9
+
+
+def test_given_prevalence_is_reckoned_with_whatever_the_sources():
+    seen = validation()
+    rare, common = (choose(seen, params("own", cost={"prevalence": share})).policies["cost"] for share in (0.001, 0.5))
+    assert rare != common
+
+
+def test_promise_about_own_sources_names_them():
+    promised = choose(validation(skill=8.0), params("own")).promised
+    assert promised.policy is not None
+    assert promised.sentence().endswith("It is about images like those of own.")
+
+
+def test_promise_about_all_sources_names_none():
+    assert "It is about" not in choose(validation(skill=8.0), params("all")).promised.sentence()
+
+
+def test_sources_fitted_on_are_told():
+    assert [choose(validation(), params(sources)).sources for sources in ("all", "own")] == [["other", "own"], ["own"]]
+
+
+def test_no_source_with_fakes_and_others_is_named():
+    seen = validation(own_reals=0)
+    with pytest.raises(
+        FacesiftError, match=r"operating\.sources: own needs a source that holds fake and others .*other, own"
+    ):
+        choose(seen, params("own"))
+
+
+def test_another_share_moves_all_log_odds_alike():
+    moved = Calibration(2.0, 0.5).at_share(0.5, 0.1)
+    assert moved.log_odds(np.array([0.0, 3.0])) == pytest.approx(np.array([0.5, 2.0]) + logit(0.1))
+
+
+def test_moved_calibration_is_that_of_images_with_the_other_share():
+    many, few = (validation(own_reals=reals, fakes=20_000, others=0) for reals in (20_000, 180_000))
+    margins = np.linspace(-1, 3, 5)
+    moved = fit_platt(many.margins, many.fakes).at_share(0.5, 0.1)
+    expected = fit_platt(few.margins, few.fakes)
+    np.testing.assert_allclose(moved.probabilities(margins), expected.probabilities(margins), atol=0.01)
+
+
+def test_the_same_share_moves_nothing():
+    assert Calibration(2.0, 0.3).at_share(0.07, 0.07) == Calibration(2.0, 0.3)

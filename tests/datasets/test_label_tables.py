@@ -1,0 +1,73 @@
+import io
+import zipfile
+
+import pytest
+from PIL import Image
+
+from facesift.config.data import Ingest, Source
+from facesift.core.errors import FacesiftError
+from facesift.datasets.examination import examine
+from facesift.datasets.label_tables import make_layouts
+from facesift.datasets.manifest import assemble, survey
+
+CLASSES = ("a", "b", "c")
+SOURCES = {"flat": Source(layout="csv", folder="images", csv="train.csv")}
+LIMITS = Ingest(max_bad_fraction=0.0, max_pixels=10_000, max_bytes=10_000)
+
+
+def picture(value):
+    data = io.BytesIO()
+    Image.new("RGB", (20, 20), (value, value, value)).save(data, "PNG")
+    return data.getvalue()
+
+
+def write(folder, table="id,label\n1,a\n2.png,b\n3,c\n"):
+    (folder / "images").mkdir(parents=True)
+    for number in range(1, 5):
+        (folder / f"images/{number}.png").write_bytes(picture(number))
+    (folder / "train.csv").write_text(table)
+
+
+def labels(raw):
+    found = assemble(examine(raw, make_layouts(raw, SOURCES, CLASSES), LIMITS, 1, lambda _: None))
+    return dict(found.images.select("path", "label").sort("path").rows())
+
+
+def test_labels_come_from_the_table_by_name_with_or_without_ending(tmp_path):
+    write(tmp_path)
+    assert labels(tmp_path) == {"images/1.png": "a", "images/2.png": "b", "images/3.png": "c"}
+
+
+def test_image_that_is_not_in_the_table_is_ignored_and_counted(tmp_path):
+    write(tmp_path)
+    found = survey(tmp_path, make_layouts(tmp_path, SOURCES, CLASSES))
+    assert (found.claimed, found.ignored) == (3, 2)  # 4.png and the table itself
+
+
+def test_table_and_images_may_be_in_a_zip(tmp_path):
+    write(tmp_path / "loose")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for path in sorted((tmp_path / "loose").rglob("*.*")):
+            archive.write(path, path.relative_to(tmp_path / "loose").as_posix())
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "set.zip").rename(tmp_path / "raw/set.zip")
+    assert labels(tmp_path / "raw") == {"images/1.png": "a", "images/2.png": "b", "images/3.png": "c"}
+
+
+def test_unknown_label_is_named(tmp_path):
+    write(tmp_path, "id,label\n1,z\n")
+    with pytest.raises(FacesiftError, match=r"train\.csv: 1 has the label 'z', which is not one of"):
+        make_layouts(tmp_path, SOURCES, CLASSES)
+
+
+def test_table_with_other_columns_is_named(tmp_path):
+    write(tmp_path, "name,class\n1,a\n")
+    with pytest.raises(FacesiftError, match=r"columns are \['name', 'class'\], needed are \['id', 'label'\]"):
+        make_layouts(tmp_path, SOURCES, CLASSES)
+
+
+def test_missing_table_is_named(tmp_path):
+    write(tmp_path)
+    (tmp_path / "train.csv").unlink()
+    with pytest.raises(FacesiftError, match=r"no file train\.csv .*data\.sources\.flat\.csv"):
+        make_layouts(tmp_path, SOURCES, CLASSES)

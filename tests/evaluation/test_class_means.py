@@ -1,0 +1,85 @@
+"""Mean and deviation images in one pass, against numpy's in the memory of all images."""
+
+import tracemalloc
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from facesift.evaluation import class_means as moments
+from facesift.evaluation.class_means import Moments, class_moments
+from facesift.shards.reading import ShardFolder
+from facesift.shards.writing import write_index, write_shard
+
+CLASSES = ("real", "fake", "odd")
+
+
+def write(folder, sizes, size=8, seed=0):
+    """Shards of noise; three classes, of which the last has no image in the first shard."""
+    rng, entries, pixels, labels = np.random.default_rng(seed), [], [], []
+    for shard, images in enumerate(sizes):
+        pixels.append(rng.integers(0, 256, (images, size, size, 3), np.uint8))
+        labels.append(rng.integers(0, 2 if shard == 0 else 3, images))
+        rows = pl.DataFrame(
+            {
+                "image_id": [f"{shard:016x}{row:016x}" for row in range(images)],
+                "source": "made",
+                "label": [CLASSES[number] for number in labels[-1]],
+            }
+        )
+        folder.mkdir(exist_ok=True)
+        entries.append(write_shard(folder / f"{shard:05d}.h5", rows, iter(pixels[-1]), 4, CLASSES))
+    write_index(folder, size, entries, CLASSES)
+    return ShardFolder(folder), np.concatenate(pixels), np.concatenate(labels)
+
+
+@pytest.mark.parametrize("block", [1, 8 * 8 * 3 * 7, 1 << 22])
+def test_moments_of_each_class_are_numpys(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(moments, "BLOCK", block)  # one image, seven, a whole shard at a time
+    shards, pixels, labels = write(tmp_path / "train", [20, 33, 5])
+    for number, found in enumerate(class_moments(shards)):
+        mine = pixels[labels == number].astype(np.float64)
+        assert found.images == len(mine)
+        np.testing.assert_allclose(found.mean, mine.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(found.deviation, mine.std(axis=0), rtol=1e-12)
+
+
+def test_class_without_an_image_has_moments_of_none(tmp_path):
+    shards, _, _ = write(tmp_path / "train", [12])
+    odd = class_moments(shards)[2]
+    assert odd.images == 0
+    assert not odd.deviation.any()
+
+
+numbers = arrays(np.float64, st.tuples(st.integers(0, 6), st.just(2)), elements=st.floats(-1e3, 1e3))
+
+
+@given(st.lists(numbers, min_size=1, max_size=5))
+def test_moments_do_not_depend_on_how_images_are_cut(parts):
+    merged = sum(map(Moments.of, parts[1:]), Moments.of(parts[0]))
+    whole = Moments.of(np.concatenate(parts))
+    assert merged.images == whole.images
+    np.testing.assert_allclose(merged.mean, whole.mean, atol=1e-9)
+    np.testing.assert_allclose(merged.squares, whole.squares, rtol=1e-9, atol=1e-6)
+
+
+def test_deviation_survives_a_large_mean():
+    values = np.array([[1e9], [1e9 + 1], [1e9 + 2]])
+    found = Moments.of(values[:1]) + Moments.of(values[1:])
+    np.testing.assert_allclose(found.deviation, values.std(axis=0), rtol=1e-9)
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(moments, "BLOCK", 32 * 32 * 3 * 8)
+    peaks = []
+    for images in (40, 400):
+        shards, _, _ = write(tmp_path / str(images), [images] * 2, size=32)
+        class_moments(shards)  # imports and opens
+        tracemalloc.start()
+        class_moments(shards)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]

@@ -1,0 +1,82 @@
+"""The printed tables: counts and intervals beside the figures, readable on 120 columns."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from facesift.core.counts import Confusion, DecisionCounts
+from facesift.core.errors import FacesiftError
+from facesift.core.files import write_json
+from facesift.evaluation.results_table import print_results
+
+AREAS = {"auc": 0.8234, "auc_interval": [0.62, 0.97], "ap": 0.4512, "ap_interval": [0.1, 0.876]}
+ALL = Confusion(tp=77, fp=506, fn=3, tn=19894)
+
+
+def printed(metrics, rules, voters, within=None):
+    for name, report in (("vote", rules), ("voters", voters), ("within", within or {})):
+        write_json(metrics / f"{name}.json", {"test": report})
+    console = Console(width=120, file=io.StringIO())
+    print_results(metrics, console)
+    return console.file.getvalue()
+
+
+def published(metrics, within=None):
+    """The published test table, with areas made up."""
+    screening = DecisionCounts(Confusion(tp=55, fp=85, fn=5, tn=19859), review_fake=20, review_real=456)
+    rules = {"any_fake": ALL.report(), "unanimous": screening.report()}
+    return printed(metrics, rules, {"convnext1": Confusion(64, 121, 16, 20279).report() | AREAS}, within)
+
+
+CELLS = [
+    "80.00 % (64/80; 70-88) │ 34.59 % (64/185; 28-42) │ 48.30 % │ 0.823 (0.62-0.97) │ 0.451 (0.10-0.88) │",
+    "│ 91.67 % (55/60; 82-97) │ 39.29 % (55/140; 31-48) │ 55.00 % │ 2.32 % (2.1-2.5) │ 93.75 % (75/80; 86-98) │",
+]
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_row_has_share_counts_and_interval_on_one_line(tmp_path, cells):
+    lines = [" ".join(line.split()) for line in published(tmp_path).splitlines()]
+    assert any(cells in line for line in lines)
+
+
+def test_tables_of_the_published_size_fit_120_columns(tmp_path):
+    lines = published(tmp_path).splitlines()
+    assert max(map(len, lines)) <= 120
+    assert len([line for line in lines if line.startswith("│")]) == 3  # no row is broken in two
+
+
+def test_nothing_is_cut_off_in_a_hundred_times_the_published_size(tmp_path):
+    counts = Confusion(tp=9755_00, fp=245_00, fn=245_00, tn=9755_00).report()
+    text = printed(tmp_path, {"any_fake": counts}, {"a_member_with_a_long_name": counts | AREAS})
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_figures_within_a_source_are_printed_after_the_pooled_ones(tmp_path):
+    inside = Confusion(tp=3, fp=5, fn=1, tn=6)
+    within = {"rff": {"rules": {"any_fake": inside.report()}, "voters": {"a": inside.report() | AREAS}}}
+    assert "test, within rff: 4 fakes, 11 reals of this source alone" in published(tmp_path, within)
+
+
+def test_source_that_is_all_there_is_is_not_printed_again(tmp_path):
+    within = {"rff": {"rules": {"any_fake": ALL.report()}, "voters": {}}}
+    assert "within rff" not in published(tmp_path, within)
+
+
+def test_unknown_figures_are_a_dash(tmp_path):
+    unknown = {"auc": None, "ap": None, "auc_interval": None, "ap_interval": None}
+    text = printed(tmp_path, {"any_fake": ALL.report()}, {"a": Confusion(0, 0, 0, 4).report() | unknown})
+    (row,) = [" ".join(line.split()) for line in text.splitlines() if "│ a " in line]
+    assert row == "│ a │ - (0/0) │ - (0/0) │ - │ - │ - │"
+
+
+def test_metrics_without_intervals_are_printed_without_them(tmp_path):
+    counts = {name: value for name, value in ALL.report().items() if not name.endswith("_interval")}
+    assert "96.25 % (77/80) " in printed(tmp_path, {"any_fake": counts}, {"a": counts | {"auc": 0.5, "ap": 0.1}})
+
+
+def test_result_table_without_metrics_says_how_to_make_them(tmp_path):
+    with pytest.raises(FacesiftError, match=r"vote\.json: cannot be read .* run `dvc repro`"):
+        print_results(tmp_path)

@@ -1,0 +1,59 @@
+"""The page: one file, safe against what stands in file names, readable on a desk and on a phone."""
+
+import re
+
+import pytest
+
+from facesift.report.charts import Axis, Curve, Estimate, intervals, lines
+from facesift.report.page import Chart, Gallery, Notice, Page, Picture, Section, Table, render
+from tests.browser import CHROMIUM, look
+
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs="
+WIDE = Table(["name", *("a heading" for _ in range(12))], [["row", *("12.3 % (4-20; 1/8)" for _ in range(12))]], "wide")
+HOSTILE = "<script>document.title='x'</script>"
+
+
+def chart():
+    return lines({"one": Curve([0, 1], [0, 1])}, Axis("recall"), Axis("precision"), diagonal=True)
+
+
+def page():
+    pictures = [Picture(PIXEL, f"a_very_long_file_name_{number}_{'x' * 60}.jpg") for number in range(9)]
+    whiskers = intervals({"one": {"all": Estimate(0.5, (0.2, 0.8)), "few": Estimate(None, None)}}, Axis("AUC"))
+    sections = [
+        Section("Figures", ["some text"], [WIDE], [Chart(chart(), "a curve"), Chart(whiskers, "whiskers")]),
+        Section("Examples", galleries=[Gallery(HOSTILE, pictures)]),
+        Section("Hashes", tables=[Table(["what", "hash"], [["code", "0" * 64]])], details=True),
+    ]
+    return render(Page("a study", "The headline.", [Notice("warning", "Mind this.")], sections))
+
+
+def test_the_same_page_has_the_same_bytes():
+    assert page() == page()
+
+
+def test_text_is_escaped():
+    assert HOSTILE not in page()
+
+
+def test_nothing_points_outside():
+    outside = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:|#)([^"')\s>]+)""", page())
+    assert outside == []
+
+
+def test_charts_carry_no_date():
+    assert not re.search(r"<dc:date>|20\d\d-\d\d-\d\d", chart())
+
+
+def test_rows_of_a_chart_without_a_value_have_no_dot():
+    both = intervals({"one": {"all": Estimate(0.5, None)}, "two": {"all": Estimate(0.5, None)}}, Axis("AUC"))
+    one = intervals({"one": {"all": Estimate(0.5, None)}, "two": {"all": Estimate(None, None)}}, Axis("AUC"))
+    assert both.count("<use") == one.count("<use") + 1
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_fits_the_screen_and_loads_nothing(width, tmp_path):
+    seen = look(page(), width, tmp_path)
+    assert (seen["width"], seen["wide"], seen["loaded"], seen["broken"]) == (width, [], [], 0)
+    assert "The headline." in seen["text"]

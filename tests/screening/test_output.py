@@ -1,0 +1,149 @@
+"""The decisions table on disk: nothing that was written is lost, nothing is written twice or into a foreign table."""
+
+import polars as pl
+import pytest
+
+from facesift.core.errors import FacesiftError
+from facesift.screening.output import format_of, open_output, waiting_rows
+from facesift.screening.stream import decisions_schema
+
+SCHEMA = decisions_schema(("one", "stacker"))
+KINDS = ("csv", "jsonl", "parquet")
+
+
+def rows(*names, decision="fake", schema=SCHEMA):
+    known = {"image": list(names), "decision": [decision] * len(names), "probability": [0.25] * len(names)}
+    return pl.DataFrame(known | {name: [None] * len(names) for name in schema if name not in known}, schema=schema)[
+        schema.names()
+    ]
+
+
+def write(path, *tables, kind=None, resume=False, schema=SCHEMA):
+    with open_output(path, kind or format_of(path, None), schema, resume=resume) as output:
+        for table in tables:
+            output.write(table)
+    return output
+
+
+def read(path):
+    readers = {
+        ".csv": lambda: pl.read_csv(path, schema=SCHEMA),
+        ".jsonl": lambda: pl.read_ndjson(path, schema=SCHEMA),
+        ".parquet": lambda: pl.read_parquet(path),
+    }
+    return readers[path.suffix]()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_is_read(tmp_path, kind):
+    tables = (rows('a,"b".jpg', "c.jpg"), rows("d.jpg", decision=None))
+    write(tmp_path / f"out.{kind}", *tables)
+    assert read(tmp_path / f"out.{kind}").equals(pl.concat(tables))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_but_the_table_is_left(tmp_path, kind):
+    write(tmp_path / f"out.{kind}", rows("a.jpg"))
+    assert [path.name for path in tmp_path.iterdir()] == [f"out.{kind}"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_that_is_there_is_not_overwritten(tmp_path, kind):
+    write(tmp_path / f"out.{kind}", rows("a.jpg"))
+    with pytest.raises(FacesiftError, match=rf"out\.{kind}: is there"):
+        write(tmp_path / f"out.{kind}", rows("b.jpg"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("torn", [b"", b"b.jp", b'b.jpg,0123,"fa'])
+def test_a_resumed_table_loses_its_torn_line_alone(tmp_path, kind, torn):
+    path = tmp_path / f"out.{kind}"
+    write(path, rows("a.jpg"))
+    path.write_bytes(path.read_bytes() + torn)
+    assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
+    assert read(path)["image"].to_list() == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("torn", [b"", b"ima"])
+def test_a_table_torn_in_its_head_begins_again(tmp_path, torn):
+    (tmp_path / "out.csv").write_bytes(torn)
+    assert write(tmp_path / "out.csv", rows("b.jpg"), resume=True).done == set()
+    assert read(tmp_path / "out.csv")["image"].to_list() == ["b.jpg"]
+
+
+def test_a_torn_line_longer_than_a_block_is_dropped_whole(tmp_path):
+    path = tmp_path / "out.csv"
+    write(path, rows("a.jpg"))
+    path.write_bytes(path.read_bytes() + b"x" * 200_000)
+    write(path, resume=True)
+    assert read(path)["image"].to_list() == ["a.jpg"]
+
+
+def test_rows_for_parquet_wait_until_a_run_ends(tmp_path):
+    path = tmp_path / "out.parquet"
+    with pytest.raises(KeyboardInterrupt), open_output(path, "parquet", SCHEMA, resume=False) as output:
+        output.write(rows("a.jpg"))
+        raise KeyboardInterrupt
+    assert [each.name for each in tmp_path.iterdir()] == [waiting_rows(path).name]
+    assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
+    assert read(path)["image"].to_list() == ["a.jpg", "b.jpg"]
+
+
+def test_rows_without_a_decision_are_counted(tmp_path):
+    write(tmp_path / "out.csv", rows("a.jpg", "b.jpg", decision=None), rows("c.jpg"))
+    assert write(tmp_path / "out.csv", resume=True).unscored == 2
+
+
+def test_one_row_of_each_kind_of_decision_is_kept_for_comparison(tmp_path):
+    write(tmp_path / "out.csv", rows("a.jpg", "b.jpg"), rows("c.jpg", decision="real"), rows("d.jpg", decision=None))
+    assert set(write(tmp_path / "out.csv", resume=True).samples) == {"a.jpg", "c.jpg"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_table_of_another_committee_is_not_resumed(tmp_path, kind):
+    other = decisions_schema(("one", "two", "stacker"))
+    write(tmp_path / f"out.{kind}", rows("a.jpg", schema=other), schema=other)
+    with pytest.raises(FacesiftError, match=r"its columns are .*vote_two.*another committee"):
+        write(tmp_path / f"out.{kind}", rows("b.jpg"), resume=True)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_file_that_is_no_table_is_not_resumed(tmp_path, kind):
+    before = b"dear diary\ntoday\n"
+    (tmp_path / f"out.{kind}").write_bytes(before)
+    with pytest.raises(FacesiftError, match=rf"out\.{kind}: (its columns are|no decisions table)"):
+        write(tmp_path / f"out.{kind}", rows("b.jpg"), resume=True)
+    assert (tmp_path / f"out.{kind}").read_bytes() == before
+
+
+def test_a_run_that_writes_nothing_leaves_nothing(tmp_path):
+    with pytest.raises(FacesiftError), open_output(tmp_path / "out.csv", "csv", SCHEMA, resume=False):
+        raise FacesiftError("no image")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_a_message():
+    from pathlib import Path
+
+    full = Path("/dev/full")
+    if not full.is_char_device():
+        pytest.skip("no /dev/full on this machine")
+    with pytest.raises(FacesiftError, match=r"/dev/full: cannot be written \(No space left on device\); the rows bef"):
+        write(full, rows("a.jpg"), kind="csv")
+    assert full.is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "kind"), [(None, None, "csv"), ("a.jsonl", None, "jsonl"), ("a.txt", "csv", "csv")]
+)
+def test_the_format_is_that_of_the_ending_unless_one_is_asked_for(tmp_path, name, asked, kind):
+    assert format_of(tmp_path / name if name else None, asked) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "message"),
+    [("a.txt", None, "'txt' is no format"), ("a", None, "'' is no format"), (None, "parquet", "it needs a file")],
+)
+def test_a_format_that_is_none_names_those_there_are(tmp_path, name, asked, message):
+    with pytest.raises(FacesiftError, match=message):
+        format_of(tmp_path / name if name else None, asked)
