@@ -1,6 +1,6 @@
 """Figures of a comparison: how well each way of training ranks unseen faces, pooled and within the fakes' own sources.
 
-Seeds are averaged. Intervals are of the test images (bootstrap over near-duplicate groups, facesift/core/bootstrap.py): the
+Seeds are averaged. Intervals are of the test images (bootstrap over near-duplicate groups, core/bootstrap.py): the
 same draws for every seed and arm, so that the difference to the first arm is paired. The spread over seeds stands
 beside it. Thresholds are set on validation images.
 """

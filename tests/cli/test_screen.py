@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.cli.screen import Screening, run_screen
+from facesift.cli.screen import ScreenOptions, run_screen
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import Workers
 from tests.images.test_decoding import noise, stored
@@ -27,7 +27,7 @@ def command(*arguments, **options):
 
 
 def run(exported, output, *paths, **options):
-    return run_screen(Screening([str(path) for path in paths], exported, output, batch_size=4, **options))
+    return run_screen(ScreenOptions([str(path) for path in paths], exported, output, batch_size=4, **options))
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_mistake_is_named_and_leaves_nothing(exported, tmp_path, monkeypatch, 
     if isinstance(asked["bundle"], str):
         asked["bundle"] = tmp_path / asked["bundle"]
     with pytest.raises(FacesiftError, match=message):
-        run_screen(Screening(paths, **asked))
+        run_screen(ScreenOptions(paths, **asked))
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 

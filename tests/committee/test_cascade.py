@@ -183,10 +183,10 @@ def test_weights_in_a_file_of_their_own_are_found_by_the_parts(exported, tmp_pat
 
 @pytest.mark.usefixtures("divided")
 def test_the_command_says_how_often_members_were_asked(exported, faces, tmp_path, capsys):
-    from facesift.cli.screen import Screening, run_screen
+    from facesift.cli.screen import ScreenOptions, run_screen
 
     out = tmp_path / "out.csv"
-    assert run_screen(Screening([str(faces)], exported, out, rule="any_fake", cascade=True)) == 2
+    assert run_screen(ScreenOptions([str(faces)], exported, out, rule="any_fake", cascade=True)) == 2
     asked = sum(pl.read_csv(out)[f"vote_{name}"].count() for name in ("one", "two"))
     assert 40 < asked < 80
     assert f"; members asked {asked} of 80 times ({asked / 80:.1%})" in capsys.readouterr().err
@@ -195,19 +195,19 @@ def test_the_command_says_how_often_members_were_asked(exported, faces, tmp_path
 @pytest.mark.usefixtures("divided")
 @pytest.mark.parametrize("first", [True, False], ids=["begun in cascade", "begun in full"])
 def test_a_table_goes_on_with_and_without_cascade(exported, faces, tmp_path, first):
-    from facesift.cli.screen import Screening, run_screen
+    from facesift.cli.screen import ScreenOptions, run_screen
 
     files, asked = [str(faces / f"{number:02d}.png") for number in range(30)], {"rule": "any_fake", "batch_size": 4}
     out, whole = tmp_path / "out.csv", tmp_path / "whole.csv"
-    run_screen(Screening(files[:20], exported, out, cascade=first, **asked))
-    run_screen(Screening(files, exported, out, resume=True, cascade=not first, **asked))
-    run_screen(Screening(files, exported, whole, **asked))
+    run_screen(ScreenOptions(files[:20], exported, out, cascade=first, **asked))
+    run_screen(ScreenOptions(files, exported, out, resume=True, cascade=not first, **asked))
+    run_screen(ScreenOptions(files, exported, whole, **asked))
     assert pl.read_csv(out)["decision"].equals(pl.read_csv(whole)["decision"])
 
 
 def test_a_point_in_cascade_is_refused_and_leaves_nothing(exported, faces, tmp_path):
-    from facesift.cli.screen import Screening, run_screen
+    from facesift.cli.screen import ScreenOptions, run_screen
 
     with pytest.raises(FacesiftError, match="cascade: an operating point weighs the scores"):
-        run_screen(Screening([str(faces)], exported, tmp_path / "out.csv", point="cost", cascade=True))
+        run_screen(ScreenOptions([str(faces)], exported, tmp_path / "out.csv", point="cost", cascade=True))
     assert not (tmp_path / "out.csv").exists()

@@ -155,11 +155,11 @@ def test_the_juries_of_a_bundle_have_no_stopping_rule_unless_asked(exported):
 def test_the_command_stops_early_and_says_what_it_saved(bundle, tmp_path, capsys):
     from PIL import Image
 
-    from facesift.cli.screen import Screening, run_screen
+    from facesift.cli.screen import ScreenOptions, run_screen
     from tests.screening.test_committee import noise
 
     Image.fromarray(noise(1)[0]).save(tmp_path / "face.png")
     change(bundle, threshold=1e9)
-    asked = Screening([str(tmp_path / "face.png")], bundle, tmp_path / "out.csv", rule="soft", stop_early=True)
+    asked = ScreenOptions([str(tmp_path / "face.png")], bundle, tmp_path / "out.csv", rule="soft", stop_early=True)
     assert run_screen(asked) == 0
     assert "members asked 1 of 2 times (50.0%)" in capsys.readouterr().err

@@ -171,8 +171,8 @@ HEAVY = ("torch", "sklearn", "dvc", "pytorch_lightning", "timm", "onnx", "h5py",
 
 def test_screening_loads_no_training_package(exported):
     code = (
-        "import sys; import numpy as np; import facesift.committee.screen_command;"
-        "from facesift.committee.bundle import Committee;"
+        "import sys; import numpy as np; import facesift.cli.screen;"
+        "from facesift.screening.committee import Committee;"
         f"Committee.load({str(exported)!r}).decide(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8));"
         f"sys.exit(' '.join(name for name in {HEAVY} if name in sys.modules) or None)"
     )

@@ -24,7 +24,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
     tree["data"] |= {"raw": "faces", "sources": {"made": {"layout": "class_folders"}}}
-    return parse_params(tree | {"parallel": ALONE.model_dump()})
+    return parse_params(tree | {"parallel": vars(ALONE)})
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = default_params().model_dump()
     tree["data"] |= {"raw": "faces", "image_size": 16}
-    return parse_params(tree | {"shard": {"images": 8}, "parallel": ALONE.model_dump()})
+    return parse_params(tree | {"shard": {"images": 8}, "parallel": vars(ALONE)})
 
 
 @pytest.fixture
