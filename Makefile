@@ -87,9 +87,9 @@ clean:
 
 status:
 	@echo "Would run, with what follows:"
-	@dvc status --with-deps dvc.yaml
+	@dvc status
 	@echo "Not pushed:"
-	@dvc status --cloud --with-deps dvc.yaml
+	@dvc status --cloud
 	@echo "Not committed:"
 	@git status --short
 

@@ -44,7 +44,7 @@ class Ran:
 def commands(tree: dict[str, Any]) -> Iterator[list[str]]:
     """Yield stage and arguments of every stage for these parameters, in the order of dvc.yaml."""
     if tree["data"]["raw"] == "portraits":
-        yield ["portraits"]
+        yield ["draw", "portraits"]
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
         each = tree[stage["foreach"].strip("${}")] if "foreach" in stage else [""]
         for key in each:

@@ -49,7 +49,7 @@ def shrink(tree: dict[str, Any]) -> dict[str, Any]:
     tree = copy.deepcopy(tree)
     tree["parallel"]["jobs"] = 1
     names = [recipe["architecture"]["name"] for recipe in tree["members"].values()]
-    tree["portraits"] |= RARE | {"size": 64}
+    tree["drawn"] = {name: drawn | RARE | {"size": 64} for name, drawn in tree["drawn"].items()}
     tree["data"]["image_size"] = max(PIXELS, *(NEEDED.get(name, 0) for name in names))
     tree["split"]["fractions"] = {"train": 0.5, "val": 0.25, "test": 0.25}
     tree["split"]["limit"] = {label: RARE[label] for label in tree["split"]["limit"]}

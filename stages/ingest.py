@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,6 @@ REVIEWS = Path("data/reviews")
 MANIFEST = Path("data/manifest.parquet")
 QUARANTINE = Path("data/quarantine.csv")
 METRICS = Path("metrics/ingest.json")
-DRAWN = "portraits"  # an output of data/dvc.yaml, so DVC has it anyway
 
 
 def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:
@@ -66,9 +65,9 @@ def _tell_faces(faces: dict[str, dict[str, dict[str, int]]]) -> str:
     return f"faces found: {', '.join(counts)}"
 
 
-def _advise(raw: Path) -> None:
+def _advise(raw: Path, drawn: Collection[str]) -> None:
     """Say what to type if DVC does not keep the raw images: who works outside of this folder would not find them."""
-    if raw.name != DRAWN and not raw.with_name(f"{raw.name}.dvc").is_file():
+    if raw.name not in drawn and not raw.with_name(f"{raw.name}.dvc").is_file():
         print(
             f"{raw} is not under DVC, so queued and temporary experiments and colleagues do not find it until you type"
         )
@@ -94,7 +93,7 @@ def main(params: Params) -> None:
         print(_tell_faces(labelled.faces))
     if said := judged.sentence():
         print(said)
-    _advise(raw)
+    _advise(raw, params.drawn)
 
 
 if __name__ == "__main__":

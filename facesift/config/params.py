@@ -80,7 +80,7 @@ class Params(Section):
     parallel: Parallel
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
-    portraits: Portraits
+    drawn: dict[Name, Portraits]
     data: Data
     ingest: Ingest
     split: Split

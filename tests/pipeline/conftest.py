@@ -20,7 +20,6 @@ from tests.made import ROOT
 
 COPIED = (
     "dvc.yaml",
-    "data/dvc.yaml",
     ".dvcignore",
     ".gitignore",
     "data/reviews/README.md",
@@ -93,6 +92,7 @@ def tiny_study() -> dict:
     second = RECIPE | {"seed": 2, "resample": {"scope": "split", "smote": 0.4, "undersample": 0.5, "neighbours": 3}}
     return tree | {
         "study": "tiny",
+        "drawn": {},
         "parallel": {"backend": "processes", "jobs": 1, "address": None},
         "data": {
             "raw": "tiny",

@@ -99,7 +99,7 @@ def test_another_study_never_draws_the_embedded_portraits(repository):
 def test_default_study_draws_the_portraits_first(repository):
     shutil.copyfile(Path(__file__).resolve().parents[2] / "params.yaml", repository.folder / "params.yaml")
     planned = repository.repro("--dry", check=False)  # a dry run stops where it would need the drawn images
-    assert planned == ["portraits"]
+    assert planned == ["draw@portraits"]
 
 
 def test_every_voter_votes_on_every_held_out_image(repository):

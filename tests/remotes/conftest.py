@@ -112,11 +112,10 @@ def trained(tmp_path_factory) -> Trained:
 
 
 def write_project(raw: Path) -> None:
-    """Write archives, and what the repository of the pipeline's tests lacks: upkeep, and the lock of the portraits."""
+    """Write archives, and the upkeep scripts, which the repository of the pipeline tests lacks."""
     write_faces(raw / "tiny/faces.zip")
     project = raw.parents[1]
     shutil.copyfile(ROOT / "Makefile", project / "Makefile")
-    shutil.copyfile(ROOT / "data/dvc.lock", project / "data/dvc.lock")
     shutil.copytree(ROOT / "upkeep", project / "upkeep", ignore=shutil.ignore_patterns("__pycache__"))
 
 

@@ -1,4 +1,4 @@
-"""The stage `portraits`: its output, where the pipeline expects it, and the line that closes it."""
+"""The stage `draw`: its output, where the pipeline expects it, and the line that closes it."""
 
 from pathlib import Path
 from zipfile import ZipFile
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from facesift.config.params import Params, parse_params
-from stages import portraits
+from stages import draw
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,22 +16,22 @@ ROOT = Path(__file__).resolve().parents[2]
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
-    tree["portraits"] = {"real": 3, "fake": 2, "size": 48, "seed": 1}
+    tree["drawn"]["portraits"] = {"real": 3, "fake": 2, "size": 48, "seed": 1}
     tree["parallel"]["jobs"] = 1
     return parse_params(tree)
 
 
 def test_stage_writes_the_zip_that_ingest_reads(tiny: Params):
-    portraits.main(tiny)
+    draw.main(tiny, "portraits")
     with ZipFile("data/raw/portraits/portraits.zip") as archive:
         assert len(archive.namelist()) == 5
 
 
 def test_stage_leaves_the_zip_alone_in_its_folder(tiny: Params):
-    portraits.main(tiny)
+    draw.main(tiny, "portraits")
     assert [path.name for path in Path("data/raw/portraits").iterdir()] == ["portraits.zip"]
 
 
 def test_stage_closes_with_the_counts(tiny: Params, capsys: pytest.CaptureFixture[str]):
-    portraits.main(tiny)
+    draw.main(tiny, "portraits")
     assert "3 real and 2 fake portraits" in capsys.readouterr().out.splitlines()[-1]
