@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from facesift.committee.decision import make_jury
 from facesift.committee.rules import RULES
 from facesift.config.params import Params
 from facesift.core.files import read_json, sha256, write_json
+from facesift.core.fingerprint import library_versions
 from facesift.core.scores import logits_from
 from facesift.images.face_detector import read_network
 from facesift.networks.pixel_module import load_module
@@ -145,7 +145,7 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
         "stopping": None,
         "metrics": {"split": "test", "rules": vote["test"], "points": points},
         "inputs": _inputs(params, sources),
-        "versions": {name: _version(name) for name in VERSIONS},
+        "versions": library_versions(VERSIONS),
         "parity": {},
         "files": _list_files(folder),
     }
@@ -178,10 +178,3 @@ def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
