@@ -21,13 +21,14 @@ from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.decision import make_jury
 from facesift.committee.rules import RULES
 from facesift.config.params import Params
+from facesift.core.classes import SPLITS
 from facesift.core.files import read_json, sha256, write_json
 from facesift.core.fingerprint import library_versions
 from facesift.core.scores import logits_from
-from facesift.images.face_detector import read_network
+from facesift.images.face_detector import read_detector
 from facesift.networks.pixel_module import load_module
 from facesift.networks.weights import check_weights, read_header
-from facesift.shards.reading import SPLITS, ShardFolder
+from facesift.shards.reading import ShardFolder
 
 # The parameters that decide what is in a bundle: those of the stage in dvc.yaml (a test compares).
 DECIDING = (
@@ -62,7 +63,7 @@ def fill_bundle(
     _export_graph(folder, params)
     write_json(folder / REFERENCE, reference)
     if params.data.crop.finds:
-        (folder / FACES).write_bytes(read_network())
+        (folder / FACES).write_bytes(read_detector())
     card = Card.model_validate(_describe(folder, params, sources))
     graph, torch = OnnxRuntime(folder, card, threads=1), TorchRuntime(folder, card, threads=None)
     images = first_images(ShardFolder(sources.shards / "test"), params.export.parity_images)

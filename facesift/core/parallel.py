@@ -44,7 +44,7 @@ class Workers:
     address: str | None = None
 
 
-ALONE = Workers("processes", 1)  # no other process: the one that asks does it all
+ONE_PROCESS = Workers("processes", 1)  # no other process: the one that asks does it all
 
 
 def parallel_map(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,35 +13,34 @@ import polars as pl
 
 from facesift.config.data import WHOLE, Crop, Ingest
 from facesift.core.parallel import Workers, parallel_map
-from facesift.datasets.duplicates import perceptual_hash
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import IMAGES, QUARANTINE, Claimed, Frames, Manifest, claims, printable
-from facesift.images.archives import read_bytes
-from facesift.images.decoding import BadImage, open_image, quantisation, upright_rgb
-from facesift.images.face_columns import FACE, face_cells
-from facesift.images.face_detector import installed_finder
+from facesift.datasets.manifest import FACE_COLUMNS, IMAGES, QUARANTINE, Frames, Manifest, face_values
+from facesift.datasets.near_duplicates import perceptual_hash
+from facesift.datasets.source_files import SourceFile, printable, source_files
+from facesift.images.archives import image_id, read_bytes
+from facesift.images.decoding import BadImage, open_image, quantisation_hash, upright_rgb
+from facesift.images.face_detector import installed_detector
 from facesift.images.faces import NO_FACE
 
 CHUNK = 256  # files examined by one task
 UNLABELLED = "unlabelled"  # where the label is still to be given
 
 
-def _row(raw: Path, claimed: Claimed, limits: Ingest, crop: Crop) -> tuple[Any, ...]:
+def _row(raw: Path, claimed: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any, ...]:
     """Read and decode one file into a row of `IMAGES`, and of `FACE` if faces are looked for, or raise `BadImage`."""
     file, source, says = claimed
     if printable(file.path) != file.path:
         raise BadImage("its name is not valid UTF-8: rename it")
     data = read_bytes(raw, file.container, file.path, limits.max_bytes)
     opened = open_image(data, limits.max_pixels)
-    stored = (opened.format, opened.mode, len(data), quantisation(opened))  # decoding may change the mode
+    stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
-    image_id = hashlib.sha256(data).hexdigest()[:32]
     facts = (*image.size, *stored, perceptual_hash(image))
-    face = face_cells(installed_finder(crop.min_score).find(image)) if crop.finds else ()
-    return image_id, source, says.label, *file, *facts, says.fold, says.difficulty, *says.edited, *face
+    face = face_values(installed_detector(crop.min_score).find(image)) if crop.finds else ()
+    return image_id(data), source, says.label, *file, *facts, says.fold, says.difficulty, *says.edited, *face
 
 
-def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[Claimed]) -> Frames:
+def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[SourceFile]) -> Frames:
     rows, bad = [], []
     for claimed in chunk:
         try:
@@ -50,11 +48,11 @@ def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[Claime
         except BadImage as error:
             file, source, _ = claimed
             bad.append((source, printable(file.container), printable(file.path), error.reason))
-    schema = pl.Schema({**IMAGES, **FACE}) if crop.finds else IMAGES
+    schema = pl.Schema({**IMAGES, **FACE_COLUMNS}) if crop.finds else IMAGES
     return pl.DataFrame(rows, schema, orient="row"), pl.DataFrame(bad, QUARANTINE, orient="row")
 
 
-def examine(  # noqa: PLR0913 - what to read, how, and by whom
+def examine_files(  # noqa: PLR0913 - what to read, how, and by whom
     raw: Path,
     layouts: Mapping[str, Layout],
     limits: Ingest,
@@ -68,7 +66,7 @@ def examine(  # noqa: PLR0913 - what to read, how, and by whom
     Files are listed, read and decoded lazily by the processes `parallel`; `done` hears how many more are. Where `crop`
     is around faces, they are found here, once, and the usable tables have the columns `face_table.FACE`, too.
     """
-    files = claims(raw, layouts)
+    files = source_files(raw, layouts)
     chunks = iter(lambda: list(islice(files, CHUNK)), [])
     here = raw.absolute()  # a worker may have been started in another folder
     work = partial(_examine_chunk, here, limits, crop)
@@ -77,7 +75,7 @@ def examine(  # noqa: PLR0913 - what to read, how, and by whom
         yield usable, unusable
 
 
-def settle_faces(manifest: Manifest, crop: Crop) -> Manifest:
+def handle_missing_faces(manifest: Manifest, crop: Crop) -> Manifest:
     """Count the images with and without a face, and leave the latter out if `crop` says so.
 
     The counts are by source and by the label that the files give. Nothing happens where no faces are looked for.

@@ -11,7 +11,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def quotas(sizes: Ints, labels: list[str], fractions: Floats) -> Ints:
+def split_quotas(sizes: Ints, labels: list[str], fractions: Floats) -> Ints:
     """Round each stratum's share of each split to whole images.
 
     Largest remainder: every entry is within one image of its exact share. What one stratum's rounding owes a split
@@ -41,11 +41,11 @@ def quotas(sizes: Ints, labels: list[str], fractions: Floats) -> Ints:
             lucky = order[: sizes[row] - counts[row].sum()]
             counts[row, lucky] += 1
             owed[lucky] -= 1
-        _one_each(counts, rows, exact[rows].sum(axis=0))
+        _ensure_one_each(counts, rows, exact[rows].sum(axis=0))
     return counts
 
 
-def _one_each(counts: Ints, rows: list[int], exact: Floats) -> None:
+def _ensure_one_each(counts: Ints, rows: list[int], exact: Floats) -> None:
     """Give a split without an image of a label one from the split that has most, if at least half is its due."""
     for split in np.flatnonzero((counts[rows].sum(axis=0) == 0) & (exact >= 0.5 - 1e-9)):
         richest = int(counts[rows].sum(axis=0).argmax())
@@ -55,14 +55,14 @@ def _one_each(counts: Ints, rows: list[int], exact: Floats) -> None:
             counts[row, split] += 1
 
 
-def _side_for(group: Ints, free: Ints, quota: Ints) -> int:
+def _best_split(group: Ints, free: Ints, quota: Ints) -> int:
     """Choose the split that a group (images per stratum) overfills least, then the one relatively emptiest."""
     overfull = np.maximum(group[:, None] - free, 0).sum(axis=0)
     emptiness = (group[:, None] * free / np.maximum(quota, 1)).sum(axis=0)
     return int(np.lexsort((-emptiness, overfull))[0])
 
 
-def _deal_groups(kinds: Ints, numbers: Ints, quota: Ints, fractions: Floats) -> tuple[Ints, Ints]:
+def _split_group_types(kinds: Ints, numbers: Ints, quota: Ints, fractions: Floats) -> tuple[Ints, Ints]:
     """Decide how many groups of each kind each split gets: largest kinds first, in proportion, then one by one.
 
     Args:
@@ -81,41 +81,43 @@ def _deal_groups(kinds: Ints, numbers: Ints, quota: Ints, fractions: Floats) -> 
         dealt[kind] = np.minimum(np.floor(numbers[kind] * fractions).astype(np.int64), fits)
         free -= group[:, None] * dealt[kind]
         for _ in range(numbers[kind] - dealt[kind].sum()):
-            side = _side_for(group, free, quota)
+            side = _best_split(group, free, quota)
             dealt[kind, side] += 1
             free[:, side] -= group
     return dealt, free
 
 
-def _shuffled(rows: Ints, counts: Ints, *seed: int) -> tuple[Ints, Ints]:
+def _assign_shuffled(rows: Ints, counts: Ints, *seed: int) -> tuple[Ints, Ints]:
     """Return `rows` in seeded order and the split of each, `counts[k]` of them in split k."""
     order = np.random.default_rng(np.random.SeedSequence(seed)).permutation(rows)
     return order, np.repeat(np.arange(len(counts)), counts)
 
 
-def _shrink(free: Ints, images: int) -> Ints:
+def _scale_quota(free: Ints, images: int) -> Ints:
     """Scale what splits still want down to the `images` there are; groups may have overfilled one split."""
     wanted = np.maximum(free, 0)
     if wanted.sum() == images:
         return wanted
     share = wanted / wanted.sum() if wanted.any() else np.eye(len(free))[0]
-    return quotas(np.array([images]), [""], share)[0]
+    return split_quotas(np.array([images]), [""], share)[0]
 
 
-def _deal_together(strata: Ints, group: Ints, quota: Ints, fractions: Floats, seed: int) -> tuple[Ints, Ints]:
+def _split_groups(strata: Ints, group: Ints, quota: Ints, fractions: Floats, seed: int) -> tuple[Ints, Ints]:
     """Deal images that come in groups (numbered from 0); return their splits and what is left of `quota`."""
     cells = np.bincount(group * len(quota) + strata, minlength=(group.max() + 1) * len(quota))
     kinds, kind = np.unique(cells.reshape(-1, len(quota)), axis=0, return_inverse=True)
     kind = kind.reshape(-1)
-    dealt, free = _deal_groups(kinds, np.bincount(kind), quota, fractions)
+    dealt, free = _split_group_types(kinds, np.bincount(kind), quota, fractions)
     side = np.zeros(len(kind), dtype=np.int64)
     for number, counts in enumerate(dealt):
-        order, into = _shuffled(np.flatnonzero(kind == number), counts, seed, number)
+        order, into = _assign_shuffled(np.flatnonzero(kind == number), counts, seed, number)
         side[order] = into
     return side[group], free
 
 
-def deal(strata: Ints, names: list[tuple[str, str]], groups: Ints, fractions: Floats, seed: int) -> Ints:
+def stratified_group_split(
+    strata: Ints, names: list[tuple[str, str]], groups: Ints, fractions: Floats, seed: int
+) -> Ints:
     """Deal images to splits: groups whole, strata in proportion; the result depends on the order of the images.
 
     Args:
@@ -129,13 +131,15 @@ def deal(strata: Ints, names: list[tuple[str, str]], groups: Ints, fractions: Fl
         The split number of each image, shape (n,).
     """
     sides = np.zeros(len(strata), dtype=np.int64)
-    free = quotas(np.bincount(strata, minlength=len(names)), [label for _, label in names], fractions)
+    free = split_quotas(np.bincount(strata, minlength=len(names)), [label for _, label in names], fractions)
     together = np.bincount(groups)[groups] > 1
     if together.any():
         _, group = np.unique(groups[together], return_inverse=True)
-        sides[together], free = _deal_together(strata[together], group, free, fractions, seed)
+        sides[together], free = _split_groups(strata[together], group, free, fractions, seed)
     for number, (source, label) in enumerate(names):
         rows = np.flatnonzero((strata == number) & ~together)
-        order, into = _shuffled(rows, _shrink(free[number], len(rows)), seed, crc32(f"{source}/{label}".encode()))
+        order, into = _assign_shuffled(
+            rows, _scale_quota(free[number], len(rows)), seed, crc32(f"{source}/{label}".encode())
+        )
         sides[order] = into
     return sides

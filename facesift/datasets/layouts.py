@@ -29,7 +29,7 @@ class Layout:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Claim(NamedTuple):
+class PathLabel(NamedTuple):
     """What a path says of its image; None where it says nothing. `edited` has a flag for each of `PARTS`.
 
     An image without a label is one that people label (see `relabelling`).
@@ -41,7 +41,7 @@ class Claim(NamedTuple):
     edited: tuple[bool | None, ...] = (None,) * len(PARTS)
 
 
-def rff(folders: tuple[str, ...], name: str) -> Claim | None:
+def rff(folders: tuple[str, ...], name: str) -> PathLabel | None:
     """Real and Fake Face Detection: `training_real`, `training_fake`, and fakes named for their edits.
 
     >>> rff(("real_and_fake_face", "training_fake"), "easy_1_1110.jpg")
@@ -50,12 +50,12 @@ def rff(folders: tuple[str, ...], name: str) -> Claim | None:
     (None, None, None, None)
     """
     if "training_real" in folders:
-        return Claim("real")
+        return PathLabel("real")
     if "training_fake" not in folders:
         return None
     difficulty, edited = _DIFFICULTY.match(name), _EDITED.match(name)
     flags = tuple(digit == "1" for digit in edited[1]) if edited else (None,) * len(PARTS)
-    return Claim("fake", difficulty=difficulty[1].lower() if difficulty else None, edited=flags)
+    return PathLabel("fake", difficulty=difficulty[1].lower() if difficulty else None, edited=flags)
 
 
 def _fold(folders: tuple[str, ...]) -> str | None:
@@ -63,7 +63,7 @@ def _fold(folders: tuple[str, ...]) -> str | None:
     return folds[-1] if folds else None
 
 
-def class_folders(folders: tuple[str, ...], classes: tuple[str, ...] = BINARY) -> Claim | None:
+def class_folders(folders: tuple[str, ...], classes: tuple[str, ...] = BINARY) -> PathLabel | None:
     """Folders named for the classes, in any case; folders `train`, `val` (`valid`, `validation`), `test` are the fold.
 
     >>> class_folders(("test", "real"))
@@ -71,18 +71,18 @@ def class_folders(folders: tuple[str, ...], classes: tuple[str, ...] = BINARY) -
     """
     known = {name.casefold(): name for name in classes}
     labels = [known[folder] for folder in folders if folder in known]
-    return Claim(labels[-1], fold=_fold(folders)) if labels else None
+    return PathLabel(labels[-1], fold=_fold(folders)) if labels else None
 
 
-def listed(folders: tuple[str, ...], name: str, layout: Layout) -> Claim | None:
+def listed(folders: tuple[str, ...], name: str, layout: Layout) -> PathLabel | None:
     """Images in one flat folder whose labels stand in a table, by file name with or without its ending."""
     if layout.source.folder is None or layout.source.folder.casefold() not in folders:
         return None
     label = layout.labels.get(name) or layout.labels.get(PurePosixPath(name).stem)
-    return Claim(label, fold=_fold(folders)) if label else None
+    return PathLabel(label, fold=_fold(folders)) if label else None
 
 
-def recognise(layout: Layout, path: str) -> Claim | None:
+def recognise(layout: Layout, path: str) -> PathLabel | None:
     """Return what `path` (inside its zip or the raw folder) says by the layout; None if it is not its kind."""
     source = layout.source
     *parents, name = path.replace("\\", "/").split("/")  # some Windows programs write backslashes into zips
@@ -97,7 +97,7 @@ def recognise(layout: Layout, path: str) -> Claim | None:
         raise ValueError(f"a `{source.layout}` source needs `folder`, and `one_class` a `label`, too")
     if source.folder.casefold() not in folders:
         return None
-    return Claim(None, fold=_fold(folders)) if source.layout == "reviewed" else Claim(source.label)
+    return PathLabel(None, fold=_fold(folders)) if source.layout == "reviewed" else PathLabel(source.label)
 
 
 def top_entry(file: RawFile) -> str:
@@ -105,7 +105,7 @@ def top_entry(file: RawFile) -> str:
     return PurePosixPath(file.path if file.container == LOOSE else file.container).parts[0]
 
 
-def claim(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, Claim] | None:
+def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, PathLabel] | None:
     """Return the first source that recognises `file`, and what it says; None if none does."""
     for name, layout in layouts.items():
         if fnmatchcase(top_entry(file), layout.source.within):

@@ -1,20 +1,18 @@
-"""The manifest: one row for every usable image of a raw folder; and the quarantine list of those that are not."""
+"""The manifest: one row for every usable image of a raw folder, and the quarantine list of unusable files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
-from facesift.datasets.duplicates import contradictions, keep_one
-from facesift.datasets.layouts import PARTS, Claim, Layout, claim
-from facesift.images.archives import RawFile, list_files
+from facesift.datasets.layouts import PARTS
+from facesift.images.faces import Face
 
 IMAGES = pl.Schema(
     {
@@ -36,19 +34,15 @@ IMAGES = pl.Schema(
     }
 )
 QUARANTINE = pl.Schema(dict.fromkeys(("source", "container", "path", "reason"), pl.String))
+# In pixels of the upright image, see `faces.Face`; all null where no face was found.
+FACE_COLUMNS: dict[str, pl.DataType] = {
+    "face_box": pl.Array(pl.Float64, 4),
+    "face_landmarks": pl.Array(pl.Float64, (5, 2)),
+    "face_score": pl.Float64(),
+}
+FOLD_ORDER = {"test": 0, "val": 1, "train": 2}
 SHOWN = 5  # reasons quoted when too many files are bad
-
-Claimed = tuple[RawFile, str, Claim]
 Frames = tuple[pl.DataFrame, pl.DataFrame]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """How many files some source claims, how many none does, and one of the latter."""
-
-    claimed: int
-    ignored: int
-    example: str | None
 
 
 @dataclass(frozen=True)
@@ -65,57 +59,25 @@ class Manifest:
     faces: dict[str, dict[str, dict[str, int]]] | None = None
 
 
-def survey(raw: Path, layouts: Mapping[str, Layout]) -> Survey:
-    """Count the files of the raw folder by whether a source claims them.
-
-    Raises `FacesiftError` when the folder is missing, a zip is damaged, or no file is claimed.
-    """
-    if not raw.is_dir():
-        raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
-    claimed, ignored, example = 0, 0, None
-    for file in list_files(raw):
-        if claim(layouts, file):
-            claimed += 1
-        else:
-            ignored += 1
-            example = example or printable(f"{file.container}:{file.path}")
-    if not claimed:
-        wanted = "; ".join(_wanted(name, layout) for name, layout in layouts.items())
-        seen = f"{ignored} other files, for example {example}" if ignored else "no files"
-        raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {wanted}")
-    return Survey(claimed, ignored, example)
+def face_values(face: Face | None) -> tuple[Any, ...]:
+    """Return a face as a row of `FACE`."""
+    return (None, None, None) if face is None else (face.box, face.landmarks, face.score)
 
 
-def _wanted(name: str, layout: Layout) -> str:
-    source = layout.source
-    kinds = {
-        "rff": "folders training_real and training_fake",
-        "one_class": f"a folder {source.folder}",
-        "class_folders": f"folders {' and '.join(layout.classes)}",
-        "reviewed": f"a folder {source.folder}",
-        "csv": f"a folder {source.folder} of images listed in {source.csv}",
-    }
-    return f"{kinds[source.layout]} in {source.within} (data.sources.{name})"
+def face_of_row(row: dict[str, Any]) -> Face | None:
+    """Return the face of a manifest's row; None where none was found, or looked for."""
+    if row.get("face_box") is None:
+        return None
+    left, top, right, bottom = row["face_box"]
+    return Face((left, top, right, bottom), tuple((x, y) for x, y in row["face_landmarks"]), row["face_score"])
 
 
-def printable(name: str) -> str:
-    r"""Show a file name that is not valid UTF-8 with escapes: tables and terminals take UTF-8 only.
-
-    >>> printable("caf\udce9.jpg")
-    'caf\\udce9.jpg'
-    """
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+def referred_column(images: pl.DataFrame) -> pl.Series:
+    """Column `referred` of a manifest's images: no face was found, so a person decides, whatever the committee says."""
+    return images["face_box"].is_null().rename("referred")
 
 
-def claims(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[Claimed]:
-    """Yield every file that some source claims, with the source's name and what the path says."""
-    for file in list_files(raw):
-        claimed = claim(layouts, file)
-        if claimed:
-            yield file, *claimed
-
-
-def assemble(examined: Iterable[Frames]) -> Manifest:
+def build_manifest(examined: Iterable[Frames]) -> Manifest:
     """Put the tables together: one row per distinct image, sorted by `image_id`.
 
     Of files with the same bytes one is kept (see `duplicates.keep_one`); where they carry both labels, all of
@@ -126,12 +88,37 @@ def assemble(examined: Iterable[Frames]) -> Manifest:
         usable.append(good)
         unusable.append(bad)
     images = pl.concat(usable, how="diagonal")  # the empty first one has no faces
-    torn = contradictions(images)
+    torn = contradicting_labels(images)
     reasons = torn.select("source", "container", "path", reason="the same bytes are labelled " + pl.col("other"))
     quarantine = pl.concat(chain(unusable, [reasons])).sort("source", "container", "path")
     agreed = images.filter(~pl.col("image_id").is_in(torn["image_id"].unique().implode()))
-    kept = keep_one(agreed)
+    kept = drop_exact_copies(agreed)
     return Manifest(kept, quarantine, agreed.height - kept.height)
+
+
+def drop_exact_copies(images: pl.DataFrame) -> pl.DataFrame:
+    """Keep one row per `image_id`, sorted by it: the first of test, val, train, no fold, then by source and path.
+
+    A row without a label gives way to those with one.
+    """
+    fold = pl.col("fold").replace_strict(FOLD_ORDER, default=len(FOLD_ORDER))
+    ranked = images.sort("image_id", pl.col("label").is_null(), fold, "source", "container", "path")
+    return ranked.filter(pl.col("image_id").ne_missing(pl.col("image_id").shift(1)))
+
+
+def contradicting_labels(images: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose bytes appear under several labels, with `other`: where they have another label."""
+    twice = images.filter(pl.col("image_id").is_duplicated())
+    torn = twice.filter(pl.col("label").drop_nulls().n_unique().over("image_id") > 1).sort(
+        "source", "container", "path"
+    )
+    places = torn.drop_nulls("label").group_by("image_id", "label", maintain_order=True).first()
+    places = places.select(
+        "image_id", said="label", other=pl.col("label") + " at " + pl.col("container") + ":" + pl.col("path")
+    )
+    pairs = torn.join(places, on="image_id", how="left", maintain_order="left_right")
+    others = pairs.filter(pl.col("label").ne_missing(pl.col("said"))).drop("said")
+    return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)
 
 
 def check_quarantine(quarantine: pl.DataFrame, claimed: int, limits: Ingest) -> None:
@@ -146,7 +133,7 @@ def check_quarantine(quarantine: pl.DataFrame, claimed: int, limits: Ingest) -> 
     )
 
 
-def summary(manifest: Manifest, ignored: int) -> dict[str, Any]:
+def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
     """Counts for `metrics/ingest.json`."""
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from facesift.datasets.consensus import check_answers, find_consensus
+from facesift.datasets.reviews import check_answers, find_consensus
 
 LISTED = 100  # disagreements that the metrics name; all are counted
 

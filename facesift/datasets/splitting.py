@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from facesift.config.data import Split
+from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
-from facesift.datasets.duplicates import near_duplicate_groups
-from facesift.datasets.group_split import Floats, Ints, deal
-from facesift.datasets.layouts import BINARY
+from facesift.datasets.group_split import Floats, Ints, stratified_group_split
+from facesift.datasets.near_duplicates import near_duplicate_groups
 
 SPLITS = ("train", "val", "test")
 TRAIN, VAL = 0, 1
@@ -21,7 +21,7 @@ LEFT_OUT = -1
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitResult:
     """The table (image_id, source, label, group, split), and what was found on the way to it."""
 
     table: pl.DataFrame
@@ -61,7 +61,7 @@ def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int
     if len(rows):
         strata, names = _strata(images[rows])
         share = fractions[: VAL + 1] / fractions[: VAL + 1].sum()
-        sides[rows] = deal(strata, names, groups[rows], share, seed)
+        sides[rows] = stratified_group_split(strata, names, groups[rows], share, seed)
     return sides
 
 
@@ -74,7 +74,7 @@ def _limited(images: pl.DataFrame, limit: Mapping[str, int], seed: int) -> pl.Da
     return drawn.drop("_draw")
 
 
-def divide(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ...] = BINARY) -> Division:
+def split_images(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ...] = BINARY) -> SplitResult:
     """Divide a manifest's images (image_id, source, label, phash, fold) into train, val and test.
 
     Raises `FacesiftError` when a split would lack a class, and when predefined folders are asked for but
@@ -87,14 +87,14 @@ def divide(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ..
         sides = _predefined(images, groups, fractions, seed)
     else:
         strata, names = _strata(images)
-        sides = deal(strata, names, groups, fractions, seed)
+        sides = stratified_group_split(strata, names, groups, fractions, seed)
     table = images.select("image_id", "source", "label").with_columns(
         group=pl.Series(groups, dtype=pl.UInt32), split=pl.Series(sides).replace_strict(
             {LEFT_OUT: None, **dict(enumerate(SPLITS))}, return_dtype=pl.String)
     )  # fmt: skip
     sizes = np.bincount(groups)
     several = sizes[sizes > 1]
-    division = Division(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
+    division = SplitResult(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
     _check_all_classes(division.table, classes)
     return division
 
@@ -112,7 +112,7 @@ def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
     raise FacesiftError(f"every split needs images of each class, but {said}. Add images or change split.fractions")
 
 
-def summary(division: Division) -> dict[str, Any]:
+def summarise_split(division: SplitResult) -> dict[str, Any]:
     """Counts for `metrics/split.json`."""
     counts: dict[str, dict[str, dict[str, int]]] = {}
     grouped = division.table.group_by("split", "source", "label").len().sort("split", "source", "label")

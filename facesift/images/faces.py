@@ -42,7 +42,7 @@ class Face:
 
 
 @dataclass(frozen=True)
-class FaceFinder:
+class FaceDetector:
     """A detector that is ready: `session` is an onnxruntime session, which threads may share."""
 
     session: Any
@@ -50,13 +50,13 @@ class FaceFinder:
 
     def find(self, image: Image.Image) -> Face | None:
         """Find the largest face in an upright RGB image of any size; None when there is none of `min_score`."""
-        pixels, scale = prepare(image)
+        pixels, scale = detector_input(image)
         name = self.session.get_inputs()[0].name
         maps = self.session.run(None, {name: pixels[None]})
-        return largest(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
+        return largest_face(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
 
 
-def prepare(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
+def detector_input(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
     """Return the network's input (3, h, w), and how many pixels of the image one of it is, across and down.
 
     The image is brought to `LONGEST`, in its own proportions; what lacks to a multiple of 32 is mid grey, at the right
@@ -104,7 +104,7 @@ def _area(box: Floats) -> float:
     return float(np.prod(box[2:] - box[:2]))
 
 
-def largest(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> Face | None:
+def largest_face(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> Face | None:
     """Return the face of the largest box, brought to the image by `scale`; None where nothing was found."""
     if not found:
         return None

@@ -15,7 +15,7 @@ INSIDE = "!"  # between a zip's path and the path inside it
 LIST = "-"  # a list of paths on the standard input
 
 
-class Found(NamedTuple):
+class InputFile(NamedTuple):
     """A file: `name` is for people, `container` and `path` are as `archives.read_bytes` takes them, from here.
 
     `reason` says why nothing can be read there: a folder or a zip file that is closed or damaged.
@@ -44,7 +44,7 @@ def check_paths(paths: Iterable[str]) -> None:
             raise FacesiftError(f"{one_line(path)}: no such file or folder")
 
 
-def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> Iterator[Found]:
+def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> Iterator[InputFile]:
     """Yield the files that `paths` stand for, lazily and in an order that depends on names alone.
 
     A folder stands for all files below it, a zip file for all inside it; hidden files there are passed over. `-`
@@ -59,16 +59,16 @@ def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> I
         elif is_zip(path):
             yield from _in_zip(path)
         else:
-            yield Found(one_line(path), LOOSE, path)
+            yield InputFile(one_line(path), LOOSE, path)
 
 
-def _in_folder(folder: str) -> Iterator[Found]:
-    closed: list[Found] = []
+def _in_folder(folder: str) -> Iterator[InputFile]:
+    closed: list[InputFile] = []
     above = f"{folder.rstrip('/')}/"  # as the user wrote it: pathlib would drop a leading ./
 
     def note(inside: str, error: OSError) -> None:
         name = one_line(above + inside)
-        closed.append(Found(name, LOOSE, name, f"folder cannot be read: {error.strerror}"))
+        closed.append(InputFile(name, LOOSE, name, f"folder cannot be read: {error.strerror}"))
 
     for inside in walk(Path(folder), note):
         yield from _drain(closed)
@@ -76,20 +76,20 @@ def _in_folder(folder: str) -> Iterator[Found]:
         if is_zip(path):
             yield from _in_zip(path)
         else:
-            yield Found(one_line(path), LOOSE, path)
+            yield InputFile(one_line(path), LOOSE, path)
     yield from _drain(closed)
 
 
-def _in_zip(path: str) -> Iterator[Found]:
+def _in_zip(path: str) -> Iterator[InputFile]:
     try:
         entries = list_entries(Path(path))
     except FacesiftError as error:
-        yield Found(one_line(path), LOOSE, path, str(error).removeprefix(f"{path}: "))
+        yield InputFile(one_line(path), LOOSE, path, str(error).removeprefix(f"{path}: "))
         return
     for entry in entries:
-        yield Found(one_line(f"{path}{INSIDE}{entry}"), path, entry)
+        yield InputFile(one_line(f"{path}{INSIDE}{entry}"), path, entry)
 
 
-def _drain(closed: list[Found]) -> Iterator[Found]:
+def _drain(closed: list[InputFile]) -> Iterator[InputFile]:
     while closed:
         yield closed.pop(0)

@@ -13,48 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_json, sha256
-
-INDEX = "index.json"
-VERSION: Final = 1
-SPLITS = ("train", "val", "test")
-_MEND = "`dvc checkout` restores it, `dvc repro shard` rebuilds it"
-
-
-class ShardEntry(BaseModel):
-    """What the index says about one shard."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    file: Annotated[str, Field(pattern=r"^\d{5,}\.h5$")]
-    images: Annotated[int, Field(ge=1)]
-    counts: list[Annotated[int, Field(ge=0)]]
-    bytes: Annotated[int, Field(ge=1)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-    @model_validator(mode="after")
-    def _counts_agree(self) -> ShardEntry:
-        if sum(self.counts) != self.images:
-            raise ValueError(f"{self.counts} images of each class are not {self.images} images")
-        return self
-
-
-class ShardIndex(BaseModel):
-    """The content of `index.json`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    version: Literal[1]
-    image_size: Annotated[int, Field(ge=1)]
-    classes: Annotated[list[str], Field(min_length=2)]
-    shards: Annotated[list[ShardEntry], Field(min_length=1)]
+from facesift.core.files import sha256
+from facesift.shards.index import INDEX, REPAIR, ShardEntry, read_index
 
 
 @dataclass(frozen=True)
@@ -64,25 +30,6 @@ class _Column:
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-
-
-def read_index(folder: Path) -> ShardIndex:
-    """Read and check `folder/index.json`; `FacesiftError` names a missing, damaged or foreign file."""
-    path = folder / INDEX
-    if not path.is_file():
-        raise FacesiftError(f"{path}: not found, so this is no finished shard folder; {_MEND}")
-    tree = read_json(path)
-    version = tree.get("version") if isinstance(tree, dict) else None
-    if version != VERSION:
-        raise FacesiftError(
-            f"{path}: format version is {version!r}, this program reads {VERSION}; `dvc repro shard` rebuilds it"
-        )
-    try:
-        return ShardIndex.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise FacesiftError(f"{path}: damaged at {key or 'top level'} ({first['msg']}); {_MEND}") from None
 
 
 class ShardFolder:
@@ -175,22 +122,24 @@ def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
                 shapes["landmarks"] = (entry.images, 5, 2)
             columns = {name: _Column(file[name].id.get_offset(), file[name].shape, file[name].dtype) for name in shapes}
     except (OSError, KeyError, AttributeError) as error:
-        raise FacesiftError(f"{path}: not a shard of this program ({error}); {_MEND}") from error
+        raise FacesiftError(f"{path}: not a shard of this program ({error}); {REPAIR}") from error
     for name, column in columns.items():
         kind = {"image_id": "S", "source": "S", "landmarks": "f"}.get(name, "u")
         if column.shape != shapes[name] or column.dtype.kind != kind or column.offset is None:
             found = f"{column.shape} {column.dtype}{'' if column.offset else ', not contiguous'}"
-            raise FacesiftError(f"{path}: dataset {name!r} is {found}, not contiguous {shapes[name]}; {_MEND}")
+            raise FacesiftError(f"{path}: dataset {name!r} is {found}, not contiguous {shapes[name]}; {REPAIR}")
     return columns
 
 
 def _verify(path: Path, entry: ShardEntry) -> None:
     """Refuse a file whose size or SHA-256 is not what the index says."""
     if not path.is_file():
-        raise FacesiftError(f"{path}: shard listed in {INDEX} is not there; {_MEND}")
+        raise FacesiftError(f"{path}: shard listed in {INDEX} is not there; {REPAIR}")
     size = path.stat().st_size
     if size != entry.bytes:
-        raise FacesiftError(f"{path}: shard is incomplete or foreign, {size} bytes instead of {entry.bytes}; {_MEND}")
+        raise FacesiftError(f"{path}: shard is incomplete or foreign, {size} bytes instead of {entry.bytes}; {REPAIR}")
     digest = sha256(path)
     if digest != entry.sha256:
-        raise FacesiftError(f"{path}: shard is damaged or foreign, SHA-256 {digest} instead of {entry.sha256}; {_MEND}")
+        raise FacesiftError(
+            f"{path}: shard is damaged or foreign, SHA-256 {digest} instead of {entry.sha256}; {REPAIR}"
+        )

@@ -7,7 +7,7 @@ import pytest
 
 from facesift.core import parallel
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import ALONE, WINDOW, Workers, environment_fingerprint, parallel_map
+from facesift.core.parallel import ONE_PROCESS, WINDOW, Workers, environment_fingerprint, parallel_map
 
 TWO = Workers(backend="processes", jobs=2, address=None)
 
@@ -28,13 +28,13 @@ def counted(items, taken):
         yield item
 
 
-@pytest.mark.parametrize("spec", [ALONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("spec", [ONE_PROCESS, TWO], ids=["one", "two"])
 @pytest.mark.parametrize("items", [0, 1, 2, 5 * WINDOW])
 def test_results_come_in_the_order_of_the_items(spec, items):
     assert list(parallel_map(abs, range(0, -items, -1), spec)) == list(range(items))
 
 
-@pytest.mark.parametrize("spec", [ALONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("spec", [ONE_PROCESS, TWO], ids=["one", "two"])
 def test_mistake_of_a_worker_comes_out_as_it_is(spec):
     with pytest.raises(FacesiftError, match="three is bad"):
         list(parallel_map(fail_on_three, range(9), spec))
@@ -43,7 +43,7 @@ def test_mistake_of_a_worker_comes_out_as_it_is(spec):
 def test_results_before_a_mistake_are_given():
     given = []
     with pytest.raises(FacesiftError):
-        given.extend(parallel_map(fail_on_three, range(9), ALONE))
+        given.extend(parallel_map(fail_on_three, range(9), ONE_PROCESS))
     assert given == [0, 1, 2]
 
 

@@ -1,4 +1,4 @@
-"""Images that are copies of one another: byte for byte, or edited and re-encoded."""
+"""Near-duplicates: perceptual hashes, and groups of images whose hashes are close."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ MISSED = 0.01  # probability of missing one pair whose distance is exactly the l
 ALL_PAIRS = 10_000  # up to so many images every pair is compared
 SLAB = 1 << 18  # rows compared at a time, which bounds the memory
 PENDING = 1 << 20  # links gathered before components are merged
-FOLD_ORDER = {"test": 0, "val": 1, "train": 2}
-
 Words = NDArray[np.uint64]
 Groups = NDArray[np.int64]
 
@@ -159,28 +157,3 @@ def near_duplicate_groups(hashes: pl.Series, max_bits: int) -> Groups:
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[compact.reshape(-1)]
-
-
-def keep_one(images: pl.DataFrame) -> pl.DataFrame:
-    """Keep one row per `image_id`, sorted by it: the first of test, val, train, no fold, then by source and path.
-
-    A row without a label gives way to those with one.
-    """
-    fold = pl.col("fold").replace_strict(FOLD_ORDER, default=len(FOLD_ORDER))
-    ranked = images.sort("image_id", pl.col("label").is_null(), fold, "source", "container", "path")
-    return ranked.filter(pl.col("image_id").ne_missing(pl.col("image_id").shift(1)))
-
-
-def contradictions(images: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose bytes appear under several labels, with `other`: where they have another label."""
-    twice = images.filter(pl.col("image_id").is_duplicated())
-    torn = twice.filter(pl.col("label").drop_nulls().n_unique().over("image_id") > 1).sort(
-        "source", "container", "path"
-    )
-    places = torn.drop_nulls("label").group_by("image_id", "label", maintain_order=True).first()
-    places = places.select(
-        "image_id", said="label", other=pl.col("label") + " at " + pl.col("container") + ":" + pl.col("path")
-    )
-    pairs = torn.join(places, on="image_id", how="left", maintain_order="left_right")
-    others = pairs.filter(pl.col("label").ne_missing(pl.col("said"))).drop("said")
-    return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)
