@@ -55,7 +55,7 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     crop = params.data.crop
     examined = examine_files(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
     manifest = handle_missing_faces(build_manifest(examined), crop)
-    check_quarantine(manifest.quarantine, found.claimed, params.ingest)
+    check_quarantine(manifest.quarantine, found.recognised, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
     return manifest.images.with_columns(referred_column(manifest.images) if crop.refers else [])

@@ -30,7 +30,7 @@ METRICS = Path("metrics/ingest.json")
 def _read(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: Params) -> Manifest:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        bar = progress.add_task("images", total=found.claimed)
+        bar = progress.add_task("images", total=found.recognised)
 
         def advance(files: int) -> None:
             progress.advance(bar, files)
@@ -43,9 +43,11 @@ def _read(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: P
 def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: Params) -> Manifest:
     """Read all files; too many bad ones, or no good one, is an error."""
     manifest = handle_missing_faces(_read(raw, layouts, found, params), params.data.crop)
-    check_quarantine(manifest.quarantine, found.claimed, params.ingest)
+    check_quarantine(manifest.quarantine, found.recognised, params.ingest)
     if manifest.images.is_empty():
-        raise FacesiftError(f"{raw}: none of {found.claimed} files is usable; lower ingest.max_bad_fraction to see why")
+        raise FacesiftError(
+            f"{raw}: none of {found.recognised} files is usable; lower ingest.max_bad_fraction to see why"
+        )
     return manifest
 
 

@@ -26,7 +26,7 @@ IMAGES = pl.Schema(
         "format": pl.String,
         "mode": pl.String,  # Pillow's, as stored
         "bytes": pl.Int64,
-        "quantisation": pl.String,  # of a JPEG, see `images.quantisation`; for the audit alone, no model may see it
+        "quantisation": pl.String,  # of a JPEG, see `quantisation_hash`; for the audit alone, no model may see it
         "phash": pl.String,
         "fold": pl.String,
         "difficulty": pl.String,
@@ -34,7 +34,7 @@ IMAGES = pl.Schema(
     }
 )
 QUARANTINE = pl.Schema(dict.fromkeys(("source", "container", "path", "reason"), pl.String))
-# In pixels of the upright image, see `faces.Face`; all null where no face was found.
+# In pixels of the upright image, see `images.faces.Face`; all null where no face was found.
 FACE_COLUMNS: dict[str, pl.DataType] = {
     "face_box": pl.Array(pl.Float64, 4),
     "face_landmarks": pl.Array(pl.Float64, (5, 2)),
@@ -42,15 +42,18 @@ FACE_COLUMNS: dict[str, pl.DataType] = {
 }
 FOLD_ORDER = {"test": 0, "val": 1, "train": 2}
 SHOWN = 5  # reasons quoted when too many files are bad
-Frames = tuple[pl.DataFrame, pl.DataFrame]
+Frames = tuple[pl.DataFrame, pl.DataFrame]  # usable images, unusable files
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Usable images (`IMAGES`), unusable files (`QUARANTINE`), and how many further copies were dropped.
+    """The images of a study and the files that cannot be used.
 
-    Where faces are looked for, images have the columns `face_table.FACE`, too, and `faces` counts images by source and
-    label as {found, unfound}.
+    Attributes:
+        images: usable images, with the columns `IMAGES`, and `FACE_COLUMNS` where faces are detected.
+        quarantine: unusable files with the reason, with the columns `QUARANTINE`.
+        exact_duplicates: how many further files with the same bytes as an image were dropped.
+        faces: where faces are detected, the number of images {found, unfound} by source and label.
     """
 
     images: pl.DataFrame
@@ -60,12 +63,12 @@ class Manifest:
 
 
 def face_values(face: Face | None) -> tuple[Any, ...]:
-    """Return a face as a row of `FACE`."""
+    """Return the values of `FACE_COLUMNS` for a face; all None without one."""
     return (None, None, None) if face is None else (face.box, face.landmarks, face.score)
 
 
 def face_of_row(row: dict[str, Any]) -> Face | None:
-    """Return the face of a manifest's row; None where none was found, or looked for."""
+    """Return the face of a manifest's row; None where none was found, or none was looked for."""
     if row.get("face_box") is None:
         return None
     left, top, right, bottom = row["face_box"]
@@ -73,15 +76,28 @@ def face_of_row(row: dict[str, Any]) -> Face | None:
 
 
 def referred_column(images: pl.DataFrame) -> pl.Series:
-    """Column `referred` of a manifest's images: no face was found, so a person decides, whatever the committee says."""
+    """Mark the images that a person decides, whatever the committee says: those without a face.
+
+    Args:
+        images: rows of a manifest, with the column `face_box`.
+
+    Returns:
+        Column `referred`: true where no face was found.
+    """
     return images["face_box"].is_null().rename("referred")
 
 
 def build_manifest(examined: Iterable[Frames]) -> Manifest:
-    """Put the tables together: one row per distinct image, sorted by `image_id`.
+    """Put the tables of examined files together: one row per distinct image, sorted by `image_id`.
 
-    Of files with the same bytes one is kept (see `duplicates.keep_one`); where they carry both labels, all of
-    them go to quarantine.
+    Of files with the same bytes one is kept (see `drop_exact_copies`). Where they have different labels, all of them go
+    to quarantine.
+
+    Args:
+        examined: tables of usable images and of unusable files, as `examination.examine_files` yields them.
+
+    Returns:
+        The manifest, without counts of faces.
     """
     usable, unusable = [pl.DataFrame(schema=IMAGES)], [pl.DataFrame(schema=QUARANTINE)]
     for good, bad in examined:
@@ -97,9 +113,10 @@ def build_manifest(examined: Iterable[Frames]) -> Manifest:
 
 
 def drop_exact_copies(images: pl.DataFrame) -> pl.DataFrame:
-    """Keep one row per `image_id`, sorted by it: the first of test, val, train, no fold, then by source and path.
+    """Keep one row per `image_id`, and sort by it.
 
-    A row without a label gives way to those with one.
+    Rows with a label come before those without, then test before val before train before no fold, then by source and
+    path: the first is kept.
     """
     fold = pl.col("fold").replace_strict(FOLD_ORDER, default=len(FOLD_ORDER))
     ranked = images.sort("image_id", pl.col("label").is_null(), fold, "source", "container", "path")
@@ -107,7 +124,14 @@ def drop_exact_copies(images: pl.DataFrame) -> pl.DataFrame:
 
 
 def contradicting_labels(images: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose bytes appear under several labels, with `other`: where they have another label."""
+    """Find files with the same bytes and different labels.
+
+    Args:
+        images: rows of a manifest, several for one `image_id`.
+
+    Returns:
+        These rows, with the column `other`: the other label and a file that has it.
+    """
     twice = images.filter(pl.col("image_id").is_duplicated())
     torn = twice.filter(pl.col("label").drop_nulls().n_unique().over("image_id") > 1).sort(
         "source", "container", "path"
@@ -121,20 +145,34 @@ def contradicting_labels(images: pl.DataFrame) -> pl.DataFrame:
     return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)
 
 
-def check_quarantine(quarantine: pl.DataFrame, claimed: int, limits: Ingest) -> None:
-    """Raise `FacesiftError` with the first reasons when more than `max_bad_fraction` of the files are bad."""
-    if quarantine.height <= limits.max_bad_fraction * claimed:
+def check_quarantine(quarantine: pl.DataFrame, recognised: int, limits: Ingest) -> None:
+    """Check that not too many files are unusable.
+
+    Args:
+        quarantine: the unusable files.
+        recognised: files that belong to a source, usable or not.
+        limits: with the largest allowed share of unusable files, `max_bad_fraction`.
+
+    Raises:
+        FacesiftError: when there are more; the message quotes the first reasons.
+    """
+    if quarantine.height <= limits.max_bad_fraction * recognised:
         return
     first = [f"  {row['container']}:{row['path']}: {row['reason']}" for row in quarantine.head(SHOWN).to_dicts()]
     raise FacesiftError(
-        f"{quarantine.height} of {claimed} files are bad, more than ingest.max_bad_fraction "
-        f"({limits.max_bad_fraction:g}) allows. Mend or remove them, or raise the limit. The first:\n"
+        f"{quarantine.height} of {recognised} files are bad, more than ingest.max_bad_fraction "
+        f"({limits.max_bad_fraction:g}) allows. Repair or remove them, or raise the limit. The first:\n"
         + "\n".join(first)
     )
 
 
 def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
-    """Counts for `metrics/ingest.json`."""
+    """Count images by source and label, further copies, quarantined and ignored files, for `metrics/ingest.json`.
+
+    Args:
+        manifest: the study's manifest.
+        ignored: files that belong to no source.
+    """
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():
         counts.setdefault(source, {})[label] = number

@@ -22,10 +22,16 @@ Groups = NDArray[np.int64]
 
 
 def perceptual_hash(image: Image.Image) -> str:
-    """Return ImageHash's difference hash (dHash) of 16 x 16 bits as 64 hexadecimal digits.
+    """Compute ImageHash's difference hash (dHash) of 16 x 16 bits.
 
-    Chosen by measurement: of ImageHash's kinds with 64 or 256 bits it finds the most edited copies in Real and Fake
-    Face Detection for the same number of linked pairs among aligned CelebA faces.
+    Of ImageHash's hashes with 64 or 256 bits it found the most edited copies in Real and Fake Face Detection for the
+    same number of linked pairs among aligned CelebA faces.
+
+    Args:
+        image: of any size and mode.
+
+    Returns:
+        64 hexadecimal digits.
     """
     import imagehash  # noqa: PLC0415
 
@@ -49,10 +55,18 @@ def _share_rate(bits: int, limit: int, width: int) -> float:
 
 
 def plan_tables(images: int, bits: int, limit: int) -> tuple[int, int]:
-    """Choose how many bits a bucket's key has and how many tables of buckets are searched, at the least cost.
+    """Choose the cheapest search: bits of a bucket's key, and number of hash tables.
 
-    Up to `ALL_PAIRS` images: no key, one table, every pair compared. More images: longer keys and more tables, so that
-    a pair just within the limit is missed with probability `MISSED`.
+    Up to `ALL_PAIRS` images: no key and one table, so that every pair is compared. For more images: longer keys and
+    more tables, so that a pair exactly at the limit is missed with probability `MISSED`.
+
+    Args:
+        images: number of distinct hashes.
+        bits: length of a hash.
+        limit: largest number of differing bits of a near-duplicate pair.
+
+    Returns:
+        Bits of a key, number of tables.
 
     >>> plan_tables(5_000, 256, 48), plan_tables(1_000_000, 256, 48)
     ((0, 1), (19, 278))
@@ -106,9 +120,15 @@ def _merge(labels: Groups, links: list[tuple[Groups, Groups]]) -> Groups:
 
 
 def search_tables(words: Words, limit: int) -> Iterator[Iterator[tuple[Groups, Groups]]]:
-    """Yield for each table of buckets its pairs of rows of `words`, shape (n, words), at most `limit` bits apart.
+    """Search for pairs of close hashes, one hash table at a time.
 
-    A pair may come up in several tables; see `near_duplicate_groups` for which may be missed.
+    Args:
+        words: n hashes, shape (n, words).
+        limit: largest number of differing bits.
+
+    Yields:
+        For each table its pairs of rows, in two arrays. A pair may come up in several tables; see
+        `near_duplicate_groups` for which may be missed.
     """
     bits = 64 * words.shape[1]
     width, tables = plan_tables(len(words), bits, limit)

@@ -40,7 +40,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Answer(NamedTuple):
-    """One row of a reviewer's file; the fields are the columns of `REVIEWS`, and `answer` may be `UNDO`, too."""
+    """One row of a reviewer's file; the fields are the columns of `REVIEWS`, and `answer` may also be `UNDO`."""
 
     image_id: str
     answer: str
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 
 def review_file(folder: Path, reviewer: str) -> Path:
-    """Path of the reviewer's file; `FacesiftError` for a name that cannot be one."""
+    """Return the path of a reviewer's file; raise `FacesiftError` for a name that cannot be a file name."""
     if not REVIEWER.fullmatch(reviewer):
         raise FacesiftError(
             f"reviewer {reviewer!r}: right are 1 to 64 letters, digits, `.`, `_` or `-`, the first a letter or digit"
@@ -66,7 +66,10 @@ def review_files(folder: Path) -> list[Path]:
 
 
 def format_row(answer: Answer) -> str:
-    r"""Write an answer as one line of CSV with its line break; raises `ValueError` for what `parse_row` would refuse.
+    r"""Write an answer as one line of CSV with its line break.
+
+    Raises:
+        ValueError: when `parse_row` would not read the same answer back.
 
     >>> format_row(Answer("0" * 32, "fake", "anna", "2026-11-23T09:30:00Z", 2.5, "review", 0.25)).split(",", 1)[1]
     'fake,anna,2026-11-23T09:30:00Z,2.5,review,0.25\n'
@@ -80,7 +83,10 @@ def format_row(answer: Answer) -> str:
 
 
 def parse_row(line: str) -> Answer:
-    """Read one line without its line break; `ValueError` says what is wrong with it.
+    """Read one line of CSV, without its line break.
+
+    Raises:
+        ValueError: what is wrong with the line.
 
     >>> parse_row("0000,fake")
     Traceback (most recent call last):
@@ -112,7 +118,7 @@ def _check(row: Answer) -> None:
 
 
 def check_header(path: Path, header: str) -> None:
-    """Raise `FacesiftError` unless a file's first line, without its line break, is the header of a reviewer's file."""
+    """Raise `FacesiftError` unless `header`, a file's first line without its line break, names the right columns."""
     if header.removeprefix("\ufeff").rstrip("\r") != ",".join(COLUMNS):
         raise FacesiftError(
             f"{path}: not a file of answers: its first line is {header[:80]!r}, needed is {','.join(COLUMNS)!r}"
@@ -120,9 +126,15 @@ def check_header(path: Path, header: str) -> None:
 
 
 def parse_lines(path: Path, lines: Iterable[str], first: int = 2) -> tuple[list[Answer], list[str]]:
-    """Read whole lines that follow the header of `path`, the first of number `first`; return answers and problems.
+    """Read whole lines that follow the header of a reviewer's file.
 
-    A damaged line, or one of another reviewer than the file's, is left out and described among the problems.
+    Args:
+        path: the file, for messages; its name is the reviewer's.
+        lines: the lines, without line breaks.
+        first: number of the first of them.
+
+    Returns:
+        The answers, and a message for each line that is damaged or names another reviewer; it is left out.
     """
     answers, problems = [], []
     for number, line in enumerate(lines, first):
@@ -137,9 +149,13 @@ def parse_lines(path: Path, lines: Iterable[str], first: int = 2) -> tuple[list[
 
 
 def read_answers(path: Path) -> tuple[list[Answer], list[str]]:
-    """Read all rows of one reviewer's file, undone ones and `UNDO` too, in their order, and what is wrong with it.
+    """Read all rows of one reviewer's file in their order, those taken back and `UNDO` included.
 
-    Raises `FacesiftError` for a file that cannot be read or has another header.
+    Returns:
+        The answers, and a message for each line that is left out.
+
+    Raises:
+        FacesiftError: when the file cannot be read or has another header.
     """
     try:
         text = path.read_bytes().decode("utf-8", "replace")

@@ -25,9 +25,14 @@ CONSENSUS = pl.Schema(
 
 @dataclass
 class ActiveAnswers:
-    """The answers of one file that no later `UNDO` took back, by the number of their row.
+    """The answers of one reviewer that have not been taken back by `undo`.
 
-    An `UNDO` takes back the last standing answer on its image, so that the answer before it stands again.
+    An `undo` takes back the latest active answer on its image, so that the answer before it is active again.
+
+    Attributes:
+        answers: active answers by the number of their row.
+        by_image: numbers of the active rows of each image, in order.
+        rows: rows added so far.
     """
 
     answers: dict[int, Answer] = field(default_factory=dict)
@@ -35,7 +40,7 @@ class ActiveAnswers:
     rows: int = 0
 
     def add(self, row: Answer) -> None:
-        """Take in the next row of the file."""
+        """Add the next row of the reviewer's file."""
         given = self.by_image.setdefault(row.image_id, [])
         if row.answer != UNDO:
             given.append(self.rows)
@@ -45,17 +50,24 @@ class ActiveAnswers:
         self.rows += 1
 
     def of(self, image_id: str) -> Answer | None:
-        """Return the answer that counts for an image: the last one that stands."""
+        """Return the latest active answer on an image; None without one."""
         given = self.by_image.get(image_id)
         return self.answers[given[-1]] if given else None
 
     def latest(self) -> Iterator[Answer]:
-        """Yield the answer that counts for each image."""
+        """Yield the latest active answer on each image."""
         return (self.answers[given[-1]] for given in self.by_image.values() if given)
 
 
 def latest_answers(rows: Iterable[Answer]) -> list[Answer]:
-    """Return the answer that counts for each image of one file, out of all its rows in their order."""
+    """Reduce a reviewer's rows to one answer per image.
+
+    Args:
+        rows: all rows of one reviewer's file, in order.
+
+    Returns:
+        The latest answer on each image that has not been taken back.
+    """
     active = ActiveAnswers()
     for row in rows:
         active.add(row)
@@ -67,10 +79,17 @@ def _to_stderr(message: str) -> None:
 
 
 def read_reviews(folder: Path, tell: Callable[[str], None] = _to_stderr) -> pl.DataFrame:
-    """Read all reviewers' counting answers: a table `REVIEWS`, one row an image and reviewer, in this order.
+    """Read the answers of all reviewers.
 
-    Lines that are damaged or torn are left out, and `tell` hears of each. A missing folder is an empty table. Raises
-    `FacesiftError` for a CSV file that is not one of answers.
+    Args:
+        folder: holds a CSV file per reviewer; a missing folder has no answers.
+        tell: called with a message for each damaged or unfinished line, which is left out.
+
+    Returns:
+        A table `REVIEWS`: the latest answer of each reviewer on each image, sorted by image and reviewer.
+
+    Raises:
+        FacesiftError: when a CSV file is not one of answers.
     """
     rows: list[Answer] = []
     for path in review_files(folder):
@@ -82,10 +101,16 @@ def read_reviews(folder: Path, tell: Callable[[str], None] = _to_stderr) -> pl.D
 
 
 def find_consensus(reviews: pl.DataFrame) -> pl.DataFrame:
-    """Turn answers (`reviews.REVIEWS`, one row an image and reviewer) into one row an image, sorted by `image_id`.
+    """Combine the answers of several reviewers on an image.
 
-    Who is unsure says nothing: one `fake` and one `unsure` are a `fake`. Reviewers who disagree decide nothing, however
-    many there are on each side: a third look, not a majority, settles what two people see differently.
+    Who is unsure does not count: one `fake` and one `unsure` are a `fake`. Where reviewers disagree there is no answer,
+    however many there are on each side: a third look should settle it, not a majority.
+
+    Args:
+        reviews: answers with the columns `REVIEWS`, one row per image and reviewer.
+
+    Returns:
+        A table `CONSENSUS`, one row per image, sorted by `image_id`.
     """
     decided = pl.col("answer") != UNSURE
     said = pl.col("answer").filter(decided)
@@ -99,7 +124,16 @@ def find_consensus(reviews: pl.DataFrame) -> pl.DataFrame:
 
 
 def check_answers(images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...]) -> None:
-    """Raise `FacesiftError` for an answer on one of `images` (image_id) that is neither a class nor `unsure`."""
+    """Check that all answers on a study's images are among its classes.
+
+    Args:
+        images: the study's images (image_id).
+        reviews: answers with the columns `REVIEWS`, on these and other images.
+        classes: names of the classes.
+
+    Raises:
+        FacesiftError: for the first answer that is neither a class nor `unsure`.
+    """
     here = reviews.join(images.select("image_id"), on="image_id", how="semi")
     strange = here.filter(~pl.col("answer").is_in([*classes, UNSURE]))
     if not strange.is_empty():

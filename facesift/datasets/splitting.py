@@ -1,4 +1,4 @@
-"""Train, validation and test: stratified by source and label, near-duplicates always on one side."""
+"""Splits a study's images into train, val and test: stratified by source and label, near-duplicates on one side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ LEFT_OUT = -1
 
 @dataclass(frozen=True)
 class SplitResult:
-    """The table (image_id, source, label, group, split), and what was found on the way to it."""
+    """The split of a study's images.
+
+    Attributes:
+        table: image_id, source, label, group and split of every image.
+        near_duplicate_groups: number of groups of several images.
+        near_duplicate_images: images in such groups.
+        removed_leaks: images left out because a near-duplicate is in a later predefined split.
+    """
 
     table: pl.DataFrame
     near_duplicate_groups: int
@@ -37,9 +44,9 @@ def _strata(images: pl.DataFrame) -> tuple[Ints, list[tuple[str, str]]]:
 
 
 def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int) -> Ints:
-    """Split as the folders say; of a group across folders only test's (else val's) images stay.
+    """Take the splits from the folders; of a group in several, only the images in test (else val) stay.
 
-    A source without a val folder gets one from its training images.
+    A source without a val folder gets a val split out of its training images.
     """
     bare = images.filter(pl.col("fold").is_null())
     if bare.height:
@@ -66,7 +73,7 @@ def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int
 
 
 def _limited(images: pl.DataFrame, limit: Mapping[str, int], seed: int) -> pl.DataFrame:
-    """Keep at most `limit[label]` images of a label, drawn by the seed; the order stays."""
+    """Keep at most `limit[label]` images of a label, chosen by the seed; the order stays."""
     drawn = images.with_columns(_draw=pl.Series(np.random.default_rng([seed, 1]).permutation(images.height)))
     for label, most in limit.items():
         rank = pl.col("_draw").rank().over("label")
@@ -75,10 +82,20 @@ def _limited(images: pl.DataFrame, limit: Mapping[str, int], seed: int) -> pl.Da
 
 
 def split_images(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ...] = BINARY) -> SplitResult:
-    """Divide a manifest's images (image_id, source, label, phash, fold) into train, val and test.
+    """Split a manifest's images into train, val and test.
 
-    Raises `FacesiftError` when a split would lack a class, and when predefined folders are asked for but
-    some image lies in none.
+    Args:
+        images: rows with image_id, source, label, phash and fold.
+        split: shares, limit of near-duplicates, whether folders give the splits, most images of a class.
+        seed: of the shuffling.
+        classes: names of the classes.
+
+    Returns:
+        The table of splits, and counts for the user.
+
+    Raises:
+        FacesiftError: when a split would lack a class, or the splits are to be taken from folders and an image is in
+            none of them.
     """
     images = _limited(images.sort("image_id"), split.limit, seed)
     groups = near_duplicate_groups(images["phash"], split.near_duplicate_bits)
@@ -94,9 +111,9 @@ def split_images(images: pl.DataFrame, split: Split, seed: int, classes: tuple[s
     )  # fmt: skip
     sizes = np.bincount(groups)
     several = sizes[sizes > 1]
-    division = SplitResult(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
-    _check_all_classes(division.table, classes)
-    return division
+    result = SplitResult(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
+    _check_all_classes(result.table, classes)
+    return result
 
 
 def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
@@ -112,14 +129,14 @@ def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
     raise FacesiftError(f"every split needs images of each class, but {said}. Add images or change split.fractions")
 
 
-def summarise_split(division: SplitResult) -> dict[str, Any]:
-    """Counts for `metrics/split.json`."""
+def summarise_split(result: SplitResult) -> dict[str, Any]:
+    """Count images by split, source and label, near-duplicates and removed leaks, for `metrics/split.json`."""
     counts: dict[str, dict[str, dict[str, int]]] = {}
-    grouped = division.table.group_by("split", "source", "label").len().sort("split", "source", "label")
+    grouped = result.table.group_by("split", "source", "label").len().sort("split", "source", "label")
     for split, source, label, number in grouped.rows():
         counts.setdefault(split, {}).setdefault(source, {})[label] = number
     return {
         "images": counts,
-        "near_duplicates": {"groups": division.near_duplicate_groups, "images": division.near_duplicate_images},
-        "removed_leaks": division.removed_leaks,
+        "near_duplicates": {"groups": result.near_duplicate_groups, "images": result.near_duplicate_images},
+        "removed_leaks": result.removed_leaks,
     }

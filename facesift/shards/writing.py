@@ -25,14 +25,20 @@ def write_shard(
     source_width: int,
     classes: tuple[str, ...] = BINARY,
 ) -> ShardEntry:
-    """Write one shard, whole or not at all, in the memory of `SLICE` rows.
+    """Write one shard, complete or not at all, with at most `SLICE` rows in memory.
 
     Args:
-        path: the file to make.
+        path: the file to write.
         rows: `image_id`, `source`, `label` (one of `classes`), one row per image; `landmarks` (5, 2) if there are any.
-        pixels: for each row an array (S, S, 3) uint8, in the same order.
-        source_width: bytes of the longest source name of the split, so that all its shards have one type.
-        classes: a label is written as its place among them.
+        pixels: for each row an array (S, S, 3), in the same order.
+        source_width: bytes of the longest source name of the split, so that all its shards have the same data type.
+        classes: names of the classes; a label is written as its number.
+
+    Returns:
+        The shard's entry for the index.
+
+    Raises:
+        ValueError: when there are more or fewer images than rows.
     """
     import h5py  # noqa: PLC0415
 

@@ -42,7 +42,7 @@ def test_labels_come_from_the_table_by_name_with_or_without_ending(tmp_path):
 def test_image_that_is_not_in_the_table_is_ignored_and_counted(tmp_path):
     write(tmp_path)
     found = count_files(tmp_path, make_layouts(tmp_path, SOURCES, CLASSES))
-    assert (found.claimed, found.ignored) == (3, 2)  # 4.png and the table itself
+    assert (found.recognised, found.ignored) == (3, 2)  # 4.png and the table itself
 
 
 def test_table_and_images_may_be_in_a_zip(tmp_path):

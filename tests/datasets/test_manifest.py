@@ -187,7 +187,7 @@ def test_progress_counts_every_file(many: Path):
 def test_the_survey_counts_what_no_source_claims(tmp_path: Path):
     lay(tmp_path, FACES | {"list.csv": b"", "readme.txt": b""})
     found = count_files(tmp_path, SOURCES)
-    assert (found.claimed, found.ignored, found.example) == (4, 2, ".:list.csv")
+    assert (found.recognised, found.ignored, found.example) == (4, 2, ".:list.csv")
 
 
 def test_a_missing_raw_folder_is_named(tmp_path: Path):
