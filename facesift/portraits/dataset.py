@@ -1,4 +1,4 @@
-"""The whole set as one zip in the layout of the public RFF download, streamed image by image."""
+"""Writes the example data set as one zip in the layout of the public RFF download, image by image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold, so that byte
 
 @dataclass(frozen=True, order=True)
 class PlannedPortrait:
-    """One image to come: its name in the zip, its index within its class, and for a fake its level and parts."""
+    """One image to be drawn.
+
+    Attributes:
+        name: path in the zip.
+        index: number within its class.
+        level: of a fake: how well it is made.
+        parts: of a fake: the parts that are pasted.
+    """
 
     name: str
     index: int
@@ -34,7 +41,13 @@ class PlannedPortrait:
 
 @dataclass(frozen=True)
 class PortraitCounts:
-    """What `write_portraits` wrote: images per class, and bytes of the zip."""
+    """What was written.
+
+    Attributes:
+        real: number of real portraits.
+        fake: number of fake portraits.
+        size_bytes: size of the zip.
+    """
 
     real: int
     fake: int
@@ -42,15 +55,15 @@ class PortraitCounts:
 
 
 def image_seeds(seed: int, index: int, *, fake: bool) -> list[np.random.SeedSequence]:
-    """Return the four seeds of an image: its portrait, its saving, and a fake's donor and forging.
+    """Return the four seeds of an image: of its portrait, its JPEG compression, and a fake's donor and pasting.
 
-    They depend on the image alone, so more fakes leave the other images as they are.
+    They depend on the image alone, so the number of fakes does not change other images.
     """
     return np.random.SeedSequence([seed, int(fake), index]).spawn(4)
 
 
 def plan_fake(seed: int, index: int) -> PlannedPortrait:
-    """Return the fake number `index` (from 0): name `{level}_{number}_{digits}.jpg` as in RFF."""
+    """Plan the fake number `index` (from 0), named `{level}_{number}_{digits}.jpg` as in RFF."""
     round_, place = divmod(index, len(_LEVELS))
     level = _LEVELS[place]
     number = round_ * _LEVELS.count(level) + _LEVELS[:place].count(level) + 1
@@ -61,7 +74,7 @@ def plan_fake(seed: int, index: int) -> PlannedPortrait:
 
 
 def plan_portraits(params: Portraits) -> Iterator[PlannedPortrait]:
-    """Yield every image of the set in the order of its name."""
+    """Yield every image of the data set in the order of its name."""
     yield from sorted(plan_fake(params.seed, index) for index in range(params.fake))
     digits = max(5, len(str(params.real)))
     for index in range(params.real):
@@ -69,7 +82,16 @@ def plan_portraits(params: Portraits) -> Iterator[PlannedPortrait]:
 
 
 def make_image(entry: PlannedPortrait, seed: int, size: int) -> bytes:
-    """Return the JPEG bytes of one image: a photo, pasted into if it is a fake, saved again."""
+    """Draw one image.
+
+    Args:
+        entry: which image.
+        seed: of the data set.
+        size: side in pixels.
+
+    Returns:
+        JPEG bytes: a photo, with parts pasted into it if it is a fake, compressed a second time.
+    """
     photo, saving, giving, forging = image_seeds(seed, entry.index, fake=entry.level is not None)
     portrait = take_photo(photo, size)
     pixels = portrait.pixels
@@ -83,9 +105,16 @@ def make_image(entry: PlannedPortrait, seed: int, size: int) -> bytes:
 def write_portraits(
     path: Path, params: Portraits, parallel: Workers, advance: Callable[[], None] = lambda: None
 ) -> PortraitCounts:
-    """Write the zip `path` with `params.real` real and `params.fake` fake portraits, drawn by the processes `parallel`.
+    """Draw the data set and write it as a zip, complete or not at all. The bytes depend on `params` alone.
 
-    The bytes depend on `params` alone. `advance` is called after each image. The file appears whole or not at all.
+    Args:
+        path: the zip to write.
+        params: numbers of images, size and seed.
+        parallel: processes that draw.
+        advance: called after each image.
+
+    Returns:
+        What was written.
     """
     images = parallel_map(partial(make_image, seed=params.seed, size=params.size), plan_portraits(params), parallel)
     with whole_file(path) as part:

@@ -15,9 +15,10 @@ from facesift.portraits.canvas import Canvas, blank_canvas, clouds, enlarge, smo
 from facesift.portraits.features import paint_eye, paint_glasses, paint_mouth, paint_nose
 from facesift.portraits.hair import paint_back_hair, paint_beard, paint_front_hair
 from facesift.portraits.head import paint_body, paint_ears, paint_skin
-from facesift.portraits.person import Person, draw_colour, draw_person
+from facesift.portraits.person import draw_colour, draw_person
 from facesift.portraits.relief import light_face
 from facesift.portraits.scene import Light, draw_camera, draw_light, draw_pose
+from facesift.portraits.traits import Person
 
 SUPERSAMPLING = 2
 PARTS = ("left_eye", "right_eye", "nose", "mouth")  # in the order of the four digits in a file name
@@ -26,10 +27,13 @@ _GRID = 24  # shapes are set on a coarse grid and enlarged, which blurs them
 
 @dataclass(frozen=True)
 class Portrait:
-    """A photo (size, size, 3) uint8 and where its parts are.
+    """A photo and where its parts are. Left and right are the picture's.
 
-    `places` holds (column, row) in pixels of each part's middle, `scale` half the head's height in pixels, `roll` the
-    head's tilt in radians. Left and right are the picture's.
+    Attributes:
+        pixels: (size, size, 3) uint8.
+        places: (column, row) in pixels of the centre of each part.
+        scale: half the head's height in pixels.
+        roll: the head's tilt in radians.
     """
 
     pixels: NDArray[np.uint8]
@@ -39,7 +43,7 @@ class Portrait:
 
 
 def take_photo(seed: np.random.SeedSequence, size: int) -> Portrait:
-    """Draw a portrait and store it once, as its camera does; both classes begin so and are saved again."""
+    """Draw the portrait of a seed and compress it once as JPEG, as a camera does; both classes start like this."""
     drawing, storing = seed.spawn(2)
     portrait = draw_portrait(drawing, size)
     stored = encode_jpeg(portrait.pixels, np.random.default_rng(storing))
@@ -48,7 +52,7 @@ def take_photo(seed: np.random.SeedSequence, size: int) -> Portrait:
 
 
 def draw_portrait(seed: np.random.SeedSequence, size: int) -> Portrait:
-    """Draw the portrait of `seed`, `size` pixels wide and high; another seed is another person in another photo."""
+    """Draw the portrait of a seed, `size` pixels wide and high; another seed is another person in another photo."""
     rng = np.random.default_rng(seed)
     person, pose, light, camera = draw_person(rng), draw_pose(rng), draw_light(rng), draw_camera(rng)
     canvas = blank_canvas(size * SUPERSAMPLING, pose, person.head.half_width)

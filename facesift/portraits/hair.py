@@ -1,4 +1,4 @@
-"""Hair, beards, scarves and caps."""
+"""Paints hair, beards, scarves and caps."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ import numpy as np
 
 from facesift.portraits.canvas import EVERYWHERE, Canvas, Plane, bump, clouds, smooth, threads
 from facesift.portraits.head import outline
-from facesift.portraits.person import Hair, Person
 from facesift.portraits.scene import Light
+from facesift.portraits.traits import Hair, Person
 
 
 @dataclass(frozen=True)
 class HairCut:
-    """A hair cut: added volume, how steeply the hairline falls at the sides, where the sides and the back end."""
+    """Shape of a hair cut, in half head heights.
+
+    Attributes:
+        volume: added to the skull.
+        steep: how steeply the hairline falls at the sides.
+        side_end: height where the sides end.
+        back_end: height where the back ends.
+    """
 
     volume: float
     steep: float
@@ -23,7 +30,7 @@ class HairCut:
 
 
 def hair_cut(hair: Hair) -> HairCut:
-    """Return the cut that a style with this volume and length stands for."""
+    """Return the cut of a style with this volume and length."""
     long_end = 0.7 + hair.length
     return {
         "bald": HairCut(0.0, 0.0, 0.0, -1.0),

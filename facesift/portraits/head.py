@@ -1,4 +1,4 @@
-"""The head itself, as skin without features: outline, ears, neck, shoulders, skin texture."""
+"""Paints the head without features: outline, ears, neck, shoulders, skin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from facesift.portraits.canvas import EVERYWHERE, Canvas, Plane, bump, clouds, smooth
-from facesift.portraits.person import Head, Person, draw_colour
+from facesift.portraits.person import draw_colour
+from facesift.portraits.traits import Head, Person
 
 _CHEST = 1.1  # height of the shoulders at the neck
 _SHADE = np.array([0.48, 0.38, 0.36], np.float32)  # redder than grey, as skin in shadow is

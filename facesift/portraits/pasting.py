@@ -1,6 +1,6 @@
-"""Making a fake as the photoshopped ones are made: parts of another portrait, pasted with soft edges, colours matched.
+"""Makes fake portraits like photoshopped ones: parts of another portrait, pasted with soft edges and matched colours.
 
-How well it is done depends on the level. The names and the four parts are those of the public set "Real and Fake Face
+The level says how well it is done. Its names and the four parts are those of the public set "Real and Fake Face
 Detection" (RFF): `easy` to spot, `mid`, `hard`.
 """
 
@@ -28,11 +28,15 @@ _RADII: dict[str, tuple[float, float]] = {  # across and down, in half head heig
 
 @dataclass(frozen=True)
 class PasteSettings:
-    """How well a forger works.
+    """How well a fake is made. Ranges are drawn from uniformly.
 
-    Of `donors` photos the careful take the one most like the target (`alike`), the careless the one least like it.
-    Then ranges: how many `parts`; share of the colour difference removed (`match`); width of the soft edge (`feather`)
-    and misplacement (`slip`) as shares of the part.
+    Attributes:
+        donors: number of photos from which the donor is chosen.
+        alike: whether the donor is the photo most like the target in colour, or the one least like it.
+        parts: how many parts are pasted, from and to.
+        match: share of the colour difference that is removed.
+        feather: width of the soft edge, as a share of the part.
+        slip: misplacement, as a share of the part.
     """
 
     donors: int
@@ -51,26 +55,26 @@ PASTE_SETTINGS: dict[Level, PasteSettings] = {
 
 
 def choose_parts(level: Level, rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw which parts a fake of `level` replaces, in the order of `PARTS`."""
+    """Draw which parts a fake of a level replaces, in the order of `PARTS`."""
     low, high = PASTE_SETTINGS[level].parts
     chosen = rng.permutation(len(PARTS))[: rng.integers(low, high + 1)]
     return tuple(part for index, part in enumerate(PARTS) if index in chosen)
 
 
 def face_colour(portrait: Portrait) -> NDArray[np.float64]:
-    """Return the mean colour (3,) in [0, 255] of the nose, which hair and glasses leave free."""
+    """Return the mean colour (3,), 0 to 255, of the nose, which hair and glasses leave free."""
     return portrait.pixels[part_distance(portrait, "nose") > 0].mean(axis=0)
 
 
 def choose_donor(target: Portrait, donors: Iterable[Portrait], level: Level) -> Portrait:
-    """Return the donor that a forger of `level` takes: by the colour of the face, most or least like the target's."""
+    """Return the donor for a fake of a level: the one whose face colour is most or least like the target's."""
     wanted = face_colour(target)
     sign = 1 if PASTE_SETTINGS[level].alike else -1
     return min(donors, key=lambda donor: sign * float(np.linalg.norm(face_colour(donor) - wanted)))
 
 
 def part_distance(portrait: Portrait, part: str) -> NDArray[np.float64]:
-    """Return (size, size) how far inside the pasted ellipse of `part` a pixel is: 1 in its middle, <= 0 outside."""
+    """Return how far inside the pasted ellipse of a part each pixel is, (size, size): 1 in its centre, <= 0 outside."""
     column, row = portrait.places[part]
     across, down = _RADII[part]
     size = portrait.pixels.shape[0]
@@ -83,9 +87,19 @@ def part_distance(portrait: Portrait, part: str) -> NDArray[np.float64]:
 def paste_parts(
     target: Portrait, donor: Portrait, parts: Sequence[str], level: Level, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Return the photo of `target` with `parts` of `donor` pasted in; pixels outside the parts' ellipses are untouched.
+    """Paste parts of one portrait into another of the same size.
 
-    Both portraits are of the same size. Colours are matched by shifting the patch's mean under the mask.
+    Colours are matched by shifting the mean of the pasted part.
+
+    Args:
+        target: the portrait that is changed.
+        donor: the portrait that the parts come from.
+        parts: some of `PARTS`.
+        level: how well it is done.
+        rng: source of random numbers.
+
+    Returns:
+        Pixels (size, size, 3); those outside the parts' ellipses are the target's.
     """
     skill = PASTE_SETTINGS[level]
     pixels = target.pixels.astype(np.float64)
@@ -103,7 +117,7 @@ def paste_parts(
 def _aligned(
     donor: Portrait, target: Portrait, part: str, slip: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the donor's photo turned, scaled and shifted so that `part` lies where the target's does, up to `slip`."""
+    """Return the donor's photo turned, scaled and shifted so that the part is where the target's is, up to `slip`."""
     zoom = donor.scale / target.scale * np.exp(rng.normal(0, 0.03))
     turn = donor.roll - target.roll
     cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)

@@ -1,6 +1,6 @@
-"""Soft masks of the parts of a face, in the face's own frame: they turn, shrink and move with it.
+"""Parts of a face: where they are by five landmarks, and soft masks that turn, shrink and move with the face.
 
-Points of the plane are complex numbers x + iy here, so that a similarity is `a * z + b`.
+Points of the plane are complex numbers x + iy here, so that a similarity transform is `a * z + b`.
 """
 
 from __future__ import annotations
@@ -32,15 +32,28 @@ LANDMARK_TEMPLATE: Final = ((0.38, 0.50), (0.62, 0.50), (0.50, 0.64), (0.40, 0.7
 
 
 def landmark_template(side: int) -> NDArray[np.float32]:
-    """Return where the points of a centred upright face are expected: (5, 2), (x, y) in pixels of a square image."""
+    """Return where the landmarks of a centred upright face are expected.
+
+    Args:
+        side: of the square image in pixels.
+
+    Returns:
+        (x, y) in pixels of left eye, right eye, nose tip, left and right corner of the mouth, shape (5, 2).
+    """
     return np.asarray(LANDMARK_TEMPLATE, np.float32) * side
 
 
 def face_landmarks(shards: ShardFolder, shard: int) -> NDArray[np.float32]:
-    """Return the points of each of a shard's n images: (n, 5, 2), (x, y) in pixels.
+    """Return the landmarks of each image of a shard, with substitutes where no face was found.
 
-    They are those the shard was made with. Where no face was found in an image, it is the median of the shard's other
-    images, and the template where there is none or the shard holds no points.
+    The substitute is the median of the shard's other images, or `landmark_template` where the shard has no landmarks.
+
+    Args:
+        shards: a split.
+        shard: number of the shard.
+
+    Returns:
+        (x, y) in pixels, shape (n, 5, 2).
     """
     found = shards.landmarks(shard)
     if found is None:
@@ -53,9 +66,13 @@ def face_landmarks(shards: ShardFolder, shard: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class FaceGeometry:
-    """Where a face is: `across` is the unit vector from the left to the right eye.
+    """Position, orientation and size of a face.
 
-    `size` in pixels is the distance of the eyes, or what it would be from the front, by the distance to the mouth.
+    Attributes:
+        points: the five landmarks, shape (5,), in pixels.
+        across: unit vector from the left to the right eye.
+        size: distance of the eyes in pixels, as it would be seen from the front (derived from the distance to the mouth
+            where the head is turned).
     """
 
     points: NDArray[np.complex128]
@@ -64,7 +81,7 @@ class FaceGeometry:
 
     @classmethod
     def from_landmarks(cls, face_landmarks: NDArray[np.floating]) -> FaceGeometry:
-        """Measure five landmarks (5, 2) in pixels."""
+        """Compute it from five landmarks (5, 2) in pixels."""
         points = face_landmarks[:, 0].astype(np.float64) + 1j * face_landmarks[:, 1]
         eyes = points[1] - points[0]
         length = abs(eyes)
@@ -72,7 +89,7 @@ class FaceGeometry:
         return cls(points, complex(eyes / length) if length else 1 + 0j, float(max(length, down / EYE_TO_MOUTH, 1.0)))
 
     def centre(self, region: str) -> list[complex]:
-        """Return the middle of a region; of each of the eyes."""
+        """Return the centre of a region; two centres for the eyes."""
         left, right, nose, *mouth = self.points.tolist()
         eyes, lips = (left + right) / 2, sum(mouth) / 2
         return {
@@ -83,17 +100,26 @@ class FaceGeometry:
         }[region]
 
     def turned(self) -> float:
-        """How much of the width is seen: 1 from the front, down to 0.6 from the side."""
+        """Return how much of the face's width is seen: 1 from the front, down to 0.6 from the side."""
         return float(np.clip(abs(self.points[1] - self.points[0]) / self.size, 0.6, 1.0))
 
 
 def region_mask(
     frame: FaceGeometry, region: str, side: int, rng: np.random.Generator, wave: float = 0.05
 ) -> NDArray[np.float32]:
-    """Draw a soft mask of a region, (side, side) in [0, 1]; it is exactly 0 away from the region.
+    """Draw a soft mask of a region with a random outline.
 
-    The outline is an ellipse with waves of about `wave` of its radius; the edge is drawn between hard and soft. Of the
-    eyes, one or both are covered.
+    The outline is an ellipse with waves; the softness of its edge is random. Of the eyes, one or both are covered.
+
+    Args:
+        frame: where the face is.
+        region: eyes, nose, mouth or face.
+        side: of the square image in pixels.
+        rng: source of random numbers.
+        wave: height of the waves, as a share of the radius.
+
+    Returns:
+        The mask (side, side) in [0, 1]; exactly 0 away from the region.
     """
     centres = frame.centre(region)
     if len(centres) > 1 and rng.random() < ONE_EYE:

@@ -1,7 +1,7 @@
-"""SMOTE's draws instead of its pixels: which two images, and how far from one to the other.
+"""SMOTE and random undersampling as imbalanced-learn does them, recorded as rows of a plan instead of pixels.
 
-Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique", JAIR 16 (2002). The draws are imbalanced-learn's
-own, so the images blended from them are those it would return, to the bit.
+SMOTE: Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique", JAIR 16 (2002). The random numbers are
+imbalanced-learn's own, so the images that are interpolated from them are bit-identical to those it would return.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class SmotePairs:
-    """One synthetic image per row: `base + step * (neighbour - base)`; both index the minority's images."""
+    """The pairs of images that SMOTE interpolates between: image i is `base + step * (neighbour - base)`.
+
+    Attributes:
+        base: rows of the minority's images, shape (n,).
+        neighbour: rows of the minority's images, shape (n,).
+        step: how far towards the neighbour, in [0, 1), shape (n,).
+    """
 
     base: NDArray[np.int64]
     neighbour: NDArray[np.int64]
@@ -23,15 +29,18 @@ class SmotePairs:
 
 
 def smote_pairs(minority: NDArray[np.float32], samples: int, neighbours: int, random_state: int) -> SmotePairs:
-    """Draw what imbalanced-learn's `SMOTE(k_neighbors=neighbours, random_state=random_state)` would draw.
+    """Choose the pairs that imbalanced-learn's `SMOTE(k_neighbors=neighbours, random_state=random_state)` would choose.
+
+    Pixel values are integers, so the distances are exact and the neighbours do not depend on the number of threads.
 
     Args:
         minority: the minority's images, flattened, shape (m, features), float32, m > `neighbours`.
         samples: number of synthetic images.
-        neighbours: nearest neighbours to choose among.
+        neighbours: number of nearest neighbours to choose among.
         random_state: integer in [0, 2**32).
 
-    Pixel values are integers, so the distances are exact and the neighbours do not depend on the number of threads.
+    Returns:
+        One pair per synthetic image.
     """
     from sklearn import config_context  # noqa: PLC0415  # takes seconds to import
 
@@ -46,7 +55,7 @@ def smote_pairs(minority: NDArray[np.float32], samples: int, neighbours: int, ra
 
 
 def _recorder(neighbours: int, random_state: int) -> Any:
-    """Return a SMOTE that keeps its draws where the original would make pixels of them."""
+    """Return a SMOTE that stores the pairs and steps where the original would make pixels of them."""
     from imblearn.over_sampling import SMOTE  # noqa: PLC0415  # takes seconds to import
 
     class Recorder(SMOTE):
@@ -64,11 +73,17 @@ def _recorder(neighbours: int, random_state: int) -> Any:
 def interpolate(
     base: NDArray[np.float32], neighbour: NDArray[np.float32], step: NDArray[np.float64] | float
 ) -> NDArray[np.float32]:
-    """Make synthetic images: `base + step * (neighbour - base)`, reckoned in float64 as imbalanced-learn does.
+    """Make SMOTE's images: `base + step * (neighbour - base)`, computed in float64 as imbalanced-learn does.
 
-    `base` and `neighbour` have shape (n, ...), `step` has shape (n,) or is one number.
+    Args:
+        base: images, shape (n, ...).
+        neighbour: images, shape (n, ...).
+        step: how far towards the neighbour: shape (n,), or one number.
 
-    >>> blend(np.float32([[0, 10]]), np.float32([[10, 10]]), np.array([0.25])).tolist()
+    Returns:
+        Images, shape (n, ...).
+
+    >>> interpolate(np.float32([[0, 10]]), np.float32([[10, 10]]), np.array([0.25])).tolist()
     [[2.5, 10.0]]
     """
     steps = np.asarray(step, np.float64)
@@ -77,15 +92,19 @@ def interpolate(
 
 
 def undersampled_rows(labels: NDArray[np.uint8], ratio: float, random_state: int) -> NDArray[np.int64]:
-    """Return `RandomUnderSampler(sampling_strategy=ratio, random_state=random_state).sample_indices_` for `labels`.
+    """Choose the rows that imbalanced-learn's `RandomUnderSampler` would keep.
 
     Args:
         labels: shape (n,), two classes.
-        ratio: minority / majority afterwards, in (0, 1]; not below the present ratio (`ValueError`).
+        ratio: minority / majority afterwards, in (0, 1].
         random_state: integer in [0, 2**32).
 
     Returns:
-        Indices of the rows kept, in imbalanced-learn's order: class by class, the undersampled class in drawn order.
+        Indices of the rows that are kept, in imbalanced-learn's order: class by class, the undersampled class in random
+        order.
+
+    Raises:
+        ValueError: when `ratio` is below the present one.
     """
     from imblearn.under_sampling import RandomUnderSampler  # noqa: PLC0415  # takes seconds to import
 

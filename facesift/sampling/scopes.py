@@ -1,4 +1,4 @@
-"""Re-sample one scope (a shard, or the whole split): SMOTE, forging, then random undersampling, as rows of a plan."""
+"""Re-samples one scope (a shard, or the whole training split): SMOTE, forging, then random undersampling."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ from facesift.sampling.resamplers import smote_pairs, undersampled_rows
 
 @dataclass(frozen=True)
 class Scope:
-    """What is re-sampled together.
+    """The images that are re-sampled together.
 
-    `labels` (n,) uint8; `flat(rows)` reads images as float32 (len(rows), features) with values 0 to 255; `faces(label)`
-    what donors are chosen by, of all images of a class; `name` and `key` (the parameters' dotted key) are for messages.
+    Attributes:
+        labels: shape (n,), 0 real, 1 fake.
+        flat: reads images by their rows: (len(rows), features) float32 with values 0 to 255.
+        faces: reads the features by which donors are chosen, of all images of a class (by its number).
+        name: of the scope, for messages.
+        key: dotted key of the resampling's parameters, for messages.
     """
 
     labels: NDArray[np.uint8]
@@ -35,9 +39,14 @@ class Scope:
 
 @dataclass(frozen=True)
 class ResampledRows:
-    """The re-sampled scope in imbalanced-learn's own order, one entry per image; originals have step 0.
+    """A re-sampled scope: one entry per image, in imbalanced-learn's order.
 
-    A forged image's `base` is the face that is changed, its `neighbour` the donor. `kind` numbers `KINDS`.
+    Attributes:
+        base: row of the image; of a synthetic one, of its base; of a forged one, of the face that is changed.
+        neighbour: row of SMOTE's neighbour, or of the donor of a forged image; an original's is itself.
+        step: how far SMOTE goes towards the neighbour, in [0, 1); 0 for others.
+        label: 0 real, 1 fake.
+        kind: number in `plan_columns.KINDS`.
     """
 
     base: NDArray[np.int64]
@@ -56,16 +65,27 @@ class ResampledRows:
 
 
 def original_rows(labels: NDArray[np.uint8]) -> ResampledRows:
-    """Every row once, as it is."""
+    """Return every image once, as it is."""
     rows = np.arange(len(labels))
     return ResampledRows(rows, rows, np.zeros(len(rows)), labels, np.zeros(len(rows), np.uint8))
 
 
 def resample_scope(scope: Scope, resample: Resample, random_state: int) -> ResampledRows:
-    """Apply `SMOTE(resample.smote)`, forging, then `RandomUnderSampler(resample.undersample)`, with `random_state`.
+    """Apply SMOTE, then forging, then random undersampling, each only if `resample` asks for it.
 
-    SMOTE reads the minority's pixels only, forging the reals'. Raises `FacesiftError` naming the key to change when the
-    scope has one class only, is already more balanced than asked for, or has too few images for neighbours or donors.
+    SMOTE reads the pixels of the minority only, forging those of real images only.
+
+    Args:
+        scope: the images.
+        resample: ratios, neighbours and forging.
+        random_state: integer in [0, 2**32), used for each of the steps.
+
+    Returns:
+        The rows of the re-sampled scope.
+
+    Raises:
+        FacesiftError: when the scope has one class only, is already more balanced than asked for, or has too few images
+            for neighbours or donors; the message names the key to change.
     """
     rows = original_rows(scope.labels)
     if resample.smote is not None:
@@ -79,7 +99,7 @@ def resample_scope(scope: Scope, resample: Resample, random_state: int) -> Resam
 
 
 def _with_smote(rows: ResampledRows, scope: Scope, ratio: float, neighbours: int, random_state: int) -> ResampledRows:
-    """Append synthetic images of the minority until it is `ratio` of the majority."""
+    """Append synthetic images of the minority until it is `ratio` times the majority."""
     minority, missing = _target_count(scope, scope.labels, "smote", ratio)
     members = np.flatnonzero(scope.labels == minority)
     _check_neighbours(scope, len(members), BINARY[minority], neighbours)
@@ -89,9 +109,9 @@ def _with_smote(rows: ResampledRows, scope: Scope, ratio: float, neighbours: int
 
 
 def _forged_rows(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_state: int) -> ResampledRows:
-    """Choose targets and donors of the fakes that are missing until they are `forge.ratio` of the reals.
+    """Choose faces and donors for the fakes that are missing until there are `forge.ratio` per real image.
 
-    Targets take turns, so that no real image is forged twice before each has been once.
+    No real image is forged twice before each has been forged once.
     """
     real, fake = np.bincount(labels, minlength=2).tolist()
     missing = int(forge.ratio * real) - fake
@@ -109,7 +129,7 @@ def _forged_rows(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_s
 
 
 def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forge) -> None:
-    """Refuse a scope with too few reals to forge, or with too many fakes already."""
+    """Raise `FacesiftError` for a scope with too few real images to forge, or with too many fakes already."""
     needed = 2 if forge.composite else 1
     if real < needed:
         raise FacesiftError(
@@ -125,7 +145,7 @@ def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forg
 
 
 def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: float) -> tuple[int, int]:
-    """Return the class to change and imbalanced-learn's number for it: images to add (SMOTE) or to keep."""
+    """Return the class to change, and imbalanced-learn's count for it: images to add (SMOTE) or to keep."""
     from imblearn.utils import check_sampling_strategy  # noqa: PLC0415  # takes seconds to import
 
     real, fake = np.bincount(labels, minlength=2).tolist()

@@ -66,7 +66,7 @@ def test_backslashes_in_a_zip_separate_folders():
     assert recognise(FOLDERS, "test\\REAL\\1.jpg") == PathLabel("real", fold="test")
 
 
-def test_the_first_source_that_recognises_a_file_claims_it():
+def test_the_first_source_that_recognises_a_file_gets_it():
     sources = {"a": RFF, "b": FOLDERS, "c": FOLDERS}
     assert find_source(sources, RawFile(".", "real/1.jpg")) == ("b", PathLabel("real"))
 

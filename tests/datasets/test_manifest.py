@@ -184,7 +184,7 @@ def test_progress_counts_every_file(many: Path):
     assert sum(heard) == 22
 
 
-def test_the_survey_counts_what_no_source_claims(tmp_path: Path):
+def test_files_of_no_source_are_counted(tmp_path: Path):
     lay(tmp_path, FACES | {"list.csv": b"", "readme.txt": b""})
     found = count_files(tmp_path, SOURCES)
     assert (found.recognised, found.ignored, found.example) == (4, 2, ".:list.csv")

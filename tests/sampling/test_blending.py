@@ -104,25 +104,25 @@ def laplace(values, inside):
     return out
 
 
-def test_membrane_is_nearly_the_exact_solution():
+def test_laplace_fill_is_nearly_the_exact_solution():
     values, inside = smooth(3, 48, 5.0).astype(np.float32), disc(48, 0.4) > 0
     exact = laplace(values[..., 0].astype(float), inside)
     apart = np.abs(laplace_fill(values, inside)[..., 0] - exact)[inside]
     assert apart.mean() < 0.07 * values.std()
 
 
-def test_membrane_leaves_what_is_outside():
+def test_laplace_fill_leaves_what_is_outside():
     values, inside = smooth(3).astype(np.float32), disc() > 0
     assert np.array_equal(laplace_fill(values, inside)[~inside], values[~inside])
 
 
-def test_membrane_between_equal_values_is_flat():
+def test_laplace_fill_between_equal_values_is_flat():
     values, inside = np.full((31, 20, 3), 7.0, np.float32), np.zeros((31, 20), bool)
     values[5:25, 4:16], inside[5:25, 4:16] = -99, True
     assert np.allclose(laplace_fill(values, inside), 7)
 
 
-def test_membrane_without_anything_known_is_0():
+def test_laplace_fill_without_anything_known_is_0():
     assert not laplace_fill(np.ones((5, 5, 3), np.float32), np.ones((5, 5), bool)).any()
 
 

@@ -8,19 +8,19 @@ from imblearn.under_sampling import RandomUnderSampler
 from facesift.sampling.resamplers import interpolate, smote_pairs, undersampled_rows
 
 
-def test_blend_reckons_in_float64_with_a_plain_number_as_step() -> None:
+def test_interpolation_is_computed_in_float64_with_a_plain_number_as_step() -> None:
     rng = np.random.default_rng(1)
     base, neighbour = rng.integers(0, 256, (2, 1, 4000)).astype(np.float32)
     exact = (base.astype(np.float64) + 0.1234567890123 * (neighbour - base).astype(np.float64)).astype(np.float32)
     assert np.array_equal(interpolate(base, neighbour, 0.1234567890123), exact)
 
 
-def test_blend_takes_images_of_any_shape() -> None:
+def test_interpolation_takes_images_of_any_shape() -> None:
     base, neighbour = np.zeros((2, 3, 3, 3), np.float32), np.full((2, 3, 3, 3), 10, np.float32)
     assert interpolate(base, neighbour, np.array([0.1, 0.5]))[:, 2, 1, 0].tolist() == [1, 5]
 
 
-def test_blend_with_step_0_gives_the_base() -> None:
+def test_interpolation_with_step_0_gives_the_base() -> None:
     base = np.arange(256, dtype=np.float32).reshape(1, -1)
     assert np.array_equal(interpolate(base, base[:, ::-1].copy(), np.zeros(1)), base)
 

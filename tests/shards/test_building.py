@@ -1,4 +1,4 @@
-"""Building: dealing, whole folders, and bytes that depend on nothing but the images and the seed."""
+"""Building shards: assignment, whole folders, and bytes that depend on nothing but the images and the seed."""
 
 import hashlib
 from pathlib import Path
@@ -34,9 +34,9 @@ def table(sizes: list[int]) -> pl.DataFrame:
 
 @given(sizes=counts, shards=st.integers(1, 9), seed=st.integers(0, 2**32 - 1))
 def test_every_shard_has_its_share_of_every_stratum(sizes: list[int], shards: int, seed: int) -> None:
-    dealt = assign_shards(table(sizes), shards, seed, "train")
+    assigned = assign_shards(table(sizes), shards, seed, "train")
     for (source, label), size in zip(STRATA, sizes, strict=True):
-        part = dealt.filter(source=source, label=label)["shard"].to_numpy()
+        part = assigned.filter(source=source, label=label)["shard"].to_numpy()
         assert set(np.bincount(part, minlength=shards)) <= {size // shards, -(-size // shards)}
 
 
@@ -47,13 +47,13 @@ def test_shards_differ_by_at_most_one_image(sizes: list[int], shards: int, seed:
 
 
 @given(sizes=counts, shards=st.integers(1, 9))
-def test_every_image_is_dealt_once(sizes: list[int], shards: int) -> None:
+def test_every_image_is_assigned_once(sizes: list[int], shards: int) -> None:
     images = table(sizes)
     assert assign_shards(images, shards, 1, "test").drop("shard").sort("image_id").equals(images.sort("image_id"))
 
 
 @given(order=st.permutations(range(12)))
-def test_dealing_does_not_depend_on_the_order_of_the_table(order: list[int]) -> None:
+def test_assignment_does_not_depend_on_the_order_of_the_table(order: list[int]) -> None:
     images = table([4, 4, 4])
     assert assign_shards(images[order], 3, 1, "train").equals(assign_shards(images, 3, 1, "train"))
 
