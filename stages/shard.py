@@ -26,7 +26,7 @@ def main(params: Params) -> None:
     places = read_parquet(Path("data/manifest.parquet"), columns)
     images = places.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
     data = params.data
-    decoder = RawImageReader(
+    reader = RawImageReader(
         Path("data/raw") / data.raw, data.image_size, params.ingest.max_pixels, data.resize, data.crop
     )
     sharding = Sharding(params.shard.images, params.seed, params.parallel.workers, params.class_names.names)
@@ -39,7 +39,7 @@ def main(params: Params) -> None:
             def advance(entry: ShardEntry, bar: TaskID = bar) -> None:
                 progress.advance(bar, entry.images)
 
-            index = build_split(SHARDS / split, rows, decoder, sharding, advance)
+            index = build_split(SHARDS / split, rows, reader, sharding, advance)
             counts = [sum(each) for each in zip(*(entry.counts for entry in index.shards), strict=True)]
             said = ", ".join(f"{count} {name}" for count, name in zip(counts, index.classes, strict=True))
             progress.print(f"{split}: {said} in {len(index.shards)} shards")

@@ -86,6 +86,10 @@ def rounded(value: Any) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys and floats of `DIGITS` digits.
 
+    Args:
+        path: the file to write.
+        value: dicts, lists, strings, numbers, booleans and None.
+
     Raises:
         ValueError: for NaN and infinity.
     """
@@ -105,13 +109,27 @@ def read_json(path: Path) -> Any:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
-    """Write a table as Parquet, with optional key-value `metadata` in its footer."""
+    """Write a table as Parquet.
+
+    Args:
+        path: the file to write.
+        frame: the table.
+        metadata: keys and values for the file's footer.
+    """
     with whole_file(path) as part:
         frame.write_parquet(part, compression="zstd", metadata=metadata)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Read a Parquet table; raise `FacesiftError` for a file that is missing, damaged, or lacks one of `columns`."""
+    """Read a Parquet table.
+
+    Args:
+        path: the file.
+        columns: the columns to read; None: all.
+
+    Raises:
+        FacesiftError: when the file is missing, damaged, or lacks one of the columns.
+    """
     try:
         return pl.read_parquet(path, columns=columns)
     except FileNotFoundError as error:

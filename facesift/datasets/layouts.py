@@ -172,7 +172,15 @@ def top_entry(file: RawFile) -> str:
 
 
 def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, PathLabel] | None:
-    """Return the name of the first source that recognises `file`, and what its path says; None if none does."""
+    """Find the source that a file belongs to.
+
+    Args:
+        layouts: each source's layout, by the source's name.
+        file: a file of the raw folder.
+
+    Returns:
+        The name of the first source that recognises the file, and what its path says; None if none does.
+    """
     for name, layout in layouts.items():
         if fnmatchcase(top_entry(file), layout.source.within):
             said = recognise(layout, file.path)

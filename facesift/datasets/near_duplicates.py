@@ -13,10 +13,10 @@ from PIL import Image
 HASH_SIDE = 16
 HASH_BITS = HASH_SIDE**2
 WORD = 8  # hexadecimal digits of a 32-bit word
-MISSED = 0.01  # probability of missing one pair whose distance is exactly the limit; closer ones are safer
-ALL_PAIRS = 10_000  # up to so many images every pair is compared
+MISSED = 0.01  # probability of missing a pair whose distance is exactly the limit; closer pairs are missed more rarely
+ALL_PAIRS = 10_000  # up to this many images, every pair is compared
 SLAB = 1 << 18  # rows compared at a time, which bounds the memory
-PENDING = 1 << 20  # links gathered before components are merged
+PENDING = 1 << 20  # links collected before components are merged
 Words = NDArray[np.uint64]
 Groups = NDArray[np.int64]
 
@@ -101,7 +101,7 @@ def _links(words: Words, keys: NDArray[np.uint64], limit: int) -> Iterator[tuple
         while len(rows):
             step += 1
             rows = rows[: np.searchsorted(rows, len(order) - step)]
-            rows = rows[keys[rows] == keys[rows + step]]  # sorted: who differs at this step differs at the next
+            rows = rows[keys[rows] == keys[rows + step]]  # sorted: rows that differ at this step differ at the next
             apart = np.bitwise_count(words[rows] ^ words[rows + step]).sum(axis=1, dtype=np.int64)
             near = rows[apart <= limit]
             if len(near):

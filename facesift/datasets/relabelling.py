@@ -9,7 +9,7 @@ import polars as pl
 
 from facesift.datasets.reviews import check_answers, find_consensus
 
-LISTED = 100  # disagreements that the metrics name; all are counted
+LISTED = 100  # most disagreements listed in the metrics; all are counted
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,17 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Answer(NamedTuple):
-    """One row of a reviewer's file; the fields are the columns of `REVIEWS`, and `answer` may also be `UNDO`."""
+    """One row of a reviewer's file. The fields are the columns of `REVIEWS`.
+
+    Attributes:
+        image_id: the image.
+        answer: a class name, `UNSURE` or `UNDO`.
+        reviewer: name of the person, and of the file.
+        at: time of the answer in UTC, such as 2026-11-23T09:30:00Z.
+        seconds: how long the image was looked at.
+        decision: the committee's decision: a class name or `review`; empty without one.
+        probability: the committee's calibrated probability of the positive class, in [0, 1]; None without one.
+    """
 
     image_id: str
     answer: str

@@ -62,7 +62,15 @@ def _expected(name: str, layout: Layout) -> str:
 
 
 def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFile]:
-    """Yield every file that belongs to a source, with the source's name and what the path says."""
+    """Yield every file of a raw folder that belongs to a source.
+
+    Args:
+        raw: the raw folder.
+        layouts: each source's layout, by the source's name.
+
+    Yields:
+        The file, the name of its source, and what its path says, in an order that depends on names alone.
+    """
     for file in list_files(raw):
         found = find_source(layouts, file)
         if found:

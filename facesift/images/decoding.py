@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 Image.init()  # makes the rarer formats known
-# Others stay out: some start programs (EPS runs Ghostscript), none is used for photos.
+# Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
-# Mid grey stands where an image is transparent: black or white would be an edge that only such images have.
+# Mid grey replaces transparent pixels: black or white would be an edge that only such images have.
 BACKGROUND = (128, 128, 128)
 SIXTEEN_BITS = 65535
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright

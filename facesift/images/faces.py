@@ -16,10 +16,10 @@ from PIL import Image
 
 from facesift.images.decoding import BACKGROUND
 
-LONGEST = 256  # pixels of the longer side when a face is looked for: one of a sixth of that is still found
-STRIDE, MULTIPLE = 4, 32  # pixels of a field of the maps; what the network's sides are multiples of
-OVERLAP = 0.3  # boxes that share more of their union are one face
-PLACES = 2  # decimals of pixels that are kept: the manifest's face is the one that screening finds
+LONGEST = 256  # pixels of the longer side for detection: a face of a sixth of it is still found
+STRIDE, MULTIPLE = 4, 32  # pixels a cell of the maps; the network's sides are multiples of MULTIPLE
+OVERLAP = 0.3  # boxes with a higher intersection over union are one face
+PLACES = 2  # decimals of pixels that are kept, so that the manifest's face equals the one that screening finds
 LEFT_TO_RIGHT = ((0, 1), (3, 4))  # eyes, corners of the mouth
 NO_FACE = "no face found"
 

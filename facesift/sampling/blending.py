@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Pixels = NDArray[np.float32]
-GAIN = (0.75, 1.33)  # contrast is matched within these
-SEAM = 50.0  # grey levels: a seam across hair would else dye the skin
+GAIN = (0.75, 1.33)  # limits of the change of contrast
+SEAM = 50.0  # most change in grey levels: without it, a seam across hair would tint the skin
 
 
 def fit_similarity(

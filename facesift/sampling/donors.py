@@ -11,8 +11,8 @@ from facesift.sampling.regions import face_landmarks
 from facesift.shards.reading import ShardFolder
 
 CHUNK = 4096  # targets computed together: bounds the memory
-TWIN = 0.02  # closer than that in pose and tone, two images may be of one photo
-TONE_WEIGHT = 1.0  # a tone that is 10 % off is as bad as points that are off by 10 % of the size of the face
+TWIN = 0.02  # images closer than this in pose and tone may be the same photo
+TONE_WEIGHT = 1.0  # at 1, a tone 10 % off counts as much as landmarks off by 10 % of the face's size
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,13 @@ def forge(target: LandmarkedFace, donor: LandmarkedFace, forgery: Forgery) -> ND
         Pixels (S, S, 3).
     """
     rng = np.random.default_rng(forgery.seed)
-    frame, side = FaceGeometry.from_landmarks(target.landmarks), len(target.pixels)
+    geometry, side = FaceGeometry.from_landmarks(target.landmarks), len(target.pixels)
     own = forgery.kind == "self_blend"
-    mask = region_mask(frame, forgery.region, side, rng, **({"wave": WAVE} if own else {}))
+    mask = region_mask(geometry, forgery.region, side, rng, **({"wave": WAVE} if own else {}))
     if not mask.any():  # a face beyond the edge of the image
         return target.pixels.copy()
-    a, b = (1 + 0j, 0j) if own else _lay(FaceGeometry.from_landmarks(donor.landmarks), frame, forgery.region)
-    shift = _misplace(frame, forgery, rng)
+    a, b = (1 + 0j, 0j) if own else _lay(FaceGeometry.from_landmarks(donor.landmarks), geometry, forgery.region)
+    shift = _misplace(geometry, forgery, rng)
     box = _box(mask)
     piece = warp_similarity(donor.pixels, shift[0] * a, shift[0] * b + shift[1], box).astype(np.float32)
     below, mask = target.pixels[box].astype(np.float32), mask[box]
@@ -96,12 +96,12 @@ def _lay(donor: FaceGeometry, target: FaceGeometry, region: str) -> tuple[comple
     return fit_similarity(donor.points, target.points, np.asarray(ANCHORS[region]))
 
 
-def _misplace(frame: FaceGeometry, forgery: Forgery, rng: np.random.Generator) -> tuple[complex, complex]:
+def _misplace(geometry: FaceGeometry, forgery: Forgery, rng: np.random.Generator) -> tuple[complex, complex]:
     """Draw a small random similarity transform around the centre of the part."""
     (right, down), size, turn = rng.uniform(-1, 1, 2), rng.uniform(-1, 1), rng.uniform(-1, 1)
-    middle = complex(np.mean(frame.centre(forgery.region)))
+    middle = complex(np.mean(geometry.centre(forgery.region)))
     a = (1 + 0.06 * forgery.warp * size) * np.exp(0.05j * forgery.warp * turn)
-    move = 0.1 * forgery.warp * frame.size * complex(right, 0.5 * down) * frame.across
+    move = 0.1 * forgery.warp * geometry.size * complex(right, 0.5 * down) * geometry.across
     return complex(a), complex(middle - a * middle + move)
 
 

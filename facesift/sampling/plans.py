@@ -91,6 +91,7 @@ class _Flat:
         self.starts = _starts(shards, numbers)
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Read images by their rows in the scope: (len(rows), features)."""
         size = self.shards.image_size
         out = np.empty((len(rows), size * size * 3), np.float32)
         which = np.searchsorted(self.starts, rows, side="right") - 1

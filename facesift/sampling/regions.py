@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from facesift.shards.reading import ShardFolder
 
-# Weights of the five landmarks where a part is laid onto another face.
+# Weights of the five landmarks when a part is aligned with another face.
 ANCHORS: Final = {
     "eyes": (1.0, 1.0, 0.3, 0.1, 0.1),
     "nose": (0.5, 0.5, 1.0, 0.3, 0.3),
     "mouth": (0.1, 0.1, 0.5, 1.0, 1.0),
     "face": (1.0, 1.0, 1.0, 1.0, 1.0),
 }
-# Radii across and down, in sizes of the face (see `Frame`).
+# Horizontal and vertical radii of the mask, in sizes of the face (`FaceGeometry.size`).
 RADII: Final = {"eyes": (0.40, 0.27), "nose": (0.31, 0.38), "mouth": (0.56, 0.32), "face": (0.86, 0.90)}
-SPREAD = 0.15  # radii are drawn so far around these
-EYE_TO_MOUTH = 0.95  # of a face seen from the front, in distances of the eyes
-ONE_EYE = 0.4  # share of the eyes' masks that cover one of them
-WAVES = 4  # of the outline
-# Shares of the side, between the medians of two data sets of centred faces: RFF's eyes are at (0.36, 0.49) and its
+SPREAD = 0.15  # radii vary by this share
+EYE_TO_MOUTH = 0.95  # distance seen from the front, in distances of the eyes
+ONE_EYE = 0.4  # probability that a mask of the eyes covers only one of them
+WAVES = 4  # number of waves in the outline
+# Shares of the side: between the medians of two data sets of centred faces. RFF's eyes are at (0.36, 0.49) and its
 # mouth at 0.77; those of aligned CelebA, squished to a square, at (0.40, 0.51) and 0.71.
 LANDMARK_TEMPLATE: Final = ((0.38, 0.50), (0.62, 0.50), (0.50, 0.64), (0.40, 0.74), (0.60, 0.74))
 
@@ -105,14 +105,14 @@ class FaceGeometry:
 
 
 def region_mask(
-    frame: FaceGeometry, region: str, side: int, rng: np.random.Generator, wave: float = 0.05
+    geometry: FaceGeometry, region: str, side: int, rng: np.random.Generator, wave: float = 0.05
 ) -> NDArray[np.float32]:
     """Draw a soft mask of a region with a random outline.
 
     The outline is an ellipse with waves; the softness of its edge is random. Of the eyes, one or both are covered.
 
     Args:
-        frame: where the face is.
+        geometry: where the face is.
         region: eyes, nose, mouth or face.
         side: of the square image in pixels.
         rng: source of random numbers.
@@ -121,20 +121,20 @@ def region_mask(
     Returns:
         The mask (side, side) in [0, 1]; exactly 0 away from the region.
     """
-    centres = frame.centre(region)
+    centres = geometry.centre(region)
     if len(centres) > 1 and rng.random() < ONE_EYE:
         centres = [centres[int(rng.integers(len(centres)))]]
-    radii = np.asarray(RADII[region]) * rng.uniform(1 - SPREAD, 1 + SPREAD, 2) * frame.size
-    radii = np.maximum(radii * (frame.turned() if region == "face" else 1.0, 1.0), 1.5)
+    radii = np.asarray(RADII[region]) * rng.uniform(1 - SPREAD, 1 + SPREAD, 2) * geometry.size
+    radii = np.maximum(radii * (geometry.turned() if region == "face" else 1.0, 1.0), 1.5)
     soft = rng.uniform(0.25, 0.8)
     phases = rng.uniform(0, 2 * np.pi, WAVES)
     sizes = wave * rng.uniform(-1, 1, WAVES) / (1 + 0.5 * np.arange(WAVES))  # a dent, not a star
     mask = np.zeros((side, side), np.float32)
     for expected in centres:
-        centre = expected + complex(*rng.normal(0, 0.03, 2)) * frame.size * frame.across
+        centre = expected + complex(*rng.normal(0, 0.03, 2)) * geometry.size * geometry.across
         box = _around(centre, float(radii.max()) * (1 + WAVES * wave), side)
         plane = np.arange(side)[box[1]] + 1j * np.arange(side)[box[0], None]
-        place = (plane - centre) / frame.across
+        place = (plane - centre) / geometry.across
         place = place.real / radii[0] + 1j * place.imag / radii[1]
         angle = np.angle(place)
         outline = 1 + sum(s * np.cos((k + 2) * angle + p) for k, (s, p) in enumerate(zip(sizes, phases, strict=True)))
