@@ -8,7 +8,7 @@ from facesift.committee.predictions import Ballot
 from facesift.committee.stacking import Stacker, stack_features
 from facesift.core.classes import Classes
 from facesift.core.scores import join_scores, logits_from, score_table
-from facesift.networks.parallel_scoring import SPLIT, Panel
+from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.shards.reading import ShardFolder
 
 
@@ -22,7 +22,7 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
         pl.DataFrame(
             {
                 "image_id": shards.image_ids(shard),
-                "split": SPLIT,
+                "split": TEST_SPLIT,
                 "source": shards.sources(shard),
                 "label": [shards.classes[number] for number in shards.labels(shard)],
             }
@@ -33,16 +33,16 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(tables).join(known, on="image_id", maintain_order="left")
 
 
-def vote_elsewhere(panel: Panel, truth: pl.DataFrame, stacker: Stacker) -> Ballot:
+def vote_elsewhere(shard_scorer: ShardScorer, truth: pl.DataFrame, stacker: Stacker) -> Ballot:
     """Score every image with every member and the stacker over them, and return the ballot; `truth`: see `truth_of`."""
-    (scores,) = panel.score_shards()
-    return stacked_ballot(truth, scores, stacker, panel.classes)
+    (scores,) = shard_scorer.score_shards()
+    return stacked_ballot(truth, scores, stacker, shard_scorer.classes)
 
 
 def stacked_ballot(truth: pl.DataFrame, scores: dict[str, pl.DataFrame], stacker: Stacker, classes: Classes) -> Ballot:
     """Let the stacker score what the members scored, and return the ballot of them all; `truth` as of `truth_of`."""
     joined = join_scores(truth, scores)
     features = stack_features([logits_from(joined, name, classes) for name in scores])
-    stacked = score_table(joined["image_id"].to_list(), SPLIT, stacker.logits(features), classes.names)
+    stacked = score_table(joined["image_id"].to_list(), TEST_SPLIT, stacker.logits(features), classes.names)
     voters = scores | {"stacker": stacked}
     return Ballot.of(join_scores(truth, voters), list(voters), classes)
