@@ -153,6 +153,7 @@ class MemberDataModule(lightning.LightningDataModule):
         return Share(self.trainer.global_rank, self.ranks) if self.trainer else WHOLE
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the batches of the current epoch; its rows and their order depend on seed and epoch alone."""
         epoch = self.trainer.current_epoch if self.trainer else 0
         seed = derived_seed(self.recipe.seed, epoch)
         plan = sample_epoch(self.plan, self.recipe.resample, self.probabilities, seed)
@@ -160,4 +161,5 @@ class MemberDataModule(lightning.LightningDataModule):
         return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation batches, in file order."""
         return DataLoader(HeldOutSplit(self.val, self.recipe.batch_size, self.share), batch_size=None)

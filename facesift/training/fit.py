@@ -78,14 +78,7 @@ def _start(architecture: Architecture) -> dict[str, str] | None:
 
 def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: ModelCheckpoint) -> pl.Trainer:
     check_process_count(spec)
-    callbacks: list[pl.Callback] = [history, checkpoint]
-    if recipe.early_stopping:
-        callbacks.append(EarlyStopping("val_loss", patience=recipe.early_stopping, mode="min"))
-    if recipe.ema:
-        callbacks.append(MovingAverage(recipe.ema))
     on_terminal = sys.stderr.isatty()
-    if on_terminal:
-        callbacks.append(TQDMProgressBar(leave=False))
     synced = spec.ranks > 1 and (torch.cuda.is_available() and spec.accelerator != "cpu")
     return pl.Trainer(
         accelerator=spec.accelerator,
@@ -96,7 +89,7 @@ def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: M
         use_distributed_sampler=False,  # the data module knows its share
         precision=spec.precision,
         max_epochs=recipe.epochs,
-        callbacks=callbacks,
+        callbacks=[history, checkpoint, *_optional_callbacks(recipe, on_terminal=on_terminal)],
         enable_progress_bar=on_terminal,
         enable_model_summary=False,
         logger=False,
@@ -104,6 +97,17 @@ def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: M
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
     )
+
+
+def _optional_callbacks(recipe: Member, *, on_terminal: bool) -> list[pl.Callback]:
+    callbacks: list[pl.Callback] = []
+    if recipe.early_stopping:
+        callbacks.append(EarlyStopping("val_loss", patience=recipe.early_stopping, mode="min"))
+    if recipe.ema:
+        callbacks.append(MovingAverage(recipe.ema))
+    if on_terminal:
+        callbacks.append(TQDMProgressBar(leave=False))
+    return callbacks
 
 
 def _quiet() -> None:

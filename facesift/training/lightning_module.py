@@ -86,6 +86,7 @@ class MemberModule(pl.LightningModule):
         torch.manual_seed(derived_seed(self.recipe.seed, self.global_step, self.global_rank))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Augment, mix and score a batch; return its loss."""
         images, labels = self.mix(self.augment(batch[0]), batch[1])
         logits = self(images)
         loss = self.loss(logits, labels)
@@ -116,6 +117,7 @@ class MemberModule(pl.LightningModule):
         return part * ranks, part.detach() * all_images / images
 
     def validation_step(self, batch: Batch, _: int) -> None:
+        """Score a batch and update the validation figures."""
         images, labels = batch
         if not len(labels):  # this process has no more images, but takes part in what all do at once
             self.log("val_loss", torch.zeros((), device=self.device), batch_size=0, prog_bar=True, sync_dist=True)
