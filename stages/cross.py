@@ -17,8 +17,8 @@ from facesift.datasets.manifest import build_manifest, check_quarantine, referre
 from facesift.datasets.near_duplicates import near_duplicate_groups
 from facesift.datasets.source_files import count_files
 from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
-from facesift.networks.parallel_scoring import SPLIT, Panel
-from facesift.networks.stored_members import load_members
+from facesift.networks.scoring import TEST_SPLIT, ShardScorer
+from facesift.networks.weights import load_members
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
 from stages.entry import run
@@ -36,10 +36,12 @@ def main(params: Params, name: str) -> None:
     stacker = load_stacker(MODELS / "stacker.safetensors", members, classes.names)
     with TemporaryDirectory() as room:
         images = _read(params, name)
-        shards = _build(params, name, images, Path(room) / SPLIT)
+        shards = _build(params, name, images, Path(room) / TEST_SPLIT)
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
-        ballot = vote_elsewhere(Panel(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker)
+        ballot = vote_elsewhere(
+            ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker
+        )
     report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
     write_json(Path(f"metrics/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():

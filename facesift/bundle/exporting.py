@@ -151,7 +151,7 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
 
 def _describe_member(folder: Path, member: str, params: Params) -> dict[str, Any]:
     file = _member_file(member)
-    header = read_header(folder / file)
+    header = read_header(folder / file).stored
     return {
         "name": member,
         "architecture": header["architecture"],

@@ -22,7 +22,7 @@ from facesift.core.scores import Scorer
 from facesift.evaluation.corruptions import corrupt
 from facesift.evaluation.cross_data_set import stacked_ballot
 from facesift.evaluation.decision_report import LabelledPredictions
-from facesift.networks.parallel_scoring import Panel
+from facesift.networks.scoring import ShardScorer
 from facesift.shards.reading import ShardFolder
 
 WHOLE = "the whole test split"
@@ -54,9 +54,9 @@ class Trial:
 
     def votes(self, corruptions: Sequence[Corruption | None]) -> Iterator[LabelledPredictions]:
         """Yield the ballot of `vote` for each of the corruptions, in their order."""
-        panel = Panel(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
+        shard_scorer = ShardScorer(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
         changes = [None if one is None else partial(corrupt, corruption=one) for one in corruptions]
-        for scores in panel.score_shards(changes, self._chosen()):
+        for scores in shard_scorer.score_shards(changes, self._chosen()):
             yield stacked_ballot(self.truth, scores, self.stacker, self.classes)
 
     def _chosen(self) -> list[frozenset[str] | None]:
