@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import typer
+
 from facesift.core.errors import FacesiftError
 
 
@@ -47,11 +49,14 @@ def answer_of(*arguments: str) -> str:
     return done.stdout
 
 
-def run(main: Callable[[], None]) -> None:
-    """Call `main`; a `FacesiftError` ends the program with 1 and the message alone, Ctrl-C with 130."""
+def run(main: Callable[..., None]) -> None:
+    """Call `main` with the options of the command line, as typer reads them from its signature.
+
+    A `FacesiftError` ends the program with status 1 and the message alone, Ctrl-C with 130.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
     try:
-        main()
+        app()
     except FacesiftError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
