@@ -11,7 +11,7 @@ from dvc_data.hashfile.hash import hash_file
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
-from workflow.dvc_command import run
+from workflow.dvc_command import run_script
 
 if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
@@ -59,4 +59,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run_script(main)

@@ -18,7 +18,7 @@ import typer
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
-from workflow.dvc_command import run
+from workflow.dvc_command import run_script
 
 LOCK = Path("constraints.txt")
 HEADER = """\
@@ -90,4 +90,4 @@ def main(*, upgrade: Annotated[bool, typer.Option("--upgrade", help="take the ne
 
 
 if __name__ == "__main__":
-    run(main)
+    run_script(main)
