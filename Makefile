@@ -65,6 +65,9 @@ sweep: install
 search: install
 	python -m workflow.search $(SEARCH)
 
+bench: install
+	python -m bench.shards
+
 studies: install
 	python -m bench.studies
 

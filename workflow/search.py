@@ -132,7 +132,9 @@ def main(
     trials: Annotated[int, typer.Option(min=1, help="sets of values to try")] = 20,
     seed: Annotated[int, typer.Option(help="of the proposals")] = 1,
     figure: Annotated[Figure, typer.Option(help="what to maximise, on validation images")] = "ap",
-    threads: Annotated[int | None, typer.Option(min=1, help="[OMP_NUM_THREADS, or all cores]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="of the stages", show_default="OMP_NUM_THREADS, or all cores")
+    ] = None,
 ) -> None:
     """Search the values of parameters that give the best figure on validation images."""
     suggestions, each = parse_space(space), threads_for(1, threads)

@@ -188,12 +188,14 @@ def split_list(text: str) -> list[str]:
 
 def main(  # noqa: PLR0913  one for each option
     *,
-    members: Annotated[str, typer.Option(help="names with commas between, changed one at a time [all that vote]")] = "",
+    members: Annotated[
+        str, typer.Option(help="names with commas between, changed one at a time", show_default="all that vote")
+    ] = "",
     ratios: Annotated[str, typer.Option(help="SMOTE/UNDERSAMPLE in fakes per real, or none")] = ",".join(RATIOS),
     losses: Annotated[str, typer.Option(help="names with commas between")] = ",".join(sorted(LOSSES)),
     jobs: Annotated[int, typer.Option(min=1, help="experiments at a time")] = 1,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="of each [OMP_NUM_THREADS, or a share of the cores]")
+        int | None, typer.Option(min=1, help="of each", show_default="OMP_NUM_THREADS, or a share of the cores")
     ] = None,
     folder: Annotated[Path, typer.Option(help="where table and figure go")] = Path("build/sweep"),
 ) -> None:

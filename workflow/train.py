@@ -98,11 +98,13 @@ def train_members(members: list[str], jobs: int, threads: int) -> list[str]:
 
 
 def main(
-    targets: Annotated[list[str] | None, typer.Argument(help="stages to bring up to date afterwards [all]")] = None,
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="stages to bring up to date afterwards", show_default="all")
+    ] = None,
     *,
     jobs: Annotated[int, typer.Option(min=1, help="members at a time")] = 2,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="of each [OMP_NUM_THREADS, or a share of the cores]")
+        int | None, typer.Option(min=1, help="of each", show_default="OMP_NUM_THREADS, or a share of the cores")
     ] = None,
 ) -> None:
     """Train the members side by side, then bring the rest of the pipeline up to date."""
