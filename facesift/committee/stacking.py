@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def fit_stacker(
 def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
     features: Features,
     labels: NDArray[np.int64],
-    groups: NDArray,
+    groups: NDArray[Any],
     spec: Stack,
     classes: Classes,
     own: Own | None = None,

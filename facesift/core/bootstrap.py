@@ -12,6 +12,7 @@ the interval [1, 1].
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ Scores = NDArray[np.floating]  # (images,), higher is more suspicious
 Weights = NDArray[np.floating]  # (draws, images): how often each image was drawn
 
 
-def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray, NDArray]:
+def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray[Any], NDArray[Any]]:
     """AUC and average precision, each (draws,), of images that count `weights` times; as scikit-learn's.
 
     Equal scores are one threshold. NaN in a draw that lacks one of the classes.
@@ -44,7 +45,7 @@ def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[
     return auc, np.where(alarms[:, -1] > 0, ap, np.nan)
 
 
-def drawn_weights(labels: Labels, groups: NDArray, draws: int = DRAWS, seed: int = SEED) -> Iterator[Weights]:
+def drawn_weights(labels: Labels, groups: NDArray[Any], draws: int = DRAWS, seed: int = SEED) -> Iterator[Weights]:
     """Yield weights (some draws, images): groups (images,) drawn with replacement, those with positives apart.
 
     The same arguments give the same draws.
@@ -64,7 +65,7 @@ def _draw(pools: list[NDArray[np.int64]], groups: int, rng: np.random.Generator)
     return np.bincount(chosen, minlength=groups).astype(np.float64)
 
 
-def ranking_draws(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDArray, NDArray]:
+def ranking_draws(labels: Labels, scores: Scores, groups: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """AUC and average precision in each of the `DRAWS` draws, each (draws,); NaN where a class has a single group.
 
     Two calls with the same labels and groups draw the same images: differences between scores are paired.
@@ -75,7 +76,7 @@ def ranking_draws(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDAr
     return np.concatenate([auc for auc, _ in found]), np.concatenate([ap for _, ap in found])
 
 
-def percentiles(values: NDArray) -> Interval | None:
+def percentiles(values: NDArray[Any]) -> Interval | None:
     """Middle `CONFIDENCE` of the draws' values; None when hardly any draw had a value."""
     known = values[np.isfinite(values)]
     if len(known) < len(values) / 2:
