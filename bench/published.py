@@ -1,4 +1,4 @@
-"""The table of docs/studies.md: every published system with the command that runs it."""
+"""Read the table of docs/studies.md: every published system with the command that runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ HEADINGS = ["study", "voter", "published system", "published figures", "command"
 
 @dataclass(frozen=True)
 class System:
-    """One row: `voter` is a member, `stacker`, a rule, or `NAME/voter` on the cross test NAME."""
+    """One row of the table.
+
+    Attributes:
+        study: name of the study.
+        voter: a member, `stacker`, a rule, or `NAME/VOTER` for a voter on the cross-data-set test NAME.
+        what: the published system.
+        figures: as they were published.
+        command: what runs it.
+    """
 
     study: str
     voter: str
@@ -23,7 +31,7 @@ class System:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """What the command sets with `-S`.
+        """The values that the command sets with `-S`.
 
         >>> System("a", "b", "", "", "dvc exp run -S study=a -S 'x={y: 1}' train@b").overrides
         ('study=a', 'x={y: 1}')
@@ -33,7 +41,7 @@ class System:
 
 
 def published_systems(page: Path = PAGE) -> list[System]:
-    """Read the rows of the table, in its order."""
+    """Read the rows of the table, in order."""
     rows = [[cell.strip() for cell in line.strip("| \n").split(" | ")] for line in page.read_text().splitlines()]
     start = rows.index(HEADINGS) + 2  # below it the rule
     table = []
@@ -45,7 +53,7 @@ def published_systems(page: Path = PAGE) -> list[System]:
 
 
 def distinct_runs(systems: list[System]) -> dict[tuple[str, ...], list[System]]:
-    """Put the systems of one command together: overrides -> systems."""
+    """Group the systems by the overrides of their command."""
     runs: dict[tuple[str, ...], list[System]] = {}
     for system in systems:
         runs.setdefault(system.overrides, []).append(system)

@@ -1,4 +1,4 @@
-"""Shards against the published way of building batches, and ways of reading them: `python bench/shards.py`.
+"""Time building shards against the published way of building batches, and reading them: `make bench`.
 
 The published build is re-created as its figures tell it (959 MB for 2,558 images at 125 pixels is float64; 3.5 GB of
 memory and a minute and a half is an array that is copied for every image): each JPEG is decoded and resized with
@@ -7,7 +7,7 @@ cut 80:10:10 with scikit-learn and written as float64 HDF5 datasets. Joining cop
 an image grows with the batch: with `--images` below 2,558 the published way is flattered, and the ratio is smaller
 than at full size.
 
-Beside it stands a careful float build: the same float64 batch, but images are collected in a list and joined once.
+A careful float build is timed as well: the same float64 batch, but images are collected in a list and joined once.
 
 Ours is `facesift.shards.writing.build_split`, with hashing of every raw file, checksums and fsync: "ours 1" writes one
 shard in one process, "ours 2" two shards in two processes (their start included, a second or two that a real run
@@ -16,7 +16,6 @@ spreads over all its shards). Every way gets the same generated 178x218 JPEGs, i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import resource
 import shutil
@@ -28,23 +27,26 @@ from collections.abc import Callable
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Annotated
 
 import h5py
 import numpy as np
 import polars as pl
+import typer
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
 from facesift.core.parallel import Workers
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
+from workflow.dvc_command import run_script
 
 SIZE = 125
 BATCH = 64
 
 
 def draw(raw: Path, images: int) -> pl.DataFrame:
-    """Write `images` photo-like JPEGs, one in 200 of them called fake, and return their manifest."""
+    """Write `images` photo-like JPEGs, one in 200 of them labelled fake, and return their manifest."""
     raw.mkdir()
     rows = []
     for number in range(images):
@@ -108,9 +110,17 @@ WAYS: dict[str, Callable[[Path, pl.DataFrame, Path], None]] = {
 
 
 def timed(way: str, work: Path) -> tuple[float, float, float]:
-    """Run one way in a process of its own; return seconds without imports, MB written, peak GB of one process."""
+    """Run one way in a process of its own.
+
+    Args:
+        way: a name of `WAYS`.
+        work: folder with the images and their manifest.
+
+    Returns:
+        Seconds without imports, MB written, and the peak memory of one process in GB.
+    """
     out = Path(tempfile.mkdtemp(dir=work))
-    arguments = [sys.executable, __file__, "--work", str(work), "--way", way, "--out", str(out)]
+    arguments = [sys.executable, "-m", "bench.shards", "--work", str(work), "--way", way, "--out", str(out)]
     printed = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
     size = sum(path.stat().st_size for path in out.rglob("*.h5")) / 1e6
     shutil.rmtree(out)
@@ -128,7 +138,7 @@ def run_way(way: str, work: Path, out: Path) -> None:
 
 
 def compare_builds(work: Path, images: int, rounds: int) -> None:
-    """Print each way's time in turns, and the ratios of medians."""
+    """Time all ways in turns, `rounds` times; print each time and the ratios of the medians."""
     draw(work / "raw", images).write_parquet(work / "rows.parquet")
     print(f"building from {images} JPEGs of 178x218, {SIZE} pixels")
     times: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -165,21 +175,22 @@ def compare_reads(work: Path, images: int) -> None:
             _speed("memmap, lists of random indices", images, lambda: [pixels[order[s]] for s in slices])
 
 
-def main() -> None:
-    """Read the command line and run both comparisons."""
-    parser = argparse.ArgumentParser(description="Benchmark building and reading shards.")
-    parser.add_argument("--images", type=int, default=2558, help="size of the batch; the published ones had 2,558")
-    parser.add_argument("--rounds", type=int, default=2)
-    for hidden in ("--work", "--way", "--out"):
-        parser.add_argument(hidden, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.way:
-        run_way(arguments.way, Path(arguments.work), Path(arguments.out))
+def main(
+    *,
+    images: Annotated[int, typer.Option(min=1, help="size of the batch; the published ones had 2,558")] = 2558,
+    rounds: Annotated[int, typer.Option(min=1, help="times that each way is run")] = 2,
+    work: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    way: Annotated[str | None, typer.Option(hidden=True)] = None,
+    out: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Time building and reading shards."""
+    if work and way and out:  # in the child process of one way
+        run_way(way, work, out)
         return
     with tempfile.TemporaryDirectory() as folder:
-        compare_builds(Path(folder), arguments.images, arguments.rounds)
-        compare_reads(Path(folder), arguments.images)
+        compare_builds(Path(folder), images, rounds)
+        compare_reads(Path(folder), images)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

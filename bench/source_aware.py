@@ -1,4 +1,4 @@
-"""What `stack.sources` and `operating.sources` would do to a study: `python -m bench.source_aware [--point NAME]`.
+"""Compare the choices of `stack.sources` and `operating.sources` on one study: `python -m bench.source_aware`.
 
 Run in a repository whose members have scored (`data/split.parquet`, `data/scores`). Prints a table in Markdown and
 writes nothing: pooled test figures, then those within each source that holds fakes and real images. `--json` prints all
@@ -7,12 +7,12 @@ that `facesift.evaluation.source_aware.compare` returns.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
@@ -20,6 +20,7 @@ from facesift.core.files import rounded
 from facesift.core.scores import read_held_out
 from facesift.evaluation.results_table import share
 from facesift.evaluation.source_aware import FIGURES, POOLED, STACK, compare
+from workflow.dvc_command import run_script
 
 HEADINGS = (  # the last four: `FIGURES`, and false alarms
     "test images", "stack.sources", "operating.sources", "AUC", "gain", "AP", "recall of decided", "caught",
@@ -28,7 +29,12 @@ HEADINGS = (  # the last four: `FIGURES`, and false alarms
 
 
 def markdown(rows: Sequence[Mapping[str, Any]], point: str) -> str:
-    """Lay out rows of `compare` with the figures of one operating point, place by place; `-` is not known."""
+    """Write rows of `compare` as a table in Markdown, pooled figures first.
+
+    Args:
+        rows: what `facesift.evaluation.source_aware.compare` returns.
+        point: the operating point that figures are of; unknown ones are `-`.
+    """
     places = list(dict.fromkeys(row["where"] for row in rows))
     table = [HEADINGS, ["---"] * len(HEADINGS)]
     table += [_cells(row, point) for place in places for row in rows if row["where"] == place]
@@ -57,8 +63,16 @@ def _area(row: Mapping[str, Any], name: str, sign: str = "") -> str:
     return f"{value:{sign}.3f}{span}"
 
 
-def main(point: str, *, as_json: bool) -> str:
-    """Compare the study of the current folder; return what to print."""
+def comparison_text(point: str, *, as_json: bool) -> str:
+    """Compare the study of the current folder and return the text to print.
+
+    Args:
+        point: name of an operating point.
+        as_json: return all figures as JSON instead of a table.
+
+    Raises:
+        FacesiftError: if no choice has such an operating point.
+    """
     params = load_params()
     held = read_held_out(Path("data"), params.voting, params.class_names, stacker=False)
     rows = compare(held, params)
@@ -71,12 +85,14 @@ def main(point: str, *, as_json: bool) -> str:
     return f"{title}\n\n{markdown(rows, point)}"
 
 
+def main(
+    *,
+    point: Annotated[str, typer.Option(help="cost, max_review, target_recall or guarantee")] = "max_review",
+    as_json: Annotated[bool, typer.Option("--json", help="all figures, instead of the table")] = False,
+) -> None:
+    """Compare how stack and thresholds are fitted by source, on the study of the current folder."""
+    print(comparison_text(point, as_json=as_json))
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--point", default="max_review", help="cost, max_review, target_recall or guarantee")
-    parser.add_argument("--json", action="store_true", help="all figures, instead of the table")
-    asked = parser.parse_args()
-    try:
-        print(main(asked.point, as_json=asked.json))
-    except FacesiftError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

@@ -1,4 +1,4 @@
-"""Every command of docs/studies.md through the stages of dvc.yaml, at toy size: `python -m bench.studies [STUDY ...]`.
+"""Run every command of docs/studies.md at toy size: `make studies`, or `python -m bench.studies [STUDY ...]`.
 
 Each command's parameters are composed, cut down (`bench/toy.py`) and run in a temporary folder on generated images in
 the study's layout (`bench/toy_images.py`). The stages run one after the other in one process, in the order of dvc.yaml:
@@ -7,7 +7,6 @@ starting Python and DVC for each of some 150 stages would take half an hour, and
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -17,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
@@ -28,11 +28,20 @@ from bench.toy import ROOT, compose_study, shrink
 from bench.toy_images import write_study
 from facesift.config.params import Params, parse_params
 from facesift.evaluation.results_table import share
+from workflow.dvc_command import run_script
 
 
 @dataclass(frozen=True)
-class Ran:
-    """One command: its members, images by split, layout, seconds, and the folder of its metrics as a tree."""
+class StudyRun:
+    """What came of one command.
+
+    Attributes:
+        members: their names.
+        images: numbers of train, val and test images.
+        layout: of the raw data.
+        seconds: that all stages took.
+        metrics: content of every file in metrics/, by its path without the ending.
+    """
 
     members: list[str]
     images: str
@@ -53,24 +62,24 @@ def commands(tree: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def run_stages(tree: dict[str, Any]) -> None:
-    """Run all stages in the current folder; what they print is kept for the case that one fails."""
+    """Run all stages in the current folder; the output of one that fails is added to its error."""
     params: Params = parse_params(tree)
     Path("params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
     for stage, *arguments in commands(tree):
-        said = io.StringIO()
+        output = io.StringIO()
         try:
-            with contextlib.redirect_stdout(said):
+            with contextlib.redirect_stdout(output):
                 import_module(f"stages.{stage}").main(params, *arguments)
         except Exception as error:
-            error.add_note(f"study {tree['study']}, stage {stage} {' '.join(arguments)}:\n{said.getvalue()}")
+            error.add_note(f"study {tree['study']}, stage {stage} {' '.join(arguments)}:\n{output.getvalue()}")
             raise
 
 
-def run_study(overrides: tuple[str, ...]) -> Ran:
+def run_study(overrides: tuple[str, ...]) -> StudyRun:
     """Run one command at toy size in a folder of its own."""
     tree = shrink(compose_study(*overrides))
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="facesift-study-") as room, contextlib.chdir(room):
+    with tempfile.TemporaryDirectory(prefix="facesift-study-") as folder, contextlib.chdir(folder):
         if tree["data"]["raw"] != "portraits":
             write_study(Path("data/raw"), tree)
         run_stages(tree)
@@ -79,7 +88,7 @@ def run_study(overrides: tuple[str, ...]) -> Ran:
     images = {split: sum(sum(labels.values()) for labels in sources.values())
               for split, sources in metrics["split"]["images"].items()}  # fmt: skip
     layouts = [source["layout"] for source in tree["data"]["sources"].values()]
-    return Ran(
+    return StudyRun(
         list(tree["members"]),
         "/".join(str(images[split]) for split in ("train", "val", "test")),
         " + ".join(layouts) + (", folds" if tree["split"]["predefined"] else ""),
@@ -88,11 +97,11 @@ def run_study(overrides: tuple[str, ...]) -> Ran:
     )
 
 
-def figures(ran: Ran, system: System) -> list[str]:
-    """Accuracy, recall and precision of a system's voter on the test images; a dash where there is none."""
-    room, _, voter = system.voter.rpartition("/")
-    if room:
-        report = ran.metrics[f"cross/{room}"]
+def figures(ran: StudyRun, system: System) -> list[str]:
+    """Return accuracy, recall and precision of a system's voter on the test images; a dash for an unknown one."""
+    data_set, _, voter = system.voter.rpartition("/")
+    if data_set:
+        report = ran.metrics[f"cross/{data_set}"]
         classes, found = report["classes"], report["voters"] | report["rules"]
     else:
         classes = ran.metrics["classes"]["test"]
@@ -101,16 +110,21 @@ def figures(ran: Ran, system: System) -> list[str]:
     return [share(accuracy), share(found[voter]["recall"]), share(found[voter]["precision"])]
 
 
-def main(studies: list[str], console: Console) -> None:
-    """Run the commands of the named studies, or of all, and print one table."""
-    runs = distinct_runs([one for one in published_systems() if not studies or one.study in studies])
+def results_table() -> Table:
+    """Return the table without its rows."""
     table = Table(title="TOY SIZE: generated images, one pass; the figures show that a study runs, not what it can do")
     for heading in ("study", "layout", "images", "s", "voter"):
         table.add_column(heading, justify="right" if heading == "s" else "left", no_wrap=heading != "layout")
     for heading in ("accuracy", "recall", "precision"):
         table.add_column(f"toy {heading}", justify="right", no_wrap=True)
     table.add_column("published, at full size")
-    start = time.perf_counter()
+    return table
+
+
+def run_commands(studies: list[str], console: Console) -> None:
+    """Run the commands of the named studies, or of all, and print one table."""
+    runs = distinct_runs([one for one in published_systems() if not studies or one.study in studies])
+    table, start = results_table(), time.perf_counter()
     for overrides, systems in runs.items():
         ran = run_study(overrides)
         console.print(f"{' '.join(overrides)}: {', '.join(ran.members)} in {ran.seconds:.1f} s", highlight=False)
@@ -123,7 +137,10 @@ def main(studies: list[str], console: Console) -> None:
     console.print(f"{len(runs)} commands in {time.perf_counter() - start:.0f} s; images are train/val/test")
 
 
+def main(studies: Annotated[list[str] | None, typer.Argument(help="only these", show_default="all")] = None) -> None:
+    """Run every command of docs/studies.md at toy size, and print one table."""
+    run_commands(studies or [], Console(width=160))
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("studies", nargs="*", help="only these")
-    main(parser.parse_args().studies, Console(width=160))
+    run_script(main)

@@ -1,8 +1,8 @@
-"""Any study at toy size: all that its recipes say, on a few small images, for one pass.
+"""Cut any study down to toy size: the same recipes on a few small images, for one epoch.
 
-What is cut: images and their size, epochs, batch sizes, and the width or depth of big networks. Downloaded weights are
-left out. What stays: layout, classes, sampling, loss, optimiser, schedule, augmentation, normalisation, stack, rule.
-The figures that come out say that the study runs, and nothing else.
+Cut down are images and their size, epochs, batch sizes, and the width or depth of big networks. Downloaded weights are
+left out. Unchanged are layout, classes, sampling, loss, optimiser, schedule, augmentation, normalisation, stack, rule.
+The figures say that the study runs, and nothing else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def compose_study(*overrides: str) -> dict[str, Any]:
 
 
 def chosen(group: str, *overrides: str) -> str:
-    """Name the file of `conf/<group>/` that these overrides choose."""
+    """Return the name of the file in `conf/<group>/` that these overrides choose."""
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         whole = compose("config", overrides=list(overrides), return_hydra_config=True)
     return str(whole.hydra.runtime.choices[group])

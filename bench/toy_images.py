@@ -1,4 +1,4 @@
-"""Generated images in the folders and zips that a study expects: every layout of `data.sources`."""
+"""Generate images in the folders and zip files that a study expects, in every layout of `data.sources`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_study(raw: Path, tree: dict[str, Any]) -> None:
     counts = RARE if is_resampled(tree) else dict.fromkeys(tree["classes"], EVEN)
     write_sources(raw / tree["data"]["raw"], tree["data"]["sources"], counts, predefined=tree["split"]["predefined"])
     for name, other in tree["cross_test"].items():
-        write_sources(raw / other["raw"], other["sources"], dict.fromkeys(tree["classes"], EVEN), room=name)
+        write_sources(raw / other["raw"], other["sources"], dict.fromkeys(tree["classes"], EVEN), data_set=name)
 
 
 def write_sources(
@@ -34,18 +34,23 @@ def write_sources(
     counts: Mapping[str, int],
     *,
     predefined: bool = False,
-    room: str = "",
+    data_set: str = "",
 ) -> None:
-    """Write one zip a source into `folder`: `counts` images a class, shared out among the sources that hold it.
+    """Write one zip file a source.
 
-    `predefined` puts them below folders train, valid and test; another `room` gives other images.
+    Args:
+        folder: to write into.
+        sources: their layouts, as in `data.sources` of params.yaml.
+        counts: images of each class, divided among the sources that hold it.
+        predefined: put the images below folders train, valid and test.
+        data_set: name that the images depend on: another one gives other images.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in sources.items():
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
             table = ["id,label"]
             for place, label, number in _places(source, _share(sources, source, counts), predefined=predefined):
-                archive.writestr(place, _picture(f"{room}/{name}", list(counts).index(label), number))
+                archive.writestr(place, _png(f"{data_set}/{name}", list(counts).index(label), number))
                 table.append(f"{Path(place).name},{label}")
             if source["layout"] == "csv":
                 archive.writestr(source["csv"], "\n".join(table) + "\n")
@@ -82,7 +87,7 @@ def _fold(number: int, count: int) -> str:
     return list(FOLDS)[int(np.searchsorted(ends, number, side="right"))]
 
 
-def _picture(source: str, label: int, number: int) -> bytes:
+def _png(source: str, label: int, number: int) -> bytes:
     """Draw a PNG of coarse noise, unlike any other to a perceptual hash; each class but the first has its patch."""
     rng = np.random.default_rng([zlib.crc32(source.encode()), label, number])
     coarse = Image.fromarray(rng.integers(0, 160, (7, 7, 3), dtype=np.uint8))

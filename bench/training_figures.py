@@ -1,8 +1,8 @@
-"""Figures of a comparison: how well each way of training ranks unseen faces, pooled and within the fakes' own sources.
+"""Compute the figures of a comparison of training: ranking of test images, pooled and within the fakes' sources.
 
 Seeds are averaged. Intervals are of the test images (bootstrap over near-duplicate groups, core/bootstrap.py): the
-same draws for every seed and arm, so that the difference to the first arm is paired. The spread over seeds stands
-beside it. Thresholds are set on validation images.
+same draws for every seed and arm, so that the difference to the first arm is paired. The standard deviation over
+seeds is given as well. Thresholds are set on validation images.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Population:
-    """Images that figures are of: a name, and truth tables (image_id, label 0 or 1, group) of both splits."""
+    """The images that figures are of.
+
+    Attributes:
+        name: `within` or `pooled`.
+        val: validation images: image_id, label (0 or 1), group, source.
+        test: test images, with the same columns.
+    """
 
     name: str
     val: pl.DataFrame
@@ -33,7 +39,7 @@ class Population:
 
 
 def populations(split: pl.DataFrame, positive: str) -> list[Population]:
-    """All images, and those of the sources that hold positives and others: `split` is data/split.parquet."""
+    """Return all images, and those of the sources that hold both classes, from the table data/split.parquet."""
     truth = split.with_columns(label=(pl.col("label") == positive).cast(pl.Int64))
     own = mixed_sources(truth["source"], truth["label"].to_numpy())
     tables = {WITHIN: truth.filter(pl.col("source").is_in(own)), POOLED: truth}
@@ -43,8 +49,12 @@ def populations(split: pl.DataFrame, positive: str) -> list[Population]:
     ]
 
 
-def suspicion(scores: pl.DataFrame, images: pl.DataFrame, positive: str) -> Floats:
-    """The images' log odds of the positive class, in their order; of two classes."""
+def log_odds(scores: pl.DataFrame, images: pl.DataFrame, positive: str) -> Floats:
+    """Return the log odds of the positive class for two classes, in the order of `images`.
+
+    Raises:
+        ValueError: if an image has no score.
+    """
     other = next(name for name in scores.columns if name.startswith("logit_") and name != f"logit_{positive}")
     margin = scores.select("image_id", margin=pl.col(f"logit_{positive}").cast(pl.Float64) - pl.col(other))
     joined = images.select("image_id").join(margin, on="image_id", how="left", maintain_order="left")
@@ -54,7 +64,7 @@ def suspicion(scores: pl.DataFrame, images: pl.DataFrame, positive: str) -> Floa
 
 
 def threshold_for(scores: Floats, review_rate: float) -> float:
-    """The score that this share of the (validation) scores reaches.
+    """Return the score that a share of the (validation) scores reaches.
 
     >>> threshold_for(np.arange(10.0), 0.2)
     8.0
@@ -101,10 +111,10 @@ class Cell:
 
 
 def make_cell(images: Population, tables: Sequence[pl.DataFrame], positive: str, review_rate: float) -> Cell:
-    """Judge the score tables of one arm's seeds."""
+    """Compute the figures of one arm from the score tables of its seeds."""
     found = [
         drawn_figures(
-            images, suspicion(table, images.val, positive), suspicion(table, images.test, positive), review_rate
+            images, log_odds(table, images.val, positive), log_odds(table, images.test, positive), review_rate
         )
         for table in tables
     ]
@@ -114,7 +124,17 @@ def make_cell(images: Population, tables: Sequence[pl.DataFrame], positive: str,
 def compare(
     images: Population, arms: Mapping[str, Sequence[pl.DataFrame]], positive: str, review_rate: float
 ) -> dict[str, dict[str, Any]]:
-    """Judge all arms, each a list of score tables; an arm without any has no figures. The first is the yardstick."""
+    """Compute the figures of all arms.
+
+    Args:
+        images: what the figures are of.
+        arms: score tables of the seeds, by arm; the first arm is the baseline. An arm without tables has no figures.
+        positive: name of the class that is looked for.
+        review_rate: share of the validation images above the threshold.
+
+    Returns:
+        For each arm, each figure's mean, interval, standard deviation over seeds, and difference to the first arm.
+    """
     cells = {arm: make_cell(images, tables, positive, review_rate) for arm, tables in arms.items() if tables}
     first = next(iter(arms))
     return {

@@ -1,4 +1,4 @@
-"""The comparison's figures as a table in Markdown and as a picture."""
+"""Write the figures of a comparison of training as a table in Markdown and as a chart."""
 
 from __future__ import annotations
 
@@ -52,12 +52,21 @@ def _difference(figure: Mapping[str, Any]) -> str:
     """Write a difference in bold when its whole interval lies on one side of zero."""
     if "difference" not in figure:
         return "-"
-    said, interval = f"{figure['difference']:+.3f}", figure["difference_interval"]
-    return f"**{said}**" if interval and (interval[0] > 0 or interval[1] < 0) else said
+    text, interval = f"{figure['difference']:+.3f}", figure["difference_interval"]
+    return f"**{text}**" if interval and (interval[0] > 0 or interval[1] < 0) else text
 
 
 def put_between(page: Path, name: str, text: str) -> None:
-    """Replace what stands between the page's marks of `name`; `FacesiftError` when it lacks them."""
+    """Replace the text between two comments of a page.
+
+    Args:
+        page: a Markdown file.
+        name: that the comments `<!-- NAME: begin -->` and `<!-- NAME: end -->` have.
+        text: to put between them.
+
+    Raises:
+        FacesiftError: if the page lacks the comments.
+    """
     whole, begin, end = page.read_text(encoding="utf-8"), BEGIN.format(name=name), END.format(name=name)
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if not pattern.search(whole):

@@ -1,7 +1,7 @@
-"""The runs of a comparison of training recipes: what they are, the study they share, and training them side by side.
+"""Train the runs of a comparison: what they are, the study that they share, and training side by side.
 
 All run in one folder through the stages of the pipeline: images are read, split and sharded once, then `sample` and
-`train` run for every arm x start x seed. What is there already, of the same recipe, data and code, stays.
+`train` run for every arm x start x seed. A run that is there, of the same recipe, data and code, is kept.
 """
 
 from __future__ import annotations
@@ -32,11 +32,21 @@ from workflow.dvc_command import environment, threads_for
 
 COMPARISON, RAW = ROOT / "conf/comparison.yaml", ROOT / "data/raw"
 SHARED = ("ingest", "split", "shard")  # stages that all runs share
+READERS = ("images", "datasets", "shards")  # the parts of facesift/ that these stages run
 Tree = dict[str, Any]
 
 
 class Comparison(Section):
-    """What is compared; every value of `starts` and `arms` is laid over `recipe`."""
+    """What is compared, as conf/comparison.yaml says it.
+
+    Attributes:
+        base: the study, and what is changed in it, as `-S` of `dvc exp run` writes it.
+        seeds: one training of every arm and start for each.
+        review_rate: share of validation images above the threshold, in (0, 1).
+        recipe: a member's section of params.yaml, of every run.
+        starts: changes of the recipe that set the first weights, by name.
+        arms: changes of the recipe that are compared, by name; the first is the baseline.
+    """
 
     base: list[str]
     seeds: Annotated[list[Seed], Field(min_length=1)]
@@ -48,7 +58,7 @@ class Comparison(Section):
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its name as a member, and what it is of."""
+    """One training: its name as a member, and the arm, start and seed that it is of."""
 
     member: str
     arm: str
@@ -57,7 +67,11 @@ class Run:
 
 
 def read_comparison(path: Path = COMPARISON) -> Comparison:
-    """Read and validate the file; `FacesiftError` names the first key that is wrong."""
+    """Read and check the file.
+
+    Raises:
+        FacesiftError: naming the first key that is wrong.
+    """
     try:
         return TypeAdapter(Comparison).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
@@ -67,13 +81,13 @@ def read_comparison(path: Path = COMPARISON) -> Comparison:
 
 
 def runs_of(comparison: Comparison) -> list[Run]:
-    """List all runs, seed by seed, so that an interrupted comparison has all arms."""
+    """Return all runs, seed by seed, so that an interrupted comparison has all arms."""
     every = product(comparison.seeds, comparison.starts, comparison.arms)
     return [Run(_member_name(arm, start, seed), arm, start, seed) for seed, start, arm in every]
 
 
 def _member_name(arm: str, start: str, seed: int) -> str:
-    """A name that a member may have.
+    """Return a name that a member may have.
 
     >>> _member_name("SMOTE + RUS", "random", 1)
     'smote_rus_random_1'
@@ -104,20 +118,32 @@ def _laid_over(tree: Tree, changes: Tree) -> Tree:
     return tree | changes | sections
 
 
-def prepare(tree: Tree, room: Path, raw: Path = RAW) -> Params:
-    """Write the parameters into `room` and run the shared stages there, unless they are done for the same data."""
+def prepare(tree: Tree, folder: Path, raw: Path = RAW) -> Params:
+    """Write the parameters into a folder and run the shared stages there, unless they ran for the same data.
+
+    Args:
+        tree: the study's parameters.
+        folder: to run in.
+        raw: the project's data/raw.
+
+    Returns:
+        The checked parameters.
+
+    Raises:
+        FacesiftError: for a wrong parameter, and when the study's raw data is missing.
+    """
     params = parse_params(tree, str(COMPARISON.relative_to(ROOT)))
     if not (raw / params.data.raw).is_dir():
         raise FacesiftError(f"data/raw/{params.data.raw}: not there; docs/data.md says where it comes from")
-    (room / "data").mkdir(parents=True, exist_ok=True)
-    if not (room / "data/raw").is_symlink():
-        (room / "data/raw").symlink_to(os.path.relpath(raw, (room / "data").resolve()))
-    (room / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
-    done, key = room / "prepared.json", _data_key(params, raw)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    if not (folder / "data/raw").is_symlink():
+        (folder / "data/raw").symlink_to(os.path.relpath(raw, (folder / "data").resolve()))
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+    done, key = folder / "prepared.json", _data_key(params, raw)
     if not done.is_file() or json.loads(done.read_text()) != key:
         done.unlink(missing_ok=True)
         for stage in SHARED:
-            _stage(room, 0, stage)
+            _stage(folder, 0, stage)
         write_json(done, key)
     return params
 
@@ -134,19 +160,19 @@ def _data_key(params: Params, raw: Path) -> Tree:
     }
 
 
-def train_all(params: Params, runs: list[Run], room: Path, jobs: int) -> Iterator[tuple[Run, str]]:
-    """Sample and train all runs, `jobs` at a time; yield each with "" or what it failed with, in their order."""
+def train_all(params: Params, runs: list[Run], folder: Path, jobs: int) -> Iterator[tuple[Run, str]]:
+    """Sample and train all runs, `jobs` at a time; yield each with its error message, empty if it worked, in order."""
     threads = threads_for(jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        yield from zip(runs, pool.map(partial(_train, params, room, threads), runs), strict=True)
+        yield from zip(runs, pool.map(partial(_train, params, folder, threads), runs), strict=True)
 
 
-def _train(params: Params, room: Path, threads: int, run: Run) -> str:
+def _train(params: Params, folder: Path, threads: int, run: Run) -> str:
     try:
-        _stage(room, threads, "sample", run.member)
-        done, key = room / f"runs/{run.member}.json", _run_key(params, room, run)
+        _stage(folder, threads, "sample", run.member)
+        done, key = folder / f"runs/{run.member}.json", _run_key(params, folder, run)
         if not done.is_file() or json.loads(done.read_text()) != key:
-            _stage(room, threads, "train", run.member)
+            _stage(folder, threads, "train", run.member)
             done.parent.mkdir(exist_ok=True)
             write_json(done, key)
     except FacesiftError as error:
@@ -154,21 +180,21 @@ def _train(params: Params, room: Path, threads: int, run: Run) -> str:
     return ""
 
 
-def _run_key(params: Params, room: Path, run: Run) -> Tree:
-    shards = room / "data/shards"
+def _run_key(params: Params, folder: Path, run: Run) -> Tree:
+    shards = folder / "data/shards"
     inputs = [
-        room / f"data/plans/{run.member}.parquet",
+        folder / f"data/plans/{run.member}.parquet",
         *(shards / f"{split}/index.json" for split in ("train", "val")),
     ]
     return {"key": checkpoint_key(params.members[run.member], params.trainer, inputs)}
 
 
-def _stage(room: Path, threads: int, *stage: str) -> None:
-    """Run one stage in a process of its own; `FacesiftError` with the end of what it said when it fails."""
-    where = (environment(threads) if threads else dict(os.environ)) | {"PYTHONPATH": str(ROOT)}
+def _stage(folder: Path, threads: int, *stage: str) -> None:
+    """Run one stage in a process of its own; a `FacesiftError` has the last line of its output when it fails."""
+    variables = (environment(threads) if threads else dict(os.environ)) | {"PYTHONPATH": str(ROOT)}
     name, *arguments = stage
     command = [sys.executable, "-m", f"stages.{name}", *arguments]
-    done = subprocess.run(command, cwd=room, env=where, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise FacesiftError(f"{' '.join(stage)}: {said[-1] if said else f'status {done.returncode}'}")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise FacesiftError(f"{' '.join(stage)}: {lines[-1] if lines else f'status {done.returncode}'}")

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bench import compare_training
-from bench.training_figures import Population, compare, populations, suspicion, threshold_for
+from bench.training_figures import Population, compare, log_odds, populations, threshold_for
 from bench.training_report import draw, markdown, put_between
 from bench.training_runs import Comparison, prepare, read_comparison, runs_of, study_of, train_all
 from facesift.config.params import parse_params
@@ -82,7 +82,7 @@ def test_a_planted_gain_is_found(split):
 
 def test_an_image_without_a_score_is_an_error(split):
     with pytest.raises(ValueError, match="1 images have no score"):
-        suspicion(scored(split, 1, 0)[1:], split, "fake")
+        log_odds(scored(split, 1, 0)[1:], split, "fake")
 
 
 def test_a_threshold_lets_the_share_through():
@@ -124,7 +124,7 @@ def test_an_unknown_key_is_named(tmp_path):
 
 def test_an_unknown_arm_is_named():
     with pytest.raises(FacesiftError, match="no such arm; there are none, "):
-        compare_training.wanted(read_comparison(), ["smoke"])
+        compare_training.select_runs(read_comparison(), ["smoke"])
 
 
 def test_the_page_shows_what_the_figures_say():
@@ -159,7 +159,7 @@ def test_a_page_without_a_place_for_the_table_is_refused(tmp_path):
         put_between(page, "figures", "table")
 
 
-def test_the_picture_has_the_same_bytes_every_time(tmp_path):
+def test_the_chart_has_the_same_bytes_every_time(tmp_path):
     found = {"none": figures(0.7), "a": figures(0.8, 0.1)}
     tables = {"random": {"within": found, "pooled": found}, "pretrained": {"within": found, "pooled": found}}
     for name in ("one.svg", "two.svg"):
@@ -180,18 +180,18 @@ def small(tmp_path):
     comparison = Comparison(base=base, seeds=[1], review_rate=0.1, recipe=recipe, starts={"random": {}}, arms=arms)
     tree = study_of(comparison, runs_of(comparison))
     write_study(tmp_path / "data/raw", tree)
-    return SimpleNamespace(comparison=comparison, tree=tree, raw=tmp_path / "data/raw", room=tmp_path / "room")
+    return SimpleNamespace(comparison=comparison, tree=tree, raw=tmp_path / "data/raw", folder=tmp_path / "run")
 
 
 def test_runs_train_once_and_a_failure_is_told(small):
-    params = prepare(small.tree, small.room, small.raw)
+    params = prepare(small.tree, small.folder, small.raw)
     runs = runs_of(small.comparison)
-    first, second = train_all(params, runs, small.room, 2)
+    first, second = train_all(params, runs, small.folder, 2)
     assert first[1] == ""
     assert "resample.undersample: 0.01 is asked for" in second[1]
-    scores = small.room / "data/scores/none_random_1.parquet"
+    scores = small.folder / "data/scores/none_random_1.parquet"
     written = scores.stat().st_mtime_ns
-    list(train_all(prepare(small.tree, small.room, small.raw), runs[:1], small.room, 1))
+    list(train_all(prepare(small.tree, small.folder, small.raw), runs[:1], small.folder, 1))
     assert scores.stat().st_mtime_ns == written
 
 

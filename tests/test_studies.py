@@ -28,12 +28,12 @@ MEMBERS = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Logits of a toy member before saving and after loading; a recipe that several studies share is trained once."""
-    room, kept, folders = tmp_path_factory.mktemp("studies"), {}, {}
+    scratch, kept, folders = tmp_path_factory.mktemp("studies"), {}, {}
 
     def shards_for(params, *, rare):
         size, classes = params.data.image_size, params.class_names.names
         if (size, classes, rare) not in folders:
-            folder = room / f"shards{len(folders)}"
+            folder = scratch / f"shards{len(folders)}"
             images, fakes = (81, 6) if rare else (2 * BATCH, 2 * BATCH // len(classes))
             folders[size, classes, rare] = [
                 make_shards(folder / split, images, fakes, shards=1, seed=seed, size=size, classes=classes)
@@ -49,8 +49,8 @@ def trained(tmp_path_factory):
             train, val = shards_for(params, rare=member.resample.scope != "none")
             plan = make_plan(train, member.resample, member.seed, name)
             material = TrainingData(train, val, plan, params.class_names)
-            fitted = train_member(name, member, params.trainer, material, room / f"work{len(kept)}")
-            kept[key] = logits_before_and_after(fitted, member, params, val, room / "member.safetensors")
+            fitted = train_member(name, member, params.trainer, material, scratch / f"work{len(kept)}")
+            kept[key] = logits_before_and_after(fitted, member, params, val, scratch / "member.safetensors")
         return kept[key]
 
     return train
@@ -90,10 +90,10 @@ def test_every_file_of_conf_is_run_by_a_command_of_the_table(group):
 def test_every_voter_of_the_table_is_one_of_its_study():
     rules = {"stacker", "any_fake", "majority", "soft", "unanimous"}
     for system in published_systems():
-        room, _, voter = system.voter.rpartition("/")
+        data_set, _, voter = system.voter.rpartition("/")
         tree = TREES[system.overrides]
         assert voter in rules | set(tree["members"]), system
-        assert room in {"", *tree["cross_test"]}, system
+        assert data_set in {"", *tree["cross_test"]}, system
 
 
 def test_every_study_of_the_table_has_its_data_said():

@@ -1,4 +1,4 @@
-"""Call `dvc` as a user would, each call with the same number of threads."""
+"""Run `dvc` as a user would, with a fixed number of threads; and start the scripts of this folder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import typer
+
 from facesift.core.errors import FacesiftError
 
 
 def executable() -> str:
-    """Path of the `dvc` of this environment, or of the one in PATH; `FacesiftError` if there is none."""
+    """Return the path of the `dvc` of this environment, or of the one in PATH.
+
+    Raises:
+        FacesiftError: if there is none.
+    """
     beside = Path(sys.executable).with_name("dvc")
     found = str(beside) if beside.is_file() else shutil.which("dvc")
     if not found:
@@ -21,37 +27,57 @@ def executable() -> str:
     return found
 
 
-def threads_for(jobs: int, asked: int | None = None) -> int:
-    """Threads for each of `jobs` processes: as asked, else OMP_NUM_THREADS, else the cores shared out."""
+def threads_for(jobs: int, wanted: int | None = None) -> int:
+    """Return the number of threads for each of several processes.
+
+    Args:
+        jobs: how many processes run at a time.
+        wanted: the user's number; None takes OMP_NUM_THREADS, or else divides the cores among the processes.
+    """
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return asked or (int(given) if given.isdigit() and int(given) else max(1, (os.cpu_count() or 1) // jobs))
+    return wanted or (int(given) if given.isdigit() and int(given) else max(1, (os.cpu_count() or 1) // jobs))
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment with the number of threads set for all numerical libraries."""
+    """Return the environment with the number of threads set for all numerical libraries."""
     return os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
 
 
 def dvc(*arguments: str, threads: int | None = None) -> None:
-    """Run dvc with its output on the terminal; `FacesiftError` when it fails."""
-    where = environment(threads) if threads else None
-    if subprocess.run([executable(), *arguments], env=where, check=False).returncode:
-        raise FacesiftError(f"`dvc {' '.join(arguments)}` failed; what it said stands above")
+    """Run dvc with its output on the terminal.
+
+    Args:
+        *arguments: what is typed after `dvc`.
+        threads: of the stages; None leaves the environment as it is.
+
+    Raises:
+        FacesiftError: when dvc fails.
+    """
+    variables = environment(threads) if threads else None
+    if subprocess.run([executable(), *arguments], env=variables, check=False).returncode:
+        raise FacesiftError(f"`dvc {' '.join(arguments)}` failed; its message is above")
 
 
-def answer_of(*arguments: str) -> str:
-    """Run dvc and return what it printed; `FacesiftError` with its complaint when it fails."""
+def dvc_output(*arguments: str) -> str:
+    """Run dvc and return what it printed.
+
+    Raises:
+        FacesiftError: with dvc's own message when it fails.
+    """
     done = subprocess.run([executable(), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise FacesiftError(f"`dvc {' '.join(arguments)}` failed: {done.stderr.strip()}")
     return done.stdout
 
 
-def run(main: Callable[[], None]) -> None:
-    """Call `main`; a `FacesiftError` ends the program with 1 and the message alone, Ctrl-C with 130."""
+def run_script(main: Callable[..., None]) -> None:
+    """Call `main` with the options of the command line, which typer reads from its signature.
+
+    A `FacesiftError` ends the program with status 1 and the message alone, Ctrl-C with 130.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
     try:
-        main()
+        app()
     except FacesiftError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

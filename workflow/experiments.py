@@ -1,24 +1,23 @@
-"""What `dvc exp show` knows, in one readable table: `python -m workflow.experiments`.
+"""What each experiment changed and reached, in one table: `python -m workflow.experiments`.
 
-`metrics/` has hundreds of figures, which `dvc exp show` prints as hundreds of columns. Here: what an experiment
-changed, and the figures that experiments are chosen by. Those are of the validation images: who chooses by the test
-images has no test left.
+The figures are those that experiments are chosen by, of the validation images: who chooses by the test images has no
+test left.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from facesift.core.errors import FacesiftError
-from workflow.dvc_command import answer_of, run
+from workflow.dvc_command import dvc_output, run_script
 
 FIGURES = ("recall", "precision", "review_rate", "caught", "ap")
 HEADINGS = ("recall", "precision", "to review", "caught", "AP")
@@ -28,7 +27,14 @@ WORKSPACE = "(as it is)"
 
 @dataclass(frozen=True)
 class Experiment:
-    """Parameters and metrics files of an experiment as trees; `state` is DVC's, such as success, queued, failed."""
+    """One experiment, or the work tree, or the commit that both began at.
+
+    Attributes:
+        name: as DVC lists it.
+        state: DVC's word, such as success, queued or failed; empty for work tree and commit.
+        params: the tree of params.yaml.
+        metrics: a tree for each metrics file, by path; empty if it did not run to its end.
+    """
 
     name: str
     state: str
@@ -36,20 +42,25 @@ class Experiment:
     metrics: dict[str, dict[str, Any]]
 
     def figures(self, split: str = "val") -> dict[str, float | None]:
-        """Recall, precision, share sent to a person and caught share of the rule at hand, and AP of the stacker.
+        """Return the figures of the study's rule, and the average precision (AP) of the stacker.
 
-        All in [0, 1]; None where a figure is not known. Rules but `unanimous` send nothing to a person.
+        Args:
+            split: `val` or `test`.
+
+        Returns:
+            The figures of `FIGURES`, in [0, 1]; None where one is not known. `review_rate` is the share of images sent
+            to a person, `caught` the share of fakes that are decided fake or sent to a person.
         """
         rule = self._tree("metrics/vote.json").get(split, {}).get(self.params.get("vote", {}).get("rule"), {})
         stacker = self._tree("metrics/voters.json").get(split, {}).get("stacker", {})
         return {name: (stacker if name == "ap" else rule).get(name) for name in FIGURES}
 
     def member(self, name: str) -> dict[str, Any]:
-        """Figures of one member on validation images; empty if it was not trained."""
+        """Return the figures of one member on validation images; empty if it was not trained."""
         return dict(self._tree(f"metrics/members/{name}.json").get("val", {}))
 
     def changes(self, base: Experiment) -> dict[str, str]:
-        """Parameters that differ from another experiment's, as `key: value`; a dash for one that is gone."""
+        """Return the parameters that differ from another experiment's, by dotted key; `-` for one that is gone."""
         ours, others = dict(flat(self.params)), dict(flat(base.params))
         keys = [*ours, *(key for key in others if key not in ours)]
         return {key: ours.get(key, "-") for key in keys if ours.get(key) != others.get(key)}
@@ -59,7 +70,7 @@ class Experiment:
 
 
 def flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each leaf as its dotted key and its value in text.
+    """Yield the dotted key and the value, as text, of each leaf of a tree.
 
     >>> dict(flat({"vote": {"rule": "soft"}, "seed": 1}))
     {'vote.rule': 'soft', 'seed': '1'}
@@ -72,8 +83,12 @@ def flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
 
 
 def read_experiments() -> list[Experiment]:
-    """Return the work tree, the commit that it stands on, and all experiments that began there."""
-    rows = json.loads(answer_of("exp", "show", "--json", "--no-fetch"))
+    """Return the work tree, the commit that it began at, and all experiments that began there, in this order.
+
+    Raises:
+        FacesiftError: if the repository has no commit yet.
+    """
+    rows = json.loads(dvc_output("exp", "show", "--json", "--no-fetch"))
     if len(rows) < 2:
         raise FacesiftError("git: no commit yet; experiments start from one")
     workspace, base = rows[:2]
@@ -101,7 +116,7 @@ def percent(value: float | None) -> str:
 
 
 def table_of(found: list[Experiment], split: str) -> Table:
-    """One row an experiment: what it changed against the commit, and its figures."""
+    """Make a table with a row for each experiment: what it changed against the commit, and its figures."""
     base = found[1]
     table = Table(
         title=f"study {base.params.get('study', '?')}, {split} images, rule of the vote and AP of the stacker"
@@ -118,13 +133,12 @@ def table_of(found: list[Experiment], split: str) -> Table:
     return table
 
 
-def main(arguments: list[str]) -> None:
-    """Read the command line and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m workflow.experiments", description=__doc__.partition("\n")[0])
-    parser.add_argument("--split", choices=("val", "test"), default="val", help="whose figures")
-    split = parser.parse_args(arguments).split
+def main(
+    *, split: Annotated[Literal["val", "test"], typer.Option(help="the images that the figures are of")] = "val"
+) -> None:
+    """Print what each experiment changed and reached."""
     Console(width=None if sys.stdout.isatty() else 160).print(table_of(read_experiments(), split))
 
 
 if __name__ == "__main__":
-    run(lambda: main(sys.argv[1:]))
+    run_script(main)

@@ -1,35 +1,42 @@
-"""Search values by Optuna, one `dvc exp run --temp` a trial: `python -m workflow.search --trials 20 KEY=LOW:HIGH ...`.
+"""Search values with Optuna, a `dvc exp run --temp` each: `python -m workflow.search --trials 20 KEY=LOW:HIGH ...`.
 
 A value to search: `KEY=LOW:HIGH` (a number), `KEY=LOW:HIGH:log` (its logarithm), `KEY=LOW:HIGH:int`, or `KEY=a,b,c`.
-What is sought is the best figure on validation images. The seed and the names are fixed, so the same search again on
-the same commit takes up the trials that are there, and goes on.
+The search maximises a figure on validation images. The same search on the same commit proposes the same values under
+the same names: it takes the results of trials that ran before, and goes on.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import typer
 import yaml
 
 from facesift.core.errors import FacesiftError
-from workflow.dvc_command import dvc, run, threads_for
-from workflow.experiments import FIGURES, flat, percent, read_experiments
-from workflow.trials import UP_TO, literal, name_of, run_one
+from workflow.dvc_command import dvc, run_script, threads_for
+from workflow.experiment_runs import LAST_STAGE, experiment_name, literal, run_one
+from workflow.experiments import flat, percent, read_experiments
 
 if TYPE_CHECKING:
     import optuna
 
-SUGGEST = Callable[["optuna.Trial"], Any]
+Suggest = Callable[["optuna.Trial"], Any]
+Figure = Literal["recall", "precision", "review_rate", "caught", "ap"]  # of workflow.experiments.FIGURES
 SPACE = re.compile(r"(?P<key>[\w.]+)=(?P<values>[^:]+|(?P<low>[^:]+):(?P<high>[^:]+)(:(?P<kind>log|int))?)")
 
 
-def parse_space(texts: list[str]) -> dict[str, SUGGEST]:
-    """Turn the command line's keys and ranges into functions that draw a value for a trial."""
+def parse_space(texts: list[str]) -> dict[str, Suggest]:
+    """Turn keys with ranges into functions that draw a value for a trial.
+
+    Args:
+        texts: such as `seed=1:9:int`; the module's docstring lists the forms.
+
+    Raises:
+        FacesiftError: for another form, an unknown key, or a range without values.
+    """
     known = dict(flat(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))))
     space = {}
     for text in texts:
@@ -42,7 +49,7 @@ def parse_space(texts: list[str]) -> dict[str, SUGGEST]:
     return space
 
 
-def _suggest(match: re.Match[str]) -> SUGGEST:
+def _suggest(match: re.Match[str]) -> Suggest:
     key = match["key"]
     if match["low"] is None:
         choices = [yaml.safe_load(value) for value in match["values"].split(",")]
@@ -59,9 +66,18 @@ def _suggest(match: re.Match[str]) -> SUGGEST:
 
 
 def trial_figure(drawn: dict[str, Any], figure: str, threads: int) -> tuple[str, float | None]:
-    """Run a trial, or take it up if it was run before; return the experiment's name and figure."""
+    """Run a trial unless it ran before.
+
+    Args:
+        drawn: the value of each key.
+        figure: name of the figure to return, one of `workflow.experiments.FIGURES`.
+        threads: of the stages.
+
+    Returns:
+        The experiment's name and its figure on validation images, None where that is not known.
+    """
     values = [f"{key}={literal(value)}" for key, value in drawn.items()]
-    name = name_of("search", values)
+    name = experiment_name("search", values)
     if name not in {one.name for one in read_experiments() if one.state == "success"}:
         run_one(name, values, threads)
     (found,) = [one for one in read_experiments() if one.name == name]
@@ -69,13 +85,20 @@ def trial_figure(drawn: dict[str, Any], figure: str, threads: int) -> tuple[str,
 
 
 def search(
-    space: dict[str, SUGGEST], trials: int, seed: int, measure: Callable[[dict[str, Any]], float | None]
+    space: dict[str, Suggest], trials: int, seed: int, measure: Callable[[dict[str, Any]], float | None]
 ) -> optuna.Study:
-    """Let Optuna's TPE propose values; `measure` gives each one's figure, the higher the better, None if it failed."""
+    """Let Optuna's tree-structured Parzen estimator (TPE; Bergstra et al. 2011) propose values.
+
+    Args:
+        space: what `parse_space` returns.
+        trials: how many sets of values to try.
+        seed: of the proposals.
+        measure: gives the figure of a set of values, the higher the better; None if it failed.
+    """
     try:
         import optuna  # noqa: PLC0415
     except ImportError:
-        raise FacesiftError("optuna is not installed: pip install optuna==5.0.0") from None
+        raise FacesiftError("optuna is not installed: pip install 'facesift[dev]'") from None
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
@@ -87,35 +110,42 @@ def search(
     return study
 
 
-def main(arguments: list[str]) -> None:
-    """Read the command line, bring the study up to date, search and print the best."""
-    parser = argparse.ArgumentParser(prog="python -m workflow.search", description=__doc__.partition("\n")[0])
-    parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--figure", choices=FIGURES, default="ap", help="what is sought: the highest on validation")
-    parser.add_argument("--threads", type=int, help="else OMP_NUM_THREADS, else all cores")
-    parser.add_argument("space", nargs="+", metavar="KEY=RANGE")
-    asked = parser.parse_args(arguments)
-    space, threads = parse_space(asked.space), threads_for(1, asked.threads)
-    names: dict[str, str] = {}
+def measured(figure: str, threads: int, names: dict[str, str]) -> Callable[[dict[str, Any]], float | None]:
+    """Return a function that runs a trial, prints and returns its figure, and keeps its name in `names`."""
 
     def measure(drawn: dict[str, Any]) -> float | None:
         try:
-            name, value = trial_figure(drawn, asked.figure, threads)
+            name, value = trial_figure(drawn, figure, threads)
         except FacesiftError as error:  # such as values that do not go together: the search goes on without them
             print(f"{drawn}: {error}", flush=True)
             return None
         names[str(drawn)] = name
-        print(f"{name}: {asked.figure} {percent(value)} with {drawn}", flush=True)
+        print(f"{name}: {figure} {percent(value)} with {drawn}", flush=True)
         return value
 
-    dvc("repro", UP_TO, threads=threads)
-    study = search(space, asked.trials, asked.seed, measure)
+    return measure
+
+
+def main(
+    space: Annotated[list[str], typer.Argument(metavar="KEY=RANGE...", help="KEY=LOW:HIGH[:log|:int] or KEY=a,b,c")],
+    *,
+    trials: Annotated[int, typer.Option(min=1, help="sets of values to try")] = 20,
+    seed: Annotated[int, typer.Option(help="of the proposals")] = 1,
+    figure: Annotated[Figure, typer.Option(help="what to maximise, on validation images")] = "ap",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="of the stages", show_default="OMP_NUM_THREADS, or all cores")
+    ] = None,
+) -> None:
+    """Search the values of parameters that give the best figure on validation images."""
+    suggestions, each = parse_space(space), threads_for(1, threads)
+    names: dict[str, str] = {}
+    dvc("repro", LAST_STAGE, threads=each)
+    study = search(suggestions, trials, seed, measured(figure, each, names))
     if not any(trial.value is not None for trial in study.trials):
-        raise FacesiftError(f"none of {asked.trials} trials has a figure; what they said stands above")
+        raise FacesiftError(f"none of {trials} trials has a figure; their messages are above")
     name = names[str(study.best_params)]
-    print(f"best {asked.figure}: {percent(study.best_value)} with {study.best_params}, experiment {name}")
+    print(f"best {figure}: {percent(study.best_value)} with {study.best_params}, experiment {name}")
 
 
 if __name__ == "__main__":
-    run(lambda: main(sys.argv[1:]))
+    run_script(main)

@@ -1,30 +1,30 @@
-"""Resampling ratios x losses over members, through `dvc exp`: `python -m workflow.sweep --members convnext2 --jobs 2`.
+"""Try resampling ratios x losses over members, by `dvc exp`: `python -m workflow.sweep --members convnext2 --jobs 2`.
 
 Each experiment changes one member and leaves the rest of the study at hand as it is. All figures are of validation
-images. `build/sweep/` gets a table (`figures.csv`) and a picture (`sweep.svg`). What is there already is not run again.
+images. `build/sweep/` gets a table (`figures.csv`) and a figure (`sweep.svg`). What ran before is not run again.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
+import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file, write_csv
-from workflow.dvc_command import dvc, run, threads_for
+from workflow.dvc_command import dvc, run_script, threads_for
+from workflow.experiment_runs import LAST_STAGE, experiment_name, overrides, queue, run_queue
 from workflow.experiments import FIGURES, HEADINGS, WORKSPACE, Experiment, percent, read_experiments
-from workflow.picture import draw
-from workflow.trials import UP_TO, name_of, overrides, queue, run_queue
+from workflow.sweep_figure import draw_sweep
 
 LOSSES: dict[str, dict[str, Any]] = {
     "cross_entropy": {"name": "cross_entropy"},
@@ -35,8 +35,16 @@ PRINTED = (("member_recall", "its recall"), ("member_precision", "its precision"
 
 
 @dataclass(frozen=True)
-class Point:
-    """One member with other ratios and another loss: `smote` or `undersample` is None where it is left out."""
+class Variant:
+    """One member with other resampling ratios and another loss.
+
+    Attributes:
+        member: its name in params.yaml.
+        ratio: both ratios as the user wrote them.
+        smote: fakes per real after SMOTE, in (0, 1]; None without SMOTE.
+        undersample: fakes per real after undersampling, in (0, 1]; None without it.
+        loss: a name of `LOSSES`.
+    """
 
     member: str
     ratio: str
@@ -45,20 +53,26 @@ class Point:
     loss: str
 
     def values(self, recipe: dict[str, Any]) -> list[str]:
-        """Arguments of `-S` that turn the member's present recipe into this one."""
-        key, resample = f"members.{self.member}", recipe["resample"]
-        given = {"smote": self.smote, "undersample": self.undersample}
-        if self.smote is None and self.undersample is None:
-            wanted: dict[str, Any] = {"scope": "none"}
-        else:
-            scope = resample["scope"] if resample["scope"] != "none" else "shard"
-            wanted = {"neighbours": 5} | resample | given | {"scope": scope}
+        """Return the arguments of `-S` that turn the member's present recipe into this variant."""
+        key = f"members.{self.member}"
         loss: dict[str, Any] = recipe["loss"] if recipe["loss"]["name"] == self.loss else LOSSES[self.loss]
-        return [*overrides(f"{key}.resample", resample, wanted), *overrides(f"{key}.loss", recipe["loss"], loss)]
+        return [
+            *overrides(f"{key}.resample", recipe["resample"], self._resample(recipe["resample"])),
+            *overrides(f"{key}.loss", recipe["loss"], loss),
+        ]
+
+    def _resample(self, now: dict[str, Any]) -> dict[str, Any]:
+        if self.smote is None and self.undersample is None:
+            return {"scope": "none"}
+        scope = now["scope"] if now["scope"] != "none" else "shard"
+        return {"neighbours": 5} | now | {"smote": self.smote, "undersample": self.undersample, "scope": scope}
 
 
 def parse_ratio(text: str) -> tuple[float | None, float | None]:
-    """Read `SMOTE`, `SMOTE/UNDERSAMPLE`, `/UNDERSAMPLE` or `none` (fakes per real, in (0, 1]).
+    """Read `SMOTE`, `SMOTE/UNDERSAMPLE`, `/UNDERSAMPLE` or `none`: fakes per real, in (0, 1].
+
+    Raises:
+        FacesiftError: for any other text, and when undersampling would leave fewer fakes per real than SMOTE makes.
 
     >>> parse_ratio("0.4/0.5"), parse_ratio("/0.5"), parse_ratio("none")
     ((0.4, 0.5), (None, 0.5), (None, None))
@@ -76,36 +90,58 @@ def parse_ratio(text: str) -> tuple[float | None, float | None]:
     return smote, undersample
 
 
-def points(members: Iterable[str], ratios: Iterable[str], losses: Iterable[str]) -> list[Point]:
-    """All combinations."""
-    return [Point(member, ratio, *parse_ratio(ratio), loss)
+def variants(members: Iterable[str], ratios: Iterable[str], losses: Iterable[str]) -> list[Variant]:
+    """Return all combinations of members, ratios (see `parse_ratio`) and losses."""
+    return [Variant(member, ratio, *parse_ratio(ratio), loss)
             for member, ratio, loss in itertools.product(members, ratios, losses)]  # fmt: skip
 
 
-def run_points(plan: list[Point], recipes: dict[str, Any], jobs: int, threads: int) -> dict[Point, str]:
-    """Queue and run what was not run yet; return the experiment's name of each point that changes anything."""
-    values = {point: point.values(recipes[point.member]) for point in plan}
-    names = {point: name_of(f"{point.member}-{point.ratio.replace('/', '-')}-{point.loss}", values[point])
-             for point in plan if values[point]}  # fmt: skip
+def chosen_members(members: dict[str, Any], names: Sequence[str]) -> list[str]:
+    """Return the members to sweep: those named, or all that vote.
+
+    Raises:
+        FacesiftError: for a name that is not in params.yaml.
+    """
+    unknown = [name for name in names if name not in members]
+    if unknown:
+        raise FacesiftError(f"--members: no {', '.join(unknown)} in params.yaml; there are {', '.join(members)}")
+    return list(names) or [name for name, recipe in members.items() if recipe.get("votes", True)]
+
+
+def run_variants(plan: list[Variant], recipes: dict[str, Any], jobs: int, threads: int) -> dict[Variant, str]:
+    """Queue and run the experiments that did not run before.
+
+    Args:
+        plan: the variants to run.
+        recipes: the members' sections of params.yaml.
+        jobs: experiments at a time.
+        threads: of each.
+
+    Returns:
+        The experiment's name of each variant that changes anything.
+    """
+    values = {each: each.values(recipes[each.member]) for each in plan}
+    names = {each: experiment_name(f"{each.member}-{each.ratio.replace('/', '-')}-{each.loss}", values[each])
+             for each in plan if values[each]}  # fmt: skip
     states = {one.name: one.state for one in read_experiments()}
-    for point, name in names.items():
+    for each, name in names.items():
         if states.get(name) not in ("success", "queued"):
-            queue(name, values[point])
+            queue(name, values[each])
     if any(states.get(name) != "success" for name in names.values()):
         run_queue(jobs, threads)
     return names
 
 
-def figures_of(point: Point, one: Experiment) -> dict[str, Any]:
-    """One row of the table: the point, the member's own figures and the committee's."""
-    member = one.member(point.member)
+def row_of(variant: Variant, one: Experiment) -> dict[str, Any]:
+    """Return one row of the table: the variant, the member's own figures and the committee's."""
+    member = one.member(variant.member)
     own = {f"member_{name}": member.get(name) for name in ("recall", "precision")}
-    about = {"member": point.member, "smote": point.smote, "undersample": point.undersample, "loss": point.loss}
+    about = {"member": variant.member, "smote": variant.smote, "undersample": variant.undersample, "loss": variant.loss}
     return {"experiment": one.name, **about, **own, **one.figures()}
 
 
 def table_of(rows: list[dict[str, Any]]) -> Table:
-    """The rows as a printed table."""
+    """Lay out the rows as a table for the terminal."""
     table = Table(title="validation images; recall to AP are the committee's")
     for heading in ("experiment", "member", "SMOTE", "undersample", "loss"):
         table.add_column(heading, no_wrap=True)
@@ -118,41 +154,60 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def present(members: dict[str, Any], chosen: list[str]) -> list[str]:
-    """Return the members to sweep: those chosen, or all that vote."""
-    unknown = [name for name in chosen if name not in members]
-    if unknown:
-        raise FacesiftError(f"--members: no {', '.join(unknown)} in params.yaml; there are {', '.join(members)}")
-    return chosen or [name for name, recipe in members.items() if recipe.get("votes", True)]
+def write_results(plan: list[Variant], names: dict[Variant, str], folder: Path) -> None:
+    """Write and print the figures of all variants.
 
+    Args:
+        plan: the variants.
+        names: the experiment of each; a variant without one is the study as it is.
+        folder: gets figures.csv and sweep.svg.
 
-def main(arguments: list[str]) -> None:
-    """Read the command line, bring the study up to date, run the sweep and write what came out."""
-    parser = argparse.ArgumentParser(prog="python -m workflow.sweep", description=__doc__.partition("\n")[0])
-    parser.add_argument("--members", nargs="+", default=[], help="one at a time is changed; all that vote if left out")
-    parser.add_argument("--ratios", nargs="+", default=RATIOS, help="SMOTE/UNDERSAMPLE, fakes per real, or none")
-    parser.add_argument("--losses", nargs="+", default=sorted(LOSSES), choices=sorted(LOSSES))
-    parser.add_argument("--jobs", type=int, default=1, help="experiments at a time")
-    parser.add_argument("--threads", type=int, help="of each; else OMP_NUM_THREADS, else the cores shared out")
-    parser.add_argument("--folder", type=Path, default=Path("build/sweep"))
-    asked = parser.parse_args(arguments)
-    recipes = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["members"]
-    plan = points(present(recipes, asked.members), asked.ratios, asked.losses)
-    threads = threads_for(asked.jobs, asked.threads)
-    dvc("repro", UP_TO, threads=threads)
-    names = run_points(plan, recipes, asked.jobs, threads)
-    found = {one.name: one for one in read_experiments()}
-    rows = [figures_of(point, found[name]) for point in plan if (name := names.get(point, WORKSPACE)) in found
-            and found[name].metrics]  # fmt: skip
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    write_csv(asked.folder / "figures.csv", pl.DataFrame(rows, infer_schema_length=None))
-    with whole_file(asked.folder / "sweep.svg") as path:
-        draw(rows, found[WORKSPACE].figures(), path)
+    Raises:
+        FacesiftError: when experiments failed; the others are written before.
+    """
+    found = {one.name: one for one in read_experiments() if one.metrics}
+    rows = [row_of(each, found[name]) for each in plan if (name := names.get(each, WORKSPACE)) in found]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(folder / "figures.csv", pl.DataFrame(rows, infer_schema_length=None))
+    with whole_file(folder / "sweep.svg") as path:
+        draw_sweep(rows, found[WORKSPACE].figures(), path)
     Console(width=None if sys.stdout.isatty() else 200).print(table_of(rows))
-    print(f"{asked.folder}/figures.csv, {asked.folder}/sweep.svg")
-    if failed := [name for name in names.values() if name not in found or not found[name].metrics]:
+    print(f"{folder}/figures.csv, {folder}/sweep.svg")
+    if failed := [name for name in names.values() if name not in found]:
         raise FacesiftError(f"failed: {', '.join(failed)}; `dvc queue logs NAME` says why")
 
 
+def split_list(text: str) -> list[str]:
+    """Split a list at its commas.
+
+    >>> split_list("none, 0.4/0.5"), split_list("")
+    (['none', '0.4/0.5'], [])
+    """
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def main(  # noqa: PLR0913  one for each option
+    *,
+    members: Annotated[
+        str, typer.Option(help="names with commas between, changed one at a time", show_default="all that vote")
+    ] = "",
+    ratios: Annotated[str, typer.Option(help="SMOTE/UNDERSAMPLE in fakes per real, or none")] = ",".join(RATIOS),
+    losses: Annotated[str, typer.Option(help="names with commas between")] = ",".join(sorted(LOSSES)),
+    jobs: Annotated[int, typer.Option(min=1, help="experiments at a time")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="of each", show_default="OMP_NUM_THREADS, or a share of the cores")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="where table and figure go")] = Path("build/sweep"),
+) -> None:
+    """Try resampling ratios x losses over members, and write what came out."""
+    if unknown := [name for name in split_list(losses) if name not in LOSSES]:
+        raise FacesiftError(f"--losses: no {', '.join(unknown)}; there are {', '.join(LOSSES)}")
+    recipes = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["members"]
+    plan = variants(chosen_members(recipes, split_list(members)), split_list(ratios), split_list(losses))
+    each = threads_for(jobs, threads)
+    dvc("repro", LAST_STAGE, threads=each)
+    write_results(plan, run_variants(plan, recipes, jobs, each), folder)
+
+
 if __name__ == "__main__":
-    run(lambda: main(sys.argv[1:]))
+    run_script(main)

@@ -1,30 +1,31 @@
 """Train the members side by side, then bring the rest up to date: `python -m workflow.train --jobs 2 [TARGET ...]`.
 
-One `dvc repro` trains one member after the other. Here the stages before them run first; then `dvc repro -s train@NAME`
+`dvc repro` trains one member after the other. Here the stages before them run first; then `dvc repro -s train@NAME`
 runs for several members at once, which DVC allows since no member reads what another writes; then `dvc repro` finishes.
-The bytes are those of a plain `dvc repro` with the same OMP_NUM_THREADS: sums are added up in another order by another
-number of threads, and DVC does not know of it.
+The bytes are those of a plain `dvc repro` with the same OMP_NUM_THREADS: another number of threads adds numbers up in
+another order, and DVC does not know of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
 
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
-from workflow.dvc_command import dvc, environment, executable, run, threads_for
+from workflow.dvc_command import dvc, environment, executable, run_script, threads_for
 
-PATIENCE = 10.0  # seconds that a member has to end by itself when it is told to
+PATIENCE = 10.0  # seconds that a member has to end by itself after it was told to
 
 
-class Crew:
-    """The members that train now: starts them, passes on what they say, and ends them all."""
+class TrainingProcesses:
+    """The members that train at the moment: starts them, prints their output, and ends them all."""
 
     def __init__(self, threads: int) -> None:
         self._environment = environment(threads)
@@ -32,23 +33,23 @@ class Crew:
         self._lock = threading.Lock()
         self._ending = False
 
-    def train(self, name: str) -> bool:
-        """Run `dvc repro -s train@NAME` with each line of its output after the name; True if it worked."""
+    def train(self, member: str) -> bool:
+        """Run `dvc repro -s train@MEMBER`, print its output with the name before each line; True if it worked."""
         with self._lock:
             if self._ending:
                 return False
             # A session of its own, so that Ctrl-C reaches it through `end` alone and with all its children.
             process = subprocess.Popen(
-                [executable(), "--wait-for-lock", "repro", "-s", f"train@{name}"], env=self._environment,
+                [executable(), "--wait-for-lock", "repro", "-s", f"train@{member}"], env=self._environment,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
             )  # fmt: skip
-            self._running[name] = process
+            self._running[member] = process
         for line in process.stdout or ():
-            print(f"{name} | {line.rstrip()}", flush=True)
+            print(f"{member} | {line.rstrip()}", flush=True)
         return process.wait() == 0
 
     def end(self) -> None:
-        """Start no further member and end all that run, with their children."""
+        """End all members that train, with their children, and start no other."""
         with self._lock:
             self._ending = True
             running = [process for process in self._running.values() if process.poll() is None]
@@ -74,38 +75,47 @@ def _wait(process: subprocess.Popen[str]) -> None:
         return
 
 
-def train_members(names: list[str], jobs: int, threads: int) -> list[str]:
-    """Train all, `jobs` at a time, whatever becomes of the others; return the names of those that failed."""
-    crew = Crew(threads)
+def train_members(members: list[str], jobs: int, threads: int) -> list[str]:
+    """Train all members, also those after one that failed.
+
+    Args:
+        members: names, as in params.yaml.
+        jobs: how many train at a time.
+        threads: of each.
+
+    Returns:
+        The names of the members that failed.
+    """
+    processes = TrainingProcesses(threads)
     pool = ThreadPoolExecutor(jobs)
     try:
-        return [name for name, worked in zip(names, pool.map(crew.train, names), strict=True) if not worked]
+        return [name for name, worked in zip(members, pool.map(processes.train, members), strict=True) if not worked]
     except KeyboardInterrupt:
-        crew.end()
+        processes.end()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def main(arguments: list[str]) -> None:
-    """Read the command line and run it."""
-    parser = argparse.ArgumentParser(prog="python -m workflow.train", description=__doc__.partition("\n")[0])
-    parser.add_argument("--jobs", type=int, default=2, help="members at a time")
-    parser.add_argument("--threads", type=int, help="of each member; else OMP_NUM_THREADS, else the cores shared out")
-    parser.add_argument("targets", nargs="*", help="what to bring up to date afterwards; all if left out")
-    asked = parser.parse_args(arguments)
-    if asked.jobs < 1:
-        raise FacesiftError(f"--jobs is {asked.jobs}: at least 1")
-    names, threads = list(load_params().members), threads_for(asked.jobs, asked.threads)
-    print(
-        f"{len(names)} members, {asked.jobs} at a time; same bytes as: OMP_NUM_THREADS={threads} dvc repro", flush=True
-    )
-    dvc("repro", "sample", threads=threads)
-    if failed := train_members(names, asked.jobs, threads):
+def main(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="stages to bring up to date afterwards", show_default="all")
+    ] = None,
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="members at a time")] = 2,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="of each", show_default="OMP_NUM_THREADS, or a share of the cores")
+    ] = None,
+) -> None:
+    """Train the members side by side, then bring the rest of the pipeline up to date."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` does what Ctrl-C does
+    members, each = list(load_params().members), threads_for(jobs, threads)
+    print(f"{len(members)} members, {jobs} at a time; same bytes as: OMP_NUM_THREADS={each} dvc repro", flush=True)
+    dvc("repro", "sample", threads=each)
+    if failed := train_members(members, jobs, each):
         raise FacesiftError(f"not trained: {', '.join(failed)}; their lines above say why. The other members are done")
-    dvc("repro", *asked.targets, threads=threads)
+    dvc("repro", *(targets or []), threads=each)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` does what Ctrl-C does
-    run(lambda: main(sys.argv[1:]))
+    run_script(main)

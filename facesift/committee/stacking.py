@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def fit_stacker(
 def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
     features: Features,
     labels: NDArray[np.int64],
-    groups: NDArray,
+    groups: NDArray[Any],
     spec: Stack,
     classes: Classes,
     own: Own | None = None,

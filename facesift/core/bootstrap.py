@@ -12,6 +12,7 @@ has the interval [1, 1].
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ Scores = NDArray[np.floating]  # (images,), higher is more suspicious
 Weights = NDArray[np.floating]  # (resamples, images): how often each image was drawn
 
 
-def weighted_auc_ap(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray, NDArray]:
+def weighted_auc_ap(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray[Any], NDArray[Any]]:
     """Compute AUC and average precision with weights, as scikit-learn does. Equal scores are one threshold.
 
     Args:
@@ -51,7 +52,7 @@ def weighted_auc_ap(labels: Labels, scores: Scores, weights: Weights) -> tuple[N
 
 
 def bootstrap_weights(
-    labels: Labels, groups: NDArray, resamples: int = RESAMPLES, seed: int = SEED
+    labels: Labels, groups: NDArray[Any], resamples: int = RESAMPLES, seed: int = SEED
 ) -> Iterator[Weights]:
     """Draw groups with replacement, those with positives separately from the others.
 
@@ -79,7 +80,7 @@ def _resample(pools: list[NDArray[np.int64]], groups: int, rng: np.random.Genera
     return np.bincount(chosen, minlength=groups).astype(np.float64)
 
 
-def bootstrap_rankings(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDArray, NDArray]:
+def bootstrap_rankings(labels: Labels, scores: Scores, groups: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Compute AUC and average precision in each of `RESAMPLES` bootstrap resamples.
 
     Two calls with the same labels and groups draw the same images, so differences between scores are paired.
@@ -100,7 +101,7 @@ def bootstrap_rankings(labels: Labels, scores: Scores, groups: NDArray) -> tuple
     return np.concatenate([auc for auc, _ in found]), np.concatenate([ap for _, ap in found])
 
 
-def percentile_interval(values: NDArray) -> Interval | None:
+def percentile_interval(values: NDArray[Any]) -> Interval | None:
     """Return the interval that holds the middle `CONFIDENCE` of the resamples' values.
 
     Returns:

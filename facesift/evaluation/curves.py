@@ -22,7 +22,7 @@ def areas(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, f
     return {"auc": float(roc_auc_score(labels, scores)), "ap": float(average_precision_score(labels, scores))}
 
 
-def ranking(labels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: NDArray) -> dict[str, Any]:
+def ranking(labels: NDArray[np.int64], probabilities: NDArray[np.float64], groups: NDArray[Any]) -> dict[str, Any]:
     """Both `areas` with their intervals (see `facesift.core.bootstrap`); None when all labels are alike.
 
     All arguments are (n,): labels 0 or 1, probabilities, near-duplicate groups.

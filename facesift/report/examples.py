@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def thumbnails(shards: ShardFolder, image_ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _data_uri(pixels: NDArray) -> str:
+def _data_uri(pixels: NDArray[Any]) -> str:
     from PIL import Image  # noqa: PLC0415
 
     data = io.BytesIO()

@@ -58,7 +58,7 @@ def _recorder(neighbours: int, random_state: int) -> Any:
     """Return a SMOTE that stores the pairs and steps where the original would make pixels of them."""
     from imblearn.over_sampling import SMOTE  # noqa: PLC0415  # takes seconds to import
 
-    class Recorder(SMOTE):
+    class Recorder(SMOTE):  # type: ignore[misc]  # imbalanced-learn has no types
         def _generate_samples(  # noqa: PLR0913, PLR0917
             self, X: Any, nn_data: Any, nn_num: Any, rows: Any, cols: Any, steps: Any,  # noqa: N803
             y_type: Any = None, y: Any = None,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def _drop_torn_line(file: FileIO) -> int:
 
 
 def _read_done(path: Path, kind: str, schema: pl.Schema, output: Output) -> None:
-    scan = (lambda: pl.scan_csv(path, infer_schema=False)) if kind == "csv" else (lambda: pl.scan_ndjson(path))
+    scan = partial(pl.scan_csv, path, infer_schema=False) if kind == "csv" else partial(pl.scan_ndjson, path)
     try:
         _check_columns(path, scan().collect_schema().names(), schema)
         known = scan().select("image", "decision").collect()

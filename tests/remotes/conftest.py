@@ -112,11 +112,9 @@ def trained(tmp_path_factory) -> Trained:
 
 
 def write_project(raw: Path) -> None:
-    """Write archives, and the upkeep scripts, which the repository of the pipeline tests lacks."""
+    """Write archives, and the Makefile, which the repository of the pipeline tests lacks."""
     write_faces(raw / "tiny/faces.zip")
-    project = raw.parents[1]
-    shutil.copyfile(ROOT / "Makefile", project / "Makefile")
-    shutil.copytree(ROOT / "upkeep", project / "upkeep", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / "Makefile", raw.parents[1] / "Makefile")
 
 
 def found_team(trained: Trained, room: Path) -> Repository:

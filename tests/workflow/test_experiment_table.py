@@ -28,7 +28,7 @@ def shown(monkeypatch):
     ran = [("soft", None), ("later", {"state": "queued"}), ("bad", {"state": "failed"})]
     below = [{"name": name, "executor": state, "revs": [row("soft", **trees)]} for name, state in ran]
     answer = [row("unanimous", **trees), row("unanimous", **trees) | {"experiments": below}]
-    monkeypatch.setattr(experiments, "answer_of", lambda *_: json.dumps(answer))
+    monkeypatch.setattr(experiments, "dvc_output", lambda *_: json.dumps(answer))
     return answer
 
 
@@ -70,7 +70,7 @@ def test_a_parameter_that_is_gone_counts_as_a_change():
 
 
 def test_a_repository_without_a_commit_is_refused(monkeypatch):
-    monkeypatch.setattr(experiments, "answer_of", lambda *_: json.dumps([row("soft")]))
+    monkeypatch.setattr(experiments, "dvc_output", lambda *_: json.dumps([row("soft")]))
     with pytest.raises(FacesiftError, match="no commit yet"):
         read_experiments()
 

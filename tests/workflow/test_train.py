@@ -1,4 +1,4 @@
-"""Members side by side, with a `dvc` that only pretends."""
+"""Training members side by side, with a `dvc` that only pretends."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ import pytest
 from tests.made import ROOT
 from workflow import dvc_command, train
 from workflow.dvc_command import threads_for
-from workflow.train import Crew, train_members
+from workflow.train import TrainingProcesses, train_members
 
 WORKS = 'echo "training $*"; touch "done-${@: -1}"'
 
@@ -75,11 +75,11 @@ def ends(pid):
 def test_the_end_reaches_the_children_of_a_member(pretend, tmp_path, monkeypatch, script):
     monkeypatch.setattr(train, "PATIENCE", 0.5)
     pretend(script)
-    crew = Crew(threads=1)
-    member = threading.Thread(target=crew.train, args=("a",))
+    processes = TrainingProcesses(threads=1)
+    member = threading.Thread(target=processes.train, args=("a",))
     member.start()
     child = int(wait_for(tmp_path / "pid"))
-    crew.end()
+    processes.end()
     member.join(10)
     assert ends(child)
 
@@ -97,9 +97,10 @@ def wait_for(path):
 def test_an_interrupt_ends_the_members_and_the_program(pretend, tmp_path, kind):
     pretend("sleep 60 & echo $! > pid; wait")
     code = (
-        "import signal; from workflow import train; from workflow.dvc_command import run;"
+        "import signal; from workflow import train; from workflow.dvc_command import run_script;"
         "signal.signal(signal.SIGTERM, signal.default_int_handler);"
-        f"train.executable = lambda: {str(tmp_path / 'dvc')!r}; run(lambda: train.train_members(['a', 'b'], 1, 1))"
+        f"train.executable = lambda: {str(tmp_path / 'dvc')!r};"
+        "run_script(lambda: train.train_members(['a', 'b'], 1, 1))"
     )
     program = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
     member = int(wait_for(tmp_path / "pid"))
@@ -109,9 +110,9 @@ def test_an_interrupt_ends_the_members_and_the_program(pretend, tmp_path, kind):
 
 def test_no_member_starts_after_the_end(pretend, tmp_path):
     pretend(WORKS)
-    crew = Crew(threads=1)
-    crew.end()
-    assert (crew.train("a"), list(tmp_path.glob("done-*"))) == (False, [])
+    processes = TrainingProcesses(threads=1)
+    processes.end()
+    assert (processes.train("a"), list(tmp_path.glob("done-*"))) == (False, [])
 
 
 def test_the_cores_are_shared_out_among_the_jobs(monkeypatch):

@@ -4,7 +4,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow.trials import overrides, set_values
+from workflow.experiment_runs import overrides, set_values
 
 LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(1e-6, 1.0) | st.sampled_from(["focal", "shard"])
 ENTRIES = st.dictionaries(st.sampled_from(["name", "gamma", "alpha", "smote"]), LEAVES, min_size=1)

@@ -1,7 +1,6 @@
-"""Experiments on the study at hand: which values to set, under which name, and how to run them.
+"""Run experiments on the study at hand: the values to set, the name, the queue.
 
-They run in temporary directories, so the work tree stays as it is, and only as far as the vote. `--no-hydra` changes
-`params.yaml` as it stands: composing it anew from `conf/` would go back to the default study. `--allow-missing` lets
+They run in temporary directories, so that the work tree stays as it is, and only up to the vote. `--allow-missing` lets
 the stages that read `data/raw` stay as they are where that folder is not there to be read.
 """
 
@@ -15,11 +14,16 @@ from typing import Any
 
 from workflow.dvc_command import dvc
 
-UP_TO = "vote"  # the stage that experiments end with
+LAST_STAGE = "vote"  # of an experiment
 
 
 def overrides(key: str, now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Arguments of `-S` that turn the entry `key` of params.yaml from what it is into what is wanted.
+    """Return arguments of `-S` that turn one section of params.yaml into another.
+
+    Args:
+        key: dotted name of the section.
+        now: its values in params.yaml.
+        wanted: the values that it shall have.
 
     >>> overrides("loss", {"name": "focal", "gamma": 2.0}, {"name": "cross_entropy"})
     ['~loss.gamma', '++loss.name=cross_entropy']
@@ -43,10 +47,10 @@ def literal(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def name_of(words: str, values: Sequence[str]) -> str:
-    """Name an experiment by some words and a hash of its values and of all that the work tree has changed in git.
+def experiment_name(words: str, values: Sequence[str]) -> str:
+    """Name an experiment by some words and a hash of its values and of all changes that git has not committed.
 
-    The same trial has the same name on the same commit, so that what was interrupted goes on where it stopped.
+    The same experiment has the same name on the same commit, so that an interrupted series goes on where it stopped.
     """
     changed = subprocess.run(["git", "diff", "HEAD"], capture_output=True, check=True).stdout  # noqa: S607
     digest = hashlib.sha256(json.dumps(list(values)).encode() + changed).hexdigest()
@@ -54,17 +58,17 @@ def name_of(words: str, values: Sequence[str]) -> str:
 
 
 def set_values(values: Sequence[str]) -> list[str]:
-    """Arguments of `dvc exp run` for these values."""
+    """Return the arguments of `dvc exp run` for these values."""
     return [argument for value in values for argument in ("-S", value)]
 
 
 def queue(name: str, values: Sequence[str]) -> None:
     """Put an experiment into DVC's queue."""
-    dvc("exp", "run", "-q", "--queue", "--no-hydra", "--allow-missing", "-n", name, *set_values(values), UP_TO)
+    dvc("exp", "run", "-q", "--queue", "--no-hydra", "--allow-missing", "-n", name, *set_values(values), LAST_STAGE)
 
 
 def run_queue(jobs: int, threads: int) -> None:
-    """Run all that is queued, `jobs` at a time, and wait; what fails is told by its state afterwards."""
+    """Run all experiments in the queue, `jobs` at a time, and wait; the state of each tells whether it failed."""
     try:
         dvc("exp", "run", "--run-all", "-j", str(jobs), threads=threads)
     except KeyboardInterrupt:
@@ -73,6 +77,10 @@ def run_queue(jobs: int, threads: int) -> None:
 
 
 def run_one(name: str, values: Sequence[str], threads: int) -> None:
-    """Run one experiment now; `FacesiftError` when it fails."""
-    dvc("exp", "run", "--temp", "--no-hydra", "--allow-missing", "-n", name, *set_values(values), UP_TO,
+    """Run one experiment now.
+
+    Raises:
+        FacesiftError: when it fails.
+    """
+    dvc("exp", "run", "--temp", "--no-hydra", "--allow-missing", "-n", name, *set_values(values), LAST_STAGE,
         threads=threads)  # fmt: skip
