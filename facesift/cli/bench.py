@@ -7,7 +7,6 @@ import platform
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -138,13 +137,14 @@ def _threads(options: BenchOptions) -> list[int]:
 
 
 def _machine() -> dict[str, Any]:
+    from facesift.core.fingerprint import library_versions
+
     return {
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "onnxruntime": version("onnxruntime"),
-    }
+    } | library_versions(["onnxruntime"])
 
 
 def print_speed(report: Report, console: Console | None = None) -> None:

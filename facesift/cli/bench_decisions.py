@@ -18,7 +18,7 @@ from facesift.committee.cascade import COUNTING, hear_in_turn
 from facesift.committee.decision import Verdict
 from facesift.core.errors import FacesiftError
 from facesift.core.intervals import clopper_pearson
-from facesift.images.paths import Found
+from facesift.images.paths import InputFile
 from facesift.screening.committee import Committee
 from facesift.screening.stream import read_image
 
@@ -63,7 +63,7 @@ class Comparison:
         self._parts = OnnxRuntime(bundle, card, threads)
         self._counts = ComparisonCounts()
 
-    def measure(self, files: Iterable[Found], batch: int) -> dict[str, Any]:
+    def measure(self, files: Iterable[InputFile], batch: int) -> dict[str, Any]:
         """Score the files that can be read in each way, and return counts, shares and seconds.
 
         Args:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from facesift.core.parallel import Workers
-    from facesift.images.paths import Found
+    from facesift.images.paths import InputFile
     from facesift.screening.committee import Committee
     from facesift.screening.output import Output
     from facesift.screening.stream import Tables
@@ -167,7 +167,7 @@ def _screen(options: ScreenOptions, committee: Committee, output: Output) -> Scr
     return counts
 
 
-def _decide(options: ScreenOptions, committee: Committee, files: Iterator[Found]) -> Tables:
+def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputFile]) -> Tables:
     """Return the tables of decisions, made by this process or by the processes that the options ask for."""
     from facesift.committee.cascade import check_cascade
     from facesift.screening.distributed import Order, screen_spread
@@ -190,7 +190,7 @@ def _decide(options: ScreenOptions, committee: Committee, files: Iterator[Found]
 
 def _remaining_files(
     options: ScreenOptions, committee: Committee, output: Output, counts: ScreenCounts
-) -> Iterator[Found]:
+) -> Iterator[InputFile]:
     """Yield the files that are not in the output yet; leave out the output itself where it lies in the folder."""
     from facesift.images.paths import find_files
     from facesift.screening.output import waiting_rows
@@ -207,7 +207,7 @@ def _remaining_files(
                 _check_same(options, committee, file, output.samples[file.name])
 
 
-def _check_same(options: ScreenOptions, committee: Committee, file: Found, before: dict[str, Any]) -> None:
+def _check_same(options: ScreenOptions, committee: Committee, file: InputFile, before: dict[str, Any]) -> None:
     """Decide one image of the table again; refuse to continue a table that another bundle, rule or point began."""
     row = next(committee.screen_found([file], 1, 1, cascade=options.cascade)).row(0, named=True)
     if row["image_id"] != before["image_id"]:

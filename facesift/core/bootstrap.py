@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facesift.core.intervals import CONFIDENCE, Interval
 
-DRAWS, SEED = 1000, 11
+RESAMPLES, SEED = 1000, 11
 CELLS = 2_000_000  # draws x images held in memory at once
 
 Labels = NDArray[np.integer]  # (images,), 1 for the positive class, 0 for the rest
@@ -26,7 +26,7 @@ Scores = NDArray[np.floating]  # (images,), higher is more suspicious
 Weights = NDArray[np.floating]  # (draws, images): how often each image was drawn
 
 
-def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray, NDArray]:
+def weighted_auc_ap(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray, NDArray]:
     """AUC and average precision, each (draws,), of images that count `weights` times; as scikit-learn's.
 
     Equal scores are one threshold. NaN in a draw that lacks one of the classes.
@@ -44,7 +44,7 @@ def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[
     return auc, np.where(alarms[:, -1] > 0, ap, np.nan)
 
 
-def drawn_weights(labels: Labels, groups: NDArray, draws: int = DRAWS, seed: int = SEED) -> Iterator[Weights]:
+def bootstrap_weights(labels: Labels, groups: NDArray, draws: int = RESAMPLES, seed: int = SEED) -> Iterator[Weights]:
     """Yield weights (some draws, images): groups (images,) drawn with replacement, those with positives apart.
 
     The same arguments give the same draws.
@@ -55,27 +55,29 @@ def drawn_weights(labels: Labels, groups: NDArray, draws: int = DRAWS, seed: int
     rng = np.random.default_rng(seed)
     at_once = max(1, CELLS // len(groups))
     for start in range(0, draws, at_once):
-        counts = [_draw(pools, len(holds_positive), rng) for _ in range(min(at_once, draws - start))]
+        counts = [_resample(pools, len(holds_positive), rng) for _ in range(min(at_once, draws - start))]
         yield np.stack(counts)[:, members]
 
 
-def _draw(pools: list[NDArray[np.int64]], groups: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _resample(pools: list[NDArray[np.int64]], groups: int, rng: np.random.Generator) -> NDArray[np.float64]:
     chosen = np.concatenate([pool[rng.integers(0, len(pool), len(pool))] for pool in pools if len(pool)])
     return np.bincount(chosen, minlength=groups).astype(np.float64)
 
 
-def ranking_draws(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDArray, NDArray]:
+def bootstrap_rankings(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDArray, NDArray]:
     """AUC and average precision in each of the `DRAWS` draws, each (draws,); NaN where a class has a single group.
 
     Two calls with the same labels and groups draw the same images: differences between scores are paired.
     """
     if min(len(np.unique(groups[labels == label])) for label in (0, 1)) < 2:
-        return np.full(DRAWS, np.nan), np.full(DRAWS, np.nan)  # drawing one group again and again varies nothing
-    found = [weighted_ranking(labels, scores, weights) for weights in drawn_weights(labels, groups)]
+        return np.full(RESAMPLES, np.nan), np.full(
+            RESAMPLES, np.nan
+        )  # drawing one group again and again varies nothing
+    found = [weighted_auc_ap(labels, scores, weights) for weights in bootstrap_weights(labels, groups)]
     return np.concatenate([auc for auc, _ in found]), np.concatenate([ap for _, ap in found])
 
 
-def percentiles(values: NDArray) -> Interval | None:
+def percentile_interval(values: NDArray) -> Interval | None:
     """Middle `CONFIDENCE` of the draws' values; None when hardly any draw had a value."""
     known = values[np.isfinite(values)]
     if len(known) < len(values) / 2:

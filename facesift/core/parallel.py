@@ -7,7 +7,6 @@ files, or decodes them by another library, would change results without a word.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import platform
@@ -15,12 +14,12 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from facesift.core.errors import FacesiftError
+from facesift.core.fingerprint import PACKAGE, code_fingerprint, library_versions
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,7 +44,7 @@ class Workers:
     address: str | None = None
 
 
-ALONE = Workers("processes", 1)  # no other process: the one that asks does it all
+ONE_PROCESS = Workers("processes", 1)  # no other process: the one that asks does it all
 
 
 def parallel_map(
@@ -71,7 +70,7 @@ def parallel_map(
     if len(head) < 2 or (spec.backend == "processes" and spec.jobs == 1):
         yield from map(function, chain(head, rest))
         return
-    remote = function if spec.backend == "processes" else _Remote(function, tuple(shared), fingerprint())
+    remote = function if spec.backend == "processes" else _Remote(function, tuple(shared), environment_fingerprint())
     yield from _windows(remote, chain(head, rest), spec)
 
 
@@ -168,9 +167,9 @@ class _Remote(Generic[Item, Result]):
 
     def __call__(self, item: Item) -> Result:
         here = f"worker {socket.gethostname()}"
-        if fingerprint() != self.fingerprint:
+        if environment_fingerprint() != self.fingerprint:
             raise FacesiftError(
-                f"{here} runs other code ({Path(__file__).parent}) or other libraries than this machine: install the "
+                f"{here} runs other code ({PACKAGE}) or other libraries than this machine: install the "
                 "same version of facesift with the same constraints.txt there, and start the workers again"
             )
         for folder in self.shared:
@@ -183,18 +182,10 @@ class _Remote(Generic[Item, Result]):
 
 
 @lru_cache(maxsize=1)
-def fingerprint() -> str:
-    """64 hex digits of this package's code, Python's version and the libraries that read, write and score images."""
-    folder, digest = Path(__file__).parent, hashlib.sha256(platform.python_version().encode())
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    for library in LIBRARIES:
-        digest.update(_version(library).encode())
-    return digest.hexdigest()
+def environment_fingerprint() -> str:
+    """Name this package's code, Python's version and the versions of the libraries that handle and score images.
 
-
-def _version(library: str) -> str:
-    try:
-        return f"{library} {version(library)}"
-    except PackageNotFoundError:
-        return f"no {library}"
+    Returns:
+        One line of text. Two processes with the same line give the same results for the same input.
+    """
+    return f"{code_fingerprint()} Python {platform.python_version()} {library_versions(LIBRARIES)}"

@@ -17,7 +17,7 @@ from facesift.committee.stacking import Stacker
 from facesift.config.robustness import IDENTITY, Corruption, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import ALONE, Workers
+from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.core.scores import Scorer
 from facesift.evaluation.corruptions import corrupt
 from facesift.evaluation.cross_data_set import stacked_ballot
@@ -45,7 +45,7 @@ class Trial:
     shards: ShardFolder
     truth: pl.DataFrame  # of the chosen images, as of `truth_of`
     classes: Classes
-    parallel: Workers = ALONE
+    parallel: Workers = ONE_PROCESS
 
     def vote(self, corruption: Corruption | None) -> Ballot:
         """Damage and score the chosen images, one batch in memory at a time; None: the images as they are."""

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.core.classes import Classes
-from facesift.core.parallel import ALONE, Workers, parallel_map
+from facesift.core.parallel import ONE_PROCESS, Workers, parallel_map
 from facesift.core.scores import Scorer, score_table
 from facesift.sampling.batches import shard_batches
 from facesift.shards.reading import ShardFolder
@@ -41,7 +41,7 @@ class Panel:
     batch_sizes: Mapping[str, int]
     shards: ShardFolder
     classes: Classes
-    parallel: Workers = ALONE
+    parallel: Workers = ONE_PROCESS
 
     def score(self, task: Task) -> pl.DataFrame | None:
         """Return the score table of a task's images, one batch in memory at a time; None: none of them is chosen."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from facesift.core.scores import Scorer, logit_columns, score_table
 from facesift.networks.preprocessing import to_unit
-from facesift.sampling.batches import WHOLE, Share, shard_batches
+from facesift.sampling.batches import WHOLE_SHARE, Share, shard_batches
 from facesift.shards.reading import ShardFolder
 
 
@@ -27,7 +27,11 @@ def network_scorer(network: Callable[[Tensor], Tensor], device: torch.device) ->
 
 
 def score_splits(
-    scorer: Scorer, splits: Mapping[str, ShardFolder], batch_size: int, classes: Sequence[str], share: Share = WHOLE
+    scorer: Scorer,
+    splits: Mapping[str, ShardFolder],
+    batch_size: int,
+    classes: Sequence[str],
+    share: Share = WHOLE_SHARE,
 ) -> pl.DataFrame:
     """Score all images of the named splits, or the `share` of their batches.
 

@@ -13,9 +13,9 @@ import numpy as np
 from facesift.config.data import Portraits
 from facesift.core.files import whole_file
 from facesift.core.parallel import Workers, parallel_map
-from facesift.portraits.drawing import PARTS
-from facesift.portraits.forging import SKILLS, Level, choose_donor, choose_parts, forge
-from facesift.portraits.jpeg import encode, take_photo
+from facesift.portraits.camera import encode_jpeg
+from facesift.portraits.drawing import PARTS, take_photo
+from facesift.portraits.pasting import PASTE_SETTINGS, Level, choose_donor, choose_parts, paste_parts
 
 FOLDER = "real_and_fake_face"
 _LEVELS: tuple[Level, ...] = ("mid", "easy", "mid", "hard")  # RFF's shares: a quarter easy, half mid, a quarter hard
@@ -23,7 +23,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold, so that byte
 
 
 @dataclass(frozen=True, order=True)
-class Entry:
+class PlannedPortrait:
     """One image to come: its name in the zip, its index within its class, and for a fake its level and parts."""
 
     name: str
@@ -33,7 +33,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Written:
+class PortraitCounts:
     """What `write_portraits` wrote: images per class, and bytes of the zip."""
 
     real: int
@@ -49,7 +49,7 @@ def image_seeds(seed: int, index: int, *, fake: bool) -> list[np.random.SeedSequ
     return np.random.SeedSequence([seed, int(fake), index]).spawn(4)
 
 
-def plan_fake(seed: int, index: int) -> Entry:
+def plan_fake(seed: int, index: int) -> PlannedPortrait:
     """Return the fake number `index` (from 0): name `{level}_{number}_{digits}.jpg` as in RFF."""
     round_, place = divmod(index, len(_LEVELS))
     level = _LEVELS[place]
@@ -57,43 +57,43 @@ def plan_fake(seed: int, index: int) -> Entry:
     choosing = image_seeds(seed, index, fake=True)[3].spawn(2)[0]
     parts = choose_parts(level, np.random.default_rng(choosing))
     digits = "".join(str(int(part in parts)) for part in PARTS)
-    return Entry(f"{FOLDER}/training_fake/{level}_{number}_{digits}.jpg", index, level, parts)
+    return PlannedPortrait(f"{FOLDER}/training_fake/{level}_{number}_{digits}.jpg", index, level, parts)
 
 
-def plan(params: Portraits) -> Iterator[Entry]:
+def plan_portraits(params: Portraits) -> Iterator[PlannedPortrait]:
     """Yield every image of the set in the order of its name."""
     yield from sorted(plan_fake(params.seed, index) for index in range(params.fake))
     digits = max(5, len(str(params.real)))
     for index in range(params.real):
-        yield Entry(f"{FOLDER}/training_real/real_{index + 1:0{digits}d}.jpg", index)
+        yield PlannedPortrait(f"{FOLDER}/training_real/real_{index + 1:0{digits}d}.jpg", index)
 
 
-def make_image(entry: Entry, seed: int, size: int) -> bytes:
+def make_image(entry: PlannedPortrait, seed: int, size: int) -> bytes:
     """Return the JPEG bytes of one image: a photo, pasted into if it is a fake, saved again."""
     photo, saving, giving, forging = image_seeds(seed, entry.index, fake=entry.level is not None)
     portrait = take_photo(photo, size)
     pixels = portrait.pixels
     if entry.level is not None:
         rng = np.random.default_rng(forging.spawn(2)[1])
-        donors = (take_photo(donor, size) for donor in giving.spawn(SKILLS[entry.level].donors))
-        pixels = forge(portrait, choose_donor(portrait, donors, entry.level), entry.parts, entry.level, rng)
-    return encode(pixels, np.random.default_rng(saving))
+        donors = (take_photo(donor, size) for donor in giving.spawn(PASTE_SETTINGS[entry.level].donors))
+        pixels = paste_parts(portrait, choose_donor(portrait, donors, entry.level), entry.parts, entry.level, rng)
+    return encode_jpeg(pixels, np.random.default_rng(saving))
 
 
 def write_portraits(
     path: Path, params: Portraits, parallel: Workers, advance: Callable[[], None] = lambda: None
-) -> Written:
+) -> PortraitCounts:
     """Write the zip `path` with `params.real` real and `params.fake` fake portraits, drawn by the processes `parallel`.
 
     The bytes depend on `params` alone. `advance` is called after each image. The file appears whole or not at all.
     """
-    images = parallel_map(partial(make_image, seed=params.seed, size=params.size), plan(params), parallel)
+    images = parallel_map(partial(make_image, seed=params.seed, size=params.size), plan_portraits(params), parallel)
     with whole_file(path) as part:
         with ZipFile(part, "w", ZIP_STORED) as archive:
-            for entry, data in zip(plan(params), images, strict=True):
+            for entry, data in zip(plan_portraits(params), images, strict=True):
                 info = ZipInfo(entry.name, _EPOCH)
                 info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every operating system
                 archive.writestr(info, data)
                 advance()
         size = part.stat().st_size
-    return Written(params.real, params.fake, size)
+    return PortraitCounts(params.real, params.fake, size)

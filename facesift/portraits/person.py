@@ -110,7 +110,7 @@ class Person:
     hair: Hair
 
 
-def bright(rng: Generator, low: float = 0.08, high: float = 0.9) -> Rgb:
+def draw_colour(rng: Generator, low: float = 0.08, high: float = 0.9) -> Rgb:
     """Draw a colour: a grey level in [low, high] with some saturation."""
     return np.clip(rng.uniform(low, high) + rng.normal(0, 0.12, 3), 0.02, 0.98).astype(np.float32)
 
@@ -192,5 +192,5 @@ def _draw_hair(rng: Generator, tone: float, feminine: float, age: float) -> Hair
         length=float(rng.uniform(0.9, 2.2)),
         beard=float(rng.uniform(0.2, 1) if bearded else 0),
         moustache=float(rng.uniform(0.2, 1) if bearded or (male and rng.uniform() < 0.12) else 0),
-        cloth=bright(rng),
+        cloth=draw_colour(rng),
     )

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import COLUMNS, Answer, Standing, check_header, file_of, format_row, parse_lines
+from facesift.datasets.review_files import COLUMNS, Answer, check_header, format_row, parse_lines, review_file
+from facesift.datasets.reviews import ActiveAnswers
 
 HEADER = ",".join(COLUMNS).encode() + b"\n"
 TAIL = 64  # bytes before the end of the last read that must still be the same; else the file was rewritten
@@ -24,12 +25,12 @@ class AnswerLog:
     Attributes:
         path: The CSV file.
         report_problem: Called with a message for each damaged line.
-        standing: The answers that were not taken back.
+        active: The answers that were not taken back.
     """
 
     path: Path
     report_problem: Callable[[str], None]
-    standing: Standing = field(default_factory=Standing)
+    active: ActiveAnswers = field(default_factory=ActiveAnswers)
     _lines: int = 0
     _read: int = 0  # bytes
     _tail: bytes = b""
@@ -59,7 +60,7 @@ class AnswerLog:
             raise FacesiftError(f"{self.path}: cannot be read ({error.strerror})") from error
 
     def _reset(self) -> None:
-        self.standing = Standing()
+        self.active = ActiveAnswers()
         self._lines = self._read = 0
         self._tail, self._version = b"", ()
 
@@ -74,7 +75,7 @@ class AnswerLog:
         for problem in problems:
             self.report_problem(problem)
         for answer in answers:
-            self.standing.add(answer)
+            self.active.add(answer)
         self._lines += len(lines)
         self._read += len(whole)
         self._tail = (self._tail + whole)[-TAIL:]
@@ -174,7 +175,7 @@ def open_answer_log(folder: Path, reviewer: str, report_problem: Callable[[str],
     Raises:
         FacesiftError: The name cannot be a file name, or the file or folder cannot be written or read.
     """
-    log = AnswerLog(file_of(folder, reviewer), report_problem)
+    log = AnswerLog(review_file(folder, reviewer), report_problem)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import REVIEWER
+from facesift.datasets.review_files import REVIEWER
 from facesift.review.access_control import Credentials
 from facesift.review.answers import open_answer_log
 from facesift.review.app import PageHandlers, make_app

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facesift.core.files import rounded
-from facesift.datasets.reviews import UNDO, UNSURE, Answer, answer_files
+from facesift.datasets.review_files import UNDO, UNSURE, Answer, review_files
 from facesift.review.answers import AnswerLog, locked_append
 from facesift.review.queue import ReviewQueue
 
@@ -81,7 +81,7 @@ class ReviewState:
             OSError: The answer could not be written.
         """
         with self._lock, locked_append(self.own) as append:
-            current = self.own.standing.of(image_id)
+            current = self.own.active.of(image_id)
             if current is None or current.answer != answer:
                 if seen != (current and current.answer):
                     raise ConflictError(
@@ -124,12 +124,12 @@ class ReviewState:
 
     def _last(self) -> tuple[int, Answer] | None:
         """Return the row number and the last valid answer on an image of this queue: the one that `undo` takes back."""
-        given = reversed(self.own.standing.answers.items())
+        given = reversed(self.own.active.answers.items())
         return next(((number, answer) for number, answer in given if answer.image_id in self.queue), None)
 
     def _refresh(self) -> None:
         self.own.refresh()
-        for path in answer_files(self.own.path.parent):
+        for path in review_files(self.own.path.parent):
             if path.stem not in (self.reviewer, *self.others):
                 self.others[path.stem] = AnswerLog(path, self.report_problem)
         for log in self.others.values():
@@ -146,7 +146,7 @@ class ReviewState:
     def _passes(self, image_id: str, wanted: str) -> bool:
         if wanted == ALL:
             return True
-        own = self.own.standing.of(image_id)
+        own = self.own.active.of(image_id)
         if wanted == UNANSWERED:
             return own is None
         return self._disagree(image_id) if wanted == DISAGREEMENT else own is not None and own.answer == wanted
@@ -154,14 +154,14 @@ class ReviewState:
     def _disagree(self, image_id: str) -> bool:
         """Return whether reviewers named different classes; it does not tell who named which."""
         logs = (self.own, *self.others.values())
-        named = {given.answer for log in logs if (given := log.standing.of(image_id)) and given.answer != UNSURE}
+        named = {given.answer for log in logs if (given := log.active.of(image_id)) and given.answer != UNSURE}
         return len(named) > 1
 
     def _item(self, position: int) -> dict[str, Any]:
         """Return one image as the page may show it: hidden names and others' answers only after the own answer."""
         row = self.queue.row(position)
-        own = self.own.standing.of(row["image_id"])
-        given = {name: answer for name, log in self.others.items() if (answer := log.standing.of(row["image_id"]))}
+        own = self.own.active.of(row["image_id"])
+        given = {name: answer for name, log in self.others.items() if (answer := log.active.of(row["image_id"]))}
         if self.queue.hide_names and own is None:
             row["image"] = None
         others = [{"reviewer": name, "answer": each.answer} for name, each in sorted(given.items())] if own else None
@@ -173,7 +173,7 @@ class ReviewState:
         }
 
     def _progress(self) -> dict[str, Any]:
-        counts = Counter(given.answer for given in self.own.standing.counting() if given.image_id in self.queue)
+        counts = Counter(given.answer for given in self.own.active.latest() if given.image_id in self.queue)
         last = self._last()
         return {
             "progress": {
@@ -187,7 +187,7 @@ class ReviewState:
 
     def _answered_images(self) -> set[str]:
         logs = (self.own, *self.others.values())
-        return {one for log in logs for one in log.standing.by_image if one in self.queue}
+        return {one for log in logs for one in log.active.by_image if one in self.queue}
 
 
 def _quoted(answer: Answer | None) -> str:

@@ -11,7 +11,7 @@ GAIN = (0.75, 1.33)  # contrast is matched within these
 SEAM = 50.0  # grey levels: a seam across hair would else dye the skin
 
 
-def similarity(
+def fit_similarity(
     source: NDArray[np.complex128], goal: NDArray[np.complex128], weights: NDArray[np.floating]
 ) -> tuple[complex, complex]:
     """Return a, b of the least-squares similarity `goal = a * source + b` of points x + iy, with weights.
@@ -28,7 +28,7 @@ def similarity(
     return a, to_mean - a * from_mean
 
 
-def warp(image: NDArray[np.uint8], a: complex, b: complex, box: tuple[slice, slice]) -> NDArray[np.uint8]:
+def warp_similarity(image: NDArray[np.uint8], a: complex, b: complex, box: tuple[slice, slice]) -> NDArray[np.uint8]:
     """Move what is at z to `a * z + b`, and return the rows and columns `box` of it: uint8 (h, w, 3).
 
     What would come from beyond the edge of the image (S, S, 3) repeats the edge.
@@ -64,12 +64,12 @@ def _moments(image: Pixels, weight: Pixels) -> tuple[Pixels, Pixels]:
     return mean, np.sqrt((away * away * weight).sum(axis=(0, 1)))
 
 
-def match_seam(piece: Pixels, target: Pixels, mask: Pixels) -> Pixels:
+def poisson_blend(piece: Pixels, target: Pixels, mask: Pixels) -> Pixels:
     """Poisson blending (Perez et al. 2003): keep the gradients of `piece`, and meet `target` where the mask ends."""
-    return piece + np.clip(membrane(target - piece, mask > 0), -SEAM, SEAM)
+    return piece + np.clip(laplace_fill(target - piece, mask > 0), -SEAM, SEAM)
 
 
-def membrane(values: Pixels, inside: NDArray[np.bool_], sweeps: int = 10) -> Pixels:
+def laplace_fill(values: Pixels, inside: NDArray[np.bool_], sweeps: int = 10) -> Pixels:
     """Span a smooth surface over `inside` that meets `values` (h, w, c) elsewhere: Laplace's equation, nearly.
 
     Coarse to fine: every level starts at the one of half the size, and is relaxed by Jacobi's `sweeps`.
@@ -105,5 +105,5 @@ def _coarser(values: Pixels, known: NDArray[np.bool_], sweeps: int) -> Pixels:
     shape = ((height + 1) // 2, 2, (width + 1) // 2, 2)
     count = weight.reshape(*shape, 1).sum(axis=(1, 3))
     small = total.reshape(*shape, channels).sum(axis=(1, 3)) / np.maximum(count, 1)
-    solved = membrane(small, count[..., 0] == 0, sweeps)
+    solved = laplace_fill(small, count[..., 0] == 0, sweeps)
     return solved.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]

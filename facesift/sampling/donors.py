@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.shards.landmarks import landmarks
+from facesift.sampling.regions import face_landmarks
 from facesift.shards.reading import ShardFolder
 
 CHUNK = 4096  # targets reckoned together: bounds the memory
@@ -16,7 +16,7 @@ TONE_WEIGHT = 1.0  # a tone that is 10 % off is as bad as points that are off by
 
 
 @dataclass(frozen=True)
-class Faces:
+class FaceFeatures:
     """What is known of n images: `landmarks` (n, 5, 2), mean `tone` (n, 3) of the middle, and `source` (n,)."""
 
     landmarks: NDArray[np.float32]
@@ -24,26 +24,28 @@ class Faces:
     source: NDArray[np.int64]
 
 
-def read_faces(shards: ShardFolder, numbers: list[int], label: int) -> Faces:
+def read_face_features(shards: ShardFolder, numbers: list[int], label: int) -> FaceFeatures:
     """Read what donors are chosen by, of all images of a class in the shards `numbers`, in their order."""
     points, colours, sources = [], [], []
     for shard in numbers:
         rows = np.flatnonzero(shards.labels(shard) == label)
-        points.append(landmarks(shards, shard)[rows])
+        points.append(face_landmarks(shards, shard)[rows])
         colours.append(_tones_of(shards, shard, rows, points[-1]))
         sources.append(np.asarray(shards.sources(shard))[rows])
     _, source = np.unique(np.concatenate(sources), return_inverse=True)
-    return Faces(np.concatenate(points), np.concatenate(colours), source.astype(np.int64))
+    return FaceFeatures(np.concatenate(points), np.concatenate(colours), source.astype(np.int64))
 
 
 def _tones_of(
     shards: ShardFolder, shard: int, rows: NDArray[np.int64], points: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     pixels = shards.pixels(shard)
-    return np.array([tone(pixels[row], at) for row, at in zip(rows, points, strict=True)], np.float32).reshape(-1, 3)
+    return np.array([mean_tone(pixels[row], at) for row, at in zip(rows, points, strict=True)], np.float32).reshape(
+        -1, 3
+    )
 
 
-def tone(image: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.float32]:
+def mean_tone(image: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the mean colour, 0 to 255, between eyes and mouth: nose and cheeks, hardly any hair."""
     middle = points.mean(axis=0)
     reach = max(1.0, float(np.ptp(points[:, 1])) * 0.35)
@@ -52,7 +54,7 @@ def tone(image: NDArray[np.uint8], points: NDArray[np.floating]) -> NDArray[np.f
 
 
 def choose_donors(
-    faces: Faces, targets: NDArray[np.int64], candidates: int, rng: np.random.Generator
+    faces: FaceFeatures, targets: NDArray[np.int64], candidates: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Choose for each of the `targets` (m,) the closest of `candidates` random other faces of its source.
 
@@ -75,7 +77,7 @@ def choose_donors(
 
 
 def _closest(
-    faces: Faces, targets: NDArray[np.int64], pool: NDArray[np.int64], candidates: int, rng: np.random.Generator
+    faces: FaceFeatures, targets: NDArray[np.int64], pool: NDArray[np.int64], candidates: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     # One of the others: the places from the target's own on move up by one.
     own = np.searchsorted(pool, targets)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from facesift.sampling.blending import Pixels, match_seam, match_tones, similarity, warp
-from facesift.sampling.regions import ANCHORS, Frame, region_mask
+from facesift.sampling.blending import Pixels, fit_similarity, match_tones, poisson_blend, warp_similarity
+from facesift.sampling.regions import ANCHORS, FaceGeometry, region_mask
 
 OPACITY = (0.6, 0.8, 1.0, 1.0)  # of a self-blend; the paper goes down to 0.25, which small images hardly show
 WAVE = 0.12  # of a self-blend's outline: the paper bends its masks
@@ -32,47 +32,47 @@ class Forgery:
 
 
 @dataclass(frozen=True)
-class MarkedFace:
+class LandmarkedFace:
     """An image (S, S, 3) uint8 and the five landmarks (5, 2) of its face in pixels."""
 
     pixels: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
 
 
-def forge(target: MarkedFace, donor: MarkedFace, forgery: Forgery) -> NDArray[np.uint8]:
+def forge(target: LandmarkedFace, donor: LandmarkedFace, forgery: Forgery) -> NDArray[np.uint8]:
     """Lay a part of `donor` (a self-blend's is `target`) into `target`: (S, S, 3) uint8, a function of its arguments.
 
     Beyond the part, every pixel is the target's: nothing but the part tells a forged image from a real one.
     """
     rng = np.random.default_rng(forgery.seed)
-    frame, side = Frame.of(target.landmarks), len(target.pixels)
+    frame, side = FaceGeometry.from_landmarks(target.landmarks), len(target.pixels)
     own = forgery.kind == "self_blend"
     mask = region_mask(frame, forgery.region, side, rng, **({"wave": WAVE} if own else {}))
     if not mask.any():  # a face beyond the edge of the image
         return target.pixels.copy()
-    a, b = (1 + 0j, 0j) if own else _lay(Frame.of(donor.landmarks), frame, forgery.region)
+    a, b = (1 + 0j, 0j) if own else _lay(FaceGeometry.from_landmarks(donor.landmarks), frame, forgery.region)
     shift = _misplace(frame, forgery, rng)
     box = _box(mask)
-    piece = warp(donor.pixels, shift[0] * a, shift[0] * b + shift[1], box).astype(np.float32)
+    piece = warp_similarity(donor.pixels, shift[0] * a, shift[0] * b + shift[1], box).astype(np.float32)
     below, mask = target.pixels[box].astype(np.float32), mask[box]
     if own:
         piece = _change(piece, forgery.colour, rng)
         mask = mask * np.float32(rng.choice(OPACITY))
     else:
         piece = match_tones(piece, below, mask, forgery.colour)
-        piece = match_seam(piece, below, mask) if forgery.poisson else piece
+        piece = poisson_blend(piece, below, mask) if forgery.poisson else piece
     out = target.pixels.copy()
     # Whole grey levels, as real images have them.
     out[box] = np.clip(np.rint(below + mask[..., None] * (piece - below)), 0, 255).astype(np.uint8)
     return out
 
 
-def _lay(donor: Frame, target: Frame, region: str) -> tuple[complex, complex]:
+def _lay(donor: FaceGeometry, target: FaceGeometry, region: str) -> tuple[complex, complex]:
     """Return the similarity that lays the donor's part onto the target's."""
-    return similarity(donor.points, target.points, np.asarray(ANCHORS[region]))
+    return fit_similarity(donor.points, target.points, np.asarray(ANCHORS[region]))
 
 
-def _misplace(frame: Frame, forgery: Forgery, rng: np.random.Generator) -> tuple[complex, complex]:
+def _misplace(frame: FaceGeometry, forgery: Forgery, rng: np.random.Generator) -> tuple[complex, complex]:
     """Draw a small similarity around the middle of the part."""
     (right, down), size, turn = rng.uniform(-1, 1, 2), rng.uniform(-1, 1), rng.uniform(-1, 1)
     middle = complex(np.mean(frame.centre(forgery.region)))

@@ -30,17 +30,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.config.members import Resample
-from facesift.datasets.layouts import BINARY
-from facesift.sampling.donors import read_faces
-from facesift.sampling.kinds import FORGED, KINDS, forging_columns
-from facesift.sampling.kinds import SCHEMA as FORGING
-from facesift.sampling.scopes import Rows, Scope, resample_scope, untouched
+from facesift.core.classes import BINARY
+from facesift.sampling.donors import read_face_features
+from facesift.sampling.plan_columns import FORGED, FORGING_SCHEMA, KINDS, PLAN_SCHEMA, forging_columns
+from facesift.sampling.scopes import ResampledRows, Scope, original_rows, resample_scope
 from facesift.shards.reading import ShardFolder
-
-SCHEMA = {
-    "shard": pl.Int32, "row": pl.Int32, "neighbour_shard": pl.Int32, "neighbour": pl.Int32,
-    "step": pl.Float64, "label": pl.UInt8, "synthetic": pl.Boolean, "position": pl.Int32,
-}  # fmt: skip
 
 
 def scope_seed(seed: int, scope: int) -> int:
@@ -74,7 +68,7 @@ def make_plan(shards: ShardFolder, resample: Resample, seed: int, member: str = 
         frame = _frame(shards, numbers, rows)
         if resample.forge is not None:
             drawn = forging_columns(rows.kind, resample.forge, _generator(seed, scope, 1))
-            frame = frame.hstack(pl.DataFrame(drawn, FORGING))
+            frame = frame.hstack(pl.DataFrame(drawn, FORGING_SCHEMA))
         parts.append(frame[_generator(seed, scope, 0).permutation(frame.height)])
     return pl.concat(parts)
 
@@ -83,18 +77,18 @@ def _generator(seed: int, scope: int, use: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(scope, use)))
 
 
-def _scopes(shards: ShardFolder, resample: Resample, seed: int, key: str) -> Iterator[tuple[list[int], Rows]]:
+def _scopes(shards: ShardFolder, resample: Resample, seed: int, key: str) -> Iterator[tuple[list[int], ResampledRows]]:
     """Yield each scope's shard numbers and its re-sampled rows, counted through those shards."""
     every = list(range(len(shards.sizes)))
     groups = [every] if resample.scope == "split" else [[shard] for shard in every]
     for scope, numbers in enumerate(groups):
         labels = np.concatenate([shards.labels(shard) for shard in numbers])
         if resample.scope == "none":
-            yield numbers, untouched(labels)
+            yield numbers, original_rows(labels)
             continue
         name = str(shards.folder if resample.scope == "split" else shards.path(scope))
         flat = _Flat(shards, numbers)
-        faces = partial(read_faces, shards, numbers)
+        faces = partial(read_face_features, shards, numbers)
         yield numbers, resample_scope(Scope(labels, flat.read, faces, name, key), resample, scope_seed(seed, scope))
 
 
@@ -121,7 +115,7 @@ def _starts(shards: ShardFolder, numbers: list[int]) -> NDArray[np.int64]:
     return np.cumsum([0, *(shards.sizes[shard] for shard in numbers[:-1])], dtype=np.int64)
 
 
-def _frame(shards: ShardFolder, numbers: list[int], rows: Rows) -> pl.DataFrame:
+def _frame(shards: ShardFolder, numbers: list[int], rows: ResampledRows) -> pl.DataFrame:
     """Turn a scope's rows into a piece of the plan."""
     starts, names = _starts(shards, numbers), np.asarray(numbers)
     base, neighbour = (np.searchsorted(starts, at, side="right") - 1 for at in (rows.base, rows.neighbour))
@@ -130,7 +124,7 @@ def _frame(shards: ShardFolder, numbers: list[int], rows: Rows) -> pl.DataFrame:
         "neighbour_shard": names[neighbour], "neighbour": rows.neighbour - starts[neighbour],
         "step": rows.step, "label": rows.label, "synthetic": rows.kind > 0, "position": np.arange(len(rows.label)),
     }  # fmt: skip
-    return pl.DataFrame(columns).cast(SCHEMA)  # type: ignore[arg-type]
+    return pl.DataFrame(columns).cast(PLAN_SCHEMA)
 
 
 def count_plan(plan: pl.DataFrame, classes: tuple[str, ...] = BINARY) -> dict[str, Any]:

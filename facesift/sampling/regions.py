@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.shards.reading import ShardFolder
+
 # Weights of the five landmarks where a part is laid onto another face.
 ANCHORS: Final = {
     "eyes": (1.0, 1.0, 0.3, 0.1, 0.1),
@@ -24,10 +26,33 @@ SPREAD = 0.15  # radii are drawn so far around these
 EYE_TO_MOUTH = 0.95  # of a face seen from the front, in distances of the eyes
 ONE_EYE = 0.4  # share of the eyes' masks that cover one of them
 WAVES = 4  # of the outline
+# Shares of the side, between the medians of two data sets of centred faces: RFF's eyes are at (0.36, 0.49) and its
+# mouth at 0.77; those of aligned CelebA, squished to a square, at (0.40, 0.51) and 0.71.
+LANDMARK_TEMPLATE: Final = ((0.38, 0.50), (0.62, 0.50), (0.50, 0.64), (0.40, 0.74), (0.60, 0.74))
+
+
+def landmark_template(side: int) -> NDArray[np.float32]:
+    """Return where the points of a centred upright face are expected: (5, 2), (x, y) in pixels of a square image."""
+    return np.asarray(LANDMARK_TEMPLATE, np.float32) * side
+
+
+def face_landmarks(shards: ShardFolder, shard: int) -> NDArray[np.float32]:
+    """Return the points of each of a shard's n images: (n, 5, 2), (x, y) in pixels.
+
+    They are those the shard was made with. Where no face was found in an image, it is the median of the shard's other
+    images, and the template where there is none or the shard holds no points.
+    """
+    found = shards.landmarks(shard)
+    if found is None:
+        return np.tile(landmark_template(shards.image_size), (shards.sizes[shard], 1, 1))
+    known = np.isfinite(found).all(axis=(1, 2))
+    if not known.all():
+        found[~known] = np.median(found[known], axis=0) if known.any() else landmark_template(shards.image_size)
+    return found
 
 
 @dataclass(frozen=True)
-class Frame:
+class FaceGeometry:
     """Where a face is: `across` is the unit vector from the left to the right eye.
 
     `size` in pixels is the distance of the eyes, or what it would be from the front, by the distance to the mouth.
@@ -38,9 +63,9 @@ class Frame:
     size: float
 
     @classmethod
-    def of(cls, landmarks: NDArray[np.floating]) -> Frame:
+    def from_landmarks(cls, face_landmarks: NDArray[np.floating]) -> FaceGeometry:
         """Measure five landmarks (5, 2) in pixels."""
-        points = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1]
+        points = face_landmarks[:, 0].astype(np.float64) + 1j * face_landmarks[:, 1]
         eyes = points[1] - points[0]
         length = abs(eyes)
         down = abs(points[3:].mean() - points[:2].mean())
@@ -63,7 +88,7 @@ class Frame:
 
 
 def region_mask(
-    frame: Frame, region: str, side: int, rng: np.random.Generator, wave: float = 0.05
+    frame: FaceGeometry, region: str, side: int, rng: np.random.Generator, wave: float = 0.05
 ) -> NDArray[np.float32]:
     """Draw a soft mask of a region, (side, side) in [0, 1]; it is exactly 0 away from the region.
 

@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 
 from facesift.config.forging import Forge
 from facesift.config.members import Resample
+from facesift.core.classes import BINARY, FAKE, REAL
 from facesift.core.errors import FacesiftError
-from facesift.datasets.layouts import BINARY
-from facesift.sampling.donors import Faces, choose_donors
-from facesift.sampling.kinds import KINDS
-from facesift.sampling.smote import draw_pairs
-from facesift.sampling.undersampling import kept_rows
-
-REAL, FAKE = range(2)
+from facesift.sampling.donors import FaceFeatures, choose_donors
+from facesift.sampling.plan_columns import KINDS
+from facesift.sampling.resamplers import smote_pairs, undersampled_rows
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,13 @@ class Scope:
 
     labels: NDArray[np.uint8]
     flat: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    faces: Callable[[int], Faces]
+    faces: Callable[[int], FaceFeatures]
     name: str
     key: str
 
 
 @dataclass(frozen=True)
-class Rows:
+class ResampledRows:
     """The re-sampled scope in imbalanced-learn's own order, one entry per image; originals have step 0.
 
     A forged image's `base` is the face that is changed, its `neighbour` the donor. `kind` numbers `KINDS`.
@@ -49,47 +46,49 @@ class Rows:
     label: NDArray[np.uint8]
     kind: NDArray[np.uint8]
 
-    def __getitem__(self, kept: NDArray[np.int64]) -> Rows:
-        return Rows(*(getattr(self, part.name)[kept] for part in fields(self)))
+    def __getitem__(self, kept: NDArray[np.int64]) -> ResampledRows:
+        return ResampledRows(*(getattr(self, part.name)[kept] for part in fields(self)))
 
-    def __add__(self, more: Rows) -> Rows:
-        return Rows(*(np.concatenate([getattr(rows, part.name) for rows in (self, more)]) for part in fields(self)))
+    def __add__(self, more: ResampledRows) -> ResampledRows:
+        return ResampledRows(
+            *(np.concatenate([getattr(rows, part.name) for rows in (self, more)]) for part in fields(self))
+        )
 
 
-def untouched(labels: NDArray[np.uint8]) -> Rows:
+def original_rows(labels: NDArray[np.uint8]) -> ResampledRows:
     """Every row once, as it is."""
     rows = np.arange(len(labels))
-    return Rows(rows, rows, np.zeros(len(rows)), labels, np.zeros(len(rows), np.uint8))
+    return ResampledRows(rows, rows, np.zeros(len(rows)), labels, np.zeros(len(rows), np.uint8))
 
 
-def resample_scope(scope: Scope, resample: Resample, random_state: int) -> Rows:
+def resample_scope(scope: Scope, resample: Resample, random_state: int) -> ResampledRows:
     """Apply `SMOTE(resample.smote)`, forging, then `RandomUnderSampler(resample.undersample)`, with `random_state`.
 
     SMOTE reads the minority's pixels only, forging the reals'. Raises `FacesiftError` naming the key to change when the
     scope has one class only, is already more balanced than asked for, or has too few images for neighbours or donors.
     """
-    rows = untouched(scope.labels)
+    rows = original_rows(scope.labels)
     if resample.smote is not None:
-        rows = _oversample(rows, scope, resample.smote, resample.neighbours, random_state)
+        rows = _with_smote(rows, scope, resample.smote, resample.neighbours, random_state)
     if resample.forge is not None:
-        rows += _forged(rows.label, scope, resample.forge, random_state)
+        rows += _forged_rows(rows.label, scope, resample.forge, random_state)
     if resample.undersample is not None:
-        _wanted(scope, rows.label, "undersample", resample.undersample)
-        rows = rows[kept_rows(rows.label, resample.undersample, random_state)]
+        _target_count(scope, rows.label, "undersample", resample.undersample)
+        rows = rows[undersampled_rows(rows.label, resample.undersample, random_state)]
     return rows
 
 
-def _oversample(rows: Rows, scope: Scope, ratio: float, neighbours: int, random_state: int) -> Rows:
+def _with_smote(rows: ResampledRows, scope: Scope, ratio: float, neighbours: int, random_state: int) -> ResampledRows:
     """Append synthetic images of the minority until it is `ratio` of the majority."""
-    minority, missing = _wanted(scope, scope.labels, "smote", ratio)
+    minority, missing = _target_count(scope, scope.labels, "smote", ratio)
     members = np.flatnonzero(scope.labels == minority)
     _check_neighbours(scope, len(members), BINARY[minority], neighbours)
-    pairs = draw_pairs(scope.flat(members), missing, neighbours, random_state)
+    pairs = smote_pairs(scope.flat(members), missing, neighbours, random_state)
     label, kind = np.full(missing, minority, np.uint8), np.full(missing, KINDS.index("smote"), np.uint8)
-    return rows + Rows(members[pairs.base], members[pairs.neighbour], pairs.step, label, kind)
+    return rows + ResampledRows(members[pairs.base], members[pairs.neighbour], pairs.step, label, kind)
 
 
-def _forged(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_state: int) -> Rows:
+def _forged_rows(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_state: int) -> ResampledRows:
     """Choose targets and donors of the fakes that are missing until they are `forge.ratio` of the reals.
 
     Targets take turns, so that no real image is forged twice before each has been once.
@@ -106,7 +105,7 @@ def _forged(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_state:
         donor[composite] = choose_donors(scope.faces(REAL), target[composite], forge.candidates, rng)
     reals = np.flatnonzero(scope.labels == REAL)
     kind = np.where(composite, KINDS.index("composite"), KINDS.index("self_blend")).astype(np.uint8)
-    return Rows(reals[target], reals[donor], np.zeros(missing), np.full(missing, FAKE, np.uint8), kind)
+    return ResampledRows(reals[target], reals[donor], np.zeros(missing), np.full(missing, FAKE, np.uint8), kind)
 
 
 def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forge) -> None:
@@ -125,7 +124,7 @@ def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forg
         )
 
 
-def _wanted(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: float) -> tuple[int, int]:
+def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: float) -> tuple[int, int]:
     """Return the class to change and imbalanced-learn's number for it: images to add (SMOTE) or to keep."""
     from imblearn.utils import check_sampling_strategy  # noqa: PLC0415  # takes seconds to import
 

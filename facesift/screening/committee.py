@@ -15,7 +15,7 @@ from facesift.bundle.preprocessing import Sight
 from facesift.bundle.runtimes import Runtime, open_runtime
 from facesift.committee.cascade import Hearing, check_cascade, hear_in_turn
 from facesift.committee.decision import Jury, Verdict, make_jury
-from facesift.images.paths import Found, find_files
+from facesift.images.paths import InputFile, find_files
 from facesift.screening.stream import Reading, Tables, screen_files, screen_heard
 
 
@@ -80,7 +80,7 @@ class Committee:
         return self.screen_found(find_files(paths), batch_size, workers, cascade=cascade)
 
     def screen_found(
-        self, files: Iterable[Found], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
+        self, files: Iterable[InputFile], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
     ) -> Tables:
         """Decide files that `data.finding.find_files` found; see `screen`."""
         reading = Reading(self.sight, batch_size, workers or os.cpu_count() or 1)

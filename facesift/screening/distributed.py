@@ -12,7 +12,7 @@ import polars as pl
 
 from facesift.core.parallel import Workers, parallel_map
 from facesift.images.archives import LOOSE
-from facesift.images.paths import Found
+from facesift.images.paths import InputFile
 from facesift.screening.committee import Committee
 from facesift.screening.stream import Tables
 
@@ -32,7 +32,7 @@ class Order:
     stop_early: bool
 
 
-def screen_spread(files: Iterable[Found], order: Order, parallel: Workers) -> Tables:
+def screen_spread(files: Iterable[InputFile], order: Order, parallel: Workers) -> Tables:
     """Yield the decisions table of `files` in their order, a task's rows at a time, whatever processes decide them.
 
     Each process loads the bundle once and uses one thread. The rows are those of `Committee.screen_found` with one
@@ -45,7 +45,7 @@ def screen_spread(files: Iterable[Found], order: Order, parallel: Workers) -> Ta
     yield from parallel_map(partial(screen_part, here), parts, parallel, shared=(bundle,))
 
 
-def screen_part(order: Order, files: list[Found]) -> pl.DataFrame:
+def screen_part(order: Order, files: list[InputFile]) -> pl.DataFrame:
     """Decide some files in this process."""
     return pl.concat(_committee(order).screen_found(files, order.batch_size, 1, cascade=order.cascade))
 
@@ -55,7 +55,7 @@ def _committee(order: Order) -> Committee:
     return Committee.load(order.bundle, order.runtime, 1, order.rule, order.point, stop_early=order.stop_early)
 
 
-def _absolute(file: Found) -> Found:
+def _absolute(file: InputFile) -> InputFile:
     """Say where a file lies in a way that does not depend on a process's current folder; its name stays."""
     if file.reason:
         return file

@@ -23,7 +23,7 @@ from facesift.committee.decision import STACKER, Jury, MemberLogits
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import read_bytes
 from facesift.images.decoding import BadImage, open_image, upright_rgb
-from facesift.images.paths import Found, one_line
+from facesift.images.paths import InputFile, one_line
 from facesift.images.quality import QUALITIES, measure_quality
 
 AHEAD = 2  # batches that are decoded before they are scored
@@ -83,7 +83,7 @@ def decisions_schema(voters: Iterable[str]) -> pl.Schema:
     )
 
 
-def screen_files(files: Iterable[Found], jury: Jury, score: Score, reading: Reading) -> Tables:
+def screen_files(files: Iterable[InputFile], jury: Jury, score: Score, reading: Reading) -> Tables:
     """Yield the decisions table of `files` in their order, a batch at a time (see `decisions_schema`).
 
     `score` gives the members' logits of pixels (n, S, S, 3).
@@ -91,14 +91,14 @@ def screen_files(files: Iterable[Found], jury: Jury, score: Score, reading: Read
     return screen_heard(files, jury, lambda pixels: hear_all(jury, score(pixels)), reading)
 
 
-def screen_heard(files: Iterable[Found], jury: Jury, hear: Hear, reading: Reading) -> Tables:
+def screen_heard(files: Iterable[InputFile], jury: Jury, hear: Hear, reading: Reading) -> Tables:
     """Yield the same table of what `hear` makes of pixels (n, S, S, 3); votes and scores not heard are null."""
     with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
         for batch in _batches(reads, reading.batch_size):
             yield _table(batch, jury, hear)
 
 
-def read_image(file: Found, sight: Sight) -> Read:
+def read_image(file: InputFile, sight: Sight) -> Read:
     """Read, hash, decode and cut one file as the pipeline does; what goes wrong is the `reason`."""
     if file.reason:
         return Read(file.name, reason=one_line(file.reason))
@@ -120,7 +120,7 @@ def read_image(file: Found, sight: Sight) -> Read:
     return Read(file.name, **facts, reason=one_line(reason))
 
 
-def _read_ahead(files: Iterable[Found], reading: Reading) -> Generator[Read, None, None]:
+def _read_ahead(files: Iterable[InputFile], reading: Reading) -> Generator[Read, None, None]:
     pool = ThreadPoolExecutor(reading.workers, thread_name_prefix="decode")
     pending: deque[Future[Read]] = deque()
     try:

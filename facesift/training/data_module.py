@@ -15,7 +15,7 @@ from facesift.config.members import Member
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.networks.preprocessing import to_unit
-from facesift.sampling.batches import WHOLE, Share, plan_batches, shard_batches
+from facesift.sampling.batches import WHOLE_SHARE, Share, plan_batches, shard_batches
 from facesift.shards.reading import ShardFolder
 from facesift.training.lightning_module import Batch, derived_seed
 from facesift.training.sampler import draw_rows, row_chances
@@ -46,7 +46,13 @@ class Epoch(IterableDataset[Batch]):
     """One pass over the plan's images, in an order of its own; of every batch, the images of the `share`."""
 
     def __init__(  # noqa: PLR0913, PLR0917
-        self, shards: ShardFolder, plan: pl.DataFrame, batch_size: int, window: int, seed: int, share: Share = WHOLE
+        self,
+        shards: ShardFolder,
+        plan: pl.DataFrame,
+        batch_size: int,
+        window: int,
+        seed: int,
+        share: Share = WHOLE_SHARE,
     ) -> None:
         super().__init__()
         self.shards, self.plan, self.share = shards, plan, share
@@ -68,7 +74,7 @@ class Epoch(IterableDataset[Batch]):
 class Whole(IterableDataset[Batch]):
     """All images of a split in file order; the batches of the `share`, and empty ones until all ranks have as many."""
 
-    def __init__(self, shards: ShardFolder, batch_size: int, share: Share = WHOLE) -> None:
+    def __init__(self, shards: ShardFolder, batch_size: int, share: Share = WHOLE_SHARE) -> None:
         super().__init__()
         self.shards, self.batch_size, self.share = shards, batch_size, share
 
@@ -108,7 +114,7 @@ class Feed(lightning.LightningDataModule):
     @property
     def share(self) -> Share:
         """Of the process that asks."""
-        return Share(self.trainer.global_rank, self.ranks) if self.trainer else WHOLE
+        return Share(self.trainer.global_rank, self.ranks) if self.trainer else WHOLE_SHARE
 
     def train_dataloader(self) -> DataLoader[Batch]:
         epoch = self.trainer.current_epoch if self.trainer else 0

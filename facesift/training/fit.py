@@ -9,7 +9,6 @@ import shutil
 import sys
 import warnings
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -21,6 +20,7 @@ from facesift.config.machines import Trainer
 from facesift.config.members import Architecture, Member
 from facesift.core.errors import FacesiftError
 from facesift.core.files import sha256
+from facesift.core.fingerprint import code_fingerprint, library_versions
 from facesift.networks.package_weights import find_weights
 from facesift.sampling.batches import Share
 from facesift.training.data_module import Feed
@@ -48,16 +48,13 @@ def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
     First weights from a file (`architecture.checkpoint`) or a package (`architecture.package`) are an input. Reading
     the file says so when it is missing; a package that is missing raises `FacesiftError` here.
     """
-    own = Path(__file__).parents[1]
     parts = {
         "recipe": recipe.model_dump(),
         "trainer": trainer.model_dump(),
         "inputs": [sha256(path) for path in inputs],
         "start": _start(recipe.architecture),
-        "code": [
-            sha256(path) for wing in ("sampling", "networks", "training") for path in sorted((own / wing).glob("*.py"))
-        ],
-        "libraries": [version(library) for library in LIBRARIES],
+        "code": code_fingerprint(("shards", "sampling", "networks", "training")),
+        "libraries": library_versions(LIBRARIES),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

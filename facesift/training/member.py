@@ -19,7 +19,7 @@ from facesift.networks.initialisation import start_network
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, check_memory, fit_svm
 from facesift.networks.test_time import check_views, over_views
-from facesift.sampling.batches import WHOLE, Share, plan_batches
+from facesift.sampling.batches import WHOLE_SHARE, Share, plan_batches
 from facesift.shards.reading import ShardFolder
 from facesift.training.data_module import Feed, check_shares
 from facesift.training.distributed import own_rank
@@ -38,7 +38,7 @@ class Trained:
     tensors: dict[str, NDArray[Any]]
     best_epoch: int  # counted from 1
     epochs: list[dict[str, float]]
-    share: Share = WHOLE
+    share: Share = WHOLE_SHARE
 
 
 @dataclass(frozen=True)

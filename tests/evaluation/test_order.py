@@ -10,8 +10,9 @@ from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
 from facesift.networks import parallel_scoring as spread
 from facesift.networks.parallel_scoring import Panel
 from facesift.sampling.batches import shard_batches
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 from tests.made import make_shards
 
 CLASSES = Classes(("real", "fake"), "fake")

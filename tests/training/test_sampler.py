@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.config.members import Resample
-from facesift.core.classes import Classes
-from facesift.datasets.layouts import BINARY
+from facesift.core.classes import BINARY, Classes
 from facesift.sampling.plans import make_plan
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 from facesift.training.data_module import Feed
 from facesift.training.sampler import draw_rows, even_chances, row_chances
 from tests.made import default_params, make_shards

@@ -18,7 +18,6 @@ from facesift.portraits.drawing import PARTS, Portrait
 
 Level: TypeAlias = Literal["easy", "mid", "hard"]
 Span: TypeAlias = tuple[float, float]
-
 _RADII: dict[str, tuple[float, float]] = {  # across and down, in half head heights
     "left_eye": (0.29, 0.25),
     "right_eye": (0.29, 0.25),
@@ -28,7 +27,7 @@ _RADII: dict[str, tuple[float, float]] = {  # across and down, in half head heig
 
 
 @dataclass(frozen=True)
-class Skill:
+class PasteSettings:
     """How well a forger works.
 
     Of `donors` photos the careful take the one most like the target (`alike`), the careless the one least like it.
@@ -44,16 +43,16 @@ class Skill:
     slip: Span
 
 
-SKILLS: dict[Level, Skill] = {
-    "easy": Skill(4, alike=False, parts=(4, 4), match=(0.0, 0.05), feather=(0.05, 0.12), slip=(0.04, 0.12)),
-    "mid": Skill(4, alike=False, parts=(3, 4), match=(0.0, 0.2), feather=(0.08, 0.2), slip=(0.02, 0.08)),
-    "hard": Skill(1, alike=True, parts=(1, 3), match=(0.2, 0.6), feather=(0.15, 0.4), slip=(0.0, 0.06)),
+PASTE_SETTINGS: dict[Level, PasteSettings] = {
+    "easy": PasteSettings(4, alike=False, parts=(4, 4), match=(0.0, 0.05), feather=(0.05, 0.12), slip=(0.04, 0.12)),
+    "mid": PasteSettings(4, alike=False, parts=(3, 4), match=(0.0, 0.2), feather=(0.08, 0.2), slip=(0.02, 0.08)),
+    "hard": PasteSettings(1, alike=True, parts=(1, 3), match=(0.2, 0.6), feather=(0.15, 0.4), slip=(0.0, 0.06)),
 }
 
 
 def choose_parts(level: Level, rng: np.random.Generator) -> tuple[str, ...]:
     """Draw which parts a fake of `level` replaces, in the order of `PARTS`."""
-    low, high = SKILLS[level].parts
+    low, high = PASTE_SETTINGS[level].parts
     chosen = rng.permutation(len(PARTS))[: rng.integers(low, high + 1)]
     return tuple(part for index, part in enumerate(PARTS) if index in chosen)
 
@@ -66,7 +65,7 @@ def face_colour(portrait: Portrait) -> NDArray[np.float64]:
 def choose_donor(target: Portrait, donors: Iterable[Portrait], level: Level) -> Portrait:
     """Return the donor that a forger of `level` takes: by the colour of the face, most or least like the target's."""
     wanted = face_colour(target)
-    sign = 1 if SKILLS[level].alike else -1
+    sign = 1 if PASTE_SETTINGS[level].alike else -1
     return min(donors, key=lambda donor: sign * float(np.linalg.norm(face_colour(donor) - wanted)))
 
 
@@ -81,14 +80,14 @@ def part_distance(portrait: Portrait, part: str) -> NDArray[np.float64]:
     return 1 - np.hypot((cosine * dx + sine * dy) / across, (cosine * dy - sine * dx) / down)
 
 
-def forge(
+def paste_parts(
     target: Portrait, donor: Portrait, parts: Sequence[str], level: Level, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Return the photo of `target` with `parts` of `donor` pasted in; pixels outside the parts' ellipses are untouched.
 
     Both portraits are of the same size. Colours are matched by shifting the patch's mean under the mask.
     """
-    skill = SKILLS[level]
+    skill = PASTE_SETTINGS[level]
     pixels = target.pixels.astype(np.float64)
     for part in parts:
         inside = part_distance(target, part)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Pairs:
+class SmotePairs:
     """One synthetic image per row: `base + step * (neighbour - base)`; both index the minority's images."""
 
     base: NDArray[np.int64]
@@ -22,7 +22,7 @@ class Pairs:
     step: NDArray[np.float64]
 
 
-def draw_pairs(minority: NDArray[np.float32], samples: int, neighbours: int, random_state: int) -> Pairs:
+def smote_pairs(minority: NDArray[np.float32], samples: int, neighbours: int, random_state: int) -> SmotePairs:
     """Draw what imbalanced-learn's `SMOTE(k_neighbors=neighbours, random_state=random_state)` would draw.
 
     Args:
@@ -41,7 +41,7 @@ def draw_pairs(minority: NDArray[np.float32], samples: int, neighbours: int, ran
     with config_context(pairwise_dist_chunk_size=min(max(len(minority), 20), 256)):
         nearest = sampler.nn_k_.fit(minority).kneighbors(minority, return_distance=False)[:, 1:]
     sampler._make_samples(minority, np.uint8, 1, minority, nearest, samples)  # noqa: SLF001
-    pairs: Pairs = sampler.pairs
+    pairs: SmotePairs = sampler.pairs
     return pairs
 
 
@@ -55,13 +55,13 @@ def _recorder(neighbours: int, random_state: int) -> Any:
             y_type: Any = None, y: Any = None,
         ) -> Any:  # fmt: skip
             del nn_data, y_type, y
-            self.pairs = Pairs(rows.astype(np.int64), nn_num[rows, cols].astype(np.int64), steps[:, 0])
+            self.pairs = SmotePairs(rows.astype(np.int64), nn_num[rows, cols].astype(np.int64), steps[:, 0])
             return X[:0]
 
     return Recorder(k_neighbors=neighbours, random_state=random_state)
 
 
-def blend(
+def interpolate(
     base: NDArray[np.float32], neighbour: NDArray[np.float32], step: NDArray[np.float64] | float
 ) -> NDArray[np.float32]:
     """Make synthetic images: `base + step * (neighbour - base)`, reckoned in float64 as imbalanced-learn does.
@@ -74,3 +74,21 @@ def blend(
     steps = np.asarray(step, np.float64)
     steps = steps.reshape(steps.shape + (1,) * (base.ndim - steps.ndim))
     return (base + steps * (neighbour - base)).astype(np.float32)
+
+
+def undersampled_rows(labels: NDArray[np.uint8], ratio: float, random_state: int) -> NDArray[np.int64]:
+    """Return `RandomUnderSampler(sampling_strategy=ratio, random_state=random_state).sample_indices_` for `labels`.
+
+    Args:
+        labels: shape (n,), two classes.
+        ratio: minority / majority afterwards, in (0, 1]; not below the present ratio (`ValueError`).
+        random_state: integer in [0, 2**32).
+
+    Returns:
+        Indices of the rows kept, in imbalanced-learn's order: class by class, the undersampled class in drawn order.
+    """
+    from imblearn.under_sampling import RandomUnderSampler  # noqa: PLC0415  # takes seconds to import
+
+    sampler = RandomUnderSampler(sampling_strategy=ratio, random_state=random_state)
+    sampler.fit_resample(np.arange(len(labels)).reshape(-1, 1), labels)
+    return np.asarray(sampler.sample_indices_, np.int64)
