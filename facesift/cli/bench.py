@@ -121,14 +121,14 @@ def _comparisons(options: BenchOptions, graphs: list[TimedGraph]) -> Iterator[di
     """Yield for each bundle how int8 and the cascade decide the user's images."""
     if not options.images:
         return
-    from facesift.cli.bench_decisions import Comparison
+    from facesift.cli.bench_decisions import FasterWays
     from facesift.cli.bench_graphs import INT8
     from facesift.images.paths import find_files
 
     int8 = {graph.name: graph.graph.parent for graph in graphs if graph.precision == INT8}
     batch, threads = max(options.batches), max(_threads(options))
     for bundle in options.bundles:
-        found = Comparison(bundle, int8.get(str(bundle)), threads).measure(find_files(options.images), batch)
+        found = FasterWays(bundle, int8.get(str(bundle)), threads).measure(find_files(options.images), batch)
         yield {"name": str(bundle), "threads": threads, "batch": batch} | found
 
 

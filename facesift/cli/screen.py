@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from facesift.core.parallel import Workers
     from facesift.images.paths import InputFile
     from facesift.screening.committee import Committee
-    from facesift.screening.output import Output
     from facesift.screening.stream import Tables
+    from facesift.screening.tables import Output
 
 TOLERANCE = 1e-3  # largest difference of one image's probability between machines and numbers of threads
 ALL_SCORED, SOME_NOT, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141  # the last two as shells report them
@@ -120,8 +120,8 @@ def run_screen(options: ScreenOptions) -> int:
     """
     from facesift.images.paths import check_paths
     from facesift.screening.committee import Committee
-    from facesift.screening.output import format_of, open_output
     from facesift.screening.stream import decisions_schema
+    from facesift.screening.tables import format_of, open_output
 
     kind = format_of(options.output, options.format)
     if options.resume and options.output is None:
@@ -130,7 +130,7 @@ def run_screen(options: ScreenOptions) -> int:
     committee = Committee.load(
         options.bundle, options.runtime, options.threads, options.rule, options.point, stop_early=options.stop_early
     )
-    schema = decisions_schema(committee.jury.voters)
+    schema = decisions_schema(committee.ensemble.voters)
     try:
         with open_output(options.output, kind, schema, resume=options.resume) as output:
             counts = _screen(options, committee, output)
@@ -149,7 +149,7 @@ def run_screen(options: ScreenOptions) -> int:
 
 def _asked_share(counts: ScreenCounts, committee: Committee) -> str:
     """Say how often the members were asked, out of all times that they could have been."""
-    full = len(committee.jury.members) * (counts.rows.total() - counts.rows[None])
+    full = len(committee.ensemble.members) * (counts.rows.total() - counts.rows[None])
     return f"; members asked {counts.asked:,} of {full:,} times ({counts.asked / full:.1%})" if full else ""
 
 
@@ -160,7 +160,7 @@ def _screen(options: ScreenOptions, committee: Committee, output: Output) -> Scr
     with closing(_decide(options, committee, files)) as tables, _progress(options) as show:
         for table in tables:
             output.write(table)
-            counts.add(table, committee.jury.members)
+            counts.add(table, committee.ensemble.members)
             show(counts)
     if not counts.found:
         raise FacesiftError(f"{', '.join(options.paths)}: no file there to screen")
@@ -170,13 +170,13 @@ def _screen(options: ScreenOptions, committee: Committee, output: Output) -> Scr
 def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputFile]) -> Tables:
     """Return the tables of decisions, made by this process or by the processes that the options ask for."""
     from facesift.committee.cascade import check_cascade
-    from facesift.screening.distributed import Order, screen_spread
+    from facesift.screening.distributed import BundleOptions, screen_distributed
 
     if (workers := options.workers) is None:
         return committee.screen_found(files, options.batch_size, options.threads, cascade=options.cascade)
     if options.cascade:
-        check_cascade(committee.jury)
-    order = Order(
+        check_cascade(committee.ensemble)
+    bundle = BundleOptions(
         options.bundle,
         options.runtime,
         options.rule,
@@ -185,7 +185,7 @@ def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputF
         options.cascade,
         options.stop_early,
     )
-    return screen_spread(files, order, workers)
+    return screen_distributed(files, bundle, workers)
 
 
 def _remaining_files(
@@ -193,7 +193,7 @@ def _remaining_files(
 ) -> Iterator[InputFile]:
     """Yield the files that are not in the output yet; leave out the output itself where it lies in the folder."""
     from facesift.images.paths import find_files
-    from facesift.screening.output import waiting_rows
+    from facesift.screening.tables import waiting_rows
 
     own = [path.resolve() for path in (options.output, options.output and waiting_rows(options.output)) if path]
     names = {path.name for path in own}

@@ -7,11 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from facesift.committee.predictions import Ballot
+from facesift.committee.rules import RULES
 from facesift.core.counts import Confusion
+from facesift.core.scores import STACKER
 from facesift.evaluation.baselines import report_baselines
-from facesift.evaluation.complementarity import STACKER, report_complementarity
+from facesift.evaluation.complementarity import report_complementarity
 from facesift.evaluation.curves import ranking
+from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.leakage import leakage
 from facesift.evaluation.paired import Images, compare_scores
 from facesift.evaluation.probes import Probes, byte_probe, statistics_probe
@@ -30,9 +32,9 @@ class Case:
 
     images: pl.DataFrame
     statistics: pl.DataFrame
-    val: Ballot
-    test: Ballot
-    scored: Ballot
+    val: LabelledPredictions
+    test: LabelledPredictions
+    scored: LabelledPredictions
     rule: str
     bits: int  # split.near_duplicate_bits
     seed: int
@@ -74,7 +76,7 @@ def _verdict(case: Case, alone: SourceAlone, container: Probes, looks: Probes) -
     return verdict(_auc(case.test), within, alone.auc, container, looks)
 
 
-def _auc(ballot: Ballot) -> Auc:
+def _auc(ballot: LabelledPredictions) -> Auc:
     figures = ballot.report_voters()[STACKER]
     return Auc(figures["auc"], *(figures["auc_interval"] or ()))
 
@@ -96,7 +98,7 @@ def _intervals(case: Case, scores: pl.DataFrame) -> dict[str, Any]:
 
 
 def _slices(case: Case, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[str, Any]]:
-    decided = case.test.decisions_table(case.rule).select("image_id", "decision")
+    decided = case.test.decisions_table(RULES[case.rule]).select("image_id", "decision")
     return slices(test.join(decided, on="image_id"), train, case.test.classes)
 
 
@@ -121,7 +123,7 @@ def _comparisons(case: Case, best: str) -> list[dict[str, Any]]:
     """Each part of the committee against what it has to beat on the test images, paired; `best` is a member."""
     ballot = case.scored
     images = Images(ballot.positives, ballot.images["group"].to_numpy())
-    suspicion = ballot.suspicion()
+    suspicion = ballot.positive_probabilities()
     pairs = [(STACKER, best)]
     pairs += [(name, rival) for rival in yardsticks(case) for name in case.test.voters]
     return [

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from facesift.bundle.card import CARD, Card, MemberCard, read_card
-from facesift.bundle.preprocessing import Sight
+from facesift.bundle.preprocessing import Preprocessor
 from facesift.committee.calibration import margins_of
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
@@ -86,7 +86,7 @@ class AttributionMaps:
 
     bundle: Path
     card: Card
-    _sight: Sight | None = None
+    _preprocessor: Preprocessor | None = None
     _scorers: dict[str, Scorer] = field(default_factory=dict)
     _cache: OrderedDict[tuple[str, str], Future[AttributionMap]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -127,9 +127,9 @@ class AttributionMaps:
 
     def _make(self, member: MemberCard, data: bytes) -> AttributionMap:
         photo = decode(data, self.card.image.max_pixels)
-        if self._sight is None:
-            self._sight = Sight.of(self.bundle, self.card)
-        seen = self._sight.see(photo)
+        if self._preprocessor is None:
+            self._preprocessor = Preprocessor.of(self.bundle, self.card)
+        seen = self._preprocessor.apply(photo)
         changes = attribute(self._scorer(member), seen.pixels, self.card.class_names)
         return draw_map(changes, photo.size, seen.box, self.card.positive)
 
