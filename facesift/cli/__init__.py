@@ -1,1 +1,1 @@
-"""The command line `facesift`."""
+"""The command line `facesift`: one file for each command."""

@@ -1,4 +1,4 @@
-"""`facesift screen`: from the command line's words to rows, a progress bar, and an exit status."""
+"""`facesift screen`: decides images, shows the progress, and ends with an exit status."""
 
 from __future__ import annotations
 
@@ -8,163 +8,230 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import polars as pl
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from facesift.committee.cascade import check_cascade
+from facesift.cli.commands import takes
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import Workers
-from facesift.images.paths import InputFile, check_paths, find_files
-from facesift.screening.committee import Committee
-from facesift.screening.distributed import BundleOptions, screen_distributed
-from facesift.screening.stream import Tables, decisions_schema
-from facesift.screening.tables import Output, format_of, open_output, waiting_rows
 
-SAME = 1e-3  # largest difference of one image's probability between machines and numbers of threads
+if TYPE_CHECKING:
+    import polars as pl
+
+    from facesift.core.parallel import Workers
+    from facesift.images.paths import InputFile
+    from facesift.screening.committee import Committee
+    from facesift.screening.stream import Tables
+    from facesift.screening.tables import Output
+
+TOLERANCE = 1e-3  # largest difference of one image's probability between machines and numbers of threads
 ALL_SCORED, SOME_NOT, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141  # the last two as shells report them
 
 
 @dataclass(frozen=True)
 class ScreenOptions:
-    """What the command line asks for; `facesift screen --help` explains it."""
+    """What the user typed; the help texts say what each field means."""
 
-    paths: list[str]
-    bundle: Path
-    output: Path | None = None
-    format: str | None = None
-    resume: bool = False
-    rule: str | None = None
-    point: str | None = None
-    runtime: str = "onnx"
-    threads: int | None = None
-    batch_size: int = 32
-    cascade: bool = False
-    stop_early: bool = False
-    parallel: Workers | None = None  # None: this process
+    paths: Annotated[
+        list[str], typer.Argument(help="Images, folders, zip files; `-` reads a list of paths from standard input.")
+    ]
+    bundle: Annotated[Path, typer.Option(help="Exported committee.")] = Path("models/committee")
+    output: Annotated[
+        Path | None, typer.Option(help="Table to write: .csv, .jsonl, .parquet.", show_default="standard output")
+    ] = None
+    format: Annotated[str | None, typer.Option(help="csv, jsonl, parquet.", show_default="by the file's ending")] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the output of a run that was stopped.")] = False
+    rule: Annotated[str | None, typer.Option(help="Voting rule to use instead of the bundle's own.")] = None
+    point: Annotated[str | None, typer.Option(help="Operating point to use instead of a voting rule.")] = None
+    runtime: Annotated[str, typer.Option(help="onnx, torch.")] = "onnx"
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads that read files and score.", show_default="one for each core")
+    ] = None
+    batch_size: Annotated[int, typer.Option(min=1, help="Images that are scored, and rows written, at a time.")] = 32
+    cascade: Annotated[bool, typer.Option("--cascade", help="Ask no more members once an image is decided.")] = False
+    stop_early: Annotated[
+        bool,
+        typer.Option(
+            "--stop-early", help="Also pass images whose first scores are low, at the bundle's stopping risk."
+        ),
+    ] = False
+    jobs: Annotated[int | None, typer.Option(min=-1, help="Processes of one thread each; -1: one for each core.")] = (
+        None
+    )
+    backend: Annotated[Literal["processes", "ray", "dask"], typer.Option(help="What runs the processes.")] = "processes"
+    address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a Ray or Dask cluster.", show_default="a cluster on this machine")
+    ] = None
+
+    @property
+    def workers(self) -> Workers | None:
+        """The processes that share the work; None: this process does it alone."""
+        from facesift.core.parallel import Workers
+
+        if not self.jobs and self.backend == "processes":
+            return None
+        return Workers(backend=self.backend, jobs=self.jobs or -1, address=self.address)
+
+
+@takes(ScreenOptions)
+def screen(options: ScreenOptions) -> None:
+    """Decide images. Each gets one row with votes and probability, or the reason why it could not be scored.
+
+    Exit status: 0 all scored, 2 some not scored, 1 an error that you can correct.
+    """
+    sys.exit(run_screen(options))
 
 
 @dataclass
 class ScreenCounts:
-    """How many files were found, and how many rows of each decision (None: not scored) are in the output.
+    """Counts over the files screened so far.
 
-    `asked`: how many votes the members gave about the decided ones.
+    Attributes:
+        found: Files that were found.
+        rows: Rows in the output for each decision; the key None counts images that were not scored.
+        asked: Votes that the members gave.
     """
 
     found: int = 0
     rows: Counter[str | None] = field(default_factory=Counter)
     asked: int = 0
 
-    def count(self, table: pl.DataFrame, members: Iterable[str]) -> None:
+    def add(self, table: pl.DataFrame, members: Iterable[str]) -> None:
         """Add the rows of a decisions table."""
         self.rows.update(table["decision"].to_list())
         self.asked += sum(table[f"vote_{member}"].count() for member in members)
 
     def sentence(self) -> str:
-        """Say it on one line."""
+        """Return the counts of rows in one line."""
         names = {None: "not scored"} | {name: name for name in self.rows if name}
         return f"{self.rows.total():,} images: " + ", ".join(
             f"{self.rows[name]:,} {words}" for name, words in sorted(names.items(), key=lambda item: item[0] or "~")
         )
 
 
-def run_screen(asked: ScreenOptions) -> int:
-    """Screen, and return the exit status: 0 all scored, 2 some not, 130 interrupted, 141 the rows' reader has gone.
+def run_screen(options: ScreenOptions) -> int:
+    """Screen the files and write the rows; progress and totals go to the standard error.
 
-    Raises `FacesiftError` for what the user can put right; rows written before stay.
+    Returns:
+        The exit status: 0 all scored, 2 some not scored, 130 interrupted, 141 the reader of the rows has gone.
+
+    Raises:
+        FacesiftError: The user can correct it. Rows that were written before stay.
     """
-    kind = format_of(asked.output, asked.format)
-    if asked.resume and asked.output is None:
+    from facesift.images.paths import check_paths
+    from facesift.screening.committee import Committee
+    from facesift.screening.stream import decisions_schema
+    from facesift.screening.tables import format_of, open_output
+
+    kind = format_of(options.output, options.format)
+    if options.resume and options.output is None:
         raise FacesiftError("--resume: the standard output cannot be resumed; give --output FILE")
-    check_paths(asked.paths)
+    check_paths(options.paths)
     committee = Committee.load(
-        asked.bundle, asked.runtime, asked.threads, asked.rule, asked.point, stop_early=asked.stop_early
+        options.bundle, options.runtime, options.threads, options.rule, options.point, stop_early=options.stop_early
     )
     schema = decisions_schema(committee.ensemble.voters)
     try:
-        with open_output(asked.output, kind, schema, resume=asked.resume) as output:
-            tally = _screen(asked, committee, output)
+        with open_output(options.output, kind, schema, resume=options.resume) as output:
+            counts = _screen(options, committee, output)
     except BrokenPipeError:
         typer.echo("stopped: nobody reads the rows any more", err=True)
         return PIPE_CLOSED
     except KeyboardInterrupt:
-        hint = f"; the rows before are in {asked.output}, --resume goes on with it" if asked.output else ""
+        hint = f"; the rows before are in {options.output}, --resume goes on with it" if options.output else ""
         typer.echo(f"stopped{hint}", err=True)
         return INTERRUPTED
-    typer.echo(tally.sentence() + (_saving(tally, committee) if asked.cascade or asked.stop_early else ""), err=True)
-    return SOME_NOT if tally.rows[None] or output.unscored else ALL_SCORED
+    typer.echo(
+        counts.sentence() + (_asked_share(counts, committee) if options.cascade or options.stop_early else ""), err=True
+    )
+    return SOME_NOT if counts.rows[None] or output.unscored else ALL_SCORED
 
 
-def _saving(tally: ScreenCounts, committee: Committee) -> str:
-    """Say how much of the members' work the cascade did."""
-    full = len(committee.ensemble.members) * (tally.rows.total() - tally.rows[None])
-    return f"; members asked {tally.asked:,} of {full:,} times ({tally.asked / full:.1%})" if full else ""
+def _asked_share(counts: ScreenCounts, committee: Committee) -> str:
+    """Say how often the members were asked, out of all times that they could have been."""
+    full = len(committee.ensemble.members) * (counts.rows.total() - counts.rows[None])
+    return f"; members asked {counts.asked:,} of {full:,} times ({counts.asked / full:.1%})" if full else ""
 
 
-def _screen(asked: ScreenOptions, committee: Committee, output: Output) -> ScreenCounts:
+def _screen(options: ScreenOptions, committee: Committee, output: Output) -> ScreenCounts:
     """Write the rows of all files that the output does not hold yet, and count them."""
-    tally = ScreenCounts()
-    todo = _todo(asked, committee, output, tally)
-    with closing(_decide(asked, committee, todo)) as tables, _progress(asked) as show:
+    counts = ScreenCounts()
+    files = _remaining_files(options, committee, output, counts)
+    with closing(_decide(options, committee, files)) as tables, _progress(options) as show:
         for table in tables:
             output.write(table)
-            tally.count(table, committee.ensemble.members)
-            show(tally)
-    if not tally.found:
-        raise FacesiftError(f"{', '.join(asked.paths)}: no file there to screen")
-    return tally
+            counts.add(table, committee.ensemble.members)
+            show(counts)
+    if not counts.found:
+        raise FacesiftError(f"{', '.join(options.paths)}: no file there to screen")
+    return counts
 
 
-def _decide(asked: ScreenOptions, committee: Committee, files: Iterator[InputFile]) -> Tables:
-    """Tables of the files' decisions, from this process or from those that are asked for."""
-    if asked.parallel is None:
-        return committee.screen_found(files, asked.batch_size, asked.threads, cascade=asked.cascade)
-    if asked.cascade:
+def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputFile]) -> Tables:
+    """Return the tables of decisions, made by this process or by the processes that the options ask for."""
+    from facesift.committee.cascade import check_cascade
+    from facesift.screening.distributed import BundleOptions, screen_distributed
+
+    if (workers := options.workers) is None:
+        return committee.screen_found(files, options.batch_size, options.threads, cascade=options.cascade)
+    if options.cascade:
         check_cascade(committee.ensemble)
-    options = BundleOptions(
-        asked.bundle, asked.runtime, asked.rule, asked.point, asked.batch_size, asked.cascade, asked.stop_early
+    bundle = BundleOptions(
+        options.bundle,
+        options.runtime,
+        options.rule,
+        options.point,
+        options.batch_size,
+        options.cascade,
+        options.stop_early,
     )
-    return screen_distributed(files, options, asked.parallel)
+    return screen_distributed(files, bundle, workers)
 
 
-def _todo(asked: ScreenOptions, committee: Committee, output: Output, tally: ScreenCounts) -> Iterator[InputFile]:
-    """Yield what is not in the output yet; nor is the output itself screened when it lies in the folder."""
-    own = [path.resolve() for path in (asked.output, asked.output and waiting_rows(asked.output)) if path]
+def _remaining_files(
+    options: ScreenOptions, committee: Committee, output: Output, counts: ScreenCounts
+) -> Iterator[InputFile]:
+    """Yield the files that are not in the output yet; leave out the output itself where it lies in the folder."""
+    from facesift.images.paths import find_files
+    from facesift.screening.tables import waiting_rows
+
+    own = [path.resolve() for path in (options.output, options.output and waiting_rows(options.output)) if path]
     names = {path.name for path in own}
-    for file in find_files(asked.paths, sys.stdin.buffer):
+    for file in find_files(options.paths, sys.stdin.buffer):
         here = Path(file.path)
         if here.name not in names or here.resolve() not in own:
-            tally.found += 1
+            counts.found += 1
             if file.name not in output.done:
                 yield file
             elif file.name in output.samples:
-                _check_same(asked, committee, file, output.samples[file.name])
+                _check_same(options, committee, file, output.samples[file.name])
 
 
-def _check_same(asked: ScreenOptions, committee: Committee, file: InputFile, before: dict[str, Any]) -> None:
-    """Refuse to go on with a table that another bundle, rule or point began: one image decided `before`, and now."""
-    row = next(committee.screen_found([file], 1, 1, cascade=asked.cascade)).row(0, named=True)
+def _check_same(options: ScreenOptions, committee: Committee, file: InputFile, before: dict[str, Any]) -> None:
+    """Decide one image of the table again; refuse to continue a table that another bundle, rule or point began."""
+    row = next(committee.screen_found([file], 1, 1, cascade=options.cascade)).row(0, named=True)
     if row["image_id"] != before["image_id"]:
-        return  # the file has changed since, and tells nothing
+        return  # the file has changed since then, so its row cannot be compared
     if row["decision"] != before["decision"] or _differ(row["probability"], before["probability"]):
         raise FacesiftError(
-            f"{asked.output}: has {before['decision']} at {before['probability']} for {file.name}, this committee says "
-            f"{row['decision']} at {row['probability']}: begun with another bundle, rule or point; name another file"
+            f"{options.output}: has {before['decision']} at {before['probability']} for {file.name}, this committee "
+            f"says {row['decision']} at {row['probability']}: begun with another bundle, rule or point; "
+            "name another file"
         )
 
 
 def _differ(now: float | None, before: str | float | None) -> bool:
-    """Whether two probabilities differ; of what a cascade left unknown nothing can be said."""
-    return now is not None and before not in (None, "") and abs(now - float(before)) > SAME
+    """Return whether two probabilities differ; False where a cascade left one of them unknown."""
+    return now is not None and before not in (None, "") and abs(now - float(before)) > TOLERANCE
 
 
 @contextmanager
-def _progress(asked: ScreenOptions) -> Iterator[Callable[[ScreenCounts], None]]:
-    """Show a bar on the standard error if that is a terminal, and not the one that the rows go to."""
-    if not sys.stderr.isatty() or (asked.output is None and sys.stdout.isatty()):
+def _progress(options: ScreenOptions) -> Iterator[Callable[[ScreenCounts], None]]:
+    """Show a progress bar on the standard error, if that is a terminal and the rows do not go to the same one."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    if not sys.stderr.isatty() or (options.output is None and sys.stdout.isatty()):
         yield lambda _: None
         return
     columns = (
@@ -176,8 +243,8 @@ def _progress(asked: ScreenOptions) -> Iterator[Callable[[ScreenCounts], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("images", rate="")
 
-        def show(tally: ScreenCounts) -> None:
+        def show(counts: ScreenCounts) -> None:
             elapsed = progress.tasks[0].elapsed or 1
-            progress.update(task, description=tally.sentence(), rate=f"{tally.rows.total() / elapsed:.0f} images/s")
+            progress.update(task, description=counts.sentence(), rate=f"{counts.rows.total() / elapsed:.0f} images/s")
 
         yield show

@@ -1,1 +1,1 @@
-"""The reviewer's page: the queue in a browser, and answers that are never lost."""
+"""The reviewer's page: shows the review queue in a browser and writes the answers to a CSV file."""

@@ -1,4 +1,4 @@
-"""One reviewer's answers while people work: read again when the file has grown, and each new one made durable."""
+"""One reviewer's file of answers while the page is in use: reads what was added, appends durably."""
 
 from __future__ import annotations
 
@@ -15,23 +15,33 @@ from facesift.datasets.review_files import COLUMNS, Answer, check_header, format
 from facesift.datasets.reviews import ActiveAnswers
 
 HEADER = ",".join(COLUMNS).encode() + b"\n"
-TAIL = 64  # bytes before the place read last that must still be there: else the file was rewritten
+TAIL = 64  # bytes before the end of the last read that must still be the same; else the file was rewritten
 
 
 @dataclass
-class Log:
-    """What one reviewer's file says, kept up to date with `refresh`. Nothing is kept that the file does not hold."""
+class AnswerLog:
+    """The answers in one reviewer's file; `refresh` brings them up to date.
+
+    Attributes:
+        path: The CSV file.
+        report_problem: Called with a message for each damaged line.
+        active: The answers that were not taken back.
+    """
 
     path: Path
-    tell: Callable[[str], None]
-    standing: ActiveAnswers = field(default_factory=ActiveAnswers)
+    report_problem: Callable[[str], None]
+    active: ActiveAnswers = field(default_factory=ActiveAnswers)
     _lines: int = 0
     _read: int = 0  # bytes
     _tail: bytes = b""
     _version: tuple[int, ...] = ()
 
     def refresh(self) -> None:
-        """Read what was added since the last call; all again when the file is another one or was rewritten."""
+        """Read the lines that were added since the last call; read all again if the file was replaced or rewritten.
+
+        Raises:
+            FacesiftError: The file cannot be read, or is not a file of answers.
+        """
         try:
             with self.path.open("rb") as file:
                 status = os.fstat(file.fileno())
@@ -40,22 +50,22 @@ class Log:
                     return
                 file.seek(max(0, self._read - TAIL))
                 if not self._read or file.read(len(self._tail)) != self._tail:
-                    self._forget()
+                    self._reset()
                     file.seek(0)
-                self._take(file.read())
+                self._parse(file.read())
                 self._version = version
         except FileNotFoundError:
-            self._forget()
+            self._reset()
         except OSError as error:
             raise FacesiftError(f"{self.path}: cannot be read ({error.strerror})") from error
 
-    def _forget(self) -> None:
-        self.standing = ActiveAnswers()
+    def _reset(self) -> None:
+        self.active = ActiveAnswers()
         self._lines = self._read = 0
         self._tail, self._version = b"", ()
 
-    def _take(self, data: bytes) -> None:
-        """Take in the whole lines of `data`, which begins where reading ended; a torn last line waits."""
+    def _parse(self, data: bytes) -> None:
+        """Add the whole lines of `data`, the bytes after the last read; an incomplete last line is left for later."""
         whole = data[: data.rfind(b"\n") + 1]
         lines = whole.decode("utf-8", "replace").split("\n")[:-1]
         if lines and not self._lines:
@@ -63,23 +73,25 @@ class Log:
         fresh = lines if self._lines else lines[1:]
         answers, problems = parse_lines(self.path, fresh, first=max(self._lines, 1) + 1)
         for problem in problems:
-            self.tell(problem)
+            self.report_problem(problem)
         for answer in answers:
-            self.standing.add(answer)
+            self.active.add(answer)
         self._lines += len(lines)
         self._read += len(whole)
         self._tail = (self._tail + whole)[-TAIL:]
 
 
 @contextmanager
-def writing(log: Log) -> Iterator[Callable[[Answer], None]]:
-    """Hold the file's lock, with `log` up to date; give the function that appends one answer durably.
+def locked_append(log: AnswerLog) -> Iterator[Callable[[Answer], None]]:
+    """Lock the file, bring `log` up to date, and give the function that appends one answer durably.
 
-    Other servers that write the same file wait meanwhile. A torn last line is set aside first. `OSError` (a full disk,
-    say) leaves the file without the answer.
+    Other servers that write the same file wait meanwhile. An incomplete last line is moved to another file first.
+
+    Raises:
+        OSError: The answer could not be written, for example on a full disk; the file does not hold it.
     """
     with _locked(log.path) as file:
-        _set_torn_aside(log, file)
+        _move_torn_line(log, file)
         log.refresh()
         yield lambda answer: _append(file, answer)
         log.refresh()
@@ -95,11 +107,11 @@ def _locked(path: Path) -> Iterator[int]:
                 yield file
                 return
         finally:
-            os.close(file)  # gives the lock back, too
+            os.close(file)  # also releases the lock
 
 
 def _is_still(path: Path, file: int) -> bool:
-    """Whether the open `file` is the one that `path` names: it may have been replaced before the lock was had."""
+    """Return whether `path` still names the open file: it may have been replaced before the lock was granted."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file))
     except FileNotFoundError:
@@ -107,7 +119,7 @@ def _is_still(path: Path, file: int) -> bool:
 
 
 def _append(file: int, answer: Answer) -> None:
-    """Add one line (and the header before the first) in one write, and wait until the disk has it."""
+    """Append one line, after the header in a new file, and wait until it is on the disk."""
     size = os.fstat(file).st_size
     line = format_row(answer).encode()
     try:
@@ -119,13 +131,13 @@ def _append(file: int, answer: Answer) -> None:
 
 def _write(file: int, data: bytes) -> None:
     written = os.write(file, data)
-    while written < len(data):  # the disk became full in the middle; asking for the rest says so
+    while written < len(data):  # the disk became full in the middle; the next write raises the error
         written += os.write(file, data[written:])
     os.fsync(file)
 
 
-def _set_torn_aside(log: Log, file: int) -> None:
-    """Move what follows the last line break, left by a power cut, to `<name>.csv.torn`."""
+def _move_torn_line(log: AnswerLog, file: int) -> None:
+    """Move what follows the last line break to `<name>.csv.torn`; a power cut leaves such an incomplete line."""
     size = os.fstat(file).st_size
     end = _end_of_lines(file, size)
     if end == size:
@@ -137,11 +149,11 @@ def _set_torn_aside(log: Log, file: int) -> None:
         os.fsync(kept.fileno())
     os.ftruncate(file, end)
     os.fsync(file)
-    log.tell(f"{log.path}: its last line was not written to its end; it is in {aside} now, and does not count")
+    log.report_problem(f"{log.path}: its last line was not written to its end; it does not count and is now in {aside}")
 
 
 def _end_of_lines(file: int, size: int) -> int:
-    """Offset after the last line break."""
+    """Return the offset after the last line break."""
     block, end = 4096, size
     while end:
         start = max(0, end - block)
@@ -152,9 +164,18 @@ def _end_of_lines(file: int, size: int) -> int:
     return 0
 
 
-def open_log(folder: Path, reviewer: str, tell: Callable[[str], None]) -> Log:
-    """Prepare a reviewer's file in `folder` and read it; `FacesiftError` when answers could not be written there."""
-    log = Log(review_file(folder, reviewer), tell)
+def open_answer_log(folder: Path, reviewer: str, report_problem: Callable[[str], None]) -> AnswerLog:
+    """Read a reviewer's file, and check that answers can be written to it.
+
+    Args:
+        folder: Folder of the answers; it is created if it is missing.
+        reviewer: Name of the reviewer, which becomes the file's name.
+        report_problem: Called with a message for each damaged line.
+
+    Raises:
+        FacesiftError: The name cannot be a file name, or the file or folder cannot be written or read.
+    """
+    log = AnswerLog(review_file(folder, reviewer), report_problem)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""Decisions tables, as `facesift screen` writes them and as the pipeline does, brought to one form."""
+"""Reads decisions tables, as `facesift screen` or the pipeline writes them, into one form."""
 
 from __future__ import annotations
 
@@ -24,35 +24,43 @@ TEXTS = ("image", "image_id", "decision", "reason")
 
 
 @dataclass(frozen=True)
-class Decisions:
-    """One row an image: image, image_id, decision, probability, reason, vote_<voter> ...; where its files may lie.
+class DecisionsTable:
+    """A decisions table.
 
-    `hidden`: the names of the files give the label away, so they are shown after the answer only.
+    Attributes:
+        table: One row for each file: image (its name), image_id, decision, probability, reason, vote_<voter> ...
+        roots: Folders that relative names may start from.
+        hide_names: Whether the names of the files tell the label, so that they are shown only after the answer.
     """
 
     table: pl.DataFrame
     roots: tuple[Path, ...]
-    hidden: bool
+    hide_names: bool
 
 
-def read_decisions(path: Path, images: Path | None = None) -> Decisions:
-    """Read what `facesift screen` wrote, or the pipeline's `decisions.parquet` with the tables beside it.
+def read_decisions(path: Path, images: Path | None = None) -> DecisionsTable:
+    """Read a table of `facesift screen`, or the pipeline's `decisions.parquet` with the tables beside it.
 
-    `images`: the folder that relative names start from. Otherwise that is the current folder, then that of `path`;
-    for the pipeline's table the raw folder of its `params.yaml`. Raises `FacesiftError` for what is no such table.
+    Args:
+        path: The table: .csv, .jsonl, .ndjson or .parquet.
+        images: Folder that relative file names start from. Without it: the current folder, then the folder of
+            `path`; for the pipeline's table the raw folder of its `params.yaml`.
+
+    Raises:
+        FacesiftError: The file is not such a table.
     """
     with _readable(path):
         table = _scan(path)
         columns = table.collect_schema().names()
     if {"split", "decision", "image_id"} <= set(columns) and "image" not in columns:
-        return _of_pipeline(path, table, images)
+        return _read_pipeline_table(path, table, images)
     missing = [name for name in NEEDED if name not in columns]
     if missing:
         raise FacesiftError(
             f"{path}: not a decisions table, it lacks {', '.join(missing)}; `facesift screen` writes such tables"
         )
     roots = (images,) if images else (Path(), path.parent)
-    return Decisions(_collect(path, table), roots, hidden=False)
+    return DecisionsTable(_collect(path, table), roots, hide_names=False)
 
 
 @contextmanager
@@ -61,14 +69,14 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
         raise FacesiftError(
-            f"{path}: not a readable decisions table ({error}); a run that was cut short goes on with --resume"
+            f"{path}: not a readable decisions table ({error}); continue an interrupted run with --resume"
         ) from error
 
 
 def _scan(path: Path) -> pl.LazyFrame:
     kind = READERS.get(path.suffix.lower())
     if kind is None:
-        raise FacesiftError(f"{path}: its name ends in none of {', '.join(READERS)}")
+        raise FacesiftError(f"{path}: its name must end in one of {', '.join(READERS)}")
     if not path.is_file():
         raise FacesiftError(f"{path}: no such file; `facesift screen` writes a decisions table")
     if kind == "csv":
@@ -79,7 +87,7 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 
 def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
-    """Read the columns that are shown, with their types; a column `reason` is made where there is none."""
+    """Read the columns that the page shows, with their types; add an empty column `reason` where there is none."""
     columns = table.collect_schema().names()
     votes = [name for name in columns if name.startswith(VOTE)]
     texts = [
@@ -91,29 +99,35 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
         return table.select(*texts, probability).collect()
 
 
-def _of_pipeline(path: Path, table: pl.LazyFrame, images: Path | None) -> Decisions:
+def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:
     """Join the vote stage's decisions with the probabilities and the files' names in the tables beside them."""
     folder = path.parent
     raw = images or folder / "raw" / load_params(folder.parent / "params.yaml").data.raw
     calibrated, manifest = folder / "calibrated.parquet", folder / "manifest.parquet"
-    for beside in (calibrated, manifest):
-        if not beside.is_file():
-            raise FacesiftError(f"{beside}: not found beside {path}; `dvc repro operate` makes it")
-    place = pl.when(pl.col("container") == LOOSE).then("path").otherwise(pl.col("container") + "!" + pl.col("path"))
-    names = pl.scan_parquet(manifest).select("image_id", image=place)
+    for needed in (calibrated, manifest):
+        if not needed.is_file():
+            raise FacesiftError(f"{needed}: not found beside {path}; `dvc repro operate` makes it")
+    name = pl.when(pl.col("container") == LOOSE).then("path").otherwise(pl.col("container") + "!" + pl.col("path"))
+    names = pl.scan_parquet(manifest).select("image_id", image=name)
     probabilities = pl.scan_parquet(calibrated).select("image_id", "probability")
     joined = table.join(probabilities, on="image_id", how="left").join(names, on="image_id", how="left")
-    return Decisions(_collect(path, joined), (raw,), hidden=True)
+    return DecisionsTable(_collect(path, joined), (raw,), hide_names=True)
 
 
 def find_classes(path: Path, decisions: pl.DataFrame, bundle: Path) -> Classes:
-    """Say which classes there are and which is the positive one: as the bundle, the pipeline or the votes say.
+    """Return the class names and the positive class, from the bundle, the pipeline's parameters or the votes.
 
-    Raises `FacesiftError` when the table names others, when nothing says which is positive, or when a class has a
-    name that an answer already has.
+    Args:
+        path: The decisions table, for messages and to find `params.yaml`.
+        decisions: Its rows.
+        bundle: Folder of the exported committee; it may be missing.
+
+    Raises:
+        FacesiftError: The table names other classes, nothing tells the positive class, or a class has the name of
+            an answer such as `unsure`.
     """
     named = _classes_in(decisions)
-    classes = _said(path, bundle) or _guessed(path, named)
+    classes = _stated_classes(path, bundle) or _guessed_classes(path, named)
     unknown = sorted(named - set(classes.names))
     if unknown:
         raise FacesiftError(
@@ -121,7 +135,7 @@ def find_classes(path: Path, decisions: pl.DataFrame, bundle: Path) -> Classes:
         )
     taken = sorted(set(classes.names) & set(RESERVED))
     if taken:
-        raise FacesiftError(f"class {taken[0]!r}: an answer has this name already; rename the class")
+        raise FacesiftError(f"class {taken[0]!r}: an answer already has this name; rename the class")
     return classes
 
 
@@ -130,19 +144,19 @@ def _classes_in(decisions: pl.DataFrame) -> set[str]:
     return {value for name in ("decision", *votes) for value in decisions[name].unique()} - {REVIEW, ""}
 
 
-def _said(path: Path, bundle: Path) -> Classes | None:
+def _stated_classes(path: Path, bundle: Path) -> Classes | None:
     if (bundle / CARD).is_file():
         return read_card(bundle).class_names
     params = path.parent.parent / "params.yaml"
     return load_params(params).class_names if params.is_file() else None
 
 
-def _guessed(path: Path, named: set[str]) -> Classes:
+def _guessed_classes(path: Path, named: set[str]) -> Classes:
     if named <= {"real", "fake"}:
         return Classes(("real", "fake"), "fake")
     raise FacesiftError(f"{path}: which of the classes {sorted(named)} is the positive one? Name the bundle: --bundle")
 
 
 def is_image_id(column: str = "image_id") -> pl.Expr:
-    """Rows that can be asked for by their image_id: files that could not be read have none."""
+    """Return the condition that a row has an image_id; files that could not be read have none."""
     return pl.col(column).str.contains(f"^{IMAGE_ID.pattern}$")

@@ -1,49 +1,49 @@
 "use strict";
-// Where each member of the committee looked.
+// Attribution maps: which parts of the image each member's score depends on.
 
-let mapsAsked = false;
-let mapsRun = null; // aborts what is under way
-function toggleMaps() { mapsAsked = !mapsAsked; drawMaps(); if (mapsAsked) one("maps").scrollIntoView({ block: "nearest" }); }
+let mapsWanted = false;
+let mapsRun = null; // aborts the requests in progress
+function toggleMaps() { mapsWanted = !mapsWanted; drawMaps(); if (mapsWanted) element("maps").scrollIntoView({ block: "nearest" }); }
 
 async function drawMaps() {
   mapsRun?.abort();
-  one("maps").hidden = !mapsAsked || !current;
-  one("main").classList.toggle("with-maps", mapsAsked);
+  element("maps").hidden = !mapsWanted || !current;
+  element("main").classList.toggle("with-maps", mapsWanted);
   drawZoom();
-  one("ask-maps").setAttribute("aria-expanded", String(mapsAsked));
-  one("map-list").replaceChildren();
-  one("maps-words").textContent = settings.why;
-  if (!mapsAsked || !current || settings.why) return;
+  element("ask-maps").setAttribute("aria-expanded", String(mapsWanted));
+  element("map-list").replaceChildren();
+  element("maps-words").textContent = settings.no_maps_reason;
+  if (!mapsWanted || !current || settings.no_maps_reason) return;
   const run = mapsRun = new AbortController(), item = current;
   for (const member of settings.members) { // one after another: the server makes them one at a time
-    const caption = figure(item, member);
+    const view = figure(item, member);
     try {
       const made = await (await ask(`map/${item.image_id}/${encodeURIComponent(member)}`, undefined, run.signal)).json();
-      await caption.take(made);
+      await view.take(made);
     } catch (failure) {
       if (failure.name === "AbortError") return;
-      caption.fail(failure.message);
+      view.fail(failure.message);
     }
   }
 }
 
 function figure(item, member) {
-  const whole = document.createElement("figure"), layers = document.createElement("div"), words = document.createElement("figcaption");
+  const whole = document.createElement("figure"), layers = document.createElement("div"), caption = document.createElement("figcaption");
   layers.className = "layers";
-  words.textContent = `${member}: looking … (the first map takes longest)`;
-  whole.append(layers, words);
-  one("map-list").append(whole);
+  caption.textContent = `${member}: computing … (the first map takes longest)`;
+  whole.append(layers, caption);
+  element("map-list").append(whole);
   return {
     async take(made) {
       const photo = new Image(), drawing = new Image();
       photo.src = await fetchPicture(item.image_id);
       photo.alt = "";
       drawing.src = `data:image/png;base64,${made.png}`;
-      drawing.alt = `map of ${member}: ${made.says}`;
+      drawing.alt = `map of ${member}: ${made.description}`;
       drawing.className = "drawing";
       layers.replaceChildren(photo, drawing);
-      words.textContent = `${member}, votes ${item.votes[member] ?? "?"}. ${made.says}`;
+      caption.textContent = `${member}, votes ${item.votes[member] ?? "?"}. ${made.description}`;
     },
-    fail(message) { words.textContent = `${member}: ${message}`; },
+    fail(message) { caption.textContent = `${member}: ${message}`; },
   };
 }

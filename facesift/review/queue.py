@@ -1,4 +1,4 @@
-"""The queue: the images a person is to look at, the most suspicious first."""
+"""The review queue: the images that a person has to look at, the most suspicious first."""
 
 from __future__ import annotations
 
@@ -16,14 +16,23 @@ from facesift.review.decisions import REVIEW, VOTE, find_classes, is_image_id, r
 
 
 @dataclass(frozen=True)
-class Queue:
-    """Rows (image, image_id, decision, probability, reason, vote_<voter> ..., copies) in the order they are shown."""
+class ReviewQueue:
+    """The images in the order they are shown.
+
+    Attributes:
+        rows: Columns image, image_id, decision, probability, reason, vote_<voter> ..., copies (further files with the
+            same bytes).
+        classes: The class names.
+        roots: Folders that relative file names may start from.
+        hide_names: Whether file names are shown only after the answer, because they may tell the label.
+        notes: Messages for the person who starts the page.
+    """
 
     rows: pl.DataFrame
     classes: Classes
     roots: tuple[Path, ...]
-    hidden: bool  # file names are shown after the answer only
-    notes: list[str] = field(default_factory=list)  # what the person who starts the page should know
+    hide_names: bool
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return self.rows.height
@@ -41,45 +50,54 @@ class Queue:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """What may be answered."""
+        """The possible answers: the class names and `unsure`."""
         return (*self.classes.names, UNSURE)
 
     def position(self, image_id: str) -> int | None:
-        """Place of an image in the queue, from 0; None for an image that is not in it."""
+        """Return the position of an image, from 0; None if it is not in the queue."""
         return self._positions.get(image_id)
 
     def row(self, position: int) -> dict[str, Any]:
-        """Return one image's row, with its votes as a dict `votes` of class name by voter."""
+        """Return one image's row as a dict; its votes are the dict `votes`, class names by voter."""
         row = self.rows.row(position, named=True)
         votes = {name.removeprefix(VOTE): row.pop(name) for name in list(row) if name.startswith(VOTE)}
         return row | {"votes": {voter: vote for voter, vote in votes.items() if vote}}
 
 
-def read_queue(path: Path, bundle: Path, images: Path | None = None, *, everything: bool = False) -> Queue:
-    """Read a decisions table and keep what was decided `review`, or `everything`; the most suspicious image first.
+def read_queue(path: Path, bundle: Path, images: Path | None = None, *, everything: bool = False) -> ReviewQueue:
+    """Read a decisions table and keep the images that were decided `review`, the most suspicious first.
 
-    Copies of one image are one entry. Raises `FacesiftError` for what is no decisions table and for an empty queue.
+    Files with the same bytes are one entry.
+
+    Args:
+        path: The decisions table.
+        bundle: Folder of the exported committee, for the class names; it may be missing.
+        images: Folder that relative file names start from.
+        everything: Keep all images.
+
+    Raises:
+        FacesiftError: The file is not a decisions table, or the queue is empty.
     """
     decisions = read_decisions(path, images)
     classes = find_classes(path, decisions.table, bundle)
     wanted = decisions.table if everything else decisions.table.filter(pl.col("decision") == REVIEW)
-    rows = _ordered(wanted)
+    rows = _in_order(wanted)
     if not rows.height:
-        raise FacesiftError(_nothing(path, decisions.table, everything))
-    lost = wanted.filter(~is_image_id()).height
-    notes = [f"{path}: {lost} rows have no image_id (files that could not be read) and are left out"] if lost else []
-    return Queue(rows, classes, decisions.roots, decisions.hidden, notes)
+        raise FacesiftError(_why_empty(path, decisions.table, everything))
+    dropped = wanted.filter(~is_image_id()).height
+    note = f"{path}: {dropped} rows have no image_id (files that could not be read) and are left out"
+    return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, [note] if dropped else [])
 
 
-def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row an image; unknown probabilities last, and ties in the order of image_id: the same for every reviewer."""
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep one row for each image; sort by probability (unknown last), then image_id: the same for all reviewers."""
     named = rows.filter(is_image_id()).sort("image_id", "image")
     counted = named.with_columns(copies=pl.len().over("image_id") - 1)
     once = counted.unique("image_id", keep="first", maintain_order=True)
     return once.sort("probability", descending=True, nulls_last=True, maintain_order=True)
 
 
-def _nothing(path: Path, table: pl.DataFrame, everything: bool) -> str:  # noqa: FBT001
+def _why_empty(path: Path, table: pl.DataFrame, everything: bool) -> str:  # noqa: FBT001
     if everything or not table.height:
-        return f"{path}: holds no image that could be shown"
-    return f"{path}: none of its {table.height} images was decided `{REVIEW}`; --all shows the others, too"
+        return f"{path}: contains no image that can be shown"
+    return f"{path}: none of its {table.height} images was decided `{REVIEW}`; --all shows the others too"

@@ -1,183 +1,139 @@
-"""What can be asked for below the page's secret address."""
+"""Starts the reviewer's page: checks the input, listens on 127.0.0.1, serves until Ctrl-C."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import errno
-import json
+import getpass
+import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from pydantic import BaseModel, Field, ValidationError
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+import uvicorn
+from starlette.types import ASGIApp
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.review_files import UNSURE
-from facesift.images.decoding import BadImage
-from facesift.review.access import Guard, Pass
-from facesift.review.image_files import Unshowable, fetch
-from facesift.review.maps import Maps
-from facesift.review.showing import Limits, shown
-from facesift.review.state import ALL, DISAGREEMENT, UNANSWERED, Conflict, Desk, keys_of
-
-SCRIPTS = ("asking.js", "looking.js", "screen.js", "maps.js", "page.js")
-STATIC = {"page.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")
-LONGEST_LOOK = 86_400  # seconds
-
-
-class Refused(Exception):  # noqa: N818 - an answer, not a failure
-    """What the page asked for makes no sense; the message says why."""
-
-
-class Given(BaseModel):
-    """An answer as the page sends it; `seen` is the answer that it believes to stand."""
-
-    image_id: str
-    answer: str
-    seconds: Annotated[float, Field(ge=0, le=LONGEST_LOOK)]
-    seen: str | None
-
-
-class Undone(BaseModel):
-    """The row of the answer to take back, as `Desk` numbers them."""
-
-    number: int
-
-
-Said = TypeVar("Said", Given, Undone)
+from facesift.datasets.review_files import REVIEWER
+from facesift.review.access_control import Credentials
+from facesift.review.answers import open_answer_log
+from facesift.review.app import PageHandlers, make_app
+from facesift.review.attribution import AttributionMaps, why_unavailable
+from facesift.review.images import ImageLimits
+from facesift.review.queue import read_queue
+from facesift.review.state import ReviewState
 
 
 @dataclass(frozen=True)
-class Site:
-    """The handlers. They run in threads, off the event loop; `maps` is None where none can be made, `why` says why."""
+class ReviewRequest:
+    """What the page is started with.
 
-    desk: Desk
-    key: Pass
-    maps: Maps | None
-    why: str
-    limits: Limits
+    Attributes:
+        decisions: Table of `facesift screen` or of the pipeline.
+        answers: Folder of the answers.
+        bundle: Folder of the exported committee; it may be missing.
+        reviewer: Who answers; None: the user's name.
+        port: Port on 127.0.0.1; 0 takes any free port.
+        images: Folder that relative file names start from.
+        everything: Show all images, not only those decided `review`.
+    """
 
-    def page(self, _: Request) -> Response:
-        """Give the page itself."""
-        environment = Environment(
-            loader=PackageLoader("facesift.review", "."), autoescape=True, undefined=StrictUndefined
-        )
-        return HTMLResponse(environment.get_template("page.html").render(self._facts()))
-
-    def _facts(self) -> dict[str, Any]:
-        queue = self.desk.queue
-        settings = {
-            "reviewer": self.desk.reviewer,
-            "token": self.key.token,
-            "classes": queue.classes.names,
-            "positive": queue.classes.positive,
-            "keys": keys_of(queue.classes.names) | {UNSURE: UNSURE[0]},
-            "answers": queue.answers,
-            "unsure": UNSURE,
-            "members": [each.name for each in self.maps.card.members] if self.maps else [],
-            "why": self.why,
-        }
-        filters = [UNANSWERED, ALL, DISAGREEMENT, *queue.answers]
-        return {"settings": json.dumps(settings), "filters": filters, "reviewer": self.desk.reviewer}
-
-    def static(self, request: Request) -> Response:
-        """Give the page's script or style."""
-        name = request.url.path.rpartition("/")[2]
-        return Response((files("facesift.review") / name).read_bytes(), media_type=STATIC[name])
-
-    def item(self, request: Request) -> Response:
-        """Find the image to show: `start`, `step` (1 or -1) and `filter` of the query."""
-        query = request.query_params
-        wanted = query.get("filter", UNANSWERED)
-        try:
-            start, step = int(query.get("start", "0")), int(query.get("step", "1"))
-        except ValueError:
-            raise Refused("start and step are whole numbers") from None
-        if step not in (1, -1) or wanted not in (ALL, UNANSWERED, DISAGREEMENT, *self.desk.queue.answers):
-            raise Refused(f"step {step} or filter {wanted!r} is none")
-        return JSONResponse(self.desk.item(start, step, wanted))
-
-    async def answer(self, request: Request) -> Response:
-        """Write an answer: JSON of `Given`."""
-        said = await _said(request, Given)
-        if said.image_id not in self.desk.queue or said.answer not in self.desk.queue.answers:
-            raise Refused("No such image in this queue, or no such answer.")
-        done = await run_in_threadpool(self.desk.answer, said.image_id, said.answer, said.seconds, said.seen)
-        return JSONResponse(done)
-
-    async def undo(self, request: Request) -> Response:
-        """Take back the last answer: JSON of `Undone`."""
-        said = await _said(request, Undone)
-        return JSONResponse(await run_in_threadpool(self.desk.undo, said.number))
-
-    def image(self, request: Request) -> Response:
-        """Give an image of the queue, by its image_id."""
-        data, kind = shown(self._bytes(request.path_params["image_id"]), self.limits.max_pixels)
-        return Response(data, media_type=kind)
-
-    async def map(self, request: Request) -> Response:
-        """Give a member's map of an image: a PNG in base64, and what it says."""
-        if self.maps is None:
-            raise Refused(self.why)
-        image_id, member = request.path_params["image_id"], request.path_params["member"]
-        if member not in self.maps.card.member_names:
-            raise Refused(f"{member!r} is no member of the committee")
-        data = await run_in_threadpool(self._bytes, image_id)
-        made = await asyncio.wrap_future(self.maps.ask(image_id, member, data))
-        return JSONResponse({"png": base64.b64encode(made.png).decode(), "says": made.says})
-
-    def _bytes(self, image_id: str) -> bytes:
-        queue = self.desk.queue
-        position = queue.position(image_id)
-        if position is None:
-            raise Refused("No such image in this queue.")
-        return fetch(queue.row(position)["image"], image_id, queue.roots, self.limits.max_bytes)
+    decisions: Path
+    answers: Path
+    bundle: Path
+    reviewer: str | None = None
+    port: int = 0
+    images: Path | None = None
+    everything: bool = False
 
 
-async def _said(request: Request, kind: type[Said]) -> Said:
+def run_review(request: ReviewRequest) -> None:
+    """Serve the reviewer's page until Ctrl-C; print its address, and at the end the number of answered images.
+
+    Raises:
+        FacesiftError: The input does not allow a review, or the port is taken. It is raised before the page is served.
+    """
+    state = load_state(request)
+    reason = why_unavailable(request.bundle)
+    maps = None if reason else AttributionMaps.load(request.bundle)
+    limits = ImageLimits(maps.card.image.max_pixels, maps.card.image.max_bytes) if maps else ImageLimits()
+    with bind(request.port) as listener:
+        credentials = Credentials(listener.getsockname()[1])
+        for note in state.queue.notes:
+            _warn(note)
+        app = make_app(PageHandlers(state, credentials, maps, reason, limits))
+        serve(app, listener, lambda: _print_start(state, credentials))
+    if maps:
+        maps.close()
+    print(f"\n{_progress(state)}: {state.own.path}")  # noqa: T201  the command's output
+
+
+def load_state(request: ReviewRequest) -> ReviewState:
+    """Read the queue and all answers.
+
+    Raises:
+        FacesiftError: The queue or an answer file cannot be read, or answers cannot be written.
+    """
+    queue = read_queue(request.decisions, request.bundle, request.images, everything=request.everything)
+    log = open_answer_log(request.answers, request.reviewer or _user_name(), _warn)
+    state = ReviewState(queue, log, _warn)
+    state.state()  # reads the other reviewers' files, so that a damaged one is reported now
+    return state
+
+
+def bind(port: int) -> socket.socket:
+    """Return a socket that listens on 127.0.0.1 only; port 0 takes any free port.
+
+    Raises:
+        FacesiftError: The port is taken or not valid.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return kind.model_validate_json(await request.body(), strict=True)
-    except ValidationError as error:
-        raise Refused(f"Not what the page sends: {error.errors()[0]['msg']}.") from None
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise FacesiftError(
+            f"port {port} of 127.0.0.1: {getattr(error, 'strerror', None) or error}; is another page open? "
+            "--port 0 takes any free port"
+        ) from error
+    return listener
 
 
-def _failing(status: int, words: Callable[[Exception], str]) -> Callable[[Request, Exception], Response]:
-    return lambda _, error: JSONResponse({"error": words(error)}, status)
+def serve(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM. `started` is called before the first request is answered; earlier ones wait."""
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, ws="none",
+        lifespan="off", timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    try:
+        started()
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        return  # uvicorn raises it again after the shutdown
 
 
-def _words_of_disk(error: Exception) -> str:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    remedy = "Make room on the disk, then try again." if full else "Mend that, then try again."
-    return f"The answer could not be written: {getattr(error, 'strerror', None) or error}. {remedy}"
+def _print_start(state: ReviewState, credentials: Credentials) -> None:
+    others = f"; there are also answers of {', '.join(sorted(state.others))}" if state.others else ""
+    print(f"{_progress(state)} by {state.reviewer}{others}")  # noqa: T201
+    print(f"Open {credentials.url}  (Ctrl-C ends it)", flush=True)  # noqa: T201
 
 
-def make_app(site: Site) -> Starlette:
-    """Build the application: every path lies below the secret, everything else is refused by the guard."""
-    routes = [
-        Route("/", site.page),
-        Route("/item", site.item),
-        Route("/answer", site.answer, methods=["POST"]),
-        Route("/undo", site.undo, methods=["POST"]),
-        Route("/image/{image_id}", site.image),
-        Route("/map/{image_id}/{member}", site.map),
-        *(Route(f"/{name}", site.static) for name in STATIC),
-    ]
-    failures: dict[Any, Any] = {
-        Refused: _failing(400, str),
-        Conflict: _failing(409, str),
-        Unshowable: _failing(404, str),
-        BadImage: _failing(404, str),
-        FacesiftError: _failing(500, str),
-        OSError: _failing(507, _words_of_disk),
-    }
-    mounted = [Mount(f"/{site.key.secret}", routes=routes)]
-    return Starlette(routes=mounted, middleware=[Middleware(Guard, key=site.key)], exception_handlers=failures)
+def _progress(state: ReviewState) -> str:
+    progress = state.state()["progress"]
+    return f"{progress['answered']} of {progress['images']} images answered"
+
+
+def _warn(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
+
+
+def _user_name() -> str:
+    """Return the user's name; `FacesiftError` if there is none that can name a file."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # the user has no name, for example in a container
+        name = ""
+    if not REVIEWER.fullmatch(name):
+        raise FacesiftError(f"reviewer: your user name ({name!r}) cannot name a file; give --reviewer NAME")
+    return name

@@ -13,7 +13,6 @@ import pytest
 
 from facesift.cli.screen import ScreenOptions, run_screen
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import Workers
 from tests.images.test_decoding import noise, stored
 from tests.made import ROOT
 
@@ -54,9 +53,8 @@ def test_a_bad_image_is_a_row_and_status_2(exported, faces, tmp_path):
 
 def test_two_processes_that_share_the_files_decide_as_one(exported, faces, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"")
-    two = Workers(backend="processes", jobs=2, address=None)
     assert run(exported, tmp_path / "one.csv", faces, tmp_path / "bad.jpg", faces, threads=1) == 2
-    assert run(exported, tmp_path / "two.csv", faces, tmp_path / "bad.jpg", faces, parallel=two) == 2
+    assert run(exported, tmp_path / "two.csv", faces, tmp_path / "bad.jpg", faces, jobs=2) == 2
     assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
 
 

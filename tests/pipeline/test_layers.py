@@ -37,8 +37,8 @@ def test_arrows_go_one_way(path):
 TORCHLESS = (
     "core.scores", "committee.rules", "committee.decision", "committee.calibration", "evaluation.reliability",
     "committee.operating_points", "committee.risk_guarantee", "screening.drift", "evaluation.prevalence",
-    "review.opening", "committee.threshold_selection", "evaluation.source_aware",
-    "screening.committee", "committee.cascade", "cli.screen",
+    "review.server", "committee.threshold_selection", "evaluation.source_aware",
+    "screening.committee", "screening.distributed", "screening.output", "committee.cascade",
 )  # fmt: skip
 
 

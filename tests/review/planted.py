@@ -16,12 +16,11 @@ import polars as pl
 from PIL import Image
 
 from facesift.config.data import WHOLE
-from facesift.review.access import Pass
-from facesift.review.listening import bind
-from facesift.review.maps import Maps, missing
-from facesift.review.opening import Request, open_desk
-from facesift.review.server import Site, make_app
-from facesift.review.showing import Limits
+from facesift.review.access_control import Credentials
+from facesift.review.app import PageHandlers, make_app
+from facesift.review.attribution import AttributionMaps, why_unavailable
+from facesift.review.images import ImageLimits
+from facesift.review.server import ReviewRequest, bind, load_state
 from tests.made import ROOT
 
 MEMBERS = ("convnext1", "convnext2")
@@ -55,10 +54,10 @@ def decisions_of(paths: list[Path], probabilities=PROBABILITIES, decision: str =
     )  # fmt: skip
 
 
-def plant_queue(room: Path, number: int = 5) -> Path:
+def plant_queue(folder: Path, number: int = 5) -> Path:
     """Write `number` images and `decisions.csv`; return the table's path."""
-    path = room / "decisions.csv"
-    decisions_of(plant_images(room / "in", number)).write_csv(path)
+    path = folder / "decisions.csv"
+    decisions_of(plant_images(folder / "in", number)).write_csv(path)
     return path
 
 
@@ -98,40 +97,43 @@ def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real
     return folder
 
 
-def asked(decisions: Path, reviewer: str = "anna", **changes) -> Request:
-    room = decisions.parent
+def review_request(decisions: Path, reviewer: str = "anna", **changes) -> ReviewRequest:
+    folder = decisions.parent
     given = {
-        "decisions": decisions, "reviewer": reviewer, "port": 0, "images": None, "answers": room / "reviews",
-        "bundle": room / "bundle", "everything": False,
+        "decisions": decisions, "reviewer": reviewer, "port": 0, "images": None, "answers": folder / "reviews",
+        "bundle": folder / "bundle", "everything": False,
     }  # fmt: skip
-    return Request(**given | changes)
+    return ReviewRequest(**given | changes)
 
 
 class Served:
-    """The page over a desk, in a thread of this process."""
+    """The page over a review state, in a thread of this process."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: ReviewRequest) -> None:
         import uvicorn
 
-        self.desk = open_desk(request)
-        why = missing(request.bundle)
-        self.listening = bind(0)
-        self.key = Pass(self.listening.getsockname()[1])
-        site = Site(self.desk, self.key, None if why else Maps.of(request.bundle), why, Limits())
-        config = uvicorn.Config(make_app(site), log_level="critical", lifespan="off", ws="none")
+        self.state = load_state(request)
+        reason = why_unavailable(request.bundle)
+        self.listener = bind(0)
+        self.credentials = Credentials(self.listener.getsockname()[1])
+        maps = None if reason else AttributionMaps.load(request.bundle)
+        handlers = PageHandlers(self.state, self.credentials, maps, reason, ImageLimits())
+        config = uvicorn.Config(make_app(handlers), log_level="critical", lifespan="off", ws="none")
         self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, args=([self.listening],), daemon=True)
+        self.thread = threading.Thread(target=self.server.run, args=([self.listener],), daemon=True)
         self.thread.start()
 
     def ask(self, path: str, body=None, method: str | None = None, secret: str | None = None, **headers):
         """Send a request with our own Host, Origin and token unless told otherwise; return (status, headers, body)."""
-        own = {"Host": f"127.0.0.1:{self.key.port}", "Origin": f"http://127.0.0.1:{self.key.port}"}
+        own = {"Host": f"127.0.0.1:{self.credentials.port}", "Origin": f"http://127.0.0.1:{self.credentials.port}"}
         sent = (
-            own | {"X-CSRF-Token": self.key.token} | {name.replace("_", "-"): value for name, value in headers.items()}
+            own
+            | {"X-CSRF-Token": self.credentials.token}
+            | {name.replace("_", "-"): value for name, value in headers.items()}
         )
         data = json.dumps(body) if body is not None else None
-        connection = http.client.HTTPConnection("127.0.0.1", self.key.port, timeout=60)
-        address = f"/{self.key.secret if secret is None else secret}/{path}"
+        connection = http.client.HTTPConnection("127.0.0.1", self.credentials.port, timeout=60)
+        address = f"/{self.credentials.secret if secret is None else secret}/{path}"
         connection.request(
             method or ("GET" if body is None else "POST"), address, data,
             {name: value for name, value in sent.items() if value is not None},
@@ -148,7 +150,7 @@ class Served:
     def close(self) -> None:
         self.server.should_exit = True
         self.thread.join(10)
-        self.listening.close()
+        self.listener.close()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from facesift.core.errors import FacesiftError
 from facesift.datasets.review_files import UNDO, Answer, format_row, read_answers
 from facesift.datasets.reviews import latest_answers, read_reviews
-from facesift.review.answers import HEADER, Log, open_log, writing
+from facesift.review.answers import HEADER, AnswerLog, locked_append, open_answer_log
 
 AT = "2026-11-23T09:30:00Z"
 IDS = [f"{number:032x}" for number in range(4)]
@@ -23,12 +23,12 @@ def row(image_id, answer="fake", reviewer="anna"):
 
 def append(log, *rows):
     for each in rows:
-        with writing(log) as write:
+        with locked_append(log) as write:
             write(each)
 
 
 def standing(log):
-    return {answer.image_id: answer.answer for answer in log.standing.latest()}
+    return {answer.image_id: answer.answer for answer in log.active.latest()}
 
 
 KINDS, ANSWERS = ["mine", "other", "torn", "rewritten"], ["real", "fake", UNDO]
@@ -39,7 +39,7 @@ STEPS = st.lists(st.tuples(*(st.sampled_from(each) for each in (KINDS, IDS, ANSW
 @given(STEPS)
 def test_two_servers_and_torn_lines_lose_nothing(tmp_path, steps):
     (tmp_path / "anna.csv").unlink(missing_ok=True)
-    logs = {"mine": open_log(tmp_path, "anna", str), "other": open_log(tmp_path, "anna", str)}
+    logs = {"mine": open_answer_log(tmp_path, "anna", str), "other": open_answer_log(tmp_path, "anna", str)}
     written = []
     for kind, image_id, answer in steps:
         path = tmp_path / "anna.csv"
@@ -59,13 +59,13 @@ def test_two_servers_and_torn_lines_lose_nothing(tmp_path, steps):
 
 
 def test_the_header_is_written_once(tmp_path):
-    append(open_log(tmp_path, "anna", str), row(IDS[0]), row(IDS[1]))
+    append(open_answer_log(tmp_path, "anna", str), row(IDS[0]), row(IDS[1]))
     assert (tmp_path / "anna.csv").read_bytes().count(HEADER) == 1
 
 
 def test_a_torn_line_is_kept_aside_and_said(tmp_path):
     heard = []
-    log = open_log(tmp_path, "anna", heard.append)
+    log = open_answer_log(tmp_path, "anna", heard.append)
     append(log, row(IDS[0]))
     with log.path.open("a") as file:
         file.write("0123,fa")
@@ -76,7 +76,7 @@ def test_a_torn_line_is_kept_aside_and_said(tmp_path):
 
 
 def test_a_file_cut_within_its_header_is_begun_anew(tmp_path):
-    log = open_log(tmp_path, "anna", str)
+    log = open_answer_log(tmp_path, "anna", str)
     log.path.write_bytes(HEADER[:9])
     append(log, row(IDS[0]))
     assert log.path.read_bytes().startswith(HEADER)
@@ -84,7 +84,7 @@ def test_a_file_cut_within_its_header_is_begun_anew(tmp_path):
 
 
 def test_a_file_that_was_replaced_is_read_anew(tmp_path):
-    log = open_log(tmp_path, "anna", str)
+    log = open_answer_log(tmp_path, "anna", str)
     append(log, row(IDS[0]), row(IDS[1]))
     other = tmp_path / "new"
     other.write_bytes(HEADER + format_row(row(IDS[2], "real")).encode())
@@ -94,7 +94,7 @@ def test_a_file_that_was_replaced_is_read_anew(tmp_path):
 
 
 def test_a_file_that_was_removed_is_empty(tmp_path):
-    log = open_log(tmp_path, "anna", str)
+    log = open_answer_log(tmp_path, "anna", str)
     append(log, row(IDS[0]))
     log.path.unlink()
     log.refresh()
@@ -102,7 +102,7 @@ def test_a_file_that_was_removed_is_empty(tmp_path):
 
 
 def write_many(folder, numbers):
-    log = open_log(folder, "anna", str)
+    log = open_answer_log(folder, "anna", str)
     append(log, *(row(f"{number:032x}") for number in numbers))
 
 
@@ -120,7 +120,7 @@ def test_two_processes_do_not_overwrite_each_other(tmp_path):
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
-    log = open_log(tmp_path, "anna", str)
+    log = open_answer_log(tmp_path, "anna", str)
     append(log, row(IDS[0]))
     before, real_write = log.path.read_bytes(), os.write
 
@@ -141,7 +141,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 def test_an_answer_is_on_the_disk_before_it_is_said_to_be(tmp_path, monkeypatch):
     synced, real = [], os.fsync
     monkeypatch.setattr(os, "fsync", lambda file: (synced.append(os.fstat(file).st_size), real(file)))
-    log = open_log(tmp_path, "anna", str)
+    log = open_answer_log(tmp_path, "anna", str)
     append(log, row(IDS[0]))
     assert log.path.stat().st_size in synced
 
@@ -154,14 +154,14 @@ def test_answers_that_cannot_be_written_are_said_at_once(tmp_path, place):
     else:
         (folder / "anna.csv").mkdir(parents=True)
     with pytest.raises(FacesiftError, match="answers"):
-        open_log(folder, "anna", str)
+        open_answer_log(folder, "anna", str)
 
 
 def test_a_long_file_is_not_read_again_from_its_start(tmp_path, monkeypatch):
-    log = open_log(tmp_path, "anna", str)
+    log = open_answer_log(tmp_path, "anna", str)
     append(log, *(row(f"{number:032x}") for number in range(50)))
-    taken = []
-    real = Log._take
-    monkeypatch.setattr(Log, "_take", lambda self, data: (taken.append(len(data)), real(self, data))[1])
+    parsed = []
+    real = AnswerLog._parse
+    monkeypatch.setattr(AnswerLog, "_parse", lambda self, data: (parsed.append(len(data)), real(self, data))[1])
     append(log, row(IDS[0], "real"))
-    assert max(taken) < 200
+    assert max(parsed) < 200

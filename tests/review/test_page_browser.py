@@ -6,7 +6,7 @@ import time
 import pytest
 
 from facesift.datasets.reviews import read_reviews
-from tests.review.planted import MEMBERS, Served, asked, plant_bundle, plant_queue
+from tests.review.planted import MEMBERS, Served, plant_bundle, plant_queue, review_request
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 selenium = pytest.importorskip("selenium", reason="the browser's tests need selenium")
@@ -34,7 +34,7 @@ class Browser:
         size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.get("about:blank")
-        self.driver.get(page.key.url)
+        self.driver.get(page.credentials.url)
         self.until_seen()
 
     def press(self, keys):
@@ -66,28 +66,28 @@ def browser_fixture(tmp_path_factory):
 
 @pytest.fixture(name="page")
 def page_fixture(tmp_path):
-    served = Served(asked(plant_queue(tmp_path)))
+    served = Served(review_request(plant_queue(tmp_path)))
     yield served
     served.close()
 
 
 def answers(page):
-    return [row["answer"] for row in read_reviews(page.desk.mine.path.parent).to_dicts()]
+    return [row["answer"] for row in read_reviews(page.state.own.path.parent).to_dicts()]
 
 
 def test_three_images_are_answered_by_keys(browser, page):
-    ids = page.desk.queue.image_ids
+    ids = page.state.queue.image_ids
     browser.open(page)
     for key, following in zip("fru", ids[1:], strict=False):
         browser.press(key)
         browser.until_seen(following)
-    rows = {row["image_id"]: row["answer"] for row in read_reviews(page.desk.mine.path.parent).to_dicts()}
+    rows = {row["image_id"]: row["answer"] for row in read_reviews(page.state.own.path.parent).to_dicts()}
     assert rows == dict(zip(ids, ["fake", "real", "unsure"], strict=False))
     assert browser.text("progress") == "3 of 5 answered: real 1, fake 1, unsure 1"
 
 
 def test_undo_brings_the_image_back_without_its_answer(browser, page):
-    ids = page.desk.queue.image_ids
+    ids = page.state.queue.image_ids
     browser.open(page)
     browser.press("f")
     browser.until_seen(ids[1])
@@ -101,7 +101,7 @@ def test_undo_brings_the_image_back_without_its_answer(browser, page):
 def test_skipping_gives_no_answer_and_arrows_move(browser, page):
     from selenium.webdriver.common.keys import Keys
 
-    ids = page.desk.queue.image_ids
+    ids = page.state.queue.image_ids
     browser.open(page)
     for key, shown in (("s", ids[1]), (Keys.ARROW_RIGHT, ids[2]), (Keys.ARROW_LEFT, ids[1]), (Keys.HOME, ids[0])):
         browser.press(key)
@@ -120,7 +120,7 @@ def test_the_end_of_the_queue_is_said(browser, page):
 
 
 def test_the_filter_shows_only_what_was_answered_so(browser, page):
-    ids = page.desk.queue.image_ids
+    ids = page.state.queue.image_ids
     browser.open(page)
     browser.press("f")
     browser.until_seen(ids[1])
@@ -135,7 +135,7 @@ def test_a_key_held_down_is_one_answer(browser, page):
     browser.open(page)
     browser.run("[1, 2, 3].forEach(() => dispatchEvent(new KeyboardEvent('keydown', {key: 'f', repeat: true})))")
     browser.press("f")
-    browser.until_seen(page.desk.queue.image_ids[1])
+    browser.until_seen(page.state.queue.image_ids[1])
     assert answers(page) == ["fake"]
 
 
@@ -167,15 +167,15 @@ def test_help_opens_with_a_key_and_closes_with_escape(browser, page):
 
     browser.open(page)
     browser.press("?")
-    assert browser.run("one('help').open")
+    assert browser.run("element('help').open")
     browser.press("f")
     browser.press(Keys.ESCAPE)
-    assert not browser.run("one('help').open")
+    assert not browser.run("element('help').open")
     assert answers(page) == []
 
 
 def test_two_tabs_do_not_overwrite_each_other(browser, page):
-    driver, ids = browser.driver, page.desk.queue.image_ids
+    driver, ids = browser.driver, page.state.queue.image_ids
     browser.open(page)
     first = driver.current_window_handle
     driver.switch_to.new_window("tab")
@@ -190,12 +190,12 @@ def test_two_tabs_do_not_overwrite_each_other(browser, page):
     browser.until_seen(ids[1])
     browser.press("r")
     browser.until_seen(ids[2])
-    rows = {row["image_id"]: row["answer"] for row in read_reviews(page.desk.mine.path.parent).to_dicts()}
+    rows = {row["image_id"]: row["answer"] for row in read_reviews(page.state.own.path.parent).to_dicts()}
     assert rows == {ids[0]: "fake", ids[1]: "real"}
 
 
 def test_an_answer_over_one_that_is_not_on_the_screen_is_asked_twice(browser, page):
-    ids = page.desk.queue.image_ids
+    ids = page.state.queue.image_ids
     browser.open(page)
     page.json("answer", {"image_id": ids[0], "answer": "fake", "seconds": 1, "seen": None})
     browser.press("r")
@@ -208,7 +208,7 @@ def test_an_answer_over_one_that_is_not_on_the_screen_is_asked_twice(browser, pa
 
 def test_an_answer_that_could_not_be_written_is_kept_and_tried_again(browser, page):
     browser.open(page)
-    folder = page.desk.mine.path.parent
+    folder = page.state.own.path.parent
     hidden = folder.rename(folder.with_name("away"))
     browser.press("f")
     browser.until(
@@ -216,14 +216,14 @@ def test_an_answer_that_could_not_be_written_is_kept_and_tried_again(browser, pa
     )
     hidden.rename(folder)
     browser.press("t")
-    browser.until_seen(page.desk.queue.image_ids[1])
+    browser.until_seen(page.state.queue.image_ids[1])
     assert answers(page) == ["fake"]
     assert not browser.driver.find_element("id", "failure").is_displayed()
 
 
 def test_a_kept_answer_survives_loading_the_page_again(browser, page):
     browser.open(page)
-    folder = page.desk.mine.path.parent
+    folder = page.state.own.path.parent
     hidden = folder.rename(folder.with_name("away"))
     browser.press("f")
     browser.until(lambda: browser.text("failure-words"), "no failure is said")
@@ -231,15 +231,15 @@ def test_a_kept_answer_survives_loading_the_page_again(browser, page):
     browser.driver.refresh()
     browser.until(lambda: browser.text("failure-words"), "the answer is forgotten")
     browser.press("t")
-    browser.until_seen(page.desk.queue.image_ids[1])
+    browser.until_seen(page.state.queue.image_ids[1])
     assert answers(page) == ["fake"]
 
 
 def test_an_image_that_is_gone_cannot_be_judged(browser, page):
-    position = page.desk.queue.row(0)["image"]
+    position = page.state.queue.row(0)["image"]
     shutil.move(position, f"{position}.away")
     browser.driver.get("about:blank")
-    browser.driver.get(page.key.url)
+    browser.driver.get(page.credentials.url)
     browser.until(lambda: "not there" in browser.text("absent"), "the missing file is not said")
     browser.press("f")
     assert "Wait until you see the image" in browser.text("message")
@@ -248,10 +248,10 @@ def test_an_image_that_is_gone_cannot_be_judged(browser, page):
 
 def test_more_than_two_classes_are_answered_by_number(browser, tmp_path):
     plant_bundle(tmp_path / "bundle", classes=("real", "fake", "swap"))
-    page = Served(asked(plant_queue(tmp_path)))
+    page = Served(review_request(plant_queue(tmp_path)))
     browser.open(page)
     browser.press("3")
-    browser.until_seen(page.desk.queue.image_ids[1])
+    browser.until_seen(page.state.queue.image_ids[1])
     given = answers(page)
     page.close()
     assert given == ["swap"]
@@ -259,7 +259,7 @@ def test_more_than_two_classes_are_answered_by_number(browser, tmp_path):
 
 def test_maps_are_shown_when_asked_for(browser, tmp_path):
     plant_bundle(tmp_path / "bundle")
-    page = Served(asked(plant_queue(tmp_path)))
+    page = Served(review_request(plant_queue(tmp_path)))
     browser.open(page)
     browser.press("m")
     shown = "document.querySelectorAll('#map-list img.drawing').length"
@@ -283,7 +283,7 @@ def test_the_page_fits_its_window_and_reaches_nothing_else(browser, page, width)
     browser.press("m")
     assert browser.run("document.documentElement.scrollWidth") <= width
     loaded = browser.run("performance.getEntriesByType('resource').map(each => each.name)")
-    assert all(name.startswith((page.key.url, "blob:", "data:")) for name in loaded)
+    assert all(name.startswith((page.credentials.url, "blob:", "data:")) for name in loaded)
     assert browser.driver.get_log("browser") == []
     assert browser.run("[...document.images].every(each => each.hasAttribute('alt'))")
 

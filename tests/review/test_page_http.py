@@ -12,20 +12,29 @@ from typer.testing import CliRunner
 
 from facesift.cli.main import app
 from facesift.datasets.reviews import read_reviews
-from facesift.review.server import STATIC
-from tests.review.planted import PROBABILITIES, Served, asked, decisions_of, id_of, in_order, plant_queue, started
+from facesift.review.app import STATIC
+from tests.review.planted import (
+    PROBABILITIES,
+    Served,
+    decisions_of,
+    id_of,
+    in_order,
+    plant_queue,
+    review_request,
+    started,
+)
 
 
 @pytest.fixture(name="page")
 def page_fixture(tmp_path):
-    served = Served(asked(plant_queue(tmp_path)))
+    served = Served(review_request(plant_queue(tmp_path)))
     yield served
     served.close()
 
 
 @pytest.fixture(name="order")
 def order_fixture(page):
-    return page.desk.queue.image_ids
+    return page.state.queue.image_ids
 
 
 def post(page, image_id, answer="fake", seen=None, **headers):
@@ -33,11 +42,11 @@ def post(page, image_id, answer="fake", seen=None, **headers):
 
 
 def answers(page):
-    return {row["image_id"]: row["answer"] for row in read_reviews(page.desk.mine.path.parent).to_dicts()}
+    return {row["image_id"]: row["answer"] for row in read_reviews(page.state.own.path.parent).to_dicts()}
 
 
 def test_the_page_and_its_parts_are_served_with_strict_headers(page):
-    for path in ("", *STATIC, "item", f"image/{page.desk.queue.image_ids[0]}"):
+    for path in ("", *STATIC, "item", f"image/{page.state.queue.image_ids[0]}"):
         status, headers, content = page.ask(path)
         assert status == 200
         assert content
@@ -59,11 +68,11 @@ def test_the_page_has_no_code_or_style_of_its_own(page):
     "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "[::1]:{port}", ""]
 )
 def test_a_foreign_host_is_refused(page, host):
-    assert page.ask("", Host=host.format(port=page.key.port))[0] == 403
+    assert page.ask("", Host=host.format(port=page.credentials.port))[0] == 403
 
 
 def test_localhost_is_the_same_place(page):
-    name = f"localhost:{page.key.port}"
+    name = f"localhost:{page.credentials.port}"
     assert page.ask("", Host=name, Origin=f"http://{name}")[0] == 200
 
 
@@ -98,7 +107,7 @@ def test_only_images_of_the_queue_are_served(page, name):
     assert page.ask(f"image/{name}")[0] in (400, 404)
 
 
-@pytest.mark.parametrize("name", ["../guard.py", "guard.py", "page.html", "..%2fguard.py"])
+@pytest.mark.parametrize("name", ["../access_control.py", "access_control.py", "page.html", "..%2faccess_control.py"])
 def test_only_the_pages_own_files_are_served(page, name):
     assert page.ask(name)[0] in (403, 404)
 
@@ -131,7 +140,7 @@ def test_a_format_that_browsers_do_not_show_comes_as_png(tmp_path, suffix):
     path = tmp_path / f"face{suffix}"
     Image.new("RGB", (30, 20), (200, 10, 10)).save(path)
     decisions_of([path]).write_csv(tmp_path / "decisions.csv")
-    page = Served(asked(tmp_path / "decisions.csv"))
+    page = Served(review_request(tmp_path / "decisions.csv"))
     _, headers, content = page.ask(f"image/{id_of(path)}")
     page.close()
     assert headers["content-type"] == "image/png"
@@ -165,7 +174,7 @@ def test_a_walk_that_makes_no_sense_is_refused(page, query):
 
 def test_an_answer_is_a_row_with_what_the_committee_said(page, order):
     status, _ = post(page, order[0])
-    row = read_reviews(page.desk.mine.path.parent).to_dicts()[0]
+    row = read_reviews(page.state.own.path.parent).to_dicts()[0]
     assert status == 200
     assert row | {"at": ""} == {
         "image_id": order[0], "answer": "fake", "reviewer": "anna", "at": "", "seconds": 1.5, "decision": "review",
@@ -176,7 +185,7 @@ def test_an_answer_is_a_row_with_what_the_committee_said(page, order):
 def test_an_answer_sent_twice_is_one_row(page, order):
     post(page, order[0])
     assert post(page, order[0])[0] == 200
-    assert page.desk.mine.path.read_text().count("\n") == 2
+    assert page.state.own.path.read_text().count("\n") == 2
 
 
 def test_an_answer_over_one_of_another_window_is_a_conflict(page, order):
@@ -195,15 +204,15 @@ def test_undo_takes_back_the_last_answer_by_its_number(page, order):
     status, said = page.json("undo", {"number": state["last"]["number"]})
     assert (status, said["position"]) == (200, 1)
     assert answers(page) == {order[0]: "fake"}
-    assert page.desk.mine.path.read_text().count("\n") == 4
+    assert page.state.own.path.read_text().count("\n") == 4
 
 
 def test_undo_does_not_touch_answers_outside_this_queue(tmp_path):
-    page = Served(asked(plant_queue(tmp_path)))
+    page = Served(review_request(plant_queue(tmp_path)))
     post(page, in_order(tmp_path / "decisions.csv")[0])
     page.close()
     pl.read_csv(tmp_path / "decisions.csv").filter(pl.col("probability") < 0.9).write_csv(tmp_path / "later.csv")
-    later = Served(asked(tmp_path / "later.csv"))
+    later = Served(review_request(tmp_path / "later.csv"))
     _, state = later.json("item")
     later.close()
     assert state["last"] is None
@@ -212,7 +221,7 @@ def test_undo_does_not_touch_answers_outside_this_queue(tmp_path):
 
 def test_what_others_said_is_hidden_until_one_has_answered(page, order, tmp_path):
     post(page, order[0], "fake")
-    other = Served(asked(tmp_path / "decisions.csv", "ben"))
+    other = Served(review_request(tmp_path / "decisions.csv", "ben"))
     before = other.json("item?start=0&filter=all")[1]["item"]
     post(other, order[0], "real")
     after = other.json("item?start=0&filter=all")[1]["item"]

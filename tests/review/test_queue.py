@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from facesift.core.errors import FacesiftError
-from facesift.review.image_files import Unshowable, fetch
+from facesift.review.images import ImageNotAvailableError, read_image_file
 from facesift.review.queue import read_queue
-from facesift.review.state import keys_of
+from facesift.review.state import keyboard_keys
 from tests.made import ROOT
 from tests.review.planted import decisions_of, id_of, in_order, plant_bundle, plant_images, plant_queue
 
@@ -80,7 +80,7 @@ def mistakes(room):
     [
         ("gone.csv", "no such file"), ("lacking.csv", "lacks image_id"), ("decided.csv", "--all"),
         ("foreign.csv", "positive"), ("nothing.csv", "no image"), ("empty.csv", "not a readable"),
-        ("torn.jsonl", "not a readable"), ("wrong.parquet", "not a readable"), ("table.xlsx", "ends in none"),
+        ("torn.jsonl", "not a readable"), ("wrong.parquet", "not a readable"), ("table.xlsx", "must end in one"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(tmp_path, name, says):
@@ -122,9 +122,9 @@ def test_the_pipelines_decisions_are_joined_on_image_id(pipeline, tmp_path):
     queue = read_queue(path, tmp_path / "none")
     assert queue.image_ids == [ids[1], ids[0]]
     assert [queue.row(each)["probability"] for each in (0, 1)] == [0.9, 0.1]
-    assert queue.hidden
+    assert queue.hide_names
     for position, image_id in enumerate(queue.image_ids):
-        data = fetch(queue.row(position)["image"], image_id, queue.roots, 10**6)
+        data = read_image_file(queue.row(position)["image"], image_id, queue.roots, 10**6)
         assert hashlib.sha256(data).hexdigest()[:32] == image_id
 
 
@@ -143,30 +143,30 @@ def test_relative_names_start_from_the_folder_of_the_table_or_the_one_named(tmp_
     )
     monkeypatch.chdir("/")
     for images in (None, tmp_path):
-        assert fetch(name, image_id, read_queue(path, tmp_path, images).roots, 10**6)
-    with pytest.raises(Unshowable, match="not there"):
-        fetch(name, image_id, read_queue(path, tmp_path, tmp_path / "reviews").roots, 10**6)
+        assert read_image_file(name, image_id, read_queue(path, tmp_path, images).roots, 10**6)
+    with pytest.raises(ImageNotAvailableError, match="not there"):
+        read_image_file(name, image_id, read_queue(path, tmp_path, tmp_path / "reviews").roots, 10**6)
 
 
 def test_a_changed_file_is_not_shown(tmp_path):
     path = plant_images(tmp_path, 1)[0]
     image_id = id_of(path)
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(Unshowable, match="changed"):
-        fetch(str(path), image_id, (tmp_path,), 10**6)
+    with pytest.raises(ImageNotAvailableError, match="changed"):
+        read_image_file(str(path), image_id, (tmp_path,), 10**6)
 
 
 def test_a_file_of_the_same_name_in_another_root_is_found_by_its_hash(tmp_path):
     right, wrong = plant_images(tmp_path / "a", 1)[0], plant_images(tmp_path / "b", 2)[1]
     wrong = wrong.rename(wrong.with_name(right.name))
-    data = fetch(right.name, id_of(right), (wrong.parent, right.parent), 10**6)
+    data = read_image_file(right.name, id_of(right), (wrong.parent, right.parent), 10**6)
     assert data == right.read_bytes()
 
 
 def test_more_than_two_classes_have_number_keys():
-    assert keys_of(("real", "swap", "gan")) == {"real": "1", "swap": "2", "gan": "3"}
+    assert keyboard_keys(("real", "swap", "gan")) == {"real": "1", "swap": "2", "gan": "3"}
 
 
 @pytest.mark.parametrize("names", [("real", "retouched"), ("real", "synthetic"), ("real", "untrue")])
 def test_initials_that_clash_give_way_to_numbers(names):
-    assert list(keys_of(names).values()) == ["1", "2"]
+    assert list(keyboard_keys(names).values()) == ["1", "2"]

@@ -1,7 +1,7 @@
-"""Who may talk to the page: this machine's browser, on the page's own address, with the secret that was printed.
+"""Access control of the page: only a browser that has the printed address gets an answer.
 
-A page of a foreign site can reach a server on 127.0.0.1, too, and other users of the machine can. The first is kept
-out by the names in Host (against DNS rebinding) and Origin, the second by the secret in the path.
+Other web sites that the browser shows can send requests to 127.0.0.1. The headers Host (against DNS rebinding) and
+Origin keep them out. Other users of the machine can reach the port. The secret in the path keeps them out.
 """
 
 from __future__ import annotations
@@ -30,8 +30,14 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What opens the door: the port that is served, the secret in the path, the token of each POST."""
+class Credentials:
+    """What a request must carry.
+
+    Attributes:
+        port: Port on 127.0.0.1 that is served.
+        secret: First part of every path.
+        token: CSRF token, in a header of every POST.
+    """
 
     port: int
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -48,11 +54,16 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class Guard:
-    """ASGI middleware: refuses strangers with 403 before anything else runs, and sets the headers of `HEADERS`."""
+class AccessControl:
+    """ASGI middleware: answers 403 to requests without the right credentials, and sets the security headers.
+
+    Attributes:
+        app: The application behind it.
+        credentials: What a request must carry.
+    """
 
     app: ASGIApp
-    key: Pass
+    credentials: Credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,28 +75,28 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        refused = self._refusal(scope)
-        answering = PlainTextResponse(refused, 403) if refused else self.app
-        await answering(scope, receive, send_with_headers)
+        reason = self._refusal(scope)
+        handler = PlainTextResponse(reason, 403) if reason else self.app
+        await handler(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> str:
-        """Say why a request is not let in; "" lets it in."""
+        """Return why a request is refused; "" if it is not."""
         headers = Headers(scope=scope)
-        if headers.get("host") not in self.key.hosts:
-            return "This address is not the page's own. Open the one that `facesift review` printed."
+        if headers.get("host") not in self.credentials.hosts:
+            return "This is not the address of the page. Open the address that `facesift review` printed."
         writes = scope["method"] not in ("GET", "HEAD")
         if not self._is_own_page(headers, writes=writes):
-            return "The request comes from a foreign page."
-        first = scope["path"].removeprefix("/").partition("/")[0]
-        if not _same(first, self.key.secret):
-            return "The secret is missing or an old one. Open the address that `facesift review` printed last."
-        if writes and not _same(headers.get(CSRF, ""), self.key.token):
-            return "The page is an old one: load it again."
-        return "The request is too large or of unknown length." if writes and not _is_small(headers) else ""
+            return "The request comes from another web site."
+        secret = scope["path"].removeprefix("/").partition("/")[0]
+        if not _equal(secret, self.credentials.secret):
+            return "The secret in the address is missing or old. Open the address that `facesift review` printed last."
+        if writes and not _equal(headers.get(CSRF, ""), self.credentials.token):
+            return "The page is out of date. Load it again."
+        return "The request is too large, or its length is unknown." if writes and not _is_small(headers) else ""
 
     def _is_own_page(self, headers: Headers, *, writes: bool) -> bool:
-        """Whether the browser says that the request is of our page; what is only read may come without an origin."""
-        own = {f"http://{host}" for host in self.key.hosts}
+        """Return whether the headers name our page as the sender; a request that only reads needs no Origin."""
+        own = {f"http://{host}" for host in self.credentials.hosts}
         origin = headers.get("origin")
         site = headers.get("sec-fetch-site", "none")
         return (origin in own or (origin is None and not writes)) and site in ("none", "same-origin")
@@ -96,6 +107,6 @@ def _is_small(headers: Headers) -> bool:
     return "transfer-encoding" not in headers and length.isdigit() and int(length) <= MAX_BODY
 
 
-def _same(given: str, secret: str) -> bool:
-    """Compare in a time that does not tell how much is right."""
+def _equal(given: str, secret: str) -> bool:
+    """Compare in constant time, so that the time tells nothing about the secret."""
     return secrets.compare_digest(given.encode(), secret.encode())

@@ -1,4 +1,4 @@
-"""How fast a committee's graph is on this machine: images a second, time a batch, peak memory."""
+"""Times one ONNX graph on this machine: images per second, milliseconds per batch, peak memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,14 @@ STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
-class Load:
-    """How a graph is asked: images a batch, threads of the runtime, and seconds to time it for."""
+class TimingSettings:
+    """How a graph is timed.
+
+    Attributes:
+        batch: Images in a batch.
+        threads: Threads of the runtime.
+        seconds: How long it is timed at least.
+    """
 
     batch: int
     threads: int
@@ -29,10 +35,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Speed:
-    """Scoring alone, without reading and decoding files.
+    """The speed of scoring alone, without reading and decoding files.
 
-    `p50_ms`, `p95_ms`, `p99_ms`: milliseconds a batch; None where fewer than 20 or 100 batches show nothing of so rare
-    ones. `memory_mib`: the most that a process which only scores has had in memory; None where that is not told.
+    Attributes:
+        batches: Batches that were timed.
+        images_per_second: Over all batches together.
+        p50_ms: Median time of a batch in milliseconds.
+        p95_ms: 95th percentile; None below 20 batches, which are too few to know it.
+        p99_ms: 99th percentile; None below 100 batches.
+        memory_mib: Peak memory in MiB of a process that only scores; None where the system does not tell it.
     """
 
     batches: int
@@ -43,27 +54,33 @@ class Speed:
     memory_mib: float | None
 
 
-def measure_speed(graph: Path, image_size: int, load: Load) -> Speed:
-    """Time the ONNX file `graph` on random pixels in a process of its own, so that memory is that of this graph alone.
+def measure_speed(graph: Path, image_size: int, settings: TimingSettings) -> Speed:
+    """Time an ONNX file on random pixels in a new process, so that the memory is that of this graph alone.
 
-    Raises `FacesiftError` as `runtimes.open_session` does.
+    Args:
+        graph: Path of the ONNX file.
+        image_size: Height and width of its images in pixels.
+        settings: How it is timed.
+
+    Raises:
+        FacesiftError: As `bundle.runtimes.open_session` raises it.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(time_graph, graph, image_size, load).result()
+        return pool.submit(time_graph, graph, image_size, settings).result()
 
 
-def time_graph(graph: Path, image_size: int, load: Load) -> Speed:
-    """Time `graph` in this process; see `measure_speed`."""
-    session = open_session(graph, graph, load.threads)
-    shape = (load.batch, image_size, image_size, 3)
+def time_graph(graph: Path, image_size: int, settings: TimingSettings) -> Speed:
+    """Time an ONNX file in this process; see `measure_speed`."""
+    session = open_session(graph, graph, settings.threads)
+    shape = (settings.batch, image_size, image_size, 3)
     feed = {PIXELS: np.random.default_rng(0).integers(0, 256, shape, np.uint8)}
     for _ in range(WARM_UP):
         session.run(None, feed)
-    return summary(_times(lambda: session.run(None, feed), load.seconds), load.batch, peak_memory())
+    return summary(_times(lambda: session.run(None, feed), settings.seconds), settings.batch, peak_memory())
 
 
 def summary(times: list[float], batch: int, memory_mib: float | None) -> Speed:
-    """Summarise the seconds that each batch took."""
+    """Summarise the seconds that the batches took; `memory_mib` is passed on."""
     median, late, latest = (float(each) for each in np.percentile(np.array(times) * 1000, [50, 95, 99]))
     return Speed(
         batches=len(times),
@@ -76,9 +93,9 @@ def summary(times: list[float], batch: int, memory_mib: float | None) -> Speed:
 
 
 def peak_memory(status: Path = STATUS) -> float | None:
-    """Most memory that this process has had, in MiB; None where the system has no /proc.
+    """Return the peak memory of this process in MiB; None where the system has no /proc.
 
-    Not `getrusage`: there a new process begins with the peak of the one that started it.
+    `getrusage` will not do: a new process inherits the peak of the process that started it.
     """
     if not status.is_file():
         return None

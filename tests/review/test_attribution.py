@@ -8,8 +8,8 @@ from PIL import Image
 
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.review.map_drawing import AGAINST, FOR, draw
-from facesift.review.maps import Maps, attribute, missing
+from facesift.review.attribution import AttributionMaps, attribute, why_unavailable
+from facesift.review.attribution_drawing import AGAINST, FOR, draw_map
 from tests.review.planted import MEMBERS, plant_bundle, plant_images
 
 CLASSES = Classes(("real", "fake"), "fake")
@@ -48,11 +48,11 @@ def test_the_map_is_strongest_where_the_member_looks(sign):
 def test_a_member_that_does_not_look_has_an_empty_map():
     changes = attribute(lambda pixels: np.zeros((len(pixels), 2), np.float32), noise(), CLASSES)
     assert not changes.any()
-    assert "No part" in draw(changes, (60, 40), (0, 0, 60, 40), "fake").says
+    assert "No part" in draw_map(changes, (60, 40), (0, 0, 60, 40), "fake").description
 
 
 def drawn(changes, size, seen=None):
-    return np.asarray(Image.open(io.BytesIO(draw(changes, size, seen or (0, 0, *size), "fake").png)))
+    return np.asarray(Image.open(io.BytesIO(draw_map(changes, size, seen or (0, 0, *size), "fake").png)))
 
 
 @pytest.mark.parametrize(("sign", "colour"), [(1, FOR), (-1, AGAINST)])
@@ -87,17 +87,17 @@ def test_the_words_name_the_place(row, column, place):
     changes[row, column] = -1.5
     assert (
         f"at the {place} (ring): blurring it raises the log-odds of fake by 1.50"
-        in draw(changes, (9, 9), (0, 0, 9, 9), "fake").says
+        in draw_map(changes, (9, 9), (0, 0, 9, 9), "fake").description
     )
 
 
 def test_maps_are_made_of_the_bundles_weights_and_kept(bundle, tmp_path):
     data = plant_images(tmp_path, 1)[0].read_bytes()
-    maps = Maps.of(bundle)
-    made = maps.ask("0" * 32, MEMBERS[0], data)
+    maps = AttributionMaps.load(bundle)
+    made = maps.request("0" * 32, MEMBERS[0], data)
     assert made.result(60).png.startswith(b"\x89PNG")
-    assert maps.ask("0" * 32, MEMBERS[0], data) is made
-    assert maps.ask("0" * 32, MEMBERS[1], data).result(60).png != made.result().png
+    assert maps.request("0" * 32, MEMBERS[0], data) is made
+    assert maps.request("0" * 32, MEMBERS[1], data).result(60).png != made.result().png
 
 
 def test_changed_weights_are_refused(bundle, tmp_path):
@@ -107,7 +107,7 @@ def test_changed_weights_are_refused(bundle, tmp_path):
     shutil.copytree(bundle, copy)
     weights = copy / f"members/{MEMBERS[0]}.safetensors"
     weights.write_bytes(weights.read_bytes() + b" ")
-    asked = Maps.of(copy).ask("0" * 32, MEMBERS[0], plant_images(tmp_path, 1)[0].read_bytes())
+    asked = AttributionMaps.load(copy).request("0" * 32, MEMBERS[0], plant_images(tmp_path, 1)[0].read_bytes())
     with pytest.raises(FacesiftError, match=r"missing or damaged"):
         asked.result(60)
 
@@ -115,7 +115,7 @@ def test_changed_weights_are_refused(bundle, tmp_path):
 def test_what_is_missing_is_named(tmp_path, bundle, monkeypatch):
     import importlib.util
 
-    assert "--bundle" in missing(tmp_path)
-    assert missing(bundle) == ""
+    assert "--bundle" in why_unavailable(tmp_path)
+    assert why_unavailable(bundle) == ""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert "torch and captum" in missing(bundle)
+    assert "torch and captum" in why_unavailable(bundle)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facesift.cli.bench import Bench, run_bench
-from facesift.cli.speed import Load, peak_memory, summary, time_graph
-from facesift.cli.speed_decisions import FasterWays
-from facesift.cli.speed_graphs import bundle_subject, networks_of, quantised, random_subject
+from facesift.cli.bench import BenchOptions, run_bench
+from facesift.cli.bench_decisions import FasterWays
+from facesift.cli.bench_graphs import bundle_graph, networks_of, quantised, random_graph
+from facesift.cli.bench_timing import TimingSettings, peak_memory, summary, time_graph
 from facesift.core.errors import FacesiftError
 from facesift.images.paths import find_files
 from facesift.screening.committee import Committee
@@ -19,11 +19,8 @@ from tests.made import SIZE
 from tests.screening.test_committee import noise
 
 
-def asked(**options):
-    defaults = {
-        name: [] for name in ("bundles", "architectures", "sizes", "batches", "threads", "precisions", "images")
-    }
-    return Bench(**(defaults | {"seconds": 0.0} | options))
+def bench_options(**options):
+    return BenchOptions(**({"seconds": 0.0} | options))
 
 
 def test_images_a_second_are_those_of_all_batches_together():
@@ -55,28 +52,28 @@ def test_a_graph_is_timed_with_the_batch_asked_for(exported, monkeypatch, batch)
         return run(self, names, feed)
 
     monkeypatch.setattr(onnxruntime.InferenceSession, "run", seen)
-    assert time_graph(exported / "committee.onnx", SIZE, Load(batch, 1, 0.0)).batches == 5
+    assert time_graph(exported / "committee.onnx", SIZE, TimingSettings(batch, 1, 0.0)).batches == 5
     assert shapes == {(batch, SIZE, SIZE, 3)}
 
 
 def test_networks_of_a_bundle_are_rebuilt_for_another_size(exported, tmp_path):
     card = Committee.load(exported).card
-    subject = random_subject("made", networks_of(card), 2, 2 * SIZE, tmp_path / "room")
-    assert (subject.image_size, subject.members, subject.weights) == (2 * SIZE, 2, "random")
-    assert time_graph(subject.graph, 2 * SIZE, Load(1, 1, 0.0)).images_per_second > 0
+    graph = random_graph("made", networks_of(card), 2, 2 * SIZE, tmp_path / "graph")
+    assert (graph.image_size, graph.members, graph.weights) == (2 * SIZE, 2, "random")
+    assert time_graph(graph.graph, 2 * SIZE, TimingSettings(1, 1, 0.0)).images_per_second > 0
 
 
 def test_a_size_that_a_network_cannot_take_is_named(exported, tmp_path):
     networks = networks_of(Committee.load(exported).card)
     with pytest.raises(FacesiftError, match=r"lenet cannot take images of data\.image_size 8 pixels"):
-        random_subject("made", networks, 2, 8, tmp_path / "room")
+        random_graph("made", networks, 2, 8, tmp_path / "graph")
 
 
 def test_8_bits_change_scores_a_little(exported, tmp_path):
     import onnxruntime
 
-    pixels, subject = noise(8), quantised(bundle_subject(exported), tmp_path / "room")
-    found = np.array(onnxruntime.InferenceSession(subject.graph).run(None, {"pixels": pixels}))
+    pixels, graph = noise(8), quantised(bundle_graph(exported), tmp_path / "graph")
+    found = np.array(onnxruntime.InferenceSession(graph.graph).run(None, {"pixels": pixels}))
     right = np.array(list(Committee.load(exported).logits(pixels).values()))
     assert 0 < np.abs(found - right).max() < 0.1
 
@@ -117,7 +114,9 @@ def test_images_of_which_none_can_be_read_are_named(exported, tmp_path):
 
 
 def test_the_report_has_a_row_for_each_precision_and_what_they_decide(exported, faces):
-    report = run_bench(asked(bundles=[exported], batches=[2], threads=[1], precisions=["fp32", "int8"], images=[faces]))
+    report = run_bench(
+        bench_options(bundles=[exported], batches=[2], threads=[1], precisions=["fp32", "int8"], images=[faces])
+    )
     assert [(row["precision"], row["batch"], row["batches"]) for row in report["speed"]] == [
         ("fp32", 2, 5),
         ("int8", 2, 5),
@@ -145,4 +144,4 @@ MISTAKES = {
 def test_a_mistake_is_named(mistake):
     options, message = MISTAKES[mistake]
     with pytest.raises(FacesiftError, match=message):
-        run_bench(asked(**options))
+        run_bench(bench_options(**options))

@@ -1,4 +1,4 @@
-"""What a faster way costs and brings on images of the user's own: 8 bits, and the cascade."""
+"""Compares faster ways to decide on the user's images: which decisions int8 changes, what the cascade saves."""
 
 from __future__ import annotations
 
@@ -23,15 +23,24 @@ from facesift.images.paths import InputFile
 from facesift.screening.committee import Committee
 from facesift.screening.stream import read_image
 
-COUNTING = tuple(name for name, rule in RULES.items() if rule.counts_votes)
+COUNTING = tuple(name for name, rule in RULES.items() if rule.counts_votes)  # the rules that the cascade works with
 
 Pixels = NDArray[np.uint8]  # (images, S, S, 3)
 Result = TypeVar("Result")
 
 
 @dataclass
-class Counts:
-    """Sums over the images so far; of the cascade by rule: members asked, and seconds."""
+class ComparisonCounts:
+    """Sums over the images so far.
+
+    Attributes:
+        images: Images that were scored.
+        changed: Decisions that int8 changed.
+        log_odds: Largest difference of log-odds between int8 and fp32.
+        seconds: Time that the whole committee took.
+        asked: Members that the cascade asked, for each rule.
+        cascade_seconds: Time that the cascade took, for each rule.
+    """
 
     images: int = 0
     changed: int = 0
@@ -42,9 +51,12 @@ class Counts:
 
 
 class FasterWays:
-    """The committee in the folder `bundle` beside itself in cascade, and in 8 bits where there is a graph of that.
+    """Compares the whole committee with its cascade and, where there is one, with its 8-bit graph.
 
-    `int8`: the folder of the graph in 8 bits.
+    Args:
+        bundle: Folder of the exported committee.
+        int8: Folder of the 8-bit graph, or None.
+        threads: Threads of the runtime.
     """
 
     def __init__(self, bundle: Path, int8: Path | None, threads: int) -> None:
@@ -52,12 +64,17 @@ class FasterWays:
         card = self._whole.card
         self._int8 = None if int8 is None else replace(self._whole, runtime=OnnxRuntime(int8, card, threads))
         self._parts = OnnxRuntime(bundle, card, threads)
-        self._counts = Counts()
+        self._counts = ComparisonCounts()
 
     def measure(self, files: Iterable[InputFile], batch: int) -> dict[str, Any]:
-        """Score what can be read of the files, `batch` at a time, each way; return counts, shares and seconds.
+        """Score the files that can be read in each way, and return counts, shares and seconds.
 
-        Raises `FacesiftError` when nothing can be read.
+        Args:
+            files: Files to score.
+            batch: Images at a time.
+
+        Raises:
+            FacesiftError: None of the files can be read.
         """
         pixels = (read_image(file, self._whole.preprocessor).pixels for file in files)
         for chunk in _chunks((each for each in pixels if each is not None), batch):

@@ -1,14 +1,14 @@
 "use strict";
-// Talking to the server, and what all scripts of the page share.
+// Requests to the server, and the state that all scripts of the page share.
 
 const settings = JSON.parse(document.querySelector("meta[name=settings]").content);
-const one = (id) => document.getElementById(id);
+const element = (id) => document.getElementById(id);
 
 let current = null; // the image on the screen, as the server described it
 let last = null; // what an undo would take back
-let visible = false; // whether the picture can be seen
+let visible = false; // whether the picture is on the screen
 let busy = false;
-let pending = null; // an answer that is not written yet
+let pending = null; // an answer that is not saved yet
 
 class Failure extends Error {
   constructor(message, status) {
@@ -24,13 +24,13 @@ async function ask(path, body, signal) {
     reply = await fetch(path, body ? { ...post, body: JSON.stringify(body), signal } : { signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure("The server does not answer. Start `facesift review` again and open the address it prints.", 0);
+    throw new Failure("The server does not answer. Start `facesift review` again and open the address that it prints.", 0);
   }
   if (reply.ok) return reply;
-  const words = await reply.text();
-  let said = words;
-  try { said = JSON.parse(words).error; } catch { /* plain text */ }
-  throw new Failure(said || `The server answers ${reply.status}.`, reply.status);
+  const text = await reply.text();
+  let message = text;
+  try { message = JSON.parse(text).error; } catch { /* plain text */ }
+  throw new Failure(message || `The server answers ${reply.status}.`, reply.status);
 }
 
-const say = (words) => { one("message").textContent = words; };
+const showMessage = (text) => { element("message").textContent = text; };

@@ -1,19 +1,19 @@
 "use strict";
-// What is on the screen beside the picture.
+// The details beside the picture: probability, votes, answers, progress.
 
 function drawItem(item) {
-  one("details").hidden = !item;
+  element("details").hidden = !item;
   if (!item) return;
   const known = item.probability !== null;
-  one("place").textContent = `Image ${item.position + 1} of ${one("bar").max}`;
-  one("probability").textContent = known ? percent(item.probability) : "unknown";
-  one("probability-of").textContent = `calibrated probability of ${settings.positive}`;
-  one("decision").textContent = item.decision || "none";
-  one("reason").textContent = item.reason ? `(${item.reason})` : "";
-  one("votes").replaceChildren(...Object.entries(item.votes).map(([voter, vote]) => voteRow(voter, vote)));
-  one("mine").textContent = item.mine ?? "none yet";
-  one("others").textContent = othersWords(item);
-  one("file").textContent = fileWords(item);
+  element("place").textContent = `Image ${item.position + 1} of ${element("bar").max}`;
+  element("probability").textContent = known ? percent(item.probability) : "unknown";
+  element("probability-of").textContent = `calibrated probability of ${settings.positive}`;
+  element("decision").textContent = item.decision || "none";
+  element("reason").textContent = item.reason ? `(${item.reason})` : "";
+  element("votes").replaceChildren(...Object.entries(item.votes).map(([voter, vote]) => voteRow(voter, vote)));
+  element("mine").textContent = item.mine ?? "none yet";
+  element("others").textContent = othersText(item);
+  element("file").textContent = fileText(item);
 }
 
 function percent(share) {
@@ -31,35 +31,35 @@ function voteRow(voter, vote) {
   return row;
 }
 
-function othersWords(item) {
+function othersText(item) {
   const apart = item.disagree ? "≠ The reviewers disagree. " : "";
-  if (item.others === null) return `${apart}Others' answers: shown after yours.`;
-  if (!item.others.length) return `${apart}Nobody else has answered.`;
+  if (item.others === null) return `${apart}Other reviewers' answers are shown after your own.`;
+  if (!item.others.length) return `${apart}No other reviewer has answered.`;
   return apart + item.others.map(({ reviewer, answer }) => `${reviewer} answered ${answer}`).join("; ") + ".";
 }
 
-function fileWords(item) {
+function fileText(item) {
   const copies = item.copies ? ` and ${item.copies} ${item.copies === 1 ? "copy" : "copies"}` : "";
-  return item.image === null ? "File: shown after your answer (its name may tell the label)." : `File: ${item.image}${copies}`;
+  return item.image === null ? "The file name is shown after your answer, because it may tell the label." : `File: ${item.image}${copies}`;
 }
 
 function drawProgress({ progress, last: newest }) {
   last = newest;
   const { images, answered, by_answer: byAnswer, disagreement } = progress;
-  one("bar").max = images;
-  one("bar").value = answered;
+  element("bar").max = images;
+  element("bar").value = answered;
   const parts = settings.answers.map((name) => `${name} ${byAnswer[name]}`);
   if (disagreement) parts.push(`disagreement ${disagreement}`);
-  one("progress").textContent = `${answered} of ${images} answered: ${parts.join(", ")}`;
+  element("progress").textContent = `${answered} of ${images} answered: ${parts.join(", ")}`;
   document.title = `${answered}/${images} facesift review`;
 }
 
 function drawButtons() {
-  for (const button of one("answers").children) {
+  for (const button of element("answers").children) {
     const name = button.dataset.answer;
     button.disabled = !current || Boolean(pending) || (!visible && name !== settings.unsure);
     button.setAttribute("aria-pressed", String(current?.mine === name));
   }
-  one("skip").disabled = !current;
-  one("undo").disabled = !last;
+  element("skip").disabled = !current;
+  element("undo").disabled = !last;
 }

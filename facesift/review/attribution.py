@@ -1,8 +1,8 @@
-"""Where a member of the committee looked: how its opinion changes when a part of the image is blurred.
+"""Attribution maps: how a member's score changes when a part of the image is blurred (occlusion).
 
-Occlusion (Zeiler and Fergus 2014) serves every kind of member and asks the member itself; Grad-CAM's map would be two
-by two fields for a ConvNeXt that sees 64 pixels. Blurred pixels stand in (Fong and Vedaldi 2017): a grey patch would
-itself look like a manipulation.
+Occlusion (Zeiler and Fergus 2014) works for every kind of member, because it only needs scores. Grad-CAM would give a
+map of two by two cells for a ConvNeXt that sees 64 pixels. Parts are blurred (Fong and Vedaldi 2017) and not replaced
+by a grey patch, which would itself look like a manipulation.
 """
 
 from __future__ import annotations
@@ -26,17 +26,25 @@ from facesift.core.errors import FacesiftError
 from facesift.core.files import sha256
 from facesift.core.scores import Scorer
 from facesift.images.decoding import decode
-from facesift.review.map_drawing import Map, draw
+from facesift.review.attribution_drawing import AttributionMap, draw_map
 
-WINDOWS = 5  # a window's side is this part of the image's; windows overlap by half
+WINDOWS = 5  # windows beside each other on one side of the image; they overlap by half
 BATCH = 16  # windows scored at once
-KEPT = 64  # maps
+CACHE_SIZE = 64  # maps
 
 
 def attribute(scorer: Scorer, pixels: NDArray[np.uint8], classes: Classes) -> NDArray[np.float64]:
-    """By how much each pixel's window raises a member's log-odds of the positive class: (S, S, 3) -> (S, S).
+    """Compute by how much each part of an image raises a member's log-odds of the positive class.
 
-    Positive: with this part blurred the member is less sure that the image is of the positive class.
+    A positive value means: with this part blurred, the member is less sure that the image is of the positive class.
+
+    Args:
+        scorer: The member, from uint8 pixels (n, S, S, 3) to logits (n, classes).
+        pixels: The image as the member sees it, uint8 (S, S, 3).
+        classes: The class names.
+
+    Returns:
+        Changes of log-odds, float64 (S, S).
     """
     import torch  # noqa: PLC0415
     from captum.attr import Occlusion  # type: ignore[import-untyped]  # noqa: PLC0415
@@ -47,10 +55,10 @@ def attribute(scorer: Scorer, pixels: NDArray[np.uint8], classes: Classes) -> ND
     size = len(pixels)
     window = max(2, size // WINDOWS)
     blurred = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(window / 2)))
-    given, baseline = (torch.from_numpy(each.astype(np.float32))[None] for each in (pixels, blurred))
+    image, baseline = (torch.from_numpy(each.astype(np.float32))[None] for each in (pixels, blurred))
     with torch.inference_mode():
         changes = Occlusion(margins).attribute(
-            given,
+            image,
             sliding_window_shapes=(window, window, 3),
             strides=(window // 2, window // 2, 3),
             baselines=baseline,
@@ -59,59 +67,75 @@ def attribute(scorer: Scorer, pixels: NDArray[np.uint8], classes: Classes) -> ND
     return changes[0, :, :, 0].numpy().astype(np.float64)
 
 
-def missing(bundle: Path) -> str:
-    """Say what maps lack on this machine; "" when they can be made."""
+def why_unavailable(bundle: Path) -> str:
+    """Return why no maps can be made on this machine; "" when they can."""
     if not (bundle / CARD).is_file():
-        return f"Maps need the committee's bundle, and {bundle} is none (--bundle)."
+        return f"Maps need the committee's bundle, and {bundle} is not one (--bundle)."
     lacking = [name for name in ("torch", "captum") if importlib.util.find_spec(name) is None]
     return f"Maps need {' and '.join(lacking)}: install facesift[train]." if lacking else ""
 
 
 @dataclass
-class Maps:
-    """Makes maps one after another in a thread of its own, and keeps the last `KEPT`."""
+class AttributionMaps:
+    """Makes attribution maps one after another in a thread of its own, and caches the last `CACHE_SIZE`.
+
+    Attributes:
+        bundle: Folder of the exported committee.
+        card: Its description.
+    """
 
     bundle: Path
     card: Card
     _preprocessor: Preprocessor | None = None
     _scorers: dict[str, Scorer] = field(default_factory=dict)
-    _kept: OrderedDict[tuple[str, str], Future[Map]] = field(default_factory=OrderedDict)
+    _cache: OrderedDict[tuple[str, str], Future[AttributionMap]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "maps"))
 
     @classmethod
-    def of(cls, bundle: Path) -> Maps:
+    def load(cls, bundle: Path) -> AttributionMaps:
+        """Read the description of the committee in the folder `bundle`."""
         return cls(bundle, read_card(bundle))
 
-    def ask(self, image_id: str, member: str, data: bytes) -> Future[Map]:
-        """Return the map of `member` for an image with these bytes; `KeyError` for a name that is no member.
+    def request(self, image_id: str, member: str, data: bytes) -> Future[AttributionMap]:
+        """Return the map of a member for an image; it may still be in the making.
 
-        The future raises `FacesiftError` or `BadImage` when it cannot be made.
+        Args:
+            image_id: The image, as the key of the cache.
+            member: Name of the member.
+            data: Bytes of the image file.
+
+        Returns:
+            A future. Its result raises `FacesiftError` or `BadImage` when the map cannot be made.
+
+        Raises:
+            KeyError: The committee has no such member.
         """
         entry = {each.name: each for each in self.card.members}[member]
         with self._lock:
-            future = self._kept.pop((image_id, member), None)
+            future = self._cache.pop((image_id, member), None)
             if future is None or (future.done() and future.exception()):
                 future = self._worker.submit(self._make, entry, data)
-            self._kept[image_id, member] = future
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)[1].cancel()
+            self._cache[image_id, member] = future
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)[1].cancel()
             return future
 
     def close(self) -> None:
+        """Cancel the maps that are waiting."""
         self._worker.shutdown(wait=False, cancel_futures=True)
 
-    def _make(self, member: MemberCard, data: bytes) -> Map:
+    def _make(self, member: MemberCard, data: bytes) -> AttributionMap:
         photo = decode(data, self.card.image.max_pixels)
         if self._preprocessor is None:
             self._preprocessor = Preprocessor.of(self.bundle, self.card)
         seen = self._preprocessor.apply(photo)
         changes = attribute(self._scorer(member), seen.pixels, self.card.class_names)
-        return draw(changes, photo.size, seen.box, self.card.positive)
+        return draw_map(changes, photo.size, seen.box, self.card.positive)
 
     def _scorer(self, member: MemberCard) -> Scorer:
         if member.name not in self._scorers:
-            from facesift.networks.weights import load_scorer  # noqa: PLC0415  takes torch along
+            from facesift.networks.weights import load_scorer  # noqa: PLC0415  imports torch
 
             path = self.bundle / member.file
             if not path.is_file() or sha256(path) != member.sha256:

@@ -1,0 +1,205 @@
+"""The web application: the page, its images, the answers, and the attribution maps."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Annotated, Any, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from facesift.core.errors import FacesiftError
+from facesift.datasets.review_files import UNSURE
+from facesift.images.decoding import BadImage
+from facesift.review.access_control import AccessControl, Credentials
+from facesift.review.attribution import AttributionMaps
+from facesift.review.images import ImageLimits, ImageNotAvailableError, browser_image, read_image_file
+from facesift.review.state import ALL, DISAGREEMENT, UNANSWERED, ConflictError, ReviewState, keyboard_keys
+
+SCRIPTS = ("requests.js", "picture.js", "details.js", "maps.js", "page.js")
+STATIC = {"page.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")
+MAX_SECONDS = 86_400  # a day
+
+
+class BadRequestError(Exception):
+    """The request is not valid; the message says why."""
+
+
+class AnswerRequest(BaseModel):
+    """An answer as the page sends it.
+
+    Attributes:
+        image_id: The image.
+        answer: A class name or `unsure`.
+        seconds: How long the image was looked at, 0 to 86,400.
+        seen: The reviewer's present answer as the page shows it.
+    """
+
+    image_id: str
+    answer: str
+    seconds: Annotated[float, Field(ge=0, le=MAX_SECONDS)]
+    seen: str | None
+
+
+class UndoRequest(BaseModel):
+    """A request to take back an answer.
+
+    Attributes:
+        number: Row number of the answer, as the review state gave it.
+    """
+
+    number: int
+
+
+RequestBody = TypeVar("RequestBody", AnswerRequest, UndoRequest)
+
+
+@dataclass(frozen=True)
+class PageHandlers:
+    """The functions that answer requests. Those that read files run in threads, off the event loop.
+
+    Attributes:
+        state: The review state.
+        credentials: What each request must carry.
+        maps: Makes attribution maps; None where none can be made.
+        no_maps_reason: Why no maps can be made; "" where they can.
+        limits: The largest image that is shown.
+    """
+
+    state: ReviewState
+    credentials: Credentials
+    maps: AttributionMaps | None
+    no_maps_reason: str
+    limits: ImageLimits
+
+    def page(self, _: Request) -> Response:
+        """Return the page."""
+        environment = Environment(
+            loader=PackageLoader("facesift.review", "."), autoescape=True, undefined=StrictUndefined
+        )
+        return HTMLResponse(environment.get_template("page.html").render(self._page_values()))
+
+    def _page_values(self) -> dict[str, Any]:
+        queue = self.state.queue
+        settings = {
+            "reviewer": self.state.reviewer,
+            "token": self.credentials.token,
+            "classes": queue.classes.names,
+            "positive": queue.classes.positive,
+            "keys": keyboard_keys(queue.classes.names) | {UNSURE: UNSURE[0]},
+            "answers": queue.answers,
+            "unsure": UNSURE,
+            "members": [each.name for each in self.maps.card.members] if self.maps else [],
+            "no_maps_reason": self.no_maps_reason,
+        }
+        filters = [UNANSWERED, ALL, DISAGREEMENT, *queue.answers]
+        return {"settings": json.dumps(settings), "filters": filters, "reviewer": self.state.reviewer}
+
+    def static(self, request: Request) -> Response:
+        """Return a script or the style sheet of the page."""
+        name = request.url.path.rpartition("/")[2]
+        return Response((files("facesift.review") / name).read_bytes(), media_type=STATIC[name])
+
+    def item(self, request: Request) -> Response:
+        """Return the image to show; the query has `start`, `step` (1 or -1) and `filter`."""
+        query = request.query_params
+        wanted = query.get("filter", UNANSWERED)
+        try:
+            start, step = int(query.get("start", "0")), int(query.get("step", "1"))
+        except ValueError:
+            raise BadRequestError("start and step must be whole numbers") from None
+        if step not in (1, -1) or wanted not in (ALL, UNANSWERED, DISAGREEMENT, *self.state.queue.answers):
+            raise BadRequestError(f"step {step} or filter {wanted!r} is not valid")
+        return JSONResponse(self.state.item(start, step, wanted))
+
+    async def answer(self, request: Request) -> Response:
+        """Write an answer; the body is JSON of `AnswerRequest`."""
+        body = await _body(request, AnswerRequest)
+        if body.image_id not in self.state.queue or body.answer not in self.state.queue.answers:
+            raise BadRequestError("No such image in this queue, or no such answer.")
+        state = await run_in_threadpool(self.state.answer, body.image_id, body.answer, body.seconds, body.seen)
+        return JSONResponse(state)
+
+    async def undo(self, request: Request) -> Response:
+        """Take back the last answer; the body is JSON of `UndoRequest`."""
+        body = await _body(request, UndoRequest)
+        return JSONResponse(await run_in_threadpool(self.state.undo, body.number))
+
+    def image(self, request: Request) -> Response:
+        """Return an image of the queue by its image_id."""
+        data, kind = browser_image(self._image_bytes(request.path_params["image_id"]), self.limits.max_pixels)
+        return Response(data, media_type=kind)
+
+    async def map(self, request: Request) -> Response:
+        """Return a member's attribution map of an image: a PNG in base64 and its description."""
+        if self.maps is None:
+            raise BadRequestError(self.no_maps_reason)
+        image_id, member = request.path_params["image_id"], request.path_params["member"]
+        if member not in self.maps.card.member_names:
+            raise BadRequestError(f"{member!r} is not a member of the committee")
+        data = await run_in_threadpool(self._image_bytes, image_id)
+        made = await asyncio.wrap_future(self.maps.request(image_id, member, data))
+        return JSONResponse({"png": base64.b64encode(made.png).decode(), "description": made.description})
+
+    def _image_bytes(self, image_id: str) -> bytes:
+        queue = self.state.queue
+        position = queue.position(image_id)
+        if position is None:
+            raise BadRequestError("No such image in this queue.")
+        return read_image_file(queue.row(position)["image"], image_id, queue.roots, self.limits.max_bytes)
+
+
+async def _body(request: Request, kind: type[RequestBody]) -> RequestBody:
+    try:
+        return kind.model_validate_json(await request.body(), strict=True)
+    except ValidationError as error:
+        raise BadRequestError(f"The request is not valid: {error.errors()[0]['msg']}.") from None
+
+
+def _error_response(status: int, words: Callable[[Exception], str]) -> Callable[[Request, Exception], Response]:
+    return lambda _, error: JSONResponse({"error": words(error)}, status)
+
+
+def _write_error_text(error: Exception) -> str:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "Make room on the disk, then try again." if full else "Correct that, then try again."
+    return f"The answer could not be written: {getattr(error, 'strerror', None) or error}. {remedy}"
+
+
+def make_app(handlers: PageHandlers) -> Starlette:
+    """Build the application. Every path lies below the secret; the access control refuses all other requests."""
+    routes = [
+        Route("/", handlers.page),
+        Route("/item", handlers.item),
+        Route("/answer", handlers.answer, methods=["POST"]),
+        Route("/undo", handlers.undo, methods=["POST"]),
+        Route("/image/{image_id}", handlers.image),
+        Route("/map/{image_id}/{member}", handlers.map),
+        *(Route(f"/{name}", handlers.static) for name in STATIC),
+    ]
+    error_responses: dict[Any, Any] = {
+        BadRequestError: _error_response(400, str),
+        ConflictError: _error_response(409, str),
+        ImageNotAvailableError: _error_response(404, str),
+        BadImage: _error_response(404, str),
+        FacesiftError: _error_response(500, str),
+        OSError: _error_response(507, _write_error_text),
+    }
+    mounted = [Mount(f"/{handlers.credentials.secret}", routes=routes)]
+    return Starlette(
+        routes=mounted,
+        middleware=[Middleware(AccessControl, credentials=handlers.credentials)],
+        exception_handlers=error_responses,
+    )
