@@ -44,7 +44,7 @@ def write_images(folder: Path, images: int) -> None:
 def one_pass(raw: Path, out: Path, way: Workers) -> float:
     """Seconds to ingest and to shard all images."""
     start = time.perf_counter()
-    layouts = {"made": Layout(Source(layout="class_folders"))}
+    layouts = {"made": Layout(Source(layout="class_folders", within="*", folder=None, label=None, csv=None))}
     images = assemble(examine(raw, layouts, LIMITS, way, lambda _: None)).images
     rows = images.select("image_id", "source", "label", "container", "path")
     build_split(out / "train", rows, Decoder(raw, 64, 10**8), Sharding(256, 0, way))

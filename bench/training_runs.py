@@ -23,6 +23,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.toy import ROOT, compose_study
+from facesift.config.compose import base_values, filled
 from facesift.config.params import Params, parse_params
 from facesift.config.section import Ratio, Section, Seed
 from facesift.core.errors import FacesiftError
@@ -91,7 +92,7 @@ def study_of(comparison: Comparison, runs: list[Run]) -> Tree:
         )
         for run in runs
     }
-    return tree
+    return filled(tree, base_values(ROOT / "conf"))
 
 
 def _laid_over(tree: Tree, changes: Tree) -> Tree:
@@ -126,7 +127,7 @@ def _data_key(params: Params, raw: Path) -> Tree:
     """What the shared stages depend on: their parameters, the raw files, and the code that reads them."""
     keys = {"data", "ingest", "split", "shard", "seed", "classes", "positive"}
     files = [path for path in sorted((raw / params.data.raw).rglob("*")) if path.is_file()]
-    code = sorted((ROOT / "facesift/data").glob("*.py"))
+    code = sorted(path for wing in ("images", "datasets", "shards") for path in (ROOT / "facesift" / wing).glob("*.py"))
     hashed = hashlib.sha256("".join(sha256(path) for path in [*files, *code]).encode()).hexdigest()
     return {"params": params.model_dump(mode="json", include=keys), "files": hashed}
 

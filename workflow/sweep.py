@@ -27,8 +27,8 @@ from workflow.picture import draw
 from workflow.trials import UP_TO, name_of, overrides, queue, run_queue
 
 LOSSES: dict[str, dict[str, Any]] = {
-    "cross_entropy": {"name": "cross_entropy"},
-    "focal": {"name": "focal", "gamma": 2.0, "alpha": 0.25},
+    "cross_entropy": {"name": "cross_entropy", "class_weights": None, "label_smoothing": 0.0},
+    "focal": {"name": "focal", "gamma": 2.0, "alpha": 0.25, "label_smoothing": 0.0},
 }
 RATIOS = ("none", "0.1/0.5", "0.4/0.5", "1.0")
 PRINTED = (("member_recall", "its recall"), ("member_precision", "its precision"), *zip(FIGURES, HEADINGS, strict=True))
@@ -49,10 +49,11 @@ class Point:
         key, resample = f"members.{self.member}", recipe["resample"]
         given = {"smote": self.smote, "undersample": self.undersample}
         if self.smote is None and self.undersample is None:
-            wanted: dict[str, Any] = {"scope": "none"}
+            off = {"scope": "none", "forge": None, "draw": "plan", "epoch_images": None}
+            wanted: dict[str, Any] = resample | given | off
         else:
             scope = resample["scope"] if resample["scope"] != "none" else "shard"
-            wanted = {"neighbours": 5} | resample | given | {"scope": scope}
+            wanted = resample | given | {"scope": scope}
         loss: dict[str, Any] = recipe["loss"] if recipe["loss"]["name"] == self.loss else LOSSES[self.loss]
         return [*overrides(f"{key}.resample", resample, wanted), *overrides(f"{key}.loss", recipe["loss"], loss)]
 

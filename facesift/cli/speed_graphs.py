@@ -85,20 +85,19 @@ def quantised(subject: Subject, room: Path) -> Subject:
 
 
 def _random_module(network: Network, classes: int, image_size: int) -> Any:
-    from facesift.config.members import Architecture, Normalise  # noqa: PLC0415
-    from facesift.networks.architectures import build_network, check_size  # noqa: PLC0415
+    from facesift.networks.architectures import build_network, check_size, stored_architecture  # noqa: PLC0415
     from facesift.networks.pixel_module import NetworkScoring  # noqa: PLC0415
-    from facesift.networks.preprocessing import make_normalisation  # noqa: PLC0415
+    from facesift.networks.preprocessing import stored_normalisation  # noqa: PLC0415
     from facesift.networks.support_vectors import SVM  # noqa: PLC0415
     from facesift.networks.test_time import stored_views  # noqa: PLC0415
 
-    architecture = Architecture.model_validate(network.architecture)
+    architecture = stored_architecture(network.architecture)
     if architecture.name == SVM:
         raise FacesiftError(f"{SVM}: as many vectors as training leaves, so it can be timed only as trained")
     built = build_network(architecture, classes, 0, image_size)
     check_size(built, architecture, image_size)
     preprocessing = PER_IMAGE | dict(network.preprocessing)
-    normalise = make_normalisation(Normalise.model_validate(preprocessing["normalise"]))
+    normalise = stored_normalisation(preprocessing)
     return NetworkScoring(built, normalise, stored_views(preprocessing)).eval()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.committee.sources import Own
-from facesift.config.params import Stack
+from facesift.config.committee import Stack
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 

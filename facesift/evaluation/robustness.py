@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facesift.committee.predictions import Ballot
 from facesift.committee.rules import REVIEW, RULES
 from facesift.committee.stacking import Stacker
-from facesift.config.robustness import IDENTITY, Corruption, Robustness
+from facesift.config.evaluation import IDENTITY, Corruption, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ALONE, Workers

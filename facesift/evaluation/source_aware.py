@@ -19,8 +19,8 @@ from facesift.committee.sources import mixed_sources, own_images
 from facesift.committee.stacking import Features, fit_stacker, out_of_fold, stack_features
 from facesift.committee.threshold_selection import Choice, Validation, choose
 from facesift.committee.thresholds import Policy
-from facesift.config.operation import Operating
-from facesift.config.params import Params, Stack
+from facesift.config.committee import Operating, Stack
+from facesift.config.params import Params
 from facesift.core.bootstrap import percentiles, ranking_draws
 from facesift.core.scores import class_probabilities, labels_from, logits_from
 from facesift.evaluation.curves import areas

@@ -7,11 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from facesift.config.members import Normalise
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import Scorer
 from facesift.networks.initialisation import head_layers
-from facesift.networks.preprocessing import make_normalisation
+from facesift.networks.preprocessing import stored_normalisation
 from facesift.networks.scoring import network_scorer
 from facesift.networks.test_time import over_views, stored_views
 from facesift.networks.weights import load_network
@@ -48,6 +47,6 @@ def _last_with_weights(head: nn.Module) -> nn.Module:
 def load_features(path: Path) -> Scorer:
     """Return a function from pixels (b, S, S, 3) in 0..255 to the penultimate features (b, k) of a weights file."""
     network, header = load_network(path)
-    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
+    normalise = stored_normalisation(header["preprocessing"])
     seen = over_views(lambda images: penultimate(network, normalise(images)), stored_views(header["preprocessing"]))
     return network_scorer(seen, torch.device("cpu"))

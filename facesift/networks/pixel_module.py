@@ -9,8 +9,8 @@ import torch
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
-from facesift.config.members import Normalise, Views
-from facesift.networks.preprocessing import make_normalisation, to_unit
+from facesift.config.members import Views
+from facesift.networks.preprocessing import stored_normalisation, to_unit
 from facesift.networks.support_vectors import SVM, SupportVectors
 from facesift.networks.test_time import over_views, stored_views
 from facesift.networks.weights import load_network, read_header
@@ -80,5 +80,5 @@ def load_module(path: Path) -> nn.Module:
     if header["architecture"]["name"] == SVM:
         return SupportVectorScoring(SupportVectors.from_tensors(load_file(path))).eval()
     network, _ = load_network(path)
-    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
+    normalise = stored_normalisation(header["preprocessing"])
     return NetworkScoring(network, normalise, stored_views(header["preprocessing"])).eval()

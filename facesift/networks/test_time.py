@@ -42,13 +42,13 @@ def views_of(images: Tensor, views: Views) -> list[Tensor]:
 
 def stored_views(preprocessing: Mapping[str, Any]) -> Views:
     """Read the views out of a weights file's `preprocessing`; nothing there is the image alone."""
-    return Views.model_validate(preprocessing.get("views", {}))
+    return Views.model_validate({"flip": False, "zoom": [1.0]} | preprocessing.get("views", {}))
 
 
 def views_entry(views: Views) -> dict[str, Any]:
     """Return what a weights file's `preprocessing` says of the views: nothing for the image alone.
 
-    >>> views_entry(Views()), views_entry(Views(flip=True))
+    >>> views_entry(Views(flip=False, zoom=[1.0])), views_entry(Views(flip=True, zoom=[1.0]))
     ({}, {'views': {'flip': True, 'zoom': [1.0]}})
     """
     return {} if views.single else {"views": views.model_dump()}

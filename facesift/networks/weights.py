@@ -12,12 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from facesift.config.members import Architecture, Normalise
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet_metadata, sha256, whole_file
 from facesift.core.scores import Scorer
-from facesift.networks.architectures import build_network
-from facesift.networks.preprocessing import make_normalisation
+from facesift.networks.architectures import build_network, stored_architecture
+from facesift.networks.preprocessing import stored_normalisation
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, SupportVectors
 from facesift.networks.test_time import over_views, stored_views
@@ -73,7 +72,7 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     from safetensors.torch import load_file  # noqa: PLC0415
 
     header = read_header(path)
-    architecture = Architecture.model_validate(header["architecture"])
+    architecture = stored_architecture(header["architecture"])
     size = header["preprocessing"]["image_size"]
     network = build_network(architecture, len(header["classes"]), seed=0, image_size=size)
     network.load_state_dict(load_file(path))
@@ -88,6 +87,6 @@ def load_scorer(path: Path) -> Scorer:
     if header["architecture"]["name"] == SVM:
         return SupportVectors.from_tensors(load_file(path)).logits
     network, _ = load_network(path)
-    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
+    normalise = stored_normalisation(header["preprocessing"])
     seen = over_views(lambda images: network(normalise(images)), stored_views(header["preprocessing"]))
     return network_scorer(seen, torch.device("cpu"))

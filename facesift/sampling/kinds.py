@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.config.forging import Forge
+from facesift.config.sampling import Forge
 
 KINDS: Final = ("original", "smote", "composite", "self_blend")
 REGIONS: Final = ("none", "eyes", "nose", "mouth", "face")

@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.config.members import Resample
+from facesift.config.sampling import Resample
 from facesift.datasets.layouts import BINARY
 from facesift.sampling.donors import read_faces
 from facesift.sampling.kinds import FORGED, KINDS, forging_columns

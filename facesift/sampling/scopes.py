@@ -9,8 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.config.forging import Forge
-from facesift.config.members import Resample
+from facesift.config.sampling import Forge, Resample
 from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import BINARY
 from facesift.sampling.donors import Faces, choose_donors

@@ -21,7 +21,8 @@ def divisor(spec: CrossEntropy | Focal, labels: Tensor) -> Tensor:
 
     With it, the means over parts of a batch make the mean over all of it, as they came.
 
-    >>> divisor(CrossEntropy(name="cross_entropy", class_weights=[1.0, 3.0]), torch.tensor([0, 1, 1])).item()
+    >>> spec = CrossEntropy(name="cross_entropy", class_weights=[1.0, 3.0], label_smoothing=0.0)
+    >>> divisor(spec, torch.tensor([0, 1, 1])).item()
     7.0
     """
     if isinstance(spec, CrossEntropy) and spec.class_weights is not None and not labels.is_floating_point():

@@ -49,7 +49,9 @@ def learning_rate_factor(schedule: Schedule, step: int, steps_per_epoch: int, ep
 
     `one_cycle` runs once over the `head_epochs`, if there are any, and once over the rest.
 
-    >>> [round(learning_rate_factor(Schedule(name="cosine", warmup_epochs=1), step, 2, 3), 2) for step in range(6)]
+    >>> rest = {"step_epochs": 1, "factor": 0.1, "patience": 2, "watch": "val_loss", "head_epochs": 0}
+    >>> schedule = Schedule(name="cosine", warmup_epochs=1, **rest)
+    >>> [round(learning_rate_factor(schedule, step, 2, 3), 2) for step in range(6)]
     [0.5, 1.0, 1.0, 0.85, 0.5, 0.15]
     """
     warmup = schedule.warmup_epochs * steps_per_epoch

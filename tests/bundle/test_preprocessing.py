@@ -1,9 +1,10 @@
 import numpy as np
 import polars as pl
 import pytest
+from tests.made_config import Source
 
 from facesift.bundle.card import CARD, FACES
-from facesift.config.data import Ingest, Source
+from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, sha256, write_json
 from facesift.core.parallel import ALONE

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from facesift.committee.operating_points import Tally, by_cost, by_review_budget, by_target_recall, fit_points
 from facesift.committee.thresholds import BEYOND, Policy
-from facesift.config.operation import Cost, Operating
+from facesift.config.committee import Cost, Operating
 
 images = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=12).filter(
     lambda rows: len({fake for _, fake in rows}) == 2

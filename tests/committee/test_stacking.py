@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from facesift.committee.stacking import balanced, fit_stacker, image_weights, out_of_fold, stack_features
-from facesift.config.params import Stack, parse_params
+from facesift.config.committee import Stack
+from facesift.config.params import parse_params
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import votes_of

@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
+from tests.made_config import Source
 
-from facesift.config.data import WHOLE, Ingest, Source
+from facesift.config.data import WHOLE, Ingest
 from facesift.core.parallel import ALONE
 from facesift.datasets.examination import examine, settle_faces
 from facesift.datasets.layouts import Layout

@@ -3,8 +3,9 @@ import zipfile
 
 import pytest
 from PIL import Image
+from tests.made_config import Source
 
-from facesift.config.data import Ingest, Source
+from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.datasets.examination import examine
 from facesift.datasets.label_tables import make_layouts

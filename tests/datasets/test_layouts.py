@@ -1,6 +1,6 @@
 import pytest
+from tests.made_config import Source
 
-from facesift.config.data import Source
 from facesift.datasets.layouts import Claim, Layout, claim, recognise
 from facesift.images.archives import RawFile
 

@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from tests.made_config import Source
 
-from facesift.config.data import Ingest, Source
+from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ALONE, Workers
 from facesift.datasets import examination as examining

@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made_config import Split
 
-from facesift.config.data import Fractions, Split
+from facesift.config.data import Fractions
 from facesift.core.errors import FacesiftError
 from facesift.datasets.splitting import divide, summary
 

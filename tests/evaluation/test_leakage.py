@@ -3,8 +3,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made_config import Split
 
-from facesift.config.data import Split
 from facesift.datasets import duplicates
 from facesift.datasets.splitting import divide
 from facesift.evaluation import leakage as module

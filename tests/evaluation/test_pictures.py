@@ -8,10 +8,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
+from tests.made_config import Augment, Forge, Resample
 
-from facesift.config.forging import Forge
-from facesift.config.members import Augment, Resample
-from facesift.config.params import Pictures
+from facesift.config.evaluation import Pictures
 from facesift.core.classes import Classes
 from facesift.evaluation.album import draw_forged, draw_moments, draw_smote, draw_training
 from facesift.evaluation.class_means import Moments

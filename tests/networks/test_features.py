@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from tests.made_config import Architecture
 from torch import nn
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import OWN, build_network
 from facesift.networks.features import load_features, penultimate

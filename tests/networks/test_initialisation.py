@@ -6,9 +6,9 @@ import time
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.made_config import Architecture
 from torch import nn
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks import hub
 from facesift.networks.architectures import build_network

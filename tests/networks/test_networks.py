@@ -2,8 +2,8 @@ import math
 
 import pytest
 import torch
+from tests.made_config import Architecture
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import OWN, build_network, check_name, check_size
 from facesift.networks.convnext import ConvNeXtThesis

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 import torch
+from tests.made_config import Architecture
 from torch import nn
 from torch.nn import functional
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import build_network
 from facesift.networks.initialisation import start_network

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.made_config import Augment
 from torchvision.transforms import v2
 
-from facesift.config.members import Augment, Jpeg
+from facesift.config.members import Jpeg
 from facesift.networks.preprocessing import make_augmentation, to_unit
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
+from tests.made_config import Augment
 
-from facesift.config.members import Augment
 from facesift.networks.preprocessing import make_augmentation
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from tests.made_config import Resample
 
-from facesift.config.members import Resample
 from facesift.core.errors import FacesiftError
 from facesift.sampling.batches import plan_batches, shard_batches
 from facesift.sampling.plans import make_plan

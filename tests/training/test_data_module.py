@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from tests.made_config import Resample
 
-from facesift.config.members import Resample
 from facesift.sampling.batches import plan_batches
 from facesift.sampling.plans import make_plan
 from facesift.training.data_module import Epoch

@@ -3,9 +3,9 @@
 import pytest
 import timm
 import torch
+from tests.made_config import CrossEntropy, Focal, Resample
 from torch import nn
 
-from facesift.config.members import CrossEntropy, Focal, Resample
 from facesift.core.errors import FacesiftError
 from facesift.networks.initialisation import freeze_share
 from facesift.sampling.batches import Share, shard_batches

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from tests.made_config import Schedule
 
-from facesift.config.members import Schedule
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import build_network
 from facesift.networks.package_weights import PackagedFile

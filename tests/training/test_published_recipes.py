@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.made_config import Augment, CrossEntropy, Focal, Normalise, Schedule
 
-from facesift.config.members import Augment, CrossEntropy, Focal, Normalise, Schedule
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import to_square
 from facesift.networks.architectures import build_network

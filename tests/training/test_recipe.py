@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made_config import Augment, CrossEntropy, Focal, Schedule
 
-from facesift.config.members import Augment, CrossEntropy, Focal, Schedule
 from facesift.networks.preprocessing import make_augmentation, standardise, to_unit
 from facesift.training.losses import make_loss
 from facesift.training.optimisation import learning_rate_factor

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made_config import Resample
 
-from facesift.config.members import Resample
 from facesift.core.classes import Classes
 from facesift.datasets.layouts import BINARY
 from facesift.sampling.plans import make_plan

@@ -3,10 +3,10 @@
 import pytest
 import timm
 import torch
+from tests.made_config import CrossEntropy, Focal, Optimizer, Schedule
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
-from facesift.config.members import CrossEntropy, Focal, Optimizer, Schedule
 from facesift.networks.architectures import build_network
 from facesift.networks.initialisation import body_parameters, freeze_share, head_names
 from facesift.training.lightning_module import MemberModule
