@@ -32,6 +32,27 @@ def results(metrics: Annotated[Path, typer.Argument(help="what the vote stage wr
 
 
 @app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(help="a study of conf/study/ [lists them]")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="such as stack.c=0.1")] = None,
+) -> None:
+    """Write the parameters of a study to params.yaml, or list the studies.
+
+    All is checked first, the study's data too. `members=NAME` takes the members of conf/members/NAME.yaml.
+    """
+    from facesift.cli.study import list_studies, write_study  # noqa: PLC0415
+
+    try:
+        if name is None:
+            typer.echo("\n".join(list_studies()))
+            return
+        params = write_study(name, settings or [])
+    except FacesiftError as error:
+        sys.exit(f"error: {error}")
+    typer.echo(f"params.yaml: study {params.study}, members {', '.join(params.members)}. Next: dvc repro")
+
+
+@app.command()
 def drift(
     bundle: Annotated[Path, typer.Argument(help="folder that the export stage wrote")],
     decisions: Annotated[Path, typer.Argument(help="table that `facesift screen` wrote: .csv, .jsonl or .parquet")],

@@ -221,8 +221,10 @@ class Member(Section):
         name = architecture.name
         if name in OWN_NETWORKS or (name.startswith(TIMM) and name != TIMM):
             return architecture
-        near = get_close_matches(name, OWN_NETWORKS, n=1) or ([f"{TIMM}{name}"] if name.isidentifier() else [])
-        meant = f"; did you mean {near[0]}?" if near else ";"
+        near = get_close_matches(name, OWN_NETWORKS, n=1, cutoff=0.8) or (
+            [f"{TIMM}{name}"] if name.isidentifier() else []
+        )
+        meant = f"; did you mean {near[0]}?" if near else "."
         raise ValueError(f"name {name!r} is no network{meant} There are {TIMM}NAME and {', '.join(OWN_NETWORKS)}")
 
     @field_validator("views")

@@ -110,7 +110,8 @@ def _ordered(tree: Any, kinds: tuple[type[Section], ...]) -> Any:
     """Put the keys of a section, and of those in it, into the schema's order."""
     if not isinstance(tree, dict) or not kinds:
         return tree
-    known = {name: field for kind in kinds for name, field in kind.model_fields.items() if name in tree}
+    kind = next((kind for kind in kinds if tree.keys() <= kind.model_fields.keys()), kinds[0])
+    known = {name: field for name, field in kind.model_fields.items() if name in tree}
     first = {
         name: {entry: _ordered(inner, sections_of(field.annotation)) for entry, inner in tree[name].items()}
         if holds_names(field.annotation)

@@ -1,4 +1,7 @@
-"""`KEY=VALUE` settings on a tree of parameters, as `dvc exp run -S` reads them: `+KEY=VALUE` adds, `~KEY` deletes."""
+"""`KEY=VALUE` settings on a tree of parameters, as `dvc exp run -S` reads them: `+KEY=VALUE` adds, `~KEY` deletes.
+
+A name that the user chooses, such as a class of `split.limit`, is added without the `+`, too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from facesift.config.params import Params
+from facesift.config.structure import fields_at
 from facesift.core.errors import FacesiftError
 
 Tree = dict[str, Any]
@@ -19,8 +24,8 @@ def apply_settings(tree: Mapping[str, Any], settings: Sequence[str]) -> Tree:
     Raises:
         FacesiftError: a key that is not there, with the nearest one, or text that is no setting.
 
-    >>> apply_settings({"a": {"b": 1, "c": {}}}, ["a.b=2", "+a.c.d=[x]"])
-    {'a': {'b': 2, 'c': {'d': ['x']}}}
+    >>> apply_settings({"stack": {"c": 1}, "split": {"limit": {}}}, ["stack.c=2", "split.limit.fake=9"])
+    {'stack': {'c': 2}, 'split': {'limit': {'fake': 9}}}
     """
     changed = copy.deepcopy(dict(tree))
     for setting in settings:
@@ -63,7 +68,7 @@ def _apply(tree: Tree, setting: str) -> None:
         if adds and isinstance(node, dict):
             node.setdefault(part, {})
         node = _held(node, part, path[:depth], setting)
-    if not adds:
+    if not adds and (deletes or not isinstance(node, dict) or fields_at(Params, path)):  # else names are free
         _held(node, last, path, setting)
     if not isinstance(node, dict):
         raise FacesiftError(f"{setting}: {'.'.join(path)} is {node!r} and has no keys")
