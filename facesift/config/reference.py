@@ -42,7 +42,8 @@ def _rows(kind: type[Section], path: str) -> Iterator[str]:
         if held:
             value = "section or null" if NoneType in get_args(field.annotation) else "section"
             value = "sections by name" if holds_names(field.annotation) else value
-        yield f"| `{key}` | {value} | {str(field.description).replace('<', '\\<')} |"
+        meaning = str(field.description).replace("<", "\\<")
+        yield f"| `{key}` | {value} | {meaning} |"
         inner = f"{key}.NAME." if holds_names(field.annotation) else f"{key}."
         for number, section in enumerate(held):
             if number:
