@@ -1,4 +1,5 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
+# make study NAME=rff_celeba_best SET="stack.c=0.1 split.near_duplicate_bits=32"  write a study's params.yaml; without NAME: list them
 # make test   lint, types and all tests
 # make studies  every published study at toy size, in one table
 # make compare-training JOBS=2  ways of re-sampling x random and pretrained weights x seeds, into docs/training.md
@@ -22,7 +23,7 @@ READY := $(VENV)/.ready
 
 SLOW := experiments remotes scaling
 
-.PHONY: demo test $(SLOW:%=test-%) bench studies install lint lock results clean
+.PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
 .PHONY: compare-training train experiments sweep search status clean-cache check-remote
 .DELETE_ON_ERROR:
 
@@ -30,6 +31,9 @@ demo: install
 	dvc repro
 	@$(MAKE) --no-print-directory results
 	@echo "Read report/index.html in a browser. Decisions: data/decisions.parquet, figures: metrics/, networks: models/"
+
+study: install
+	@facesift study $(NAME) $(SET)
 
 results:
 	@facesift results

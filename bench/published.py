@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "studies.md"
@@ -31,13 +30,13 @@ class System:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """The values that the command sets with `-S`.
+        """The values that the command sets.
 
-        >>> System("a", "b", "", "", "dvc exp run -S study=a -S 'x={y: 1}' train@b").overrides
+        >>> System("a", "b", "", "", "facesift study a 'x={y: 1}'").overrides
         ('study=a', 'x={y: 1}')
         """
-        words = shlex.split(self.command)
-        return tuple(after for word, after in pairwise(words) if word == "-S")
+        _, _, study, *settings = shlex.split(self.command)
+        return (f"study={study}", *settings)
 
 
 def published_systems(page: Path = PAGE) -> list[System]:

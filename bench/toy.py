@@ -11,8 +11,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from facesift.config.compose import compose
 
 ROOT = Path(__file__).resolve().parents[1]
 PIXELS = 32  # at most so many a side
@@ -31,16 +30,19 @@ SMALL = {
 
 
 def compose_study(*overrides: str) -> dict[str, Any]:
-    """Compose the parameters that `dvc exp run -S OVERRIDE ...` would write."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        tree = OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
-    return dict(tree)  # type: ignore[arg-type]
+    """Compose the parameters of `study=NAME` and further settings, as `facesift study NAME SETTING ...` does."""
+    study, *settings = overrides
+    return compose(study.removeprefix("study="), settings, ROOT / "conf")
 
 
 def chosen(group: str, *overrides: str) -> str:
     """Return the name of the file in `conf/<group>/` that these overrides choose."""
+    from hydra import compose as hydra_compose  # noqa: PLC0415
+    from hydra import initialize_config_dir  # noqa: PLC0415
+
+    choices = [override for override in overrides if override.startswith(("study=", "members="))]
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        whole = compose("config", overrides=list(overrides), return_hydra_config=True)
+        whole = hydra_compose("config", overrides=choices, return_hydra_config=True)
     return str(whole.hydra.runtime.choices[group])
 
 
@@ -62,12 +64,12 @@ def shrink(tree: dict[str, Any]) -> dict[str, Any]:
 def shrink_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     """Cut one member's recipe: random weights, small batches, one epoch, and one before it if the head goes first."""
     architecture, schedule = recipe["architecture"], recipe["schedule"]
-    head = min(schedule.get("head_epochs", 0), 1)
+    head = min(schedule["head_epochs"], 1)
     small = architecture["arguments"] | SMALL.get(architecture["name"], {})
     start = {"arguments": small, "pretrained": False, "checkpoint": None, "package": None}
     return recipe | {
         "architecture": architecture | start,
-        "resample": {key: value for key, value in recipe["resample"].items() if key != "epoch_images"},
+        "resample": recipe["resample"] | {"epoch_images": None},
         "schedule": schedule | {"head_epochs": head},
         "epochs": 1 + head,
         "batch_size": min(recipe["batch_size"], BATCH),

@@ -22,6 +22,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.toy import ROOT, compose_study
+from facesift.config.compose import base_values, filled
 from facesift.config.params import Params, parse_params
 from facesift.config.section import Ratio, Section, Seed
 from facesift.core.errors import FacesiftError
@@ -105,7 +106,7 @@ def study_of(comparison: Comparison, runs: list[Run]) -> Tree:
         )
         for run in runs
     }
-    return tree
+    return filled(tree, base_values(ROOT / "conf"))
 
 
 def _laid_over(tree: Tree, changes: Tree) -> Tree:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.config.members import Augment
+from facesift.config.members import NO_AUGMENTATION
 from facesift.config.params import Params
 from facesift.core.files import read_parquet, whole_folder
 from facesift.evaluation.album import draw_forged, draw_moments, draw_smote, draw_training
@@ -38,7 +38,8 @@ def main(params: Params) -> None:
 
 def _draw_plan(folder: Path, params: Params, name: str, train: ShardFolder) -> None:
     member, plan = params.members[name], read_parquet(PLANS / f"{name}.parquet")
-    augment = Augment() if member.architecture.name == SVM else member.augment  # support vectors see images as they are
+    # support vectors see images as they are
+    augment = NO_AUGMENTATION if member.architecture.name == SVM else member.augment
     write_png(folder / f"training_{name}.png", draw_training(name, train, plan, augment, params.pictures))
     made = {"smote": draw_smote, "forged": draw_forged}
     for kind, draw in made.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facesift.config.members import Resample
 from facesift.config.params import Params
+from facesift.config.sampling import Resample
 from facesift.core.files import write_json, write_parquet
 from facesift.sampling.plans import count_plan, make_plan
 from facesift.shards.reading import ShardFolder

@@ -10,8 +10,7 @@ import yaml
 
 from facesift.bundle.exporting import Sources, fill_bundle
 from facesift.committee.stacking import Stacker, save_stacker
-from facesift.config.members import Architecture
-from facesift.config.params import Params, parse_params
+from facesift.config.params import Params
 from facesift.core.files import sha256, write_json, write_parquet
 from facesift.core.scores import LabelledLogits, read_held_out
 from facesift.networks.architectures import build_network
@@ -21,6 +20,7 @@ from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import load_scorer, save_tensors
 from facesift.shards.reading import ShardFolder
 from tests.made import ROOT, SIZE, made_images, make_shards
+from tests.made_config import Architecture, parse_params
 
 MEMBERS = {
     "one": {"architecture": {"name": "lenet"}, "normalise": {"name": "per_image"}},

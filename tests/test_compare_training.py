@@ -12,9 +12,9 @@ from bench import compare_training
 from bench.training_figures import Population, compare, log_odds, populations, threshold_for
 from bench.training_report import draw, markdown, put_between
 from bench.training_runs import Comparison, prepare, read_comparison, runs_of, study_of, train_all
-from facesift.config.params import parse_params
 from facesift.core.errors import FacesiftError
 from tests.made import ROOT
+from tests.made_config import parse_params
 
 
 def truth(split, seed=0):

@@ -7,13 +7,13 @@ import pytest
 
 from bench.published import PAGE, distinct_runs, published_systems
 from bench.toy import BATCH, ROOT, chosen, compose_study, is_resampled, shrink, shrink_recipe
-from facesift.config.params import parse_params
 from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import load_scorer, save_tensors
 from facesift.sampling.batches import shard_batches
 from facesift.sampling.plans import make_plan
 from facesift.training.member import TrainingData, train_member
 from tests.made import make_shards
+from tests.made_config import parse_params
 
 RUNS = distinct_runs(published_systems())
 TREES = {overrides: compose_study(*overrides) for overrides in RUNS}

@@ -27,8 +27,8 @@ from workflow.experiments import FIGURES, HEADINGS, WORKSPACE, Experiment, perce
 from workflow.sweep_figure import draw_sweep
 
 LOSSES: dict[str, dict[str, Any]] = {
-    "cross_entropy": {"name": "cross_entropy"},
-    "focal": {"name": "focal", "gamma": 2.0, "alpha": 0.25},
+    "cross_entropy": {"name": "cross_entropy", "class_weights": None, "label_smoothing": 0.0},
+    "focal": {"name": "focal", "gamma": 2.0, "alpha": 0.25, "label_smoothing": 0.0},
 }
 RATIOS = ("none", "0.1/0.5", "0.4/0.5", "1.0")
 PRINTED = (("member_recall", "its recall"), ("member_precision", "its precision"), *zip(FIGURES, HEADINGS, strict=True))
@@ -63,9 +63,10 @@ class Variant:
 
     def _resample(self, now: dict[str, Any]) -> dict[str, Any]:
         if self.smote is None and self.undersample is None:
-            return {"scope": "none"}
+            off = {"scope": "none", "forge": None, "draw": "plan", "epoch_images": None}
+            return now | {"smote": None, "undersample": None} | off
         scope = now["scope"] if now["scope"] != "none" else "shard"
-        return {"neighbours": 5} | now | {"smote": self.smote, "undersample": self.undersample, "scope": scope}
+        return now | {"smote": self.smote, "undersample": self.undersample, "scope": scope}
 
 
 def parse_ratio(text: str) -> tuple[float | None, float | None]:

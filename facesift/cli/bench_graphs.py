@@ -164,20 +164,19 @@ def quantised(graph: TimedGraph, folder: Path) -> TimedGraph:
 
 
 def _random_module(network: NetworkSpec, classes: int, image_size: int) -> Any:
-    from facesift.config.members import Architecture, Normalise
-    from facesift.networks.architectures import build_network, check_size
+    from facesift.networks.architectures import build_network, check_size, stored_architecture
     from facesift.networks.pixel_module import NetworkScoring
-    from facesift.networks.preprocessing import make_normalisation
+    from facesift.networks.preprocessing import make_normalisation, stored_normalisation
     from facesift.networks.support_vectors import SVM
     from facesift.networks.test_time_augmentation import stored_views
 
-    architecture = Architecture.model_validate(network.architecture)
+    architecture = stored_architecture(network.architecture)
     if architecture.name == SVM:
         raise FacesiftError(f"{SVM}: its size depends on its training, so it can be timed only as trained")
     built = build_network(architecture, classes, 0, image_size)
     check_size(built, architecture, image_size)
     preprocessing = PER_IMAGE | dict(network.preprocessing)
-    normalise = make_normalisation(Normalise.model_validate(preprocessing["normalise"]))
+    normalise = make_normalisation(stored_normalisation(preprocessing))
     return NetworkScoring(built, normalise, stored_views(preprocessing)).eval()
 
 

@@ -12,6 +12,7 @@ from facesift.cli.drift import drift
 from facesift.cli.results import results
 from facesift.cli.review import review
 from facesift.cli.screen import screen
+from facesift.cli.study import study
 
 app = typer.Typer(cls=CommandGroup, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -39,6 +40,7 @@ app.command()(drift)
 app.command()(review)
 app.command()(screen)
 app.command()(bench)
+app.command()(study)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facesift.committee.calibration import Fakes, Scores
 from facesift.committee.rules import BEYOND, Thresholds
-from facesift.config.operation import Cost, Operating
+from facesift.config.committee import Cost, Operating
 
 ROUNDING = 1e-9  # shares are sums of floats: a budget of 20 % admits 20 of 100
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from facesift.committee.stacking import Stacker, stack_features
-from facesift.config.params import Stack
+from facesift.config.committee import Stack
 from facesift.core.classes import Classes
 from facesift.core.scores import Scorer
 from facesift.sampling.batches import plan_batches

@@ -31,7 +31,7 @@ from scipy.stats import binom, nbinom
 from facesift.committee.calibration import Fakes, Scores
 from facesift.committee.operating_points import ThresholdCounts, cheapest_highs, highest_lo
 from facesift.committee.rules import Thresholds
-from facesift.config.operation import Cost, Guarantee
+from facesift.config.committee import Cost, Guarantee
 
 REVIEW_SHARE = 0.1  # of delta: reviews are counted over all images, misses over the few fakes, which need the rest
 MOST_MISSES = 10**4  # an estimate beyond is no help

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from facesift.committee.sources import Own
-from facesift.config.params import Stack
+from facesift.config.committee import Stack
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file

@@ -1,8 +1,8 @@
-"""Which images make a study, and how they are read, divided and stored: the data's part of the parameters."""
+"""Which images make a study, and how they are read, divided and stored."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,22 +12,29 @@ RawName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
 
 class Portraits(Section):
-    """The embedded data set: how many images of how many pixels a side."""
+    """A data set of drawn portraits."""
 
-    real: Count
-    fake: Count
-    size: Annotated[int, Field(ge=48, le=1024)]
-    seed: Seed
+    inline: ClassVar[bool] = True
+    real: Count = Field(description="real images")
+    fake: Count = Field(description="fake images")
+    size: Annotated[int, Field(ge=48, le=1024)] = Field(description="pixels a side")
+    seed: Seed = Field(description="of the drawing")
 
 
 class Source(Section):
     """How to recognise the files of one data set below `data/raw/<raw>/`."""
 
-    layout: Literal["rff", "one_class", "class_folders", "csv", "reviewed"]
-    within: str = "*"
-    folder: str | None = None
-    label: Name | None = None
-    csv: str | None = None
+    inline: ClassVar[bool] = True
+    layout: Literal["rff", "one_class", "class_folders", "csv", "reviewed"] = Field(
+        description="rff: folders training_real and training_fake; one_class: all images below `folder` are `label`; "
+        "class_folders: a folder for each class, also below train, test or val; csv: images in `folder`, labels in "
+        "the file `csv`; reviewed: images in `folder`, labels are the answers in data/reviews, undecided images are "
+        "left out"
+    )
+    within: str = Field(description='only zips or folders of data/raw/<raw>/ with such a name; "*": any')
+    folder: str | None = Field(description="one_class, csv and reviewed: folder that holds the images; else null")
+    label: Name | None = Field(description="one_class: the class of all its images; else null")
+    csv: str | None = Field(description="csv: file of the labels, such as train.csv; else null")
 
     @model_validator(mode="after")
     def _layout_has_its_keys(self) -> Source:
@@ -42,25 +49,29 @@ class Source(Section):
 
 
 class Centre(Section):
-    """A square: its middle in shares of the image's width and height, its side in shares of the shorter of them."""
+    """The square that `method: centre` cuts out of every image."""
 
-    x: Fraction
-    y: Fraction
-    side: Ratio
+    inline: ClassVar[bool] = True
+    x: Fraction = Field(description="middle of the square, as a share of the image's width")
+    y: Fraction = Field(description="middle of the square, as a share of the image's height")
+    side: Ratio = Field(description="side of the square, as a share of the image's shorter side")
 
 
 class Crop(Section):
-    """Which part of an image the members see: the whole, the square `centre`, or a square around the face found in it.
+    """Which part of an image the members see."""
 
-    `margin` is added on each side, in sides of the face's box. `unfound`: an image without a face that the detector is
-    at least `min_score` sure of is cut at the `centre`, has that and goes to a person (`review`), or is left out.
-    """
-
-    method: Literal["none", "centre", "face"]
-    margin: Annotated[Number, Field(ge=0, le=2)]
-    centre: Centre
-    unfound: Literal["centre", "review", "quarantine"]
-    min_score: Ratio
+    method: Literal["none", "centre", "face"] = Field(
+        description="none: the whole image; centre: the same square of every image; face: a square around the face "
+        "that is found"
+    )
+    margin: Annotated[Number, Field(ge=0, le=2)] = Field(
+        description="face: added on each side, in sides of the face's box, as far as the image goes"
+    )
+    centre: Centre = Field(description="the square of method centre, and of images without a face")
+    unfound: Literal["centre", "review", "quarantine"] = Field(
+        description="face: an image without one is cut at the centre, cut there and sent to a person, or left out"
+    )
+    min_score: Ratio = Field(description="face: how sure the detector has to be")
 
     @property
     def finds(self) -> bool:
@@ -77,45 +88,32 @@ WHOLE = Crop(method="none", margin=0, centre=Centre(x=0.5, y=0.5, side=1), unfou
 
 
 class Data(Section):
-    """Which raw files make the study, and which part of them in which size is in the shards.
+    """Which raw files make the study, and which part of them in which size is in the shards."""
 
-    `resize`: how an image becomes square that is not cut (`crop.method: none`), squished or its middle.
-    """
-
-    raw: RawName
-    sources: Annotated[dict[Name, Source], Field(min_length=1)]
-    image_size: Annotated[int, Field(ge=8, le=1024)]
-    resize: Literal["squish", "crop"] = "squish"
-    crop: Crop
-
-
-class CrossTest(Section):
-    """Another data set, below `data/raw/<raw>/`, that the trained committee is tried on."""
-
-    raw: RawName
-    sources: Annotated[dict[Name, Source], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _is_labelled(self) -> CrossTest:
-        if any(source.layout == "reviewed" for source in self.sources.values()):
-            raise ValueError("`layout: reviewed` is for `data.sources`: answers are read when the study is ingested")
-        return self
+    raw: RawName = Field(description="folder below data/raw/ that holds the downloads, zipped or unpacked")
+    sources: Annotated[dict[Name, Source], Field(min_length=1)] = Field(description="data sets by name")
+    image_size: Annotated[int, Field(ge=8, le=1024)] = Field(description="pixels a side in the shards")
+    resize: Literal["squish", "crop"] = Field(
+        description="how an uncut image becomes square; squish: all of it; crop: its middle square"
+    )
+    crop: Crop = Field(description="which part of an image the members see")
 
 
 class Ingest(Section):
     """When a file is bad, and how many bad ones are too many."""
 
-    max_bad_fraction: Fraction
-    max_pixels: Count
-    max_bytes: Count
+    max_bad_fraction: Fraction = Field(description="stop when more than this share of the files is unreadable")
+    max_pixels: Count = Field(description="an image with more pixels is refused before it is decoded")
+    max_bytes: Count = Field(description="a larger file is refused")
 
 
 class Fractions(Section):
     """Shares of the three splits."""
 
-    train: Ratio
-    val: Ratio
-    test: Ratio
+    inline: ClassVar[bool] = True
+    train: Ratio = Field(description="share of the images to train with")
+    val: Ratio = Field(description="share to validate with: thresholds and the stacker are fitted on it")
+    test: Ratio = Field(description="share to test with; the three sum to 1")
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Fractions:
@@ -125,15 +123,21 @@ class Fractions(Section):
 
 
 class Split(Section):
-    """How images are dealt to train, validation and test; `limit`: of a class, use so many images at the most."""
+    """How images are divided into train, validation and test."""
 
-    fractions: Fractions
-    near_duplicate_bits: Annotated[int, Field(ge=0, le=64)]  # of 256
-    predefined: bool
-    limit: dict[Name, Count] = Field(default_factory=dict)
+    fractions: Fractions = Field(description="shares of the three splits")
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=64)] = Field(
+        description="images whose perceptual hashes differ in at most so many of 256 bits stay in one split"
+    )
+    predefined: bool = Field(description="true: keep the train, test and val folders of the download")
+    limit: dict[Name, Count] = Field(
+        description="most images of a class to use, drawn by the seed, such as {fake: 90}; {}: all"
+    )
 
 
 class Shard(Section):
-    """Most images in one HDF5 shard."""
+    """How images are stored for training."""
 
-    images: Annotated[int, Field(ge=2)]
+    images: Annotated[int, Field(ge=2)] = Field(
+        description="most images in one HDF5 shard; SMOTE by shard needs more fakes in each than `neighbours`"
+    )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from facesift.config.section import Count, Section
 from facesift.core.parallel import Workers
 
 
 class Parallel(Section):
-    """Where the data stages run: `jobs` processes (-1: one a core) of this machine, of Ray's or of Dask's.
+    """Where the data stages run."""
 
-    `address` is a cluster's that is running; None starts one of `jobs` processes on this machine.
-    """
-
-    backend: Literal["processes", "ray", "dask"]
-    jobs: Literal[-1] | Count
-    address: str | None
+    backend: Literal["processes", "ray", "dask"] = Field(
+        description="processes of this machine, or of a cluster of Ray's or Dask's"
+    )
+    jobs: Literal[-1] | Count = Field(description="processes at most; -1: one for each core")
+    address: str | None = Field(description="HOST:PORT of a running cluster; null: one is started on this machine")
 
     @property
     def workers(self) -> Workers:
@@ -25,14 +26,18 @@ class Parallel(Section):
 
 
 class Trainer(Section):
-    """What the training runs on: `devices` on each of `num_nodes` machines, one process a device."""
+    """What the training runs on: one process for each device."""
 
-    accelerator: Literal["auto", "cpu", "gpu", "mps"]
-    devices: Count
-    num_nodes: Count
-    strategy: Literal["auto", "ddp"]
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
-    window_shards: Count
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field(description="kind of device")
+    devices: Count = Field(description="devices of each machine; a batch is divided among all of them")
+    num_nodes: Count = Field(description="machines")
+    strategy: Literal["auto", "ddp"] = Field(
+        description="ddp: DistributedDataParallel; auto: takes it for more than one device"
+    )
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
+        description="of the arithmetic; on most CPUs mixed is far slower"
+    )
+    window_shards: Count = Field(description="training shards that are shuffled together in memory")
 
     @property
     def ranks(self) -> int:

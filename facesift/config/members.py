@@ -1,92 +1,61 @@
-"""A member's recipe: everything that decides how one base classifier is trained. What is left out is off."""
+"""A member's recipe: everything that decides how one base classifier is trained and scored."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from difflib import get_close_matches
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from facesift.config.forging import Forge
+from facesift.config.sampling import Resample
 from facesift.config.section import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
 
 Smoothing = Annotated[Number, Field(ge=0, lt=1)]
-
-
-class Resample(Section):
-    """SMOTE, then forging, then random undersampling; ratios are fakes per real, as imbalanced-learn takes them.
-
-    `draw` says which rows of the plan an epoch has. `plan`: each once. `classes`: drawn with replacement, all classes
-    equally often. `sources`: likewise, and half of each class's from the sources that hold images of the positive class
-    too, so that the source alone tells less (Idrissi et al. 2022, https://arxiv.org/abs/2110.14503). `epoch_images`
-    rows make an epoch; None: as many as the plan has.
-    """
-
-    scope: Literal["none", "shard", "split"]
-    smote: Ratio | None = None
-    forge: Forge | None = None
-    undersample: Ratio | None = None
-    neighbours: Count = 5
-    draw: Literal["plan", "classes", "sources"] = "plan"
-    epoch_images: Count | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Resample:
-        given = self.smote is not None or self.undersample is not None or self.forge is not None
-        if given == (self.scope == "none"):
-            raise ValueError(
-                "`scope: none` goes without `smote`, `forge` and `undersample`, every other scope needs one"
-            )
-        if self.smote and self.undersample and self.undersample < self.smote:
-            raise ValueError(f"`undersample` ({self.undersample:g}) may not be below `smote` ({self.smote:g})")
-        if self.forge:
-            self._forge_fits(self.forge.ratio)
-        return self
-
-    def _forge_fits(self, ratio: float) -> None:
-        if self.smote and ratio <= self.smote:
-            raise ValueError(f"`forge.ratio` ({ratio:g}) goes on where `smote` ({self.smote:g}) ends: set it above")
-        if self.undersample and self.undersample < ratio:
-            raise ValueError(f"`undersample` ({self.undersample:g}) may not be below `forge.ratio` ({ratio:g})")
+TIMM = "timm:"
+# What `architecture.name` may be beside timm:NAME; a test compares it with networks/architectures.py.
+OWN_NETWORKS = ("convnext_thesis", "simple_cnn", "lenet", "deepfakenet", "torchvision:alexnet", "svm_rbf")
 
 
 class CrossEntropy(Section):
-    """Cross entropy; `class_weights` has one weight per class, in the order of `classes`.
+    """Cross entropy (label smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567)."""
 
-    `label_smoothing`: share of every training label that is dealt out evenly to all classes (Szegedy et al. 2016,
-    https://arxiv.org/abs/1512.00567). Validation is measured without.
-    """
-
-    name: Literal["cross_entropy"]
-    class_weights: list[Positive] | None = None
-    label_smoothing: Smoothing = 0.0
+    inline: ClassVar[bool] = True
+    name: Literal["cross_entropy"] = Field(description="cross entropy of the softmax")
+    class_weights: list[Positive] | None = Field(
+        description="one weight for each class, in the order of `classes`; null: 1 each"
+    )
+    label_smoothing: Smoothing = Field(
+        description="share of every training label that is spread evenly over all classes; validation is without"
+    )
 
 
 class Focal(Section):
-    """Focal loss: `gamma` turns to hard images, `alpha` weighs the right class's output.
+    """Focal loss (Lin et al. 2017, https://arxiv.org/abs/1708.02002)."""
 
-    `label_smoothing`: as for `CrossEntropy`.
-    """
-
-    name: Literal["focal"]
-    gamma: NotNegative
-    alpha: Fraction
-    label_smoothing: Smoothing = 0.0
+    inline: ClassVar[bool] = True
+    name: Literal["focal"] = Field(description="focal loss")
+    gamma: NotNegative = Field(description="weight on hard images; 0: none")
+    alpha: Fraction = Field(description="weight of the right class's output")
+    label_smoothing: Smoothing = Field(
+        description="share of every training label that is spread evenly over all classes; validation is without"
+    )
 
 
 class Architecture(Section):
-    """A network by name, the arguments it is built with, and the weights it starts from.
+    """A network by name, the arguments it is built with, and the weights it starts from."""
 
-    Weights come from a hub (`pretrained`), from a file (`checkpoint`), or from an installed Python package that holds
-    such a file (`package`; `training.package_weights` says which, and what normalisation its weights expect).
-    `freeze` is the share of the body's parameter tensors, from the input side, that stay as they are.
-    """
-
-    name: Annotated[str, Field(min_length=1)]  # `training.architectures.check_name` knows them all
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    pretrained: bool = False
-    checkpoint: str | None = None
-    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
-    freeze: Fraction = 0.0
+    inline: ClassVar[bool] = True
+    name: Annotated[str, Field(min_length=1)] = Field(
+        description="timm:NAME for any model of timm; convnext_thesis (published, 206.6 million parameters), "
+        "simple_cnn, lenet, deepfakenet, torchvision:alexnet; svm_rbf"
+    )
+    arguments: dict[str, Any] = Field(description="passed on to the model, such as {drop_path_rate: 0.1}")
+    pretrained: bool = Field(description="true: start from the model hub's weights")
+    checkpoint: str | None = Field(description="weights file to start from; null: none")
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = Field(
+        description="installed Python package that holds the weights to start from; null: none"
+    )
+    freeze: Fraction = Field(description="share of the body's parameter tensors, from the input, that stay as they are")
 
     @model_validator(mode="after")
     def _one_start(self) -> Architecture:
@@ -102,44 +71,40 @@ class Architecture(Section):
 
 
 class Optimizer(Section):
-    """How weights move; `momentum` is for SGD.
+    """How weights move; the k-th layer below the head learns with lr x body_lr x layer_decay^k."""
 
-    The head learns with `lr`, the k-th layer below it with lr x body_lr x layer_decay^k: what was learned elsewhere
-    moves less than what is new, and the less the nearer to the input. `decay_norms: false` spares norms and biases the
-    weight decay.
-    """
-
-    name: Literal["sgd", "adam", "adamw"]
-    lr: Positive
-    weight_decay: NotNegative = 0.0
-    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
-    body_lr: Ratio = 1.0
-    layer_decay: Ratio = 1.0
-    decay_norms: bool = True
+    inline: ClassVar[bool] = True
+    name: Literal["sgd", "adam", "adamw"] = Field(description="which optimiser")
+    lr: Positive = Field(description="learning rate of the head")
+    weight_decay: NotNegative = Field(description="how strongly weights are pulled towards 0")
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = Field(description="sgd only")
+    body_lr: Ratio = Field(description="learning rate of the layers below the head, as a share of `lr`")
+    layer_decay: Ratio = Field(description="factor of the learning rate from each layer to the one below it")
+    decay_norms: bool = Field(description="false: norms and biases have no weight decay")
 
 
 class Schedule(Section):
-    """How the learning rate changes over the epochs.
+    """How the learning rate changes over the epochs (one cycle: Smith 2018)."""
 
-    `step` multiplies it by `factor` every `step_epochs`; `plateau` by `factor` when the validation loss has not fallen
-    (`watch: val_loss`), or the accuracy has not risen, for `patience` epochs; `one_cycle` rises and falls once
-    (Smith 2018). `head_epochs`: in so many first epochs the head alone learns, then all of the network.
-    """
-
-    name: Literal["constant", "cosine", "step", "one_cycle", "plateau"]
-    warmup_epochs: Annotated[int, Field(ge=0)] = 0
-    step_epochs: Count = 1
-    factor: Annotated[Number, Field(gt=0, lt=1)] = 0.1
-    patience: Count = 2
-    watch: Literal["val_loss", "val_accuracy"] = "val_loss"
-    head_epochs: Annotated[int, Field(ge=0)] = 0
+    inline: ClassVar[bool] = True
+    name: Literal["constant", "cosine", "step", "one_cycle", "plateau"] = Field(
+        description="step: times `factor` every `step_epochs`; one_cycle: rises and falls once; plateau: times "
+        "`factor` after `patience` epochs without improvement"
+    )
+    warmup_epochs: Annotated[int, Field(ge=0)] = Field(description="epochs in which the rate rises from 0")
+    step_epochs: Count = Field(description="step only")
+    factor: Annotated[Number, Field(gt=0, lt=1)] = Field(description="step and plateau only")
+    patience: Count = Field(description="plateau only: epochs")
+    watch: Literal["val_loss", "val_accuracy"] = Field(description="plateau only: what has to improve")
+    head_epochs: Annotated[int, Field(ge=0)] = Field(description="in so many first epochs the head alone learns")
 
 
 class Jpeg(Section):
-    """JPEG at a quality drawn from `quality`, lowest and highest, for this share of all images, real and fake alike."""
+    """JPEG compression of some training images, real and fake alike."""
 
-    probability: Fraction
-    quality: list[Annotated[int, Field(ge=1, le=100)]]
+    inline: ClassVar[bool] = True
+    probability: Fraction = Field(description="share of the images that are compressed")
+    quality: list[Annotated[int, Field(ge=1, le=100)]] = Field(description="lowest and highest quality, 1 to 100")
 
     @model_validator(mode="after")
     def _two(self) -> Jpeg:
@@ -149,30 +114,48 @@ class Jpeg(Section):
 
 
 class Augment(Section):
-    """What is drawn anew for every training image (`mix`: for every batch) in every epoch.
+    """What is drawn anew for every training image (`mix`: for every batch) in every epoch."""
 
-    `zoom`: enlarged or shrunk by up to this share of the side.
-    """
+    inline: ClassVar[bool] = True
+    flip: Fraction = Field(description="probability of mirroring left and right")
+    flip_vertical: Fraction = Field(description="probability of mirroring top and bottom")
+    rotate: Annotated[Number, Field(ge=0, le=180)] = Field(description="degrees at most, either way")
+    shift: Annotated[Number, Field(ge=0, lt=1)] = Field(description="share of the side at most, either way")
+    zoom: Annotated[Number, Field(ge=0, lt=1)] = Field(description="enlarged or shrunk by at most this share")
+    jitter: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        description="brightness, contrast and saturation at most, either way"
+    )
+    blur: Fraction = Field(description="probability of a Gaussian blur")
+    erase: Fraction = Field(description="probability of erasing a rectangle")
+    mix: Literal["none", "mixup", "cutmix", "either"] = Field(description="mixing of the images of a batch")
+    mix_alpha: Positive = Field(description="mix only: both parameters of the Beta distribution")
+    jpeg: Jpeg | None = Field(description="JPEG compression; null: none")
 
-    flip: Fraction = 0.0
-    flip_vertical: Fraction = 0.0
-    rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
-    shift: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    zoom: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    jitter: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    blur: Fraction = 0.0
-    erase: Fraction = 0.0
-    mix: Literal["none", "mixup", "cutmix", "either"] = "none"
-    mix_alpha: Positive = 0.2
-    jpeg: Jpeg | None = None
+
+NO_AUGMENTATION = Augment(
+    flip=0.0,
+    flip_vertical=0.0,
+    rotate=0.0,
+    shift=0.0,
+    zoom=0.0,
+    jitter=0.0,
+    blur=0.0,
+    erase=0.0,
+    mix="none",
+    mix_alpha=0.2,
+    jpeg=None,
+)
 
 
 class Normalise(Section):
-    """What a network sees: `per_image` standardised, `fixed` mean and deviation, or `unit` (pixels / 255)."""
+    """How pixels are scaled for the network."""
 
-    name: Literal["per_image", "fixed", "unit"] = "per_image"
-    mean: list[Number] = Field(default_factory=lambda: [0.5] * 3)
-    std: list[Positive] = Field(default_factory=lambda: [0.5] * 3)
+    inline: ClassVar[bool] = True
+    name: Literal["per_image", "fixed", "unit"] = Field(
+        description="per_image: each image standardised; fixed: by `mean` and `std`; unit: pixels / 255"
+    )
+    mean: list[Number] = Field(description="fixed only: of red, green and blue in [0, 1]")
+    std: list[Positive] = Field(description="fixed only: standard deviation of red, green and blue")
 
     @model_validator(mode="after")
     def _three_channels(self) -> Normalise:
@@ -182,15 +165,12 @@ class Normalise(Section):
 
 
 class Views(Section):
-    """Test-time augmentation: a score is the mean of a network's logits over several views of the image.
+    """Test-time augmentation: a score is the mean of the logits over several views of the image."""
 
-    `zoom`: central crops of such shares of the side, enlarged to the whole size; 1 is the whole image. `flip`: each of
-    them mirrored, too. Training and its validation see the image alone.
-    """
-
-    flip: bool = False
+    inline: ClassVar[bool] = True
+    flip: bool = Field(description="true: each view is seen mirrored, too")
     zoom: Annotated[list[Annotated[Number, Field(ge=0.5, le=1)]], Field(min_length=1)] = Field(
-        default_factory=lambda: [1.0]
+        description="central crops of such shares of the side; 1.0: the whole image"
     )
 
     @field_validator("zoom")
@@ -207,37 +187,52 @@ class Views(Section):
 
 
 class Member(Section):
-    """One base classifier. `early_stopping`: stop after so many epochs without a lower loss.
+    """One base classifier."""
 
-    `keep`: the epoch whose weights are kept. Where the learning rate falls to nothing, and where the training draws
-    another mix of images than validation has, the last one is the natural choice.
-    `channels_last`: how images lie in memory; on CPUs it trains EfficientNets 1.5 to 2 times as fast, and changes the
-    last digits.
-    `ema`: what is validated, kept and saved is a moving average of the weights; 0.999: over the last 1,000 steps or so.
-    `votes: false` makes it a yardstick: trained and scored like the others, but with no part in stack and vote.
-    """
+    votes: bool = Field(description="false: a baseline, trained and scored with no part in stack and vote")
+    seed: Seed = Field(description="of the sampling plan, first weights, order of images and augmentation")
+    architecture: Architecture = Field(description="the network and the weights it starts from")
+    resample: Resample = Field(description="which images it is trained with")
+    loss: Annotated[CrossEntropy | Focal, Field(discriminator="name")] = Field(description="what training minimises")
+    optimizer: Optimizer = Field(description="how weights move")
+    schedule: Schedule = Field(description="how the learning rate changes over the epochs")
+    epochs: Count = Field(description="passes over the sampling plan")
+    batch_size: Count = Field(description="images in a step")
+    early_stopping: Count | None = Field(
+        description="stop after so many epochs without a lower validation loss; null: never"
+    )
+    keep: Literal["lowest_loss", "last"] = Field(
+        description="which epoch's weights are kept: that of the lowest validation loss, or the last"
+    )
+    ema: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+        description="decay of a moving average of the weights, which is then validated and kept; 0.999: over about "
+        "1,000 steps; null: none"
+    )
+    channels_last: bool = Field(
+        description="memory layout; true: faster on many CPUs for EfficientNets, changes the last digits"
+    )
+    augment: Augment = Field(description="how training images are varied")
+    normalise: Normalise = Field(description="how pixels are scaled for the network")
+    views: Views = Field(description="test-time augmentation")
 
-    seed: Seed
-    architecture: Architecture
-    resample: Resample
-    loss: Annotated[CrossEntropy | Focal, Field(discriminator="name")]
-    optimizer: Optimizer
-    schedule: Schedule
-    epochs: Count
-    batch_size: Count
-    augment: Augment
-    normalise: Normalise = Normalise()
-    early_stopping: Count | None = None
-    keep: Literal["lowest_loss", "last"] = "lowest_loss"
-    channels_last: bool = False
-    ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
-    votes: bool = True
-    views: Views = Views()
+    @field_validator("architecture")
+    @classmethod
+    def _is_known(cls, architecture: Architecture) -> Architecture:
+        name = architecture.name
+        if name in OWN_NETWORKS or (name.startswith(TIMM) and name != TIMM):
+            return architecture
+        near = get_close_matches(name, OWN_NETWORKS, n=1, cutoff=0.8) or (
+            [f"{TIMM}{name}"] if name.isidentifier() else []
+        )
+        meant = f"; did you mean {near[0]}?" if near else "."
+        raise ValueError(f"name {name!r} is no network{meant} There are {TIMM}NAME and {', '.join(OWN_NETWORKS)}")
 
     @field_validator("views")
     @classmethod
     def _of_a_network(cls, views: Views, known: ValidationInfo) -> Views:
         architecture = known.data.get("architecture")
         if architecture is not None and architecture.name == "svm_rbf" and not views.single:
-            raise ValueError("views are for networks; svm_rbf scores the image alone, so leave `views` out")
+            raise ValueError(
+                "views are for networks; svm_rbf scores the image alone, so use {flip: false, zoom: [1.0]}"
+            )
         return views

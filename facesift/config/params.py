@@ -1,4 +1,4 @@
-"""Every knob of a study, with its type and range. `params.yaml` says what each one means.
+"""All parameters of a study, and reading them from params.yaml.
 
 Loading fails on the first look, naming the key, the value and what is allowed: an unknown key, a wrong type or a value
 out of range never reaches a stage.
@@ -6,98 +6,61 @@ out of range never reaches a stage.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from facesift.config.data import CrossTest, Data, Ingest, Portraits, Shard, Split
-from facesift.config.export import Export
+from facesift.config.committee import Calibration, Cost, Export, Operating, Stack, Vote
+from facesift.config.data import Data, Ingest, Portraits, Shard, Split
+from facesift.config.evaluation import CrossTest, Pictures, Report, Robustness
 from facesift.config.machines import Parallel, Trainer
-from facesift.config.members import Member, Optimizer, Resample
-from facesift.config.operation import Calibration, Cost, Operating
-from facesift.config.robustness import Robustness
-from facesift.config.section import Count, Name, Positive, Ratio, Section, Seed
+from facesift.config.members import Member
+from facesift.config.sampling import Resample
+from facesift.config.section import Name, Section, Seed
+from facesift.config.structure import fields_at
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-
-
-class Stack(Section):
-    """How the stacked ensemble is fitted.
-
-    `sources`: images of all sources weigh alike (`as_they_come`); images of other classes than the positive one weigh
-    as much in the positives' own sources as in all others (`balanced`); images of other sources are left out (`own`).
-    """
-
-    fit_on: Literal["val", "train_plan"]
-    sources: Literal["as_they_come", "balanced", "own"]
-    seed: Seed
-    folds: Annotated[int, Field(ge=2)]
-    c: Positive
-    fake_to_real: Ratio | None
-    class_weights: list[Positive] | None = None
-    resample: Resample
-    optimizer: Optimizer
-    epochs: Count
-    batch_size: Count
-
-    @model_validator(mode="after")
-    def _weighs_validation(self) -> Stack:
-        if self.fit_on == "train_plan" and self.sources != "as_they_come":
-            raise ValueError(
-                f"`sources: {self.sources}` goes with `fit_on: val`; with train_plan the plan (`resample`) decides "
-                "what weighs, and it keeps no sources: use `sources: as_they_come`"
-            )
-        return self
-
-
-class Vote(Section):
-    """The rule that `data/decisions.parquet` follows."""
-
-    rule: Literal["any_fake", "majority", "soft", "unanimous"]
-
-
-class Report(Section):
-    """The page: at most so many `examples` of each outcome."""
-
-    examples: Annotated[int, Field(ge=0, le=100)]
-
-
-class Pictures(Section):
-    """The pictures to look at: `points` test images a t-SNE, `samples` images of each class in a grid."""
-
-    points: Annotated[int, Field(ge=10, le=10_000)]
-    samples: Annotated[int, Field(ge=1, le=12)]
-    seed: Seed
 
 
 class Params(Section):
     """All parameters of a study."""
 
-    study: Name
-    seed: Seed
-    parallel: Parallel
-    classes: Annotated[list[Name], Field(min_length=2)]
-    positive: Name
-    drawn: dict[Name, Portraits]
-    data: Data
-    ingest: Ingest
-    split: Split
-    shard: Shard
-    members: Annotated[dict[Name, Member], Field(min_length=1)]
-    trainer: Trainer
-    stack: Stack
-    vote: Vote
-    robustness: Robustness
-    calibration: Calibration
-    cost: Cost
-    operating: Operating
-    export: Export
-    prevalence: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)]
-    pictures: Pictures
-    report: Report
-    cross_test: dict[Name, CrossTest] = Field(default_factory=dict)
+    study: Name = Field(description="name of the study, as in conf/study/")
+    seed: Seed = Field(description="of the split, and of what no other seed is for")
+    prevalence: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] = Field(
+        description="figures are projected to one fake in so many images"
+    )
+    classes: Annotated[list[Name], Field(min_length=2)] = Field(description="names of the classes")
+    positive: Name = Field(description="the class that is looked for: recall and precision are its")
+    drawn: dict[Name, Portraits] = Field(
+        description="data sets of drawn portraits by name, made in data/raw/<name>/; {}: none"
+    )
+    data: Data = Field(description="which images make the study")
+    ingest: Ingest = Field(description="when a file is bad, and how many bad ones are too many")
+    split: Split = Field(description="how images are divided into train, validation and test")
+    shard: Shard = Field(description="how images are stored for training")
+    members: Annotated[dict[Name, Member], Field(min_length=1)] = Field(
+        description="base classifiers by name; changing one retrains that one; copy a block to add one"
+    )
+    trainer: Trainer = Field(description="what the training runs on")
+    stack: Stack = Field(description="the stacked ensemble over the members")
+    vote: Vote = Field(description="the decision rule")
+    calibration: Calibration = Field(description="how the stacked ensemble's score becomes a probability")
+    cost: Cost = Field(description="what wrong decisions and reviews cost, in any one unit")
+    operating: Operating = Field(
+        description="thresholds on the calibrated probability: real below, fake above, review between"
+    )
+    export: Export = Field(description="the bundle models/committee/ that `facesift screen` loads")
+    robustness: Robustness = Field(description="the test images once more, damaged")
+    cross_test: dict[Name, CrossTest] = Field(
+        description="other data sets by name that the trained committee is tried on; {}: none"
+    )
+    pictures: Pictures = Field(description="pictures to look at, in data/pictures/")
+    report: Report = Field(description="the page report/index.html")
+    parallel: Parallel = Field(description="where the data stages run")
 
     @model_validator(mode="after")
     def _consistent(self) -> Params:
@@ -108,7 +71,7 @@ class Params(Section):
         if "stacker" in self.members:
             raise ValueError("`members.stacker`: this name is the stacked ensemble's; choose another")
         if not self.voting:
-            raise ValueError("`members`: none of them votes (`votes: false` is for yardsticks)")
+            raise ValueError("`members`: none of them votes (`votes: false` is for baselines)")
         for key, resample in self._resamples():
             self._resample_fits(key, resample)
         for name, source in self.data.sources.items():
@@ -120,7 +83,7 @@ class Params(Section):
 
     @property
     def voting(self) -> list[str]:
-        """Names of the members that vote: all but the yardsticks."""
+        """Names of the members that vote: all but the baselines."""
         return [name for name, member in self.members.items() if member.votes]
 
     @property
@@ -139,11 +102,17 @@ class Params(Section):
         return members if self.stack.fit_on == "val" else [*members, ("stack.resample", self.stack.resample)]
 
 
+def _near(key: str, known: list[str]) -> str:
+    close = get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def _explain(problem: Any) -> str:
     """Turn one pydantic error into `key: what is wrong (got value)`."""
-    key = ".".join(str(part) for part in problem["loc"] if part not in ("cross_entropy", "focal"))
+    path = [part for part in problem["loc"] if part not in ("cross_entropy", "focal")]
+    key = ".".join(str(part) for part in path)
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key"
+        return f"{key}: unknown key{_near(str(path[-1]), fields_at(Params, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ")

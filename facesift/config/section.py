@@ -1,8 +1,8 @@
-"""What all parts of the parameters are made of: a strict base class and the ranges of numbers."""
+"""What all sections of the parameters are made of: a strict base class and the ranges of numbers."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,11 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class Section(BaseModel):
-    """A part of the parameters: unknown keys and silent conversions are errors."""
+    """A part of the parameters: unknown keys and silent conversions are errors, and nothing has a default.
+
+    Attributes:
+        inline: whether params.yaml holds the section as `{key: value, ...}` and explains its keys above it.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    inline: ClassVar[bool] = False

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.config.members import Augment
-from facesift.config.params import Pictures
+from facesift.config.evaluation import Pictures
+from facesift.config.members import NO_AUGMENTATION, Augment
 from facesift.core.classes import Classes
 from facesift.evaluation.class_means import Moments
 from facesift.evaluation.pictures import Row, draw_grid
@@ -48,7 +48,7 @@ def _where(shown: Sequence[bool], images: Sequence[NDArray[np.generic]]) -> list
 def draw_training(name: str, shards: ShardFolder, plan: pl.DataFrame, augment: Augment, spec: Pictures) -> Figure:
     """Draw some training images of each class, above what the member's augmentation may make of them."""
     pixels, labels = training_samples(shards, plan, spec.samples, spec.seed)
-    changes = augment != Augment()
+    changes = augment != NO_AUGMENTATION
     after = augmented(pixels, labels, augment, len(shards.classes), spec.seed) if changes else pixels
     rows = []
     for number in np.unique(labels).tolist():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from facesift.config.robustness import Corruption
+from facesift.config.evaluation import Corruption
 
 Pixels = NDArray[np.uint8]  # (b, S, S, 3)
 Ids = Sequence[str]

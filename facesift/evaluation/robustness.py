@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facesift.committee.decision import REVIEW
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker
-from facesift.config.robustness import IDENTITY, Corruption, Robustness
+from facesift.config.evaluation import IDENTITY, Corruption, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS, Workers

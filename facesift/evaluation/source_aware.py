@@ -19,8 +19,8 @@ from facesift.committee.decision import DecisionCodes, Predictions, decide
 from facesift.committee.sources import mixed_sources, own_images
 from facesift.committee.stacking import Features, fit_stacker, out_of_fold, stack_features
 from facesift.committee.threshold_selection import Selection, ValidationScores, select_thresholds
-from facesift.config.operation import Operating
-from facesift.config.params import Params, Stack
+from facesift.config.committee import Operating, Stack
+from facesift.config.params import Params
 from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
 from facesift.core.scores import STACKER, LabelledLogits, class_probabilities
 from facesift.evaluation.curves import areas

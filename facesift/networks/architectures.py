@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +17,19 @@ from facesift.networks.support_vectors import SVM
 TIMM = "timm:"
 # Arguments of timm's that the rest of a recipe decides, or that would load files of their own.
 RESERVED = ("checkpoint_path", "num_classes", "in_chans", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+
+
+# What a weights file's `architecture` may leave out: older files lack keys, and None of `package` is never written.
+LEFT_OUT = {"arguments": {}, "pretrained": False, "checkpoint": None, "package": None, "freeze": 0.0}
+
+
+def stored_architecture(entry: Mapping[str, Any]) -> Architecture:
+    """Read the `architecture` of a weights file's header.
+
+    >>> stored_architecture({"name": "lenet"}).freeze
+    0.0
+    """
+    return Architecture.model_validate(LEFT_OUT | dict(entry))
 
 
 def check_name(name: str, member: str) -> None:

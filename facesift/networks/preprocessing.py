@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +54,12 @@ def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
         return lambda images: images
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (normalise.mean, normalise.std))
     return lambda images: (images - mean.to(images.device)) / std.to(images.device)
+
+
+def stored_normalisation(preprocessing: Mapping[str, Any]) -> Normalise:
+    """Read the normalisation from the `preprocessing` of a weights header; keys that older files lack are filled in."""
+    stored = {"name": "per_image", "mean": [0.5] * 3, "std": [0.5] * 3} | preprocessing["normalise"]
+    return Normalise.model_validate(stored)
 
 
 class Recompress(torch.nn.Module):

@@ -20,8 +20,8 @@ from facesift.config.members import Architecture, Normalise, Views
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet_metadata, sha256, whole_file
 from facesift.core.scores import Scorer
-from facesift.networks.architectures import build_network
-from facesift.networks.preprocessing import make_normalisation
+from facesift.networks.architectures import build_network, stored_architecture
+from facesift.networks.preprocessing import make_normalisation, stored_normalisation
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, SupportVectors
 from facesift.networks.test_time_augmentation import average_over_views, stored_views
@@ -56,10 +56,10 @@ class WeightsHeader:
         """Validate a header that has all required keys; raises pydantic's `ValidationError`."""
         preprocessing = stored["preprocessing"]
         return cls(
-            architecture=Architecture.model_validate({"package": None} | stored["architecture"]),
+            architecture=stored_architecture(stored["architecture"]),
             classes=stored["classes"],
             image_size=preprocessing["image_size"],
-            normalise=Normalise.model_validate(preprocessing["normalise"]),
+            normalise=stored_normalisation(preprocessing),
             views=stored_views(preprocessing),
             stored=stored,
         )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from facesift.config.data import Data
-from facesift.config.members import Member, Resample
+from facesift.config.members import Member
 from facesift.config.params import Params
+from facesift.config.sampling import Resample
 from facesift.core.files import sha256
 from facesift.core.fingerprint import files_fingerprint, library_versions
 from facesift.report.page import Section, Table
@@ -83,7 +84,8 @@ def _member_row(name: str, recipe: Member) -> list[str]:
 def resampling(recipe: Resample) -> str:
     """Name a way of re-sampling as the studies do.
 
-    >>> resampling(Resample(scope="shard", smote=0.4, undersample=0.5))
+    >>> ratios = {"smote": 0.4, "forge": None, "undersample": 0.5, "neighbours": 5}
+    >>> resampling(Resample(scope="shard", draw="plan", epoch_images=None, **ratios))
     'SMOTE(0.4) + RUS(0.5), by shard'
     """
     steps = [f"SMOTE({recipe.smote:g})"] if recipe.smote else []
@@ -103,7 +105,7 @@ def reproduction(params: Params, data: list[Path], code: list[Path], root: Path)
     rows.append(["parameters: params.yaml, as read", parameters_hash(params)])
     text = [
         (
-            f"dvc exp run -S study={params.study} gives this study with its published parameters; with the params.yaml "
+            f"make study NAME={params.study} gives this study with its published parameters; with the params.yaml "
             "of the hash below, dvc repro gives this very page. Hashes are SHA-256."
         ),
     ]

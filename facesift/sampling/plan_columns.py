@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.config.forging import Forge
+from facesift.config.sampling import Forge
 
 PLAN_SCHEMA: Final = pl.Schema({
     "shard": pl.Int32, "row": pl.Int32, "neighbour_shard": pl.Int32, "neighbour": pl.Int32,

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.config.members import Resample
+from facesift.config.sampling import Resample
 from facesift.core.classes import BINARY
 from facesift.sampling.donors import read_face_features
 from facesift.sampling.plan_columns import FORGED, FORGING_SCHEMA, KINDS, PLAN_SCHEMA, forging_columns

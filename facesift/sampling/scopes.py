@@ -9,8 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.config.forging import Forge
-from facesift.config.members import Resample
+from facesift.config.sampling import Forge, Resample
 from facesift.core.classes import BINARY, FAKE, REAL
 from facesift.core.errors import FacesiftError
 from facesift.sampling.donors import FaceFeatures, choose_donors

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.config.members import Resample
+from facesift.config.sampling import Resample
 from facesift.core.classes import Classes
 from facesift.shards.reading import ShardFolder
 

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 
 from facesift.bundle.card import CARD, FACES
-from facesift.config.data import Ingest, Source
+from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, sha256, write_json
 from facesift.core.parallel import ONE_PROCESS
@@ -15,6 +15,7 @@ from facesift.screening.committee import Committee
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
 from tests.made import SIZE
+from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 
 LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6)

@@ -16,7 +16,7 @@ from facesift.committee.operating_points import (
     fit_points,
 )
 from facesift.committee.rules import BEYOND, Thresholds
-from facesift.config.operation import Cost, Operating
+from facesift.config.committee import Cost, Operating
 from facesift.core.classes import Classes
 from facesift.evaluation.decision_report import count_decisions
 

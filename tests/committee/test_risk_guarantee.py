@@ -18,7 +18,7 @@ from facesift.committee.risk_guarantee import (
     find_guarantee,
     independent,
 )
-from facesift.config.operation import Cost, Guarantee
+from facesift.config.committee import Cost, Guarantee
 
 COST = Cost(miss=200, review=1, false_alarm=10, prevalence=None)
 DRAWS = 300

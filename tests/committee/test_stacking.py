@@ -5,10 +5,11 @@ import pytest
 import yaml
 
 from facesift.committee.stacking import balanced, fit_stacker, image_weights, out_of_fold, stack_features
-from facesift.config.params import Stack, parse_params
+from facesift.config.committee import Stack
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import votes_of
+from tests.made_config import parse_params
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Classes(("real", "fake"), "fake")

@@ -1,11 +1,12 @@
 import polars as pl
 import pytest
 
-from facesift.config.data import WHOLE, Ingest, Source
+from facesift.config.data import WHOLE, Ingest
 from facesift.core.parallel import ONE_PROCESS
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import FACE_COLUMNS, build_manifest, face_of_row, referred_column, summarise_manifest
+from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 
 LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6)

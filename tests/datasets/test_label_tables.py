@@ -4,12 +4,13 @@ import zipfile
 import pytest
 from PIL import Image
 
-from facesift.config.data import Ingest, Source
+from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.datasets.examination import examine_files
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.manifest import build_manifest
 from facesift.datasets.source_files import count_files
+from tests.made_config import Source
 
 CLASSES = ("a", "b", "c")
 SOURCES = {"flat": Source(layout="csv", folder="images", csv="train.csv")}

@@ -1,8 +1,8 @@
 import pytest
 
-from facesift.config.data import Source
 from facesift.datasets.layouts import Layout, PathLabel, find_source, recognise
 from facesift.images.archives import RawFile
+from tests.made_config import Source
 
 RFF = Layout(Source(layout="rff"))
 CELEBA = Layout(Source(layout="one_class", folder="img_align_celeba", label="real"))

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from facesift.config.data import Ingest, Source
+from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.datasets import examination as examining
@@ -16,6 +16,7 @@ from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import IMAGES, Manifest, build_manifest, check_quarantine, summarise_manifest
 from facesift.datasets.source_files import count_files
+from tests.made_config import Source
 
 TWO = Workers(backend="processes", jobs=2, address=None)
 LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.config.data import Fractions, Split
+from facesift.config.data import Fractions
 from facesift.core.errors import FacesiftError
 from facesift.datasets.splitting import split_images, summarise_split
+from tests.made_config import Split
 
 
 def rules(train: float = 0.8, val: float = 0.1, *, predefined: bool = False, bits: int = 8) -> Split:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import convolve
 
-from facesift.config.robustness import Corruption
+from facesift.config.evaluation import Corruption
 from facesift.evaluation.corruptions import KINDS, corrupt
 
 SIDE = 32

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.config.data import Split
 from facesift.datasets import near_duplicates
 from facesift.datasets.splitting import split_images
 from facesift.evaluation import leakage as module
 from facesift.evaluation.leakage import leakage
 from tests.made import default_params
+from tests.made_config import Split
 
 BITS = 48
 

@@ -9,15 +9,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from facesift.config.forging import Forge
-from facesift.config.members import Augment, Resample
-from facesift.config.params import Pictures
+from facesift.config.evaluation import Pictures
 from facesift.core.classes import Classes
 from facesift.evaluation.album import draw_forged, draw_moments, draw_smote, draw_training
 from facesift.evaluation.class_means import Moments
 from facesift.evaluation.pictures import Row, class_colours, draw_grid, draw_points, write_png
 from facesift.sampling.plans import make_plan
 from tests.made import make_shards
+from tests.made_config import Augment, Forge, Resample
 
 BINARY = Classes(("real", "fake"), "fake")
 MANY = Classes(("real", "deepfake_of_2019", "face_swap", "gan_generated", "retouched"), "gan_generated")

@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from facesift.committee.stacking import Stacker
-from facesift.config.robustness import IDENTITY, Corruption, Robustness
+from facesift.config.evaluation import IDENTITY, Corruption, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from facesift.config.forging import Forge
-from facesift.config.members import Augment, Resample
 from facesift.core.errors import FacesiftError
 from facesift.evaluation.samples import augmented, choose_rows, forged_samples, smote_samples, training_samples
 from facesift.sampling.batches import plan_batches
 from facesift.sampling.plans import make_plan
 from tests.made import make_shards
+from tests.made_config import Augment, Forge, Resample
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from bench import source_aware as front
-from facesift.config.params import parse_params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
 from facesift.core.scores import label_logits, score_table
 from facesift.evaluation.source_aware import OPERATING, POOLED, STACK, compare
 from stages import operate, stack, vote
 from tests.made import default_params
+from tests.made_config import parse_params
 
 COUNTS = {"celeba": (1200, 0), "rff": (100, 100)}  # real, fake
 FEW = pytest.mark.parametrize("study", [{"celeba": (60, 0), "rff": (30, 30)}], indirect=True, ids=["few"])

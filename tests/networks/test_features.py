@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import NETWORKS, build_network
 from facesift.networks.features import load_features, penultimate
 from facesift.networks.head import head_layers
 from facesift.networks.weights import load_scorer, save_weights
+from tests.made_config import Architecture
 
 ARGUMENTS = {  # the whole networks take seconds to build
     "convnext_thesis": {"depths": [1, 1, 1, 1], "widths": [8, 8, 8, 16]},

@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks import hub
 from facesift.networks.architectures import build_network
 from facesift.networks.head import body_parameters, freeze_share, head_names
 from facesift.networks.initialisation import initialise_network
 from facesift.networks.weights import save_weights
+from tests.made_config import Architecture
 
 SIZE = 32
 RESNET = "timm:test_resnet"

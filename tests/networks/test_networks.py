@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import NETWORKS, build_network, check_name, check_size
 from facesift.networks.published_networks import ConvNeXtThesis
 from facesift.networks.weights import load_network, load_scorer, read_header, save_weights
+from tests.made_config import Architecture
 
 TINY = Architecture(name="timm:test_convnext", arguments={})
 SEEN = {"image_size": 64, "normalise": {"name": "unit"}}

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import build_network
 from facesift.networks.initialisation import initialise_network
 from facesift.networks.package_weights import find_weights, package_weights
 from tests.made import default_params
+from tests.made_config import Architecture
 
 SIZE = 32
 LITE = "timm:tf_efficientnet_lite0"

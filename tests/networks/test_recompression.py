@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from facesift.config.members import Augment, Jpeg
+from facesift.config.members import Jpeg
 from facesift.networks.preprocessing import make_augmentation, to_unit
+from tests.made_config import Augment
 
 
 def images(count=2, side=32):

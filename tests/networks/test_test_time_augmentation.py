@@ -9,8 +9,6 @@ from torchvision.transforms.v2.functional import center_crop, hflip, resize
 
 from facesift.bundle.card import GRAPH
 from facesift.config.machines import Trainer
-from facesift.config.members import Architecture, Views
-from facesift.config.params import parse_params
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.networks.features import load_features
@@ -30,6 +28,7 @@ from facesift.training.member import TrainingData, train_member
 from stages.train import _header
 from tests.made import SIZE, default_params, made_images, make_shards
 from tests.made_bundle import MEMBERS, make_study
+from tests.made_config import Architecture, Views, parse_params
 
 FOUR = Views(flip=True, zoom=[1.0, 0.75])
 IMAGES = torch.rand(3, 3, SIZE, SIZE, generator=torch.manual_seed(0))

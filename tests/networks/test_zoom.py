@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from facesift.config.members import Augment
 from facesift.networks.preprocessing import make_augmentation
+from tests.made_config import Augment
 
 
 def test_zoom_enlarges_and_shrinks():

@@ -17,6 +17,7 @@ from filelock import FileLock
 from PIL import Image
 
 from tests.made import ROOT
+from tests.made_config import whole, whole_member
 
 COPIED = (
     "dvc.yaml",
@@ -27,7 +28,7 @@ COPIED = (
     ".dvc/.gitignore",
 )
 COPIED_FOLDERS = ("facesift", "stages", "conf", "workflow", ".dvc/plots")
-RECIPE = {
+RECIPE = whole_member({
     "seed": 1,
     "architecture": {"name": "timm:test_convnext", "arguments": {}},
     "resample": {"scope": "shard", "smote": 0.5, "undersample": None, "neighbours": 3},
@@ -37,7 +38,7 @@ RECIPE = {
     "epochs": 1,
     "batch_size": 16,
     "augment": {"flip": 0.5, "rotate": 0.0, "shift": 0.0, "jitter": 0.0},
-}
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def tiny_study() -> dict:
     """The default parameters, cut down to two members that train in seconds."""
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
     second = RECIPE | {"seed": 2, "resample": {"scope": "split", "smote": 0.4, "undersample": 0.5, "neighbours": 3}}
-    return tree | {
+    study = tree | {
         "study": "tiny",
         "drawn": {},
         "parallel": {"backend": "processes", "jobs": 1, "address": None},
@@ -106,6 +107,7 @@ def tiny_study() -> dict:
         "members": {"one": RECIPE, "two": copy.deepcopy(second)},
         "stack": tree["stack"] | {"folds": 3, "epochs": 1, "resample": dict(RECIPE["resample"])},
     }
+    return whole(study)
 
 
 def write_faces(path: Path, reals: int = 120, fakes: int = 24) -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, precision_s
 
 from bench.toy_images import write_sources
 from facesift.committee.stacking import load_stacker, stack_features
-from facesift.config.data import CrossTest
+from facesift.config.evaluation import CrossTest
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import to_square

@@ -9,6 +9,7 @@ from sklearn.metrics import classification_report
 
 from bench.toy import EVEN, compose_study, shrink
 from bench.toy_images import write_study
+from facesift.config.rendering import render
 from tests.pipeline.conftest import create
 
 FIVE = ["class0", "class1", "class2", "class3", "class4"]
@@ -69,15 +70,10 @@ def switched(reproduced, tmp_path_factory):
     repository = reproduced.copy(tmp_path_factory.mktemp("switched"))
     tiny, folds = yaml.safe_load((repository.folder / "params.yaml").read_text()), shrink(compose_study("study=cifake"))
     write_study(repository.folder / "data/raw", folds)
-    conf = repository.folder / "conf"
-    for tree in (tiny, folds):
-        text = "# @package _global_\n" + yaml.safe_dump(tree, sort_keys=False)
-        (conf / "study" / f"{tree['study']}.yaml").write_text(text)
-    (conf / "config.yaml").write_text("defaults:\n  - _self_\n  - study: tiny\n")
-    ran = [
-        repository.ran(repository.run("dvc", "exp", "run", "-S", f"study={study}", "vote"))
-        for study in ("cifake", "tiny", "cifake")
-    ]
+    ran = []
+    for tree in (folds, tiny, folds):
+        (repository.folder / "params.yaml").write_text(render(tree))
+        ran.append(repository.ran(repository.run("dvc", "exp", "run", "vote")))
     return repository, ran
 
 

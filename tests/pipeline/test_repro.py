@@ -142,8 +142,6 @@ def test_results_are_printed_from_the_metrics(repository):
 
 
 def test_experiment_with_another_value_runs_by_dvc_exp(repository):
-    # Hydra composes the default study; the tiny one is put in its place
-    (repository.folder / "conf/config.yaml").write_text((repository.folder / "params.yaml").read_text())
     output = repository.run("dvc", "exp", "run", "-S", "vote.rule=any_fake")
     assert "Running stage 'vote'" in output
     assert "Running stage 'train" not in output

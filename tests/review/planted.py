@@ -68,16 +68,16 @@ def in_order(decisions: Path) -> list[str]:
 
 def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real", "fake")) -> Path:
     """Write what the page needs of a bundle: its card and the weights of two small networks."""
-    from facesift.config.members import Architecture
     from facesift.core.files import sha256, write_json
     from facesift.networks.architectures import build_network
     from facesift.networks.weights import save_weights
+    from tests.made_config import Architecture
 
     architecture = {"name": "timm:test_convnext", "arguments": {}}
     preprocessing = {"image_size": size, "resize": "squish", "normalise": {"name": "per_image"}}
     members, files = [], {}
     for seed, name in enumerate(MEMBERS):
-        network = build_network(Architecture.model_validate(architecture), len(classes), seed=seed, image_size=size)
+        network = build_network(Architecture(**architecture), len(classes), seed=seed, image_size=size)
         path = folder / "members" / f"{name}.safetensors"
         header = {"architecture": architecture, "classes": classes, "preprocessing": preprocessing}
         save_weights(path, network, header)

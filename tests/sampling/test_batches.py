@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from facesift.config.members import Resample
 from facesift.core.errors import FacesiftError
 from facesift.sampling.batches import plan_batches, shard_batches
 from facesift.sampling.plans import make_plan
 from facesift.sampling.resamplers import interpolate
+from tests.made_config import Resample
 
 COUNTS = [(31, 7), (30, 8), (33, 7), (20, 7), (29, 7)]
 BOTH = Resample(scope="shard", smote=0.5, undersample=0.6)

@@ -7,14 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.config.forging import Forge, Regions
-from facesift.config.members import Resample
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet, write_parquet
 from facesift.sampling.batches import Share, plan_batches
 from facesift.sampling.plan_columns import FORGING_SCHEMA, PLAN_SCHEMA
 from facesift.sampling.plan_images import make_plan_images
 from facesift.sampling.plans import count_plan, make_plan
+from tests.made_config import Forge, Regions, Resample
 
 SIZE = 24
 COUNTS = [(30, 3), (26, 4)]
@@ -164,7 +163,7 @@ def test_ratio_that_an_error_names_is_enough(make_shards):
 )
 def test_recipes_that_contradict_themselves_are_refused(values, words):
     with pytest.raises(ValueError, match=words):
-        Resample.model_validate(values)
+        Resample(**values | ({"forge": Forge(**values["forge"])} if "forge" in values else {}))
 
 
 def by_row(shards, plan, *, batch=8, window=1, seed=3, ranks=1):

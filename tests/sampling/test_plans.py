@@ -10,13 +10,14 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from numpy.typing import NDArray
 
-from facesift.config.members import Resample
+from facesift.config import sampling as config
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
 from facesift.sampling.plan_columns import PLAN_SCHEMA
 from facesift.sampling.plans import count_plan, make_plan, scope_seed
 from facesift.sampling.resamplers import interpolate
 from facesift.shards.reading import ShardFolder
+from tests.made_config import Resample
 
 COUNTS = [(61, 8), (60, 7), (60, 8)]
 RATIOS = [(1.0, None), (0.4, 0.5), (0.3, 0.3), (0.2, 1.0), (1.0, 1.0), (None, 0.5), (None, 1.0)]
@@ -28,7 +29,7 @@ def whole(shards: ShardFolder, numbers: list[int]) -> tuple[NDArray[np.float32],
 
 
 def by_the_library(
-    shards: ShardFolder, numbers: list[int], resample: Resample, random_state: int
+    shards: ShardFolder, numbers: list[int], resample: config.Resample, random_state: int
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], Any]:
     pixels, labels = whole(shards, numbers)
     kept = None
@@ -117,7 +118,7 @@ def test_scope_none_has_every_row_once(make_shards: Any) -> None:
 
 
 @pytest.mark.parametrize("resample", [Resample(scope="none"), Resample(scope="split", smote=0.5, undersample=0.7)])
-def test_originals_are_their_own_neighbours(make_shards: Any, resample: Resample) -> None:
+def test_originals_are_their_own_neighbours(make_shards: Any, resample: config.Resample) -> None:
     plan = make_plan(make_shards(COUNTS), resample, 1).filter(~pl.col("synthetic"))
     own = (plan["shard"] == plan["neighbour_shard"]) & (plan["row"] == plan["neighbour"]) & (plan["step"] == 0)
     assert own.all()
@@ -175,7 +176,7 @@ def test_a_scope_without_fakes_is_named(make_shards: Any) -> None:
 
 @pytest.mark.parametrize(("method", "ratio"), [("smote", 0.3), ("undersample", 0.3)])
 def test_a_ratio_already_exceeded_names_key_and_present_ratio(make_shards: Any, method: str, ratio: float) -> None:
-    resample = Resample.model_validate({"scope": "split", method: ratio})
+    resample = Resample(**{"scope": "split", method: ratio})
     with pytest.raises(FacesiftError, match=rf"members.a.resample.{method}: 0.3 .* at 0.4 already"):
         make_plan(make_shards([(20, 8)]), resample, 1, "a")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import yaml
 
-from facesift.config.params import parse_params
 from facesift.core.files import write_parquet
 from facesift.evaluation.cross_data_set import truth_of
 from facesift.sampling.plans import make_plan
 from tests.made import ROOT, make_shards
+from tests.made_config import parse_params, whole_member
 from tests.pipeline.conftest import RECIPE, tiny_study
 
 SPLITS = {"train": (61, 12, 2, 0), "val": (40, 10, 1, 50), "test": (20, 5, 1, 70)}  # images, fakes, shards, seed
@@ -20,7 +20,7 @@ SPLITS = {"train": (61, 12, 2, 0), "val": (40, 10, 1, 50), "test": (20, 5, 1, 70
 
 def make_room(folder: Path, *, devices: int, num_nodes: int = 1, **recipe) -> Path:
     tree = tiny_study()
-    tree["members"] = {"one": RECIPE | recipe}
+    tree["members"] = {"one": whole_member(RECIPE | recipe)}
     tree["trainer"] |= {"accelerator": "cpu", "devices": devices, "num_nodes": num_nodes}
     params = parse_params(tree)
     shards = {}

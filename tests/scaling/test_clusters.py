@@ -19,12 +19,12 @@ import yaml
 from PIL import Image
 
 from facesift.committee.stacking import Stacker, save_stacker
-from facesift.config.members import Architecture
 from facesift.core.files import sha256, write_parquet
 from facesift.core.scores import score_table
 from facesift.networks.architectures import build_network
 from facesift.networks.weights import save_weights
 from tests.made import ROOT
+from tests.made_config import Architecture
 from tests.pipeline.conftest import tiny_study
 
 FAKES, REALS = 60, 540
@@ -50,7 +50,7 @@ def write_committee(folder: Path, tree: dict) -> None:
     """Untrained members and a stacker: what robustness scores with."""
     for number, (name, member) in enumerate(tree["members"].items()):
         weights, scores = folder / f"models/{name}.safetensors", folder / f"data/scores/{name}.parquet"
-        architecture = Architecture.model_validate(member["architecture"])
+        architecture = Architecture(**member["architecture"])
         header = {
             "architecture": architecture.model_dump(),
             "classes": tree["classes"],

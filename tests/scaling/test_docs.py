@@ -5,7 +5,6 @@ import io
 import re
 
 import pytest
-import yaml
 
 from tests.made import ROOT
 from tests.pipeline.conftest import create, tiny_study, write_faces
@@ -32,7 +31,6 @@ def project(tmp_path_factory):
     tree = tiny_study()
     tree["members"] = {"convnext1": tree["members"]["one"]}
     repository = create(tmp_path_factory.mktemp("docs"), tree, lambda raw: write_faces(raw / "tiny/faces.zip"))
-    (repository.folder / "conf/config.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))  # what dvc exp composes
     repository.run("dvc", "repro", "sample@convnext1")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "sampled")

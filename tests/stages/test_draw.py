@@ -6,8 +6,9 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
-from facesift.config.params import Params, parse_params
+from facesift.config.params import Params
 from stages import draw
+from tests.made_config import parse_params
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from facesift.config.data import Source
-from facesift.config.params import Params, parse_params
+from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS
 from stages import ingest
+from tests.made_config import Source, parse_params
 from tests.made_reviews import answer, write
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,13 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.config.params import Params, parse_params
+from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json
 from facesift.sampling.plans import make_plan
 from facesift.shards.reading import ShardFolder
 from stages import sample
 from tests.made import default_params, make_shards
+from tests.made_config import parse_params
 
 
 @pytest.fixture

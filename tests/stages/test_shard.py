@@ -6,12 +6,13 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from facesift.config.params import Params, parse_params
+from facesift.config.params import Params
 from facesift.core.files import write_parquet
 from facesift.core.parallel import ONE_PROCESS
 from facesift.shards.reading import ShardFolder
 from stages import shard
 from tests.made import default_params
+from tests.made_config import parse_params
 
 
 @pytest.fixture

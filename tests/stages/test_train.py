@@ -1,9 +1,9 @@
 import pytest
 
-from facesift.config.params import parse_params
 from facesift.core.errors import FacesiftError
 from stages.train import main
 from tests.made import default_params
+from tests.made_config import parse_params
 
 
 def test_unknown_network_is_refused_before_anything_is_read(tmp_path, monkeypatch):

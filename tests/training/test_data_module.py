@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from facesift.config.members import Resample
 from facesift.sampling.batches import plan_batches
 from facesift.sampling.plans import make_plan
 from facesift.training.data_module import TrainingEpoch
 from tests.made import make_shards
+from tests.made_config import Resample
 
 
 def epoch_of(room, images, batch_size=8):

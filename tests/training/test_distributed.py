@@ -5,7 +5,6 @@ import timm
 import torch
 from torch import nn
 
-from facesift.config.members import CrossEntropy, Focal, Resample
 from facesift.core.errors import FacesiftError
 from facesift.networks.head import freeze_share
 from facesift.sampling.batches import Share, shard_batches
@@ -14,6 +13,7 @@ from facesift.training.data_module import HeldOutSplit, TrainingEpoch, check_sha
 from facesift.training.distributed import LAUNCH_VARIABLES, BatchNormSync, check_process_count, make_strategy
 from facesift.training.losses import divisor, make_loss
 from tests.made import default_params, make_shards
+from tests.made_config import CrossEntropy, Focal, Resample
 
 PARAMS = default_params()
 RECIPE = PARAMS.members["convnext1"]

@@ -11,7 +11,6 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from facesift.config.members import Schedule
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import build_network
 from facesift.networks.package_weights import PackagedFile
@@ -22,6 +21,7 @@ from facesift.training.data_module import MemberDataModule
 from facesift.training.fit import checkpoint_key, fit_member
 from facesift.training.lightning_module import MemberModule
 from tests.made import ROOT, default_params, make_shards
+from tests.made_config import Schedule
 
 PARAMS = default_params()
 CLASSES = PARAMS.class_names

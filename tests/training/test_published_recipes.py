@@ -5,13 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-from facesift.config.members import Augment, CrossEntropy, Focal, Normalise, Schedule
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import to_square
 from facesift.networks.architectures import build_network
 from facesift.networks.preprocessing import make_augmentation, make_mixing, make_normalisation
 from facesift.training.losses import make_loss
 from facesift.training.schedule import learning_rate_factor
+from tests.made_config import Augment, CrossEntropy, Focal, Normalise, Schedule
 from tests.training.test_fit import RECIPE, fit
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.3], [-3.0, 1.0]])

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.config.members import Augment, CrossEntropy, Focal, Member, Schedule
+from facesift.config.members import Member
 from facesift.networks.preprocessing import make_augmentation, standardise, to_unit
 from facesift.training.losses import LOSSES, make_loss
 from facesift.training.schedule import learning_rate_factor
+from tests.made_config import Augment, CrossEntropy, Focal, Schedule
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.3], [-3.0, 1.0]])
 LABELS = torch.tensor([0, 1, 1])

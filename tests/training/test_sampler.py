@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.config.members import Resample
 from facesift.core.classes import BINARY, Classes
 from facesift.sampling.plans import make_plan
 from facesift.shards.index import write_index
@@ -15,6 +14,7 @@ from facesift.shards.writing import write_shard
 from facesift.training.data_module import MemberDataModule
 from facesift.training.sampler import balanced_probabilities, row_probabilities, sample_epoch
 from tests.made import default_params, make_shards
+from tests.made_config import Resample
 
 PARAMS = default_params()
 CLASSES = PARAMS.class_names

@@ -7,7 +7,6 @@ from timm.optim import param_groups_layer_decay
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
-from facesift.config.members import CrossEntropy, Focal, Optimizer, Schedule
 from facesift.networks.architectures import build_network
 from facesift.networks.head import body_parameters, freeze_share, head_names
 from facesift.training.callbacks import MovingAverage, decay_at
@@ -16,6 +15,7 @@ from facesift.training.losses import make_loss
 from facesift.training.optimizer import layers_below_head, make_optimizer, parameter_groups
 from facesift.training.schedule import HeadWarmUp, configure_optimizer
 from tests.made import default_params
+from tests.made_config import CrossEntropy, Focal, Optimizer, Schedule
 from tests.training.test_fit import CLASSES, RECIPE, fit, same_weights
 
 LR = 0.1

@@ -3,9 +3,9 @@ import copy
 import pytest
 import yaml
 
-from facesift.config.params import parse_params
 from facesift.core.errors import FacesiftError
 from tests.made import ROOT
+from tests.made_config import parse_params
 from workflow.experiments import Experiment
 from workflow.sweep import LOSSES, RATIOS, Variant, chosen_members, parse_ratio, row_of, variants
 from workflow.sweep_figure import draw_sweep

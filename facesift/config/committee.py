@@ -1,0 +1,109 @@
+"""How the members' scores become decisions: stacking, vote, calibration, costs, operating points, the export."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from facesift.config.members import Optimizer
+from facesift.config.sampling import Resample
+from facesift.config.section import Count, Fraction, Inside, NotNegative, Positive, Ratio, Section, Seed
+
+
+class Stack(Section):
+    """How the stacked ensemble is fitted."""
+
+    fit_on: Literal["val", "train_plan"] = Field(
+        description="val: the members' outputs on validation images; train_plan: as published, on re-sampled training "
+        "images"
+    )
+    sources: Literal["as_they_come", "balanced", "own"] = Field(
+        description="as_they_come: all images weigh alike; balanced: reals of the fakes' own sources weigh as much as "
+        "all other reals; own: images of other sources are left out"
+    )
+    seed: Seed = Field(description="of the folds, and of train_plan's fit")
+    folds: Annotated[int, Field(ge=2)] = Field(description="validation figures are out-of-fold over so many folds")
+    c: Positive = Field(description="inverse strength of the L2 penalty")
+    fake_to_real: Ratio | None = Field(
+        description="total weight of the positive class to the rest in the fit; null: as they come"
+    )
+    class_weights: list[Positive] | None = Field(description="one weight for each class; null: 1 each")
+    resample: Resample = Field(description="train_plan only: as a member's `resample`")
+    optimizer: Optimizer = Field(description="train_plan only: as a member's `optimizer`")
+    epochs: Count = Field(description="train_plan only: passes over the plan")
+    batch_size: Count = Field(description="train_plan only: images in a step")
+
+    @model_validator(mode="after")
+    def _weighs_validation(self) -> Stack:
+        if self.fit_on == "train_plan" and self.sources != "as_they_come":
+            raise ValueError(
+                f"`sources: {self.sources}` goes with `fit_on: val`; with train_plan the plan (`resample`) decides "
+                "what weighs, and it keeps no sources: use `sources: as_they_come`"
+            )
+        return self
+
+
+class Vote(Section):
+    """The rule that data/decisions.parquet follows."""
+
+    rule: Literal["any_fake", "majority", "soft", "unanimous"] = Field(
+        description="how the members and the stacker decide together"
+    )
+
+
+class Calibration(Section):
+    """How the stacked ensemble's score becomes a probability."""
+
+    method: Literal["temperature", "platt"] = Field(
+        description="temperature: one factor; platt: a bias too, which undoes the prior of `stack.fake_to_real`"
+    )
+    bins: Annotated[int, Field(ge=2, le=1000)] = Field(
+        description="equal-mass bins of the reliability curve and of the calibration error (ECE)"
+    )
+
+
+class Cost(Section):
+    """What wrong decisions and reviews cost, in any one unit."""
+
+    miss: Positive = Field(description="a fake decided real")
+    review: NotNegative = Field(description="an image that a person looks at")
+    false_alarm: NotNegative = Field(description="a real image decided fake")
+    prevalence: Inside | None = Field(
+        description="share of fakes that costs and review budget are computed for; null: as in validation"
+    )
+
+
+class Guarantee(Section):
+    """The risk guarantee on new images, which holds with probability 1 - `delta` over validation sets like this one."""
+
+    miss: Inside = Field(description="at most this share of the fakes is decided real")
+    review: Inside | None = Field(description="at most this share of all images is reviewed; null: no guarantee of it")
+    delta: Inside = Field(
+        description="probability that the guarantee fails; 0.1 needs 22 validation fakes at least (23 with review), "
+        "0.01 needs 44"
+    )
+
+
+class Operating(Section):
+    """Thresholds on the calibrated probability, fitted on validation: real below, fake above, review between."""
+
+    sources: Literal["all", "own"] = Field(
+        description="own: calibration and thresholds are fitted on the fakes' own sources alone"
+    )
+    max_review: Fraction = Field(description="the point max_review sends at most this share of images to a person")
+    target_recall: Ratio = Field(description="the point target_recall catches at least this share of the fakes")
+    guarantee: Guarantee = Field(description="with probability 1 - delta, on new images")
+
+
+class Export(Section):
+    """The bundle models/committee/ that `facesift screen` loads."""
+
+    parity_images: Count = Field(description="test images on which the exported graphs are compared with torch")
+    tolerance: Positive = Field(
+        description="largest difference in logits and calibrated log-odds; beyond it nothing is exported"
+    )
+    stopping_risk: Inside = Field(
+        description="of the images that all members together stop or refer, `screen --stop-early` may pass this share; "
+        "0.05 needs 19 such validation images, 0.01 needs 99"
+    )

@@ -1,0 +1,135 @@
+"""A study's parameters out of conf/: shared values, the study's own, its members, and what the user sets.
+
+conf/base.yaml holds what every member, source and other repeated block has unless it says otherwise; it is laid under
+each of them, so that the composed parameters hold every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from facesift.config.settings import apply_settings, is_choice, near, split_setting
+from facesift.core.errors import FacesiftError
+
+CONF = Path("conf")
+Tree = dict[str, Any]
+
+
+def compose(study: str, settings: Sequence[str] = (), conf: Path = CONF) -> Tree:
+    """Compose the parameters of a study, every key given.
+
+    Args:
+        study: the name of a file in `conf`/study/.
+        settings: `KEY=VALUE` as `dvc exp run -S` takes them; `members=NAME` chooses a file of `conf`/members/.
+        conf: the folder that holds the configuration.
+
+    Returns:
+        The tree of params.yaml; `parse_params` checks its values.
+
+    Raises:
+        FacesiftError: a study, a group's file or a key that is not there, with the nearest name.
+    """
+    names = studies(conf)
+    if study not in names:
+        raise FacesiftError(f"study {study!r} is not in {conf / 'study'}{near(study, names)}")
+    groups = [path.name for path in conf.iterdir() if path.is_dir()]
+    chosen = [f"study={study}", *(setting for setting in settings if is_choice(setting, groups))]
+    for setting in chosen[1:]:
+        _check_choice(setting, conf)
+    tree = filled(_hydra(chosen, conf), base_values(conf))
+    rest = [setting for setting in settings if not is_choice(setting, groups)]
+    return filled(apply_settings(tree, rest), base_values(conf))
+
+
+def studies(conf: Path = CONF) -> list[str]:
+    """List the names of the studies in conf/study/."""
+    if not (conf / "study").is_dir():
+        raise FacesiftError(f"{conf / 'study'}: not there; run this in the root of a clone of facesift")
+    return sorted(path.stem for path in (conf / "study").glob("*.yaml"))
+
+
+def base_values(conf: Path = CONF) -> Tree:
+    """Read conf/base.yaml: the values of repeated blocks that do not say otherwise."""
+    return dict(yaml.safe_load((conf / "base.yaml").read_text(encoding="utf-8")))
+
+
+def filled(tree: Mapping[str, Any], base: Mapping[str, Any]) -> Tree:
+    """Lay the base values under every source, member and re-sampling block of a study; what is given stays.
+
+    Args:
+        tree: the parameters of a study, or some top-level keys of them.
+        base: what `base_values` reads.
+    """
+    whole = {"drawn": {}, "cross_test": {}} | dict(tree)
+    if "data" in whole:
+        whole["data"] = whole["data"] | {"sources": _sources(whole["data"].get("sources", {}), base)}
+    whole["cross_test"] = {
+        name: test | {"sources": _sources(test.get("sources", {}), base)} if isinstance(test, dict) else test
+        for name, test in whole["cross_test"].items()
+    }
+    if "members" in whole:
+        whole["members"] = {name: filled_member(recipe, base) for name, recipe in whole["members"].items()}
+    if "stack" in whole:
+        whole["stack"] = _parts(whole["stack"], base, ("resample", "optimizer"))
+    return whole
+
+
+def filled_member(recipe: Any, base: Mapping[str, Any]) -> Any:
+    """Lay the base values under one member's recipe."""
+    if not isinstance(recipe, Mapping):
+        return recipe
+    parts = ("architecture", "resample", "optimizer", "schedule", "augment", "normalise", "views")
+    member = _parts({name: {} for name in ("augment", "normalise", "views")} | base["member"] | recipe, base, parts)
+    loss = member.get("loss")
+    if isinstance(loss, Mapping):
+        member["loss"] = base["loss"].get(loss.get("name"), {}) | loss
+    return member
+
+
+def _parts(block: Any, base: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """Lay base values under the named parts of a block, and under `resample.forge` where it is given."""
+    if not isinstance(block, Mapping):
+        return block
+    parts = {name: base[name] | block[name] for name in names if isinstance(block.get(name), Mapping)}
+    forge = parts.get("resample", {}).get("forge")
+    if isinstance(forge, Mapping):
+        whole = base["forge"] | forge
+        if isinstance(whole["regions"], Mapping):
+            whole["regions"] = base["forge"]["regions"] | whole["regions"]
+        parts["resample"] = parts["resample"] | {"forge": whole}
+    return dict(block) | parts
+
+
+def _sources(sources: Any, base: Mapping[str, Any]) -> Any:
+    if not isinstance(sources, Mapping):
+        return sources
+    return {
+        name: base["source"] | source if isinstance(source, Mapping) else source for name, source in sources.items()
+    }
+
+
+def _check_choice(setting: str, conf: Path) -> None:
+    group, value = split_setting(setting)
+    names = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    if value not in names:
+        raise FacesiftError(f"{setting}: {value!r} is not in {conf / group}{near(value, names)}")
+
+
+def _hydra(overrides: Sequence[str], conf: Path) -> Tree:
+    """Compose conf/config.yaml with the files that the overrides choose."""
+    from hydra import compose as hydra_compose  # noqa: PLC0415  takes a third of a second
+    from hydra import initialize_config_dir  # noqa: PLC0415
+    from hydra.errors import HydraException  # noqa: PLC0415
+    from omegaconf import OmegaConf  # noqa: PLC0415
+    from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
+
+    try:
+        with initialize_config_dir(str(conf.resolve()), version_base=None):
+            tree = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise FacesiftError(f"{conf}: {error}") from error
+    return {str(key): value for key, value in tree.items()}  # type: ignore[union-attr]

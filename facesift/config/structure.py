@@ -1,0 +1,55 @@
+"""How the sections of the parameters are nested: which section a field holds, and what stands at a path of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, get_args, get_origin
+
+from facesift.config.section import Section
+
+
+def sections_of(annotation: Any) -> tuple[type[Section], ...]:
+    """Return the section classes that a field of this type holds, directly or by name; several exclude each other.
+
+    >>> from facesift.config.members import Focal
+    >>> [kind.__name__ for kind in sections_of(dict[str, Focal] | None)]
+    ['Focal']
+    """
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return (annotation,)
+    inner = get_args(annotation)[:1] if get_origin(annotation) is Annotated else get_args(annotation)
+    return tuple(kind for part in inner for kind in sections_of(part))
+
+
+def holds_names(annotation: Any) -> bool:
+    """Return whether a field of this type is a mapping whose keys are names that the user chooses.
+
+    >>> holds_names(dict[str, int]), holds_names(int)
+    (True, False)
+    """
+    return get_origin(annotation) is dict
+
+
+def fields_at(root: type[Section], path: Sequence[str | int]) -> list[str]:
+    """List the keys that the schema knows at a path of keys; empty where the user chooses the names.
+
+    Args:
+        root: the section that the path starts from.
+        path: keys, names chosen by the user among them; parts that pydantic adds for alternatives are skipped.
+
+    >>> from facesift.config.members import Views
+    >>> fields_at(Views, [])
+    ['flip', 'zoom']
+    """
+    kinds: tuple[type[Section], ...] = (root,)
+    named = False  # whether the next key is a name that the user chose
+    for part in path:
+        if named:
+            named = False
+            continue
+        held = [kind.model_fields[part] for kind in kinds if isinstance(part, str) and part in kind.model_fields]
+        if not held:
+            continue  # the tag of an alternative, such as `focal`
+        kinds = tuple(dict.fromkeys(kind for field in held for kind in sections_of(field.annotation)))
+        named = holds_names(held[0].annotation)
+    return [] if named else list(dict.fromkeys(name for kind in kinds for name in kind.model_fields))

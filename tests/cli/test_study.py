@@ -1,0 +1,102 @@
+"""`facesift study` checks all first, then writes params.yaml, whole or not at all."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from facesift.cli.main import app
+from facesift.config.compose import studies
+from tests.made import ROOT
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "params.yaml").write_text("as it was\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def study(*arguments):
+    return CliRunner().invoke(app, ["study", *arguments])
+
+
+def said(result):
+    return str(result.exception) + result.output
+
+
+def put(folder, *names):
+    for name in names:
+        (folder / "data/raw" / name).mkdir(parents=True)
+        (folder / "data/raw" / name / "archive.zip").touch()
+
+
+def test_studies_are_listed_with_a_line_each(clone):
+    put(clone, "rff_celeba")
+    lines = study().output.splitlines()
+    assert [line.split()[0] for line in lines] == studies(ROOT / "conf")
+    states = {line.split()[0]: line for line in lines}
+    assert "drawn by the pipeline  The embedded default" in states["portraits"]
+    assert "data there" in states["rff_celeba_best"]
+    assert "data missing" in states["cifake"]
+
+
+def test_study_is_written_with_its_settings(clone):
+    put(clone, "rff_celeba")
+    result = study("rff_celeba_best", "members.focal.loss.gamma=3", "split.limit.real=1000")
+    assert result.exit_code == 0, said(result)
+    tree = yaml.safe_load((clone / "params.yaml").read_text())
+    assert (tree["study"], tree["members"]["focal"]["loss"]["gamma"]) == ("rff_celeba_best", 3)
+    assert tree["split"]["limit"] == {"real": 1000}
+    assert "params.yaml: study rff_celeba_best" in result.output
+    assert "Next: dvc repro" in result.output
+
+
+def test_default_study_is_written_as_it_is_in_git(clone):
+    assert study("portraits").exit_code == 0
+    assert (clone / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+WRONG = {
+    ("rff_celeba_bst",): "did you mean rff_celeba_best?",
+    ("rff_celeba",): "celeba (Kaggle jessicali9530/celeba-dataset): the folder img_align_celeba/, all of whose images",
+    ("folders",): "folders (your own images): a folder for each class (real, fake), also below train/, test/ or val/",
+    ("deepfake_5class",): "the folder images/ with the images and the file train.csv with their labels",
+    ("portraits", "sede=3"): "sede: unknown key; did you mean seed?",
+    ("portraits", "vote.rule=loudest"): "vote.rule: Input should be",
+    ("portraits", "vote.rul=soft"): "vote.rul: unknown key; did you mean vote.rule?",
+    ("portraits", "members.plain.architecture.name=resnet18"): "did you mean timm:resnet18?",
+    ("portraits", "study=folders"): "the study is portraits already",
+    ("portraits", "data.raw=elsewhere"): "elsewhere: not there. Put into it, zipped or not:",
+    ("portraits", "+cross_test.a={raw: other, sources: {a: {layout: rff}}}"): "other: not there",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_error_says_what_is_wrong_and_leaves_the_parameters_as_they_were(clone, arguments):
+    result = study(*arguments)
+    assert result.exit_code == 1
+    assert WRONG[arguments] in said(result)
+    assert (clone / "params.yaml").read_text() == "as it was\n"
+    assert [path.name for path in clone.iterdir() if path.name.startswith(".")] == []
+
+
+def test_empty_data_folder_is_no_data(clone):
+    (clone / "data/raw/folders").mkdir(parents=True)
+    (clone / "data/raw/folders/.gitkeep").touch()
+    assert "folders: empty. Put into it" in said(study("folders"))
+
+
+def test_neither_dvc_nor_torch_is_loaded(clone):
+    code = "import sys; from facesift.config.study import list_studies, write_study; list_studies(); "
+    code += "write_study('portraits', ['stack.c=2']); print(sorted({'dvc', 'torch', 'timm'} & set(sys.modules)))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=clone, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.strip() == "[]"

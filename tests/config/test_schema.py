@@ -1,0 +1,43 @@
+"""The schema holds no values: every key is required and described, and each network of ours is known to it."""
+
+from itertools import chain
+
+import pytest
+
+from facesift.config.members import OWN_NETWORKS
+from facesift.config.params import Params
+from facesift.config.reference import reference
+from facesift.config.structure import sections_of
+from tests.made import ROOT
+
+
+def every_section(kind=Params):
+    inner = (section for field in kind.model_fields.values() for section in sections_of(field.annotation))
+    return dict.fromkeys([kind, *chain.from_iterable(every_section(section) for section in inner)])
+
+
+FIELDS = [(kind, name) for kind in every_section() for name in kind.model_fields]
+
+
+@pytest.mark.parametrize(("kind", "name"), FIELDS, ids=lambda part: getattr(part, "__name__", part))
+def test_field_is_required_and_described(kind, name):
+    field = kind.model_fields[name]
+    assert field.is_required()
+    assert field.description
+    assert "|" not in field.description  # it stands in a table
+
+
+def test_all_sections_are_found():
+    names = {kind.__name__ for kind in every_section()}
+    assert {"Regions", "Jpeg", "Views", "CrossEntropy", "Focal", "Corruption", "CrossTest", "Guarantee"} <= names
+
+
+def test_page_of_the_parameters_is_current():
+    assert (ROOT / "docs/parameters.md").read_text() == reference()
+
+
+def test_schema_knows_the_networks_there_are():
+    from facesift.networks.architectures import OWN
+    from facesift.networks.support_vectors import SVM
+
+    assert set(OWN_NETWORKS) == {*OWN, SVM}

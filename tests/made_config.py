@@ -1,0 +1,78 @@
+"""Sections of the parameters for tests: what is not given is filled from conf/base.yaml, as `make study` does it."""
+
+from typing import Any
+
+from facesift.config import data, members, sampling
+from facesift.config.compose import base_values, filled, filled_member
+from facesift.config.params import Params
+from facesift.config.params import parse_params as parse_whole
+from tests.made import ROOT
+
+BASE = base_values(ROOT / "conf")
+
+
+def whole(tree: dict[str, Any]) -> dict[str, Any]:
+    """Fill what a study's tree leaves out of its members, sources and re-sampling."""
+    return filled(tree, BASE)
+
+
+def whole_member(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Fill what a member's recipe leaves out."""
+    return filled_member(recipe, BASE)
+
+
+def parse_params(tree: dict[str, Any]) -> Params:
+    """Parse a study's tree, filled."""
+    return parse_whole(whole(tree))
+
+
+def Source(**given: Any) -> data.Source:  # noqa: N802  named like the sections
+    return data.Source(**(BASE["source"] | given))
+
+
+def Split(**given: Any) -> data.Split:  # noqa: N802
+    return data.Split(**({"limit": {}} | given))
+
+
+def Regions(**given: Any) -> sampling.Regions:  # noqa: N802
+    return sampling.Regions(**(BASE["forge"]["regions"] | given))
+
+
+def Forge(**given: Any) -> sampling.Forge:  # noqa: N802
+    return sampling.Forge(**(BASE["forge"] | {"regions": Regions()} | given))
+
+
+def Resample(**given: Any) -> sampling.Resample:  # noqa: N802
+    return sampling.Resample(**(BASE["resample"] | given))
+
+
+def CrossEntropy(**given: Any) -> members.CrossEntropy:  # noqa: N802
+    return members.CrossEntropy(**(BASE["loss"]["cross_entropy"] | given))
+
+
+def Focal(**given: Any) -> members.Focal:  # noqa: N802
+    return members.Focal(**(BASE["loss"]["focal"] | given))
+
+
+def Architecture(**given: Any) -> members.Architecture:  # noqa: N802
+    return members.Architecture(**(BASE["architecture"] | given))
+
+
+def Optimizer(**given: Any) -> members.Optimizer:  # noqa: N802
+    return members.Optimizer(**(BASE["optimizer"] | given))
+
+
+def Schedule(**given: Any) -> members.Schedule:  # noqa: N802
+    return members.Schedule(**(BASE["schedule"] | given))
+
+
+def Augment(**given: Any) -> members.Augment:  # noqa: N802
+    return members.Augment(**(BASE["augment"] | given))
+
+
+def Normalise(**given: Any) -> members.Normalise:  # noqa: N802
+    return members.Normalise(**(BASE["normalise"] | given))
+
+
+def Views(**given: Any) -> members.Views:  # noqa: N802
+    return members.Views(**(BASE["views"] | given))
