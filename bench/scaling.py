@@ -17,10 +17,10 @@ from PIL import Image
 
 from facesift.config.data import Ingest, Source
 from facesift.core.parallel import Workers
-from facesift.datasets.examination import examine
+from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import assemble
-from facesift.shards.writing import Decoder, Sharding, build_split
+from facesift.datasets.manifest import build_manifest
+from facesift.shards.building import RawImageReader, Sharding, build_split
 
 WAYS = {
     "1 process": Workers(backend="processes", jobs=1, address=None),
@@ -45,9 +45,9 @@ def one_pass(raw: Path, out: Path, way: Workers) -> float:
     """Seconds to ingest and to shard all images."""
     start = time.perf_counter()
     layouts = {"made": Layout(Source(layout="class_folders"))}
-    images = assemble(examine(raw, layouts, LIMITS, way, lambda _: None)).images
+    images = build_manifest(examine_files(raw, layouts, LIMITS, way, lambda _: None)).images
     rows = images.select("image_id", "source", "label", "container", "path")
-    build_split(out / "train", rows, Decoder(raw, 64, 10**8), Sharding(256, 0, way))
+    build_split(out / "train", rows, RawImageReader(raw, 64, 10**8), Sharding(256, 0, way))
     return time.perf_counter() - start
 
 

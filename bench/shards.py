@@ -36,8 +36,8 @@ from PIL import Image
 from sklearn.model_selection import train_test_split
 
 from facesift.core.parallel import Workers
+from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import Decoder, Sharding, build_split
 
 SIZE = 125
 BATCH = 64
@@ -94,7 +94,7 @@ def ours(raw: Path, rows: pl.DataFrame, out: Path, jobs: int) -> None:
     build_split(
         out / "train",
         rows,
-        Decoder(raw, SIZE, 10**8),
+        RawImageReader(raw, SIZE, 10**8),
         Sharding(images, seed=0, parallel=Workers(backend="processes", jobs=jobs, address=None)),
     )
 

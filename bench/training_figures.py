@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.sources import mixed_sources
-from facesift.core.bootstrap import drawn_weights, percentiles, weighted_ranking
+from facesift.core.bootstrap import bootstrap_weights, percentile_interval, weighted_auc_ap
 
 FIGURES = ("auc", "ap", "recall")
 WITHIN, POOLED = "within", "pooled"
@@ -67,13 +67,13 @@ def drawn_figures(images: Population, val: Floats, test: Floats, review_rate: fl
     """One run's figures on all test images, and in every draw: an array (figures, draws)."""
     labels, groups = images.test["label"].to_numpy(), images.test["group"].to_numpy()
     above = (test >= threshold_for(val, review_rate)).astype(np.float64)
-    parts = [_figures(labels, test, above, weights) for weights in drawn_weights(labels, groups)]
+    parts = [_figures(labels, test, above, weights) for weights in bootstrap_weights(labels, groups)]
     whole = _figures(labels, test, above, np.ones((1, len(labels))))[:, 0]
     return dict(zip(FIGURES, whole.tolist(), strict=True)), np.concatenate(parts, axis=1)
 
 
 def _figures(labels: NDArray[np.int64], test: Floats, above: Floats, weights: Floats) -> Floats:
-    auc, ap = weighted_ranking(labels, test, weights)
+    auc, ap = weighted_auc_ap(labels, test, weights)
     fakes = weights * labels
     return np.stack([auc, ap, (fakes * above).sum(axis=1) / fakes.sum(axis=1)])
 
@@ -89,11 +89,14 @@ class Cell:
         """Yield every figure: mean, interval, spread over seeds, and the difference to `first` with its interval."""
         for number, name in enumerate(FIGURES):
             values = [run[name] for run in self.runs]
-            found: dict[str, Any] = {"mean": float(np.mean(values)), "interval": percentiles(self.draws[number])}
+            found: dict[str, Any] = {
+                "mean": float(np.mean(values)),
+                "interval": percentile_interval(self.draws[number]),
+            }
             found["seeds"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
             if first is not None:
                 found["difference"] = found["mean"] - float(np.mean([run[name] for run in first.runs]))
-                found["difference_interval"] = percentiles(self.draws[number] - first.draws[number])
+                found["difference_interval"] = percentile_interval(self.draws[number] - first.draws[number])
             yield name, found
 
 

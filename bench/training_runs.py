@@ -6,7 +6,6 @@ All run in one folder through the stages of the pipeline: images are read, split
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -26,7 +25,8 @@ from bench.toy import ROOT, compose_study
 from facesift.config.params import Params, parse_params
 from facesift.config.section import Ratio, Section, Seed
 from facesift.core.errors import FacesiftError
-from facesift.core.files import sha256, write_json
+from facesift.core.files import write_json
+from facesift.core.fingerprint import code_fingerprint, files_fingerprint
 from facesift.training.fit import checkpoint_key
 from workflow.dvc_command import environment, threads_for
 
@@ -126,9 +126,12 @@ def _data_key(params: Params, raw: Path) -> Tree:
     """What the shared stages depend on: their parameters, the raw files, and the code that reads them."""
     keys = {"data", "ingest", "split", "shard", "seed", "classes", "positive"}
     files = [path for path in sorted((raw / params.data.raw).rglob("*")) if path.is_file()]
-    code = sorted((ROOT / "facesift/data").glob("*.py"))
-    hashed = hashlib.sha256("".join(sha256(path) for path in [*files, *code]).encode()).hexdigest()
-    return {"params": params.model_dump(mode="json", include=keys), "files": hashed}
+    code = code_fingerprint(("core", "config", "images", "datasets", "shards"))
+    return {
+        "params": params.model_dump(mode="json", include=keys),
+        "files": files_fingerprint(files, raw),
+        "code": code,
+    }
 
 
 def train_all(params: Params, runs: list[Run], room: Path, jobs: int) -> Iterator[tuple[Run, str]]:

@@ -11,16 +11,16 @@ from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
-from facesift.datasets.duplicates import near_duplicate_groups
-from facesift.datasets.examination import examine, settle_faces
+from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
-from facesift.datasets.manifest import assemble, check_quarantine, survey
+from facesift.datasets.manifest import build_manifest, check_quarantine, referred_column
+from facesift.datasets.near_duplicates import near_duplicate_groups
+from facesift.datasets.source_files import count_files
 from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
-from facesift.images.face_columns import refer
-from facesift.networks.parallel_scoring import SPLIT, Panel
-from facesift.networks.stored_members import load_members
+from facesift.networks.scoring import TEST_SPLIT, ShardScorer
+from facesift.networks.weights import load_members
+from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import Decoder, Sharding, build_split
 from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
@@ -36,10 +36,12 @@ def main(params: Params, name: str) -> None:
     stacker = load_stacker(MODELS / "stacker.safetensors", members, classes.names)
     with TemporaryDirectory() as room:
         images = _read(params, name)
-        shards = _build(params, name, images, Path(room) / SPLIT)
+        shards = _build(params, name, images, Path(room) / TEST_SPLIT)
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
-        ballot = vote_elsewhere(Panel(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker)
+        ballot = vote_elsewhere(
+            ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker
+        )
     report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
     write_json(Path(f"metrics/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
@@ -51,22 +53,22 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     other = params.cross_test[name]
     raw = Path("data/raw") / other.raw
     layouts = make_layouts(raw, other.sources, params.class_names.names)
-    found = survey(raw, layouts)
+    found = count_files(raw, layouts)
     crop = params.data.crop
-    examined = examine(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
-    manifest = settle_faces(assemble(examined), crop)
-    check_quarantine(manifest.quarantine, found.claimed, params.ingest)
+    examined = examine_files(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
+    manifest = handle_missing_faces(build_manifest(examined), crop)
+    check_quarantine(manifest.quarantine, found.recognised, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
-    return manifest.images.with_columns(refer(manifest.images) if crop.refers else [])
+    return manifest.images.with_columns(referred_column(manifest.images) if crop.refers else [])
 
 
 def _build(params: Params, name: str, images: pl.DataFrame, folder: Path) -> ShardFolder:
     """Shard all images of the other data set."""
     raw = Path("data/raw") / params.cross_test[name].raw
-    decoder = Decoder(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize, params.data.crop)
+    reader = RawImageReader(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize, params.data.crop)
     sharding = Sharding(params.shard.images, params.seed, params.parallel.workers, params.class_names.names)
-    build_split(folder, images, decoder, sharding)
+    build_split(folder, images, reader, sharding)
     return ShardFolder(folder)
 
 

@@ -12,12 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_csv, write_json, write_parquet
-from facesift.datasets.examination import examine, settle_faces
+from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import Manifest, Survey, assemble, check_quarantine, summary, survey
+from facesift.datasets.manifest import Manifest, build_manifest, check_quarantine, summarise_manifest
 from facesift.datasets.relabelling import Relabelling, relabel
 from facesift.datasets.reviews import read_reviews
+from facesift.datasets.source_files import FileCounts, count_files
 from stages.entry import run
 
 REVIEWS = Path("data/reviews")
@@ -26,23 +27,27 @@ QUARANTINE = Path("data/quarantine.csv")
 METRICS = Path("metrics/ingest.json")
 
 
-def _read(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:
+def _read(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: Params) -> Manifest:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress:
-        bar = progress.add_task("images", total=found.claimed)
+        bar = progress.add_task("images", total=found.recognised)
 
         def advance(files: int) -> None:
             progress.advance(bar, files)
 
-        return assemble(examine(raw, layouts, params.ingest, params.parallel.workers, advance, crop=params.data.crop))
+        return build_manifest(
+            examine_files(raw, layouts, params.ingest, params.parallel.workers, advance, crop=params.data.crop)
+        )
 
 
-def _usable(raw: Path, layouts: Mapping[str, Layout], found: Survey, params: Params) -> Manifest:
+def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: Params) -> Manifest:
     """Read all files; too many bad ones, or no good one, is an error."""
-    manifest = settle_faces(_read(raw, layouts, found, params), params.data.crop)
-    check_quarantine(manifest.quarantine, found.claimed, params.ingest)
+    manifest = handle_missing_faces(_read(raw, layouts, found, params), params.data.crop)
+    check_quarantine(manifest.quarantine, found.recognised, params.ingest)
     if manifest.images.is_empty():
-        raise FacesiftError(f"{raw}: none of {found.claimed} files is usable; lower ingest.max_bad_fraction to see why")
+        raise FacesiftError(
+            f"{raw}: none of {found.recognised} files is usable; lower ingest.max_bad_fraction to see why"
+        )
     return manifest
 
 
@@ -78,7 +83,7 @@ def main(params: Params) -> None:
     """Read `data/raw/<data.raw>` and `data/reviews`; write the manifest, the quarantine list and the counts."""
     raw = Path("data/raw") / params.data.raw
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
-    found = survey(raw, layouts)
+    found = count_files(raw, layouts)
     if found.ignored:
         print(f"{found.ignored} files belong to no source of data.sources and are ignored, such as {found.example}")
     manifest = _usable(raw, layouts, found, params)
@@ -86,7 +91,7 @@ def main(params: Params) -> None:
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
     write_csv(QUARANTINE, labelled.quarantine)
-    write_json(METRICS, summary(labelled, found.ignored) | {"reviews": judged.report})
+    write_json(METRICS, summarise_manifest(labelled, found.ignored) | {"reviews": judged.report})
     print(f"{labelled.images.height} images, {labelled.exact_duplicates} further copies dropped,", end=" ")
     print(f"{labelled.quarantine.height} files in {QUARANTINE}")
     if labelled.faces is not None:

@@ -12,7 +12,7 @@ from facesift.core.scores import read_truth
 from facesift.evaluation.cross_data_set import truth_of
 from facesift.evaluation.results_table import share
 from facesift.evaluation.robustness import Trial, choose_images, describe_images, figures_table, try_corruptions
-from facesift.networks.stored_members import load_members
+from facesift.networks.weights import load_members
 from facesift.shards.reading import ShardFolder
 from stages.entry import run
 

@@ -8,15 +8,16 @@ import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from facesift.config.params import Params
+from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet
-from facesift.images.face_columns import FACE
-from facesift.shards.reading import SPLITS, ShardEntry
-from facesift.shards.writing import Decoder, Sharding, build_split
+from facesift.datasets.manifest import FACE_COLUMNS
+from facesift.shards.building import RawImageReader, Sharding, build_split
+from facesift.shards.index import ShardEntry
 from stages.entry import run
 
 SHARDS = Path("data/shards")
 COLUMNS = ["image_id", "source", "label", "container", "path"]
-FACES = ["width", "height", *FACE]
+FACES = ["width", "height", *FACE_COLUMNS]
 
 
 def main(params: Params) -> None:
@@ -25,7 +26,9 @@ def main(params: Params) -> None:
     places = read_parquet(Path("data/manifest.parquet"), columns)
     images = places.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
     data = params.data
-    decoder = Decoder(Path("data/raw") / data.raw, data.image_size, params.ingest.max_pixels, data.resize, data.crop)
+    reader = RawImageReader(
+        Path("data/raw") / data.raw, data.image_size, params.ingest.max_pixels, data.resize, data.crop
+    )
     sharding = Sharding(params.shard.images, params.seed, params.parallel.workers, params.class_names.names)
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bars) as progress:
@@ -36,7 +39,7 @@ def main(params: Params) -> None:
             def advance(entry: ShardEntry, bar: TaskID = bar) -> None:
                 progress.advance(bar, entry.images)
 
-            index = build_split(SHARDS / split, rows, decoder, sharding, advance)
+            index = build_split(SHARDS / split, rows, reader, sharding, advance)
             counts = [sum(each) for each in zip(*(entry.counts for entry in index.shards), strict=True)]
             said = ", ".join(f"{count} {name}" for count, name in zip(counts, index.classes, strict=True))
             progress.print(f"{split}: {said} in {len(index.shards)} shards")

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from facesift.config.params import Params
+from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet, write_json, write_parquet
-from facesift.datasets.splitting import SPLITS, Division, divide, summary
-from facesift.images.face_columns import refer
+from facesift.datasets.manifest import referred_column
+from facesift.datasets.splitting import SplitResult, split_images, summarise_split
 from stages.entry import run
 
 MANIFEST = Path("data/manifest.parquet")
@@ -20,7 +21,7 @@ METRICS = Path("metrics/split.json")
 COLUMNS = ["image_id", "source", "label", "phash", "fold"]
 
 
-def _counts(division: Division) -> Table:
+def _counts(division: SplitResult) -> Table:
     counted = division.table.group_by("source", "label", "split").len()
     numbers = {(source, label, split): number for source, label, split, number in counted.rows()}
     table = Table("source", "label", *SPLITS)
@@ -34,15 +35,15 @@ def _counts(division: Division) -> Table:
 def _refer(table: pl.DataFrame) -> pl.DataFrame:
     """Mark the images that a person decides because no face was found in them."""
     images = read_parquet(MANIFEST, ["image_id", "face_box"])
-    marked = images.select("image_id", refer(images))
+    marked = images.select("image_id", referred_column(images))
     return table.join(marked, on="image_id", how="left", maintain_order="left")
 
 
 def main(params: Params) -> None:
     """Read `data/manifest.parquet`; write `data/split.parquet` and `metrics/split.json`."""
-    division = divide(read_parquet(MANIFEST, COLUMNS), params.split, params.seed, params.class_names.names)
+    division = split_images(read_parquet(MANIFEST, COLUMNS), params.split, params.seed, params.class_names.names)
     write_parquet(SPLIT, _refer(division.table) if params.data.crop.refers else division.table)
-    write_json(METRICS, summary(division))
+    write_json(METRICS, summarise_split(division))
     Console().print(_counts(division))
     print(f"{division.near_duplicate_images} near-duplicates kept together in {division.near_duplicate_groups} groups")
     if division.removed_leaks:

@@ -58,7 +58,7 @@ def _drop_strangers(members: list[str]) -> None:
 def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:
     # torch is needed for this variant alone
     from facesift.committee.plan_stacking import plan_features, train_stacker  # noqa: PLC0415
-    from facesift.networks.stored_members import load_members  # noqa: PLC0415
+    from facesift.networks.weights import load_members  # noqa: PLC0415
     from facesift.sampling.plans import make_plan  # noqa: PLC0415
 
     scorers = load_members(MODELS, SCORES, members)

@@ -14,13 +14,13 @@ from facesift.core.scores import label_logits, read_truth, votes_of
 from facesift.networks.architectures import check_name
 from facesift.networks.package_weights import find_weights
 from facesift.networks.scoring import score_splits
-from facesift.networks.test_time import views_entry
+from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import save_tensors
 from facesift.shards.reading import ShardFolder
+from facesift.training.callbacks import write_curves
 from facesift.training.distributed import gather_tables
-from facesift.training.fit import checkpoint_key, forget
-from facesift.training.history import write_curves
-from facesift.training.member import Material, train_member
+from facesift.training.fit import checkpoint_key, delete_checkpoints
+from facesift.training.member import TrainingData, train_member
 from stages.entry import member_of, run
 
 SHARDS = Path("data/shards")
@@ -35,8 +35,8 @@ def main(params: Params, name: str) -> None:
     shards = {split: ShardFolder(SHARDS / split) for split in ("train", "val", "test")}
     inputs = [plan, SHARDS / "train/index.json", SHARDS / "val/index.json"]
     room = WORK / name / checkpoint_key(member, params.trainer, inputs)
-    material = Material(shards["train"], shards["val"], read_parquet(plan), classes)
-    trained = train_member(name, member, params.trainer, material, room)
+    data = TrainingData(shards["train"], shards["val"], read_parquet(plan), classes)
+    trained = train_member(name, member, params.trainer, data, room)
     if trained is None:
         return
     held = {split: shards[split] for split in ("val", "test")}
@@ -50,7 +50,7 @@ def main(params: Params, name: str) -> None:
     epochs = trained.epochs or [{"val_accuracy": figures["val"]["accuracy"]}]
     write_json(Path(f"metrics/members/{name}.json"), figures | {"best_epoch": trained.best_epoch})
     write_curves(Path(f"metrics/curves/{name}"), epochs)
-    forget(room)
+    delete_checkpoints(room)
 
 
 def _header(params: Params, name: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import polars as pl
 import yaml
 
 from facesift.config.params import Params, parse_params
-from facesift.datasets.layouts import BINARY
+from facesift.core.classes import BINARY
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 32

@@ -17,7 +17,7 @@ from facesift.core.scores import LabelledLogits, read_held_out
 from facesift.networks.architectures import build_network
 from facesift.networks.scoring import score_splits
 from facesift.networks.support_vectors import SVM, fit_svm
-from facesift.networks.test_time import views_entry
+from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import load_scorer, save_tensors
 from facesift.shards.reading import ShardFolder
 from tests.made import ROOT, SIZE, made_images, make_shards

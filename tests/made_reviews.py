@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.datasets.reviews import REVIEWS, Answer, file_of, format_row
+from facesift.datasets.review_files import REVIEWS, Answer, format_row, review_file
 
 AT = "2026-11-23T09:30:00Z"
 
@@ -23,4 +23,4 @@ def write(folder: Path, *answers: Answer) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in {each.reviewer for each in answers}:
         lines = [format_row(each) for each in answers if each.reviewer == name]
-        file_of(folder, name).write_text(",".join(REVIEWS) + "\n" + "".join(lines))
+        review_file(folder, name).write_text(",".join(REVIEWS) + "\n" + "".join(lines))

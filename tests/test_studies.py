@@ -8,11 +8,11 @@ import pytest
 from bench.published import PAGE, distinct_runs, published_systems
 from bench.toy import BATCH, ROOT, chosen, compose_study, is_resampled, shrink, shrink_recipe
 from facesift.config.params import parse_params
-from facesift.networks.test_time import views_entry
+from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import load_scorer, save_tensors
 from facesift.sampling.batches import shard_batches
 from facesift.sampling.plans import make_plan
-from facesift.training.member import Material, train_member
+from facesift.training.member import TrainingData, train_member
 from tests.made import make_shards
 
 RUNS = distinct_runs(published_systems())
@@ -48,7 +48,7 @@ def trained(tmp_path_factory):
         if key not in kept:
             train, val = shards_for(params, rare=member.resample.scope != "none")
             plan = make_plan(train, member.resample, member.seed, name)
-            material = Material(train, val, plan, params.class_names)
+            material = TrainingData(train, val, plan, params.class_names)
             fitted = train_member(name, member, params.trainer, material, room / f"work{len(kept)}")
             kept[key] = logits_before_and_after(fitted, member, params, val, room / "member.safetensors")
         return kept[key]

@@ -13,7 +13,7 @@ from facesift.config.section import Count, Name
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, sha256
-from facesift.images.crops import View
+from facesift.images.crops import InputSquare
 
 CARD, GRAPH, STACKER_FILE, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
 FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
@@ -52,9 +52,9 @@ class ImageCard(Part):
     max_bytes: Count
 
     @property
-    def view(self) -> View:
+    def view(self) -> InputSquare:
         """Which part of an image the members see."""
-        return View(self.image_size, self.resize, self.crop)
+        return InputSquare(self.image_size, self.resize, self.crop)
 
 
 class CalibrationCard(Part):

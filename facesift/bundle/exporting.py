@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,14 @@ from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
 from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.rules import RULES
 from facesift.config.params import Params
+from facesift.core.classes import SPLITS
 from facesift.core.files import read_json, sha256, write_json
+from facesift.core.fingerprint import library_versions
 from facesift.core.scores import LabelledLogits
-from facesift.images.face_detector import read_network
+from facesift.images.face_detector import read_detector
 from facesift.networks.pixel_module import load_module
 from facesift.networks.weights import check_weights, read_header
-from facesift.shards.reading import SPLITS, ShardFolder
+from facesift.shards.reading import ShardFolder
 
 # The parameters that decide what is in a bundle: those of the stage in dvc.yaml (a test compares).
 DECIDING = (
@@ -71,7 +72,7 @@ def fill_bundle(
     _export_graph(folder, params)
     write_json(folder / REFERENCE, reference)
     if params.data.crop.finds:
-        (folder / FACES).write_bytes(read_network())
+        (folder / FACES).write_bytes(read_detector())
     card = Card.model_validate(_describe(folder, params, sources))
     graph, torch = OnnxRuntime(folder, card, threads=1), TorchRuntime(folder, card, threads=None)
     images = first_images(ShardFolder(sources.shards / "test"), params.export.parity_images)
@@ -152,7 +153,7 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
         "stopping": None,
         "metrics": {"split": "test", "rules": vote["test"], "points": points},
         "inputs": _inputs(params, sources),
-        "versions": {name: _version(name) for name in VERSIONS},
+        "versions": library_versions(VERSIONS),
         "parity": {},
         "files": _list_files(folder),
     }
@@ -160,7 +161,7 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
 
 def _describe_member(folder: Path, member: str, params: Params) -> dict[str, Any]:
     file = _member_file(member)
-    header = read_header(folder / file)
+    header = read_header(folder / file).stored
     return {
         "name": member,
         "architecture": header["architecture"],
@@ -185,10 +186,3 @@ def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -11,8 +11,8 @@ from PIL import Image
 
 from facesift.bundle.card import FACES, Card, ImageCard
 from facesift.images.decoding import BadImage
-from facesift.images.face_detector import open_finder
-from facesift.images.faces import NO_FACE, FaceFinder
+from facesift.images.face_detector import open_detector
+from facesift.images.faces import NO_FACE, FaceDetector
 
 REFERRED = f"{NO_FACE}: a person decides"
 
@@ -42,13 +42,13 @@ class Preprocessor:
     """
 
     image: ImageCard
-    finder: FaceFinder | None = None
+    finder: FaceDetector | None = None
 
     @classmethod
     def of(cls, folder: Path, card: Card) -> Preprocessor:
         """Open the bundle's face detector if it has one; `FacesiftError` if that lacks onnxruntime."""
         crop = card.image.crop
-        return cls(card.image, open_finder(folder / FACES, crop.min_score) if crop.finds else None)
+        return cls(card.image, open_detector(folder / FACES, crop.min_score) if crop.finds else None)
 
     def apply(self, image: Image.Image) -> Preprocessed:
         """Cut an upright RGB image; `BadImage` for one without a face where the study left such images out."""

@@ -7,7 +7,6 @@ import platform
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from facesift.cli.speed_graphs import (
     random_subject,
 )
 from facesift.core.errors import FacesiftError
+from facesift.core.fingerprint import library_versions
 from facesift.images.paths import check_paths, find_files
 
 SCHEMA = 1
@@ -118,5 +118,4 @@ def _machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "onnxruntime": version("onnxruntime"),
-    }
+    } | library_versions(["onnxruntime"])

@@ -18,7 +18,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from facesift.committee.cascade import check_cascade
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import Workers
-from facesift.images.paths import Found, check_paths, find_files
+from facesift.images.paths import InputFile, check_paths, find_files
 from facesift.screening.committee import Committee
 from facesift.screening.distributed import BundleOptions, screen_distributed
 from facesift.screening.stream import Tables, decisions_schema
@@ -118,7 +118,7 @@ def _screen(asked: ScreenOptions, committee: Committee, output: Output) -> Scree
     return tally
 
 
-def _decide(asked: ScreenOptions, committee: Committee, files: Iterator[Found]) -> Tables:
+def _decide(asked: ScreenOptions, committee: Committee, files: Iterator[InputFile]) -> Tables:
     """Tables of the files' decisions, from this process or from those that are asked for."""
     if asked.parallel is None:
         return committee.screen_found(files, asked.batch_size, asked.threads, cascade=asked.cascade)
@@ -130,7 +130,7 @@ def _decide(asked: ScreenOptions, committee: Committee, files: Iterator[Found]) 
     return screen_distributed(files, options, asked.parallel)
 
 
-def _todo(asked: ScreenOptions, committee: Committee, output: Output, tally: ScreenCounts) -> Iterator[Found]:
+def _todo(asked: ScreenOptions, committee: Committee, output: Output, tally: ScreenCounts) -> Iterator[InputFile]:
     """Yield what is not in the output yet; nor is the output itself screened when it lies in the folder."""
     own = [path.resolve() for path in (asked.output, asked.output and waiting_rows(asked.output)) if path]
     names = {path.name for path in own}
@@ -144,7 +144,7 @@ def _todo(asked: ScreenOptions, committee: Committee, output: Output, tally: Scr
                 _check_same(asked, committee, file, output.samples[file.name])
 
 
-def _check_same(asked: ScreenOptions, committee: Committee, file: Found, before: dict[str, Any]) -> None:
+def _check_same(asked: ScreenOptions, committee: Committee, file: InputFile, before: dict[str, Any]) -> None:
     """Refuse to go on with a table that another bundle, rule or point began: one image decided `before`, and now."""
     row = next(committee.screen_found([file], 1, 1, cascade=asked.cascade)).row(0, named=True)
     if row["image_id"] != before["image_id"]:

@@ -19,7 +19,7 @@ from facesift.committee.decision import BatchDecisions
 from facesift.committee.rules import RULES
 from facesift.core.errors import FacesiftError
 from facesift.core.intervals import clopper_pearson
-from facesift.images.paths import Found
+from facesift.images.paths import InputFile
 from facesift.screening.committee import Committee
 from facesift.screening.stream import read_image
 
@@ -54,7 +54,7 @@ class FasterWays:
         self._parts = OnnxRuntime(bundle, card, threads)
         self._counts = Counts()
 
-    def measure(self, files: Iterable[Found], batch: int) -> dict[str, Any]:
+    def measure(self, files: Iterable[InputFile], batch: int) -> dict[str, Any]:
         """Score what can be read of the files, `batch` at a time, each way; return counts, shares and seconds.
 
         Raises `FacesiftError` when nothing can be read.

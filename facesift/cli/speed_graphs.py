@@ -90,7 +90,7 @@ def _random_module(network: Network, classes: int, image_size: int) -> Any:
     from facesift.networks.pixel_module import NetworkScoring  # noqa: PLC0415
     from facesift.networks.preprocessing import make_normalisation  # noqa: PLC0415
     from facesift.networks.support_vectors import SVM  # noqa: PLC0415
-    from facesift.networks.test_time import stored_views  # noqa: PLC0415
+    from facesift.networks.test_time_augmentation import stored_views  # noqa: PLC0415
 
     architecture = Architecture.model_validate(network.architecture)
     if architecture.name == SVM:

@@ -18,7 +18,7 @@ from facesift.core.classes import Classes
 from facesift.core.scores import Scorer
 from facesift.sampling.batches import plan_batches
 from facesift.shards.reading import ShardFolder
-from facesift.training.optimisation import make_optimizer
+from facesift.training.optimizer import make_optimizer
 
 
 def plan_features(

@@ -1,1 +1,1 @@
-"""The ground of the library: errors, atomic files, parallel map, counts and intervals, class names, score tables."""
+"""What all other wings use: errors, atomic files, parallel map, counts and intervals, class names, score tables."""

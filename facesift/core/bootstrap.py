@@ -1,12 +1,12 @@
-"""Intervals of ranking figures, AUC and average precision, by drawing groups of images again and again.
+"""Bootstrap confidence intervals of AUC and average precision, by resampling groups of images.
 
 A percentile bootstrap (Efron 1979) over near-duplicate groups, because copies of one picture are no independent
-evidence. Of the groups that hold a positive image, and of the others, as many are drawn as there are.
+evidence. Groups with a positive image and groups without one are resampled separately, so their numbers stay.
 
 With few positives it is a rough guide: six fakes drawn with replacement are still those six fakes. In simulations with
 300 reals and true AUC of 0.95, 0.85 and 0.7, the interval of 6 fakes held the true value 71, 79 and 87 % of the time,
-that of 20 fakes 84, 89 and 93 %, that of 80 fakes 94, 96 and 95 % (300 to 600 draws each). A perfect ranking always has
-the interval [1, 1].
+that of 20 fakes 84, 89 and 93 %, that of 80 fakes 94, 96 and 95 % (300 to 600 resamples each). A perfect ranking always
+has the interval [1, 1].
 """
 
 from __future__ import annotations
@@ -18,18 +18,24 @@ from numpy.typing import NDArray
 
 from facesift.core.intervals import CONFIDENCE, Interval
 
-DRAWS, SEED = 1000, 11
-CELLS = 2_000_000  # draws x images held in memory at once
+RESAMPLES, SEED = 1000, 11
+CELLS = 2_000_000  # resamples x images held in memory at once
 
 Labels = NDArray[np.integer]  # (images,), 1 for the positive class, 0 for the rest
 Scores = NDArray[np.floating]  # (images,), higher is more suspicious
-Weights = NDArray[np.floating]  # (draws, images): how often each image was drawn
+Weights = NDArray[np.floating]  # (resamples, images): how often each image was drawn
 
 
-def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray, NDArray]:
-    """AUC and average precision, each (draws,), of images that count `weights` times; as scikit-learn's.
+def weighted_auc_ap(labels: Labels, scores: Scores, weights: Weights) -> tuple[NDArray, NDArray]:
+    """Compute AUC and average precision with weights, as scikit-learn does. Equal scores are one threshold.
 
-    Equal scores are one threshold. NaN in a draw that lacks one of the classes.
+    Args:
+        labels: 1 for the positive class, 0 for the rest, shape (n,).
+        scores: higher is more suspicious, shape (n,).
+        weights: of each image in each resample, shape (resamples, n).
+
+    Returns:
+        AUC and average precision, each (resamples,); NaN in a resample that lacks one of the classes.
     """
     order = np.argsort(-scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
@@ -44,39 +50,62 @@ def weighted_ranking(labels: Labels, scores: Scores, weights: Weights) -> tuple[
     return auc, np.where(alarms[:, -1] > 0, ap, np.nan)
 
 
-def drawn_weights(labels: Labels, groups: NDArray, draws: int = DRAWS, seed: int = SEED) -> Iterator[Weights]:
-    """Yield weights (some draws, images): groups (images,) drawn with replacement, those with positives apart.
+def bootstrap_weights(
+    labels: Labels, groups: NDArray, resamples: int = RESAMPLES, seed: int = SEED
+) -> Iterator[Weights]:
+    """Draw groups with replacement, those with positives separately from the others.
 
-    The same arguments give the same draws.
+    Args:
+        labels: 1 for the positive class, 0 for the rest, shape (n,).
+        groups: group of each image, shape (n,).
+        resamples: how many times.
+        seed: the same arguments give the same resamples.
+
+    Yields:
+        How often each image was drawn, some resamples at a time: (some, n).
     """
     _, members = np.unique(groups, return_inverse=True)
     holds_positive = np.bincount(members, labels == 1) > 0
     pools = [np.flatnonzero(holds_positive), np.flatnonzero(~holds_positive)]
     rng = np.random.default_rng(seed)
     at_once = max(1, CELLS // len(groups))
-    for start in range(0, draws, at_once):
-        counts = [_draw(pools, len(holds_positive), rng) for _ in range(min(at_once, draws - start))]
+    for start in range(0, resamples, at_once):
+        counts = [_resample(pools, len(holds_positive), rng) for _ in range(min(at_once, resamples - start))]
         yield np.stack(counts)[:, members]
 
 
-def _draw(pools: list[NDArray[np.int64]], groups: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _resample(pools: list[NDArray[np.int64]], groups: int, rng: np.random.Generator) -> NDArray[np.float64]:
     chosen = np.concatenate([pool[rng.integers(0, len(pool), len(pool))] for pool in pools if len(pool)])
     return np.bincount(chosen, minlength=groups).astype(np.float64)
 
 
-def ranking_draws(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDArray, NDArray]:
-    """AUC and average precision in each of the `DRAWS` draws, each (draws,); NaN where a class has a single group.
+def bootstrap_rankings(labels: Labels, scores: Scores, groups: NDArray) -> tuple[NDArray, NDArray]:
+    """Compute AUC and average precision in each of `RESAMPLES` bootstrap resamples.
 
-    Two calls with the same labels and groups draw the same images: differences between scores are paired.
+    Two calls with the same labels and groups draw the same images, so differences between scores are paired.
+
+    Args:
+        labels: 1 for the positive class, 0 for the rest, shape (n,).
+        scores: higher is more suspicious, shape (n,).
+        groups: group of each image, shape (n,).
+
+    Returns:
+        AUC and average precision, each (resamples,); NaN where a class has a single group.
     """
     if min(len(np.unique(groups[labels == label])) for label in (0, 1)) < 2:
-        return np.full(DRAWS, np.nan), np.full(DRAWS, np.nan)  # drawing one group again and again varies nothing
-    found = [weighted_ranking(labels, scores, weights) for weights in drawn_weights(labels, groups)]
+        return np.full(RESAMPLES, np.nan), np.full(
+            RESAMPLES, np.nan
+        )  # drawing one group again and again varies nothing
+    found = [weighted_auc_ap(labels, scores, weights) for weights in bootstrap_weights(labels, groups)]
     return np.concatenate([auc for auc, _ in found]), np.concatenate([ap for _, ap in found])
 
 
-def percentiles(values: NDArray) -> Interval | None:
-    """Middle `CONFIDENCE` of the draws' values; None when hardly any draw had a value."""
+def percentile_interval(values: NDArray) -> Interval | None:
+    """Return the interval that holds the middle `CONFIDENCE` of the resamples' values.
+
+    Returns:
+        Lower and upper end; None when fewer than half of the values are known.
+    """
     known = values[np.isfinite(values)]
     if len(known) < len(values) / 2:
         return None

@@ -1,4 +1,4 @@
-"""The classes of a study, and which of them is looked for: the positive one, fake."""
+"""Names of the classes and of the splits, and which class is the positive one (fake)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-REAL, FAKE = 0, 1
+REAL, FAKE = 0, 1  # numbers of the classes where there are two: the positive class is 1
+BINARY = ("real", "fake")  # their names, by number
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a study in the order of their numbers, and which of them is found (recall, precision).
+    """The classes of a study.
+
+    Attributes:
+        names: names of the classes; the place of a name is the number of its class.
+        positive: the class that recall and precision are about.
 
     >>> Classes(("real", "fake"), "fake").number
     1
@@ -27,5 +33,12 @@ class Classes:
         return self.names.index(self.positive)
 
     def is_positive(self, numbers: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Turn class numbers (n,) into `FAKE` where they are the positive class and `REAL` elsewhere."""
+        """Reduce classes to two: positive or not.
+
+        Args:
+            numbers: class numbers, shape (n,).
+
+        Returns:
+            `FAKE` where the class is the positive one, `REAL` elsewhere, shape (n,).
+        """
         return (numbers == self.number).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Counts of decisions against truth, and the figures made from them. One class, fake, is the positive one."""
+"""Counts of decisions against labels, and the recall, precision and review rate they give. Fake is positive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ def _ratio(part: int, whole: int) -> float | None:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of decided images: `tp` fakes called fake, `fp` reals called fake, `fn` fakes called real, `tn`.
+    """The confusion matrix of decided images.
+
+    Attributes:
+        tp: fakes called fake.
+        fp: reals called fake.
+        fn: fakes called real.
+        tn: reals called real.
 
     >>> first = Confusion(tp=64, fp=121, fn=16, tn=20279)
     >>> f"{first.precision:.2%} {first.recall:.2%} {first.f1:.2%}"
@@ -33,7 +39,15 @@ class Confusion:
 
     @classmethod
     def of(cls, labels: NDArray[np.integer], votes: NDArray[np.integer]) -> Confusion:
-        """Count `votes` against `labels`, both of shape (n,) with values `REAL` or `FAKE`."""
+        """Count votes against labels.
+
+        Args:
+            labels: shape (n,), `REAL` or `FAKE`.
+            votes: shape (n,), `REAL` or `FAKE`.
+
+        Raises:
+            ValueError: when the shapes differ.
+        """
         if labels.shape != votes.shape:
             raise ValueError(f"{labels.shape[0]} labels but {votes.shape[0]} votes")
         fake, called = labels == FAKE, votes == FAKE
@@ -46,30 +60,31 @@ class Confusion:
 
     @property
     def fakes(self) -> int:
-        """Number of fakes that recall rests on."""
+        """Number of fakes: the denominator of recall."""
         return self.tp + self.fn
 
     @property
     def reals(self) -> int:
+        """Number of reals."""
         return self.fp + self.tn
 
     @property
     def recall(self) -> float | None:
-        """Share of the fakes that were called fake, in [0, 1]; None without fakes."""
+        """Share of the fakes that are called fake, in [0, 1]; None without fakes."""
         return _ratio(self.tp, self.fakes)
 
     @property
     def precision(self) -> float | None:
-        """Share of fakes among the images called fake, in [0, 1]; None when nothing was called fake."""
+        """Share of fakes among the images called fake, in [0, 1]; None when no image is called fake."""
         return _ratio(self.tp, self.tp + self.fp)
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of recall and precision, in [0, 1]; None without fakes and without calls."""
+        """Harmonic mean of recall and precision, in [0, 1]; None without fakes and images called fake."""
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     def report(self) -> dict[str, Any]:
-        """Counts and figures for a metrics file; intervals of the shares, F1 is none."""
+        """Return counts and figures for a metrics file, with confidence intervals of recall and precision."""
         return {
             "tp": self.tp, "fp": self.fp, "fn": self.fn, "tn": self.tn,
             "fakes": self.fakes, "reals": self.reals,
@@ -81,7 +96,12 @@ class Confusion:
 
 @dataclass(frozen=True)
 class DecisionCounts:
-    """A confusion over the *decided* images, and how many fakes and reals went to a person instead.
+    """Counts of decisions fake, real and review.
+
+    Attributes:
+        decided: the confusion matrix of the images decided fake or real.
+        review_fake: fakes sent to a person.
+        review_real: reals sent to a person.
 
     >>> test = DecisionCounts(Confusion(tp=55, fp=85, fn=5, tn=19859), review_fake=20, review_real=456)
     >>> test.reviewed, test.reviewed_with_alarms, f"{test.review_rate:.1%} {test.caught:.2%}"
@@ -94,30 +114,31 @@ class DecisionCounts:
 
     @property
     def images(self) -> int:
+        """Number of images."""
         return self.decided.fakes + self.decided.reals + self.reviewed
 
     @property
     def reviewed(self) -> int:
-        """Images sent to a person."""
+        """Number of images sent to a person."""
         return self.review_fake + self.review_real
 
     @property
     def reviewed_with_alarms(self) -> int:
-        """Images a person sees who also checks every image decided fake."""
+        """Number of images sent to a person who also checks every image decided fake."""
         return self.reviewed + self.decided.tp + self.decided.fp
 
     @property
     def review_rate(self) -> float | None:
-        """Share of all images sent to a person, in [0, 1]."""
+        """Share of all images sent to a person, in [0, 1]; None without images."""
         return _ratio(self.reviewed, self.images)
 
     @property
     def caught(self) -> float | None:
-        """Share of all fakes that were decided fake or sent to a person, in [0, 1]."""
+        """Share of all fakes decided fake or sent to a person, in [0, 1]; None without fakes."""
         return _ratio(self.decided.tp + self.review_fake, self.decided.fakes + self.review_fake)
 
     def report(self) -> dict[str, Any]:
-        """Counts and figures for a metrics file."""
+        """Return counts and figures for a metrics file, with confidence intervals of the shares."""
         return self.decided.report() | {
             "review_fake": self.review_fake, "review_real": self.review_real,
             "review_rate": self.review_rate, "caught": self.caught,
@@ -130,9 +151,16 @@ class DecisionCounts:
 
 
 def class_report(labels: NDArray[np.integer], decisions: NDArray[np.integer], names: tuple[str, ...]) -> dict[str, Any]:
-    """Accuracy, macro averages over the classes, and recall, precision, F1 and images of each class.
+    """Compute accuracy, macro averages, and recall, precision and F1 of each class.
 
-    `labels` and `decisions` (n,) are class numbers; an average is over the classes for which the figure is known.
+    Args:
+        labels: class numbers, shape (n,).
+        decisions: class numbers, shape (n,).
+        names: names of the classes, by number.
+
+    Returns:
+        For a metrics file: `accuracy` with its interval, `macro` averages over the classes whose figure is known, and
+        `classes` with the figures, their intervals and the number of images of each class.
     """
     counts = {
         name: Confusion.of((labels == number).astype(np.int64), (decisions == number).astype(np.int64))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, with bytes that depend on their content alone."""
+"""Writes and reads files: complete or not at all, with bytes that depend on the content alone."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success sync it to disk and rename it to `path`.
+    """Write a file completely or not at all.
 
-    An exception or a kill leaves `path` as it was.
+    Yields a temporary path in the same folder. On success it is synced to disk and renamed to `path`; an exception or a
+    kill leaves `path` as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -51,9 +52,10 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`; on success it replaces `path` and all that was in it.
+    """Write a folder completely or not at all.
 
-    Files written into it should themselves be synced (see `whole_file`).
+    Yields a temporary folder beside `path`. On success it replaces `path` and everything in it. Files in it should
+    themselves be synced (see `whole_file`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
@@ -82,14 +84,22 @@ def rounded(value: Any) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write sorted keys, floats of `DIGITS` digits, and refuse NaN and infinity (`ValueError`)."""
+    """Write JSON with sorted keys and floats of `DIGITS` digits.
+
+    Args:
+        path: the file to write.
+        value: dicts, lists, strings, numbers, booleans and None.
+
+    Raises:
+        ValueError: for NaN and infinity.
+    """
     text = json.dumps(rounded(value), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     with whole_file(path) as part:
         part.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; `FacesiftError` names a file that is missing or is not JSON."""
+    """Read JSON; raise `FacesiftError` for a file that is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -99,13 +109,27 @@ def read_json(path: Path) -> Any:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
-    """Write `frame` as Parquet with optional key-value `metadata` in its footer."""
+    """Write a table as Parquet.
+
+    Args:
+        path: the file to write.
+        frame: the table.
+        metadata: keys and values for the file's footer.
+    """
     with whole_file(path) as part:
         frame.write_parquet(part, compression="zstd", metadata=metadata)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Read Parquet; `FacesiftError` names a file that is missing, damaged, or lacks one of `columns`."""
+    """Read a Parquet table.
+
+    Args:
+        path: the file.
+        columns: the columns to read; None: all.
+
+    Raises:
+        FacesiftError: when the file is missing, damaged, or lacks one of the columns.
+    """
     try:
         return pl.read_parquet(path, columns=columns)
     except FileNotFoundError as error:
@@ -120,7 +144,7 @@ def read_parquet_metadata(path: Path) -> dict[str, str]:
 
 
 def write_csv(path: Path, frame: pl.DataFrame) -> None:
-    """Write `frame` as CSV with a header, Unix newlines and floats of `DIGITS` digits."""
+    """Write a table as CSV with a header, Unix line breaks and floats of `DIGITS` digits."""
     with whole_file(path) as part:
         frame.write_csv(part, float_precision=DIGITS, line_terminator="\n")
 

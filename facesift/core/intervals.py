@@ -1,4 +1,4 @@
-"""Exact confidence intervals of shares."""
+"""Exact confidence intervals of proportions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ Interval = tuple[float, float]
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Interval | None:
-    """Two-sided exact interval of a share (Clopper & Pearson 1934), in [0, 1]; None without trials.
+    """Compute the two-sided exact confidence interval of a proportion (Clopper and Pearson 1934).
 
-    It covers the true share with at least `confidence`, whatever that share is and however few the trials are.
+    It covers the true proportion with at least the given confidence, whatever that proportion is and however few the
+    trials are.
+
+    Args:
+        successes: from 0 to `trials`.
+        trials: 0 or more.
+        confidence: in (0, 1).
+
+    Returns:
+        Lower and upper end, in [0, 1]; None without trials.
 
     >>> [round(end, 3) for end in clopper_pearson(6, 6)]
     [0.541, 1.0]

@@ -1,13 +1,12 @@
-"""The one place where work is spread over processes or a cluster: joblib, with Ray or Dask behind it if asked for.
+"""Parallel work over processes or a cluster, by joblib with Ray or Dask behind it: the only place that does this.
 
 Results come in the order of the items and do not depend on who made them. A cluster's workers must see the same files
-under the same paths and run the same code: both are checked where the work is done, because a worker that reads other
-files, or decodes them by another library, would change results without a word.
+under the same paths and run the same code. Both are checked by each worker, because one that reads other files, or
+decodes them by another library, would change results silently.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import platform
@@ -15,18 +14,18 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from facesift.core.errors import FacesiftError
+from facesift.core.fingerprint import PACKAGE, code_fingerprint, library_versions
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WINDOW = 16  # items in flight a process: what is finished early waits, so memory is bounded by as many results
-SECONDS = 10.0  # until a cluster that does not answer is given up
+WINDOW = 16  # items in progress a process; as many results may wait in memory
+SECONDS = 10.0  # to wait for a cluster's answer
 LIBRARIES = ("h5py", "imagehash", "numpy", "onnxruntime", "pillow", "polars", "scipy", "timm", "torch", "torchvision")
 
 
@@ -36,7 +35,7 @@ class Workers:
 
     Attributes:
         backend: `processes` of this machine, or those of a cluster: `ray` or `dask`.
-        jobs: how many at most; -1: one for each core.
+        jobs: most processes; -1: one for each core.
         address: HOST:PORT of a running cluster; None: one is started on this machine.
     """
 
@@ -45,25 +44,30 @@ class Workers:
     address: str | None = None
 
 
-ALONE = Workers("processes", 1)  # no other process: the one that asks does it all
+ONE_PROCESS = Workers("processes", 1)  # no parallel work
 
 
 def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], spec: Workers, shared: Sequence[Path] = ()
 ) -> Iterator[Result]:
-    """Yield `function(item)` for all items, in their order; at most `WINDOW` items a process are in flight.
+    """Yield `function(item)` for all items, in their order.
+
+    At most `WINDOW` items a process are in progress, so memory does not grow with the number of items.
 
     Args:
         function: of a module's top level, or a `partial` of such; it and the items are pickled.
-        items: consumed as results are taken. A single one is worked on here: a second process would start for nothing.
-        spec: which processes do it; nothing of it changes a result.
+        items: consumed as results are taken. A single item needs no second process and is done in this one.
+        spec: the processes; they do not change a result.
         shared: folders that a cluster's workers must see under the same (absolute) paths.
+
+    Yields:
+        The results.
 
     Raises:
         FacesiftError: when the backend is not installed, no cluster answers at `spec.address`, or one of its workers
-            does not see a folder or runs other code. What `function` raises comes out as it is.
+            does not see a folder or runs other code. Errors of `function` are raised as they are.
 
-    >>> list(parallel_map(abs, [-1, 2, -3], ALONE))
+    >>> list(parallel_map(abs, [-1, 2, -3], ONE_PROCESS))
     [1, 2, 3]
     """
     rest = iter(items)
@@ -71,31 +75,31 @@ def parallel_map(
     if len(head) < 2 or (spec.backend == "processes" and spec.jobs == 1):
         yield from map(function, chain(head, rest))
         return
-    remote = function if spec.backend == "processes" else _Remote(function, tuple(shared), fingerprint())
+    remote = function if spec.backend == "processes" else _Remote(function, tuple(shared), environment_fingerprint())
     yield from _windows(remote, chain(head, rest), spec)
 
 
 def _windows(function: Callable[[Item], Result], items: Iterator[Item], spec: Workers) -> Iterator[Result]:
-    """Hand the items to joblib a window at a time: on its own it would go on however few results are taken."""
+    """Give joblib a window of items at a time: otherwise it would go on however few results are taken."""
     from joblib import Parallel as Pool  # noqa: PLC0415  half a second that most commands need not pay
     from joblib import delayed, effective_n_jobs, parallel_config  # noqa: PLC0415
 
-    with parallel_config(_connect(spec), n_jobs=_asked(spec)):
-        jobs = effective_n_jobs(_asked(spec))
+    with parallel_config(_connect(spec), n_jobs=_jobs_to_ask(spec)):
+        jobs = effective_n_jobs(_jobs_to_ask(spec))
         # Ray's backend gives no results before the last one is there.
-        pool = Pool(n_jobs=_asked(spec), return_as="list" if spec.backend == "ray" else "generator")
+        pool = Pool(n_jobs=_jobs_to_ask(spec), return_as="list" if spec.backend == "ray" else "generator")
     with pool:
         while window := list(islice(items, WINDOW * jobs)):
             yield from pool(delayed(function)(item) for item in window)
 
 
-def _asked(spec: Workers) -> int:
-    """Processes to ask joblib for: on a cluster all there are, because one of our own has no more than `jobs`."""
+def _jobs_to_ask(spec: Workers) -> int:
+    """Return how many processes to ask joblib for: of a running cluster all, because our own has at most `jobs`."""
     return spec.jobs if spec.backend == "processes" or spec.address else -1
 
 
 def _connect(spec: Workers) -> str:
-    """Connect to the cluster of `spec`, or start one for as long as this process lives; return joblib's name for it."""
+    """Connect to the cluster of `spec`, or start one for as long as this process lives; return its name for joblib."""
     if spec.backend == "processes":
         return "loky"
     if spec.address and spec.address != "auto":
@@ -107,26 +111,27 @@ def _connect(spec: Workers) -> str:
             f"parallel.backend: {spec.backend} is not installed ({error}); `pip install 'facesift[{spec.backend}]'`"
         ) from error
     except (OSError, TimeoutError, ValueError) as error:
-        raise FacesiftError(f"parallel.address: {_silent(spec)} ({str(error).strip()})") from error
+        raise FacesiftError(f"parallel.address: {_no_answer(spec)} ({str(error).strip()})") from error
 
 
-def _silent(spec: Workers) -> str:
+def _no_answer(spec: Workers) -> str:
+    """Say that no cluster answers."""
     return f"no {spec.backend} cluster answers at {spec.address!r}; null starts one on this machine"
 
 
 def _check_answers(spec: Workers) -> None:
-    """Raise `FacesiftError` unless somebody listens at the address: Ray itself would try for minutes and then exit."""
+    """Raise `FacesiftError` unless a server listens at the address: Ray itself would try for minutes and then exit."""
     host, _, port = (spec.address or "").rpartition("://")[2].rpartition(":")
     if not host or not port.isdigit():
         raise FacesiftError(f"parallel.address: {spec.address!r} is not HOST:PORT, such as 10.0.0.1:6379")
     try:
         socket.create_connection((host, int(port)), SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise FacesiftError(f"parallel.address: {_silent(spec)} ({error})") from error
+        raise FacesiftError(f"parallel.address: {_no_answer(spec)} ({error})") from error
 
 
 def _connect_ray(address: str | None, jobs: int) -> str:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody has agreed to send any
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # the user has not agreed to send any
     import ray  # noqa: PLC0415
     from ray.util.joblib import register_ray  # noqa: PLC0415
 
@@ -149,7 +154,7 @@ def _connect_dask(address: str | None, jobs: int) -> str:
 
 @lru_cache(maxsize=1)
 def _dask_client(address: str | None, jobs: int) -> Any:
-    """Make the process's client; distributed closes it, and a cluster of our own, at the end of the process."""
+    """Make the process's client; distributed closes it, and a cluster started here, at the end of the process."""
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
     if address:
@@ -160,7 +165,7 @@ def _dask_client(address: str | None, jobs: int) -> Any:
 
 @dataclass(frozen=True)
 class _Remote(Generic[Item, Result]):
-    """A function for a worker of a cluster, which first looks whether it may work."""
+    """A function for a worker of a cluster, which first checks the worker's code and folders."""
 
     function: Callable[[Item], Result]
     shared: tuple[Path, ...]
@@ -168,9 +173,9 @@ class _Remote(Generic[Item, Result]):
 
     def __call__(self, item: Item) -> Result:
         here = f"worker {socket.gethostname()}"
-        if fingerprint() != self.fingerprint:
+        if environment_fingerprint() != self.fingerprint:
             raise FacesiftError(
-                f"{here} runs other code ({Path(__file__).parent}) or other libraries than this machine: install the "
+                f"{here} runs other code ({PACKAGE}) or other libraries than this machine: install the "
                 "same version of facesift with the same constraints.txt there, and start the workers again"
             )
         for folder in self.shared:
@@ -183,18 +188,10 @@ class _Remote(Generic[Item, Result]):
 
 
 @lru_cache(maxsize=1)
-def fingerprint() -> str:
-    """64 hex digits of this package's code, Python's version and the libraries that read, write and score images."""
-    folder, digest = Path(__file__).parent, hashlib.sha256(platform.python_version().encode())
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    for library in LIBRARIES:
-        digest.update(_version(library).encode())
-    return digest.hexdigest()
+def environment_fingerprint() -> str:
+    """Name this package's code, Python's version and the versions of the libraries that handle and score images.
 
-
-def _version(library: str) -> str:
-    try:
-        return f"{library} {version(library)}"
-    except PackageNotFoundError:
-        return f"no {library}"
+    Returns:
+        One line of text. Two processes with the same line give the same results for the same input.
+    """
+    return f"{code_fingerprint()} Python {platform.python_version()} {library_versions(LIBRARIES)}"

@@ -1,1 +1,1 @@
-"""Which images make a study: layouts, labels, the manifest, duplicates, splits, and the answers of reviewers."""
+"""The images of a study: layouts, labels, the manifest, near-duplicates, splits, and reviewers' answers."""

@@ -1,8 +1,7 @@
-"""Examining raw files: each is read, decoded and hashed, and if asked for, the face in it is found."""
+"""Examines raw files: reads, decodes and hashes each of them, and detects the face in it if asked for."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,47 +13,46 @@ import polars as pl
 
 from facesift.config.data import WHOLE, Crop, Ingest
 from facesift.core.parallel import Workers, parallel_map
-from facesift.datasets.duplicates import perceptual_hash
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import IMAGES, QUARANTINE, Claimed, Frames, Manifest, claims, printable
-from facesift.images.archives import read_bytes
-from facesift.images.decoding import BadImage, open_image, quantisation, upright_rgb
-from facesift.images.face_columns import FACE, face_cells
-from facesift.images.face_detector import installed_finder
+from facesift.datasets.manifest import FACE_COLUMNS, IMAGES, QUARANTINE, Frames, Manifest, face_values
+from facesift.datasets.near_duplicates import perceptual_hash
+from facesift.datasets.source_files import SourceFile, printable, source_files
+from facesift.images.archives import image_id, read_bytes
+from facesift.images.decoding import BadImage, open_image, quantisation_hash, upright_rgb
+from facesift.images.face_detector import installed_detector
 from facesift.images.faces import NO_FACE
 
 CHUNK = 256  # files examined by one task
 UNLABELLED = "unlabelled"  # where the label is still to be given
 
 
-def _row(raw: Path, claimed: Claimed, limits: Ingest, crop: Crop) -> tuple[Any, ...]:
-    """Read and decode one file into a row of `IMAGES`, and of `FACE` if faces are looked for, or raise `BadImage`."""
-    file, source, says = claimed
+def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any, ...]:
+    """Examine one file; return its row of `IMAGES` (and `FACE_COLUMNS` for a crop around faces) or raise `BadImage`."""
+    file, source, said = found
     if printable(file.path) != file.path:
         raise BadImage("its name is not valid UTF-8: rename it")
     data = read_bytes(raw, file.container, file.path, limits.max_bytes)
     opened = open_image(data, limits.max_pixels)
-    stored = (opened.format, opened.mode, len(data), quantisation(opened))  # decoding may change the mode
+    stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
-    image_id = hashlib.sha256(data).hexdigest()[:32]
     facts = (*image.size, *stored, perceptual_hash(image))
-    face = face_cells(installed_finder(crop.min_score).find(image)) if crop.finds else ()
-    return image_id, source, says.label, *file, *facts, says.fold, says.difficulty, *says.edited, *face
+    face = face_values(installed_detector(crop.min_score).find(image)) if crop.finds else ()
+    return image_id(data), source, said.label, *file, *facts, said.fold, said.difficulty, *said.edited, *face
 
 
-def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[Claimed]) -> Frames:
+def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[SourceFile]) -> Frames:
     rows, bad = [], []
-    for claimed in chunk:
+    for found in chunk:
         try:
-            rows.append(_row(raw, claimed, limits, crop))
+            rows.append(_row(raw, found, limits, crop))
         except BadImage as error:
-            file, source, _ = claimed
+            file, source, _ = found
             bad.append((source, printable(file.container), printable(file.path), error.reason))
-    schema = pl.Schema({**IMAGES, **FACE}) if crop.finds else IMAGES
+    schema = pl.Schema({**IMAGES, **FACE_COLUMNS}) if crop.finds else IMAGES
     return pl.DataFrame(rows, schema, orient="row"), pl.DataFrame(bad, QUARANTINE, orient="row")
 
 
-def examine(  # noqa: PLR0913 - what to read, how, and by whom
+def examine_files(  # noqa: PLR0913 - what to read, how, and by whom
     raw: Path,
     layouts: Mapping[str, Layout],
     limits: Ingest,
@@ -63,12 +61,26 @@ def examine(  # noqa: PLR0913 - what to read, how, and by whom
     *,
     crop: Crop = WHOLE,
 ) -> Iterator[Frames]:
-    """Yield (usable, unusable) tables of a few hundred files each, in the order of their names whoever read them.
+    """Examine every file that belongs to a source.
 
-    Files are listed, read and decoded lazily by the processes `parallel`; `done` hears how many more are. Where `crop`
-    is around faces, they are found here, once, and the usable tables have the columns `face_table.FACE`, too.
+    Files are listed, read and decoded lazily, and come in the order of their names whichever process read them.
+
+    Args:
+        raw: the raw folder.
+        layouts: each source's layout, by the source's name.
+        limits: most bytes and pixels of an image.
+        parallel: the processes that do the work.
+        done: called with the number of files of each finished part.
+        crop: where it is around faces, they are detected here, once.
+
+    Yields:
+        Usable images (`IMAGES`, and `FACE_COLUMNS` where faces are detected) and unusable files (`QUARANTINE`), a few
+        hundred files at a time.
+
+    Raises:
+        FacesiftError: when a zip is damaged, or a worker of a cluster cannot work.
     """
-    files = claims(raw, layouts)
+    files = source_files(raw, layouts)
     chunks = iter(lambda: list(islice(files, CHUNK)), [])
     here = raw.absolute()  # a worker may have been started in another folder
     work = partial(_examine_chunk, here, limits, crop)
@@ -77,10 +89,16 @@ def examine(  # noqa: PLR0913 - what to read, how, and by whom
         yield usable, unusable
 
 
-def settle_faces(manifest: Manifest, crop: Crop) -> Manifest:
-    """Count the images with and without a face, and leave the latter out if `crop` says so.
+def handle_missing_faces(manifest: Manifest, crop: Crop) -> Manifest:
+    """Count the images with and without a face, and quarantine the latter if `crop.unfound` says so.
 
-    The counts are by source and by the label that the files give. Nothing happens where no faces are looked for.
+    Args:
+        manifest: the manifest, with `FACE_COLUMNS` where faces are detected.
+        crop: whether faces are detected, and what happens to images without one.
+
+    Returns:
+        The manifest with `faces`, counted by source and by the label that the files give. The same manifest where no
+        faces are detected.
     """
     if not crop.finds:
         return manifest
@@ -98,6 +116,7 @@ def settle_faces(manifest: Manifest, crop: Crop) -> Manifest:
 
 
 def _count(images: pl.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
+    """Count images with and without a face: {source: {label: {found, unfound}}}."""
     found = pl.col("face_box").is_not_null()
     table = images.group_by("source", pl.col("label").fill_null(UNLABELLED)).agg(
         found=found.sum().cast(pl.Int64), unfound=(~found).sum().cast(pl.Int64)

@@ -1,4 +1,4 @@
-"""Labels in a table beside a flat folder of images: `id,label` in a CSV file."""
+"""Label tables: CSV files with the columns `id,label` that give the labels of the images in a flat folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,18 @@ COLUMNS = ["id", "label"]
 
 
 def make_layouts(raw: Path, sources: Mapping[str, Source], classes: tuple[str, ...]) -> dict[str, Layout]:
-    """Give every source its layout; a source with `layout: csv` reads its table from the raw folder or its zip.
+    """Make the layout of every source; for `layout: csv`, read its label table from the raw folder or a zip.
 
-    Raises `FacesiftError` for a table that is missing, not of the columns id and label, or names an unknown class.
+    Args:
+        raw: the raw folder.
+        sources: each source's parameters, by its name.
+        classes: names of the classes that labels may have.
+
+    Returns:
+        Each source's layout, by its name.
+
+    Raises:
+        FacesiftError: when a table is missing, lacks a column, or has an unknown label.
     """
     return {
         name: Layout(source, classes, _read_tables(raw, name, source, classes) if source.layout == "csv" else {})
@@ -30,7 +39,7 @@ def make_layouts(raw: Path, sources: Mapping[str, Source], classes: tuple[str, .
 
 def _read_tables(raw: Path, name: str, source: Source, classes: tuple[str, ...]) -> dict[str, str]:
     if not raw.is_dir():
-        return {}  # the survey that follows says so
+        return {}  # `count_files` reports it
     wanted = str(source.csv)
     found = [
         file

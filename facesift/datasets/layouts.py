@@ -1,20 +1,24 @@
-"""Which source a file belongs to, and what its folders and its name say about it."""
+"""Layouts of raw data: which source a file belongs to, and what its path says of its label, split and edits.
+
+To add a layout, edit two files: its name and the keys that it needs in `config/data.py` (`Source`), and one entry of
+`LAYOUTS` below, with a function that reads a path.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from facesift.config.data import Source
+from facesift.core.classes import BINARY
 from facesift.images.archives import LOOSE, RawFile
 
 PARTS = ("left_eye", "right_eye", "nose", "mouth")
 FOLDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-BINARY = ("real", "fake")
 
 _DIFFICULTY = re.compile(r"(easy|mid|hard)_", re.IGNORECASE)
 _EDITED = re.compile(r"(?:easy|mid|hard)_\d+_([01]{4})(?!\w)", re.IGNORECASE)
@@ -22,17 +26,27 @@ _EDITED = re.compile(r"(?:easy|mid|hard)_\d+_([01]{4})(?!\w)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Layout:
-    """A source with what its layout needs: the classes, and with `layout: csv` the label of each id."""
+    """A source and what is needed to read its paths.
+
+    Attributes:
+        source: the source's parameters.
+        classes: names of the study's classes.
+        labels: for `layout: csv`, the label of each id in the source's label table.
+    """
 
     source: Source
     classes: tuple[str, ...] = BINARY
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Claim(NamedTuple):
-    """What a path says of its image; None where it says nothing. `edited` has a flag for each of `PARTS`.
+class PathLabel(NamedTuple):
+    """What a path says of its image; None where it says nothing.
 
-    An image without a label is one that people label (see `relabelling`).
+    Attributes:
+        label: name of the class; None for an image that people are to label (`layout: reviewed`, see `relabelling`).
+        fold: train, val or test, where folders give the split.
+        difficulty: easy, mid or hard: how well a fake of RFF is made.
+        edited: for each of `PARTS`, whether it was replaced.
     """
 
     label: str | None
@@ -41,63 +55,115 @@ class Claim(NamedTuple):
     edited: tuple[bool | None, ...] = (None,) * len(PARTS)
 
 
-def rff(folders: tuple[str, ...], name: str) -> Claim | None:
-    """Real and Fake Face Detection: `training_real`, `training_fake`, and fakes named for their edits.
+Folders = tuple[str, ...]  # the folders of a path in lower case, from the outermost inwards
+
+
+def rff(folders: Folders, name: str) -> PathLabel | None:
+    """Read a path of Real and Fake Face Detection: `training_real`, `training_fake`, fakes named for their edits.
+
+    Args:
+        folders: the path's folders in lower case.
+        name: the file's name.
+
+    Returns:
+        What the path says; None for a file in neither folder.
 
     >>> rff(("real_and_fake_face", "training_fake"), "easy_1_1110.jpg")
-    Claim(label='fake', fold=None, difficulty='easy', edited=(True, True, True, False))
+    PathLabel(label='fake', fold=None, difficulty='easy', edited=(True, True, True, False))
     >>> rff(("training_fake",), "easy_116_111.jpg").edited  # one public file lacks a digit
     (None, None, None, None)
     """
     if "training_real" in folders:
-        return Claim("real")
+        return PathLabel("real")
     if "training_fake" not in folders:
         return None
     difficulty, edited = _DIFFICULTY.match(name), _EDITED.match(name)
     flags = tuple(digit == "1" for digit in edited[1]) if edited else (None,) * len(PARTS)
-    return Claim("fake", difficulty=difficulty[1].lower() if difficulty else None, edited=flags)
+    return PathLabel("fake", difficulty=difficulty[1].lower() if difficulty else None, edited=flags)
 
 
-def _fold(folders: tuple[str, ...]) -> str | None:
+def class_folders(folders: Folders, classes: tuple[str, ...] = BINARY) -> PathLabel | None:
+    """Read a path whose folders are named for the classes, and for train, val (valid, validation) or test.
+
+    Args:
+        folders: the path's folders in lower case; the innermost that is named for a class counts.
+        classes: names of the classes, in any case.
+
+    Returns:
+        What the path says; None where no folder is named for a class.
+
+    >>> class_folders(("test", "real"))
+    PathLabel(label='real', fold='test', difficulty=None, edited=(None, None, None, None))
+    """
+    known = {name.casefold(): name for name in classes}
+    labels = [known[folder] for folder in folders if folder in known]
+    return PathLabel(labels[-1], fold=_fold(folders)) if labels else None
+
+
+def _fold(folders: Folders) -> str | None:
     folds = [FOLDS[folder] for folder in folders if folder in FOLDS]
     return folds[-1] if folds else None
 
 
-def class_folders(folders: tuple[str, ...], classes: tuple[str, ...] = BINARY) -> Claim | None:
-    """Folders named for the classes, in any case; folders `train`, `val` (`valid`, `validation`), `test` are the fold.
-
-    >>> class_folders(("test", "real"))
-    Claim(label='real', fold='test', difficulty=None, edited=(None, None, None, None))
-    """
-    known = {name.casefold(): name for name in classes}
-    labels = [known[folder] for folder in folders if folder in known]
-    return Claim(labels[-1], fold=_fold(folders)) if labels else None
+def _in_folder(layout: Layout, folders: Folders) -> bool:
+    return layout.source.folder is not None and layout.source.folder.casefold() in folders
 
 
-def listed(folders: tuple[str, ...], name: str, layout: Layout) -> Claim | None:
-    """Images in one flat folder whose labels stand in a table, by file name with or without its ending."""
-    if layout.source.folder is None or layout.source.folder.casefold() not in folders:
-        return None
+def _one_class(layout: Layout, folders: Folders, _name: str) -> PathLabel | None:
+    """Read a path of a folder whose images all have one label."""
+    return PathLabel(layout.source.label) if layout.source.label and _in_folder(layout, folders) else None
+
+
+def _listed(layout: Layout, folders: Folders, name: str) -> PathLabel | None:
+    """Read a path of a folder whose labels are in a table, by file name with or without its ending."""
     label = layout.labels.get(name) or layout.labels.get(PurePosixPath(name).stem)
-    return Claim(label, fold=_fold(folders)) if label else None
+    return PathLabel(label, fold=_fold(folders)) if label and _in_folder(layout, folders) else None
 
 
-def recognise(layout: Layout, path: str) -> Claim | None:
-    """Return what `path` (inside its zip or the raw folder) says by the layout; None if it is not its kind."""
-    source = layout.source
+def _reviewed(layout: Layout, folders: Folders, _name: str) -> PathLabel | None:
+    """Read a path of a folder whose images people are to label."""
+    return PathLabel(None, fold=_fold(folders)) if _in_folder(layout, folders) else None
+
+
+class LayoutRule(NamedTuple):
+    """How to read the paths of a layout.
+
+    Attributes:
+        read: from the layout, the path's folders in lower case and the file's name to what they say; None for a file
+            that is not of this layout.
+        expected: words for messages: what such a source must contain.
+    """
+
+    read: Callable[[Layout, Folders, str], PathLabel | None]
+    expected: Callable[[Layout], str]
+
+
+LAYOUTS: dict[str, LayoutRule] = {
+    "rff": LayoutRule(lambda _, folders, name: rff(folders, name), lambda _: "folders training_real and training_fake"),
+    "class_folders": LayoutRule(
+        lambda layout, folders, _: class_folders(folders, layout.classes),
+        lambda layout: f"folders {' and '.join(layout.classes)}",
+    ),
+    "one_class": LayoutRule(_one_class, lambda layout: f"a folder {layout.source.folder}"),
+    "csv": LayoutRule(
+        _listed, lambda layout: f"a folder {layout.source.folder} of images listed in {layout.source.csv}"
+    ),
+    "reviewed": LayoutRule(_reviewed, lambda layout: f"a folder {layout.source.folder}"),
+}
+
+
+def recognise(layout: Layout, path: str) -> PathLabel | None:
+    """Read a path by a source's layout.
+
+    Args:
+        layout: the source with its layout.
+        path: path of a file inside its zip, or relative to the raw folder.
+
+    Returns:
+        What the path says; None for a file that does not belong to the source.
+    """
     *parents, name = path.replace("\\", "/").split("/")  # some Windows programs write backslashes into zips
-    folders = tuple(parent.casefold() for parent in parents)
-    if source.layout == "rff":
-        return rff(folders, name)
-    if source.layout == "class_folders":
-        return class_folders(folders, layout.classes)
-    if source.layout == "csv":
-        return listed(folders, name, layout)
-    if source.folder is None or (source.label is None and source.layout == "one_class"):  # datasets.py sees to it
-        raise ValueError(f"a `{source.layout}` source needs `folder`, and `one_class` a `label`, too")
-    if source.folder.casefold() not in folders:
-        return None
-    return Claim(None, fold=_fold(folders)) if source.layout == "reviewed" else Claim(source.label)
+    return LAYOUTS[layout.source.layout].read(layout, tuple(parent.casefold() for parent in parents), name)
 
 
 def top_entry(file: RawFile) -> str:
@@ -105,11 +171,19 @@ def top_entry(file: RawFile) -> str:
     return PurePosixPath(file.path if file.container == LOOSE else file.container).parts[0]
 
 
-def claim(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, Claim] | None:
-    """Return the first source that recognises `file`, and what it says; None if none does."""
+def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, PathLabel] | None:
+    """Find the source that a file belongs to.
+
+    Args:
+        layouts: each source's layout, by the source's name.
+        file: a file of the raw folder.
+
+    Returns:
+        The name of the first source that recognises the file, and what its path says; None if none does.
+    """
     for name, layout in layouts.items():
         if fnmatchcase(top_entry(file), layout.source.within):
-            claimed = recognise(layout, file.path)
-            if claimed:
-                return name, claimed
+            said = recognise(layout, file.path)
+            if said:
+                return name, said
     return None

@@ -1,20 +1,18 @@
-"""The manifest: one row for every usable image of a raw folder; and the quarantine list of those that are not."""
+"""The manifest: one row for every usable image of a raw folder, and the quarantine list of unusable files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
-from facesift.datasets.duplicates import contradictions, keep_one
-from facesift.datasets.layouts import PARTS, Claim, Layout, claim
-from facesift.images.archives import RawFile, list_files
+from facesift.datasets.layouts import PARTS
+from facesift.images.faces import Face
 
 IMAGES = pl.Schema(
     {
@@ -28,7 +26,7 @@ IMAGES = pl.Schema(
         "format": pl.String,
         "mode": pl.String,  # Pillow's, as stored
         "bytes": pl.Int64,
-        "quantisation": pl.String,  # of a JPEG, see `images.quantisation`; for the audit alone, no model may see it
+        "quantisation": pl.String,  # of a JPEG, see `quantisation_hash`; for the audit alone, no model may see it
         "phash": pl.String,
         "fold": pl.String,
         "difficulty": pl.String,
@@ -36,27 +34,26 @@ IMAGES = pl.Schema(
     }
 )
 QUARANTINE = pl.Schema(dict.fromkeys(("source", "container", "path", "reason"), pl.String))
+# In pixels of the upright image, see `images.faces.Face`; all null where no face was found.
+FACE_COLUMNS: dict[str, pl.DataType] = {
+    "face_box": pl.Array(pl.Float64, 4),
+    "face_landmarks": pl.Array(pl.Float64, (5, 2)),
+    "face_score": pl.Float64(),
+}
+FOLD_ORDER = {"test": 0, "val": 1, "train": 2}
 SHOWN = 5  # reasons quoted when too many files are bad
-
-Claimed = tuple[RawFile, str, Claim]
-Frames = tuple[pl.DataFrame, pl.DataFrame]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """How many files some source claims, how many none does, and one of the latter."""
-
-    claimed: int
-    ignored: int
-    example: str | None
+Frames = tuple[pl.DataFrame, pl.DataFrame]  # usable images, unusable files
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Usable images (`IMAGES`), unusable files (`QUARANTINE`), and how many further copies were dropped.
+    """The images of a study and the files that cannot be used.
 
-    Where faces are looked for, images have the columns `face_table.FACE`, too, and `faces` counts images by source and
-    label as {found, unfound}.
+    Attributes:
+        images: usable images, with the columns `IMAGES`, and `FACE_COLUMNS` where faces are detected.
+        quarantine: unusable files with the reason, with the columns `QUARANTINE`.
+        exact_duplicates: how many further files with the same bytes as an image were dropped.
+        faces: where faces are detected, the number of images {found, unfound} by source and label.
     """
 
     images: pl.DataFrame
@@ -65,89 +62,117 @@ class Manifest:
     faces: dict[str, dict[str, dict[str, int]]] | None = None
 
 
-def survey(raw: Path, layouts: Mapping[str, Layout]) -> Survey:
-    """Count the files of the raw folder by whether a source claims them.
+def face_values(face: Face | None) -> tuple[Any, ...]:
+    """Return the values of `FACE_COLUMNS` for a face; all None without one."""
+    return (None, None, None) if face is None else (face.box, face.landmarks, face.score)
 
-    Raises `FacesiftError` when the folder is missing, a zip is damaged, or no file is claimed.
+
+def face_of_row(row: dict[str, Any]) -> Face | None:
+    """Return the face of a manifest's row; None where none was found, or none was looked for."""
+    if row.get("face_box") is None:
+        return None
+    left, top, right, bottom = row["face_box"]
+    return Face((left, top, right, bottom), tuple((x, y) for x, y in row["face_landmarks"]), row["face_score"])
+
+
+def referred_column(images: pl.DataFrame) -> pl.Series:
+    """Mark the images that a person decides, whatever the committee says: those without a face.
+
+    Args:
+        images: rows of a manifest, with the column `face_box`.
+
+    Returns:
+        Column `referred`: true where no face was found.
     """
-    if not raw.is_dir():
-        raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
-    claimed, ignored, example = 0, 0, None
-    for file in list_files(raw):
-        if claim(layouts, file):
-            claimed += 1
-        else:
-            ignored += 1
-            example = example or printable(f"{file.container}:{file.path}")
-    if not claimed:
-        wanted = "; ".join(_wanted(name, layout) for name, layout in layouts.items())
-        seen = f"{ignored} other files, for example {example}" if ignored else "no files"
-        raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {wanted}")
-    return Survey(claimed, ignored, example)
+    return images["face_box"].is_null().rename("referred")
 
 
-def _wanted(name: str, layout: Layout) -> str:
-    source = layout.source
-    kinds = {
-        "rff": "folders training_real and training_fake",
-        "one_class": f"a folder {source.folder}",
-        "class_folders": f"folders {' and '.join(layout.classes)}",
-        "reviewed": f"a folder {source.folder}",
-        "csv": f"a folder {source.folder} of images listed in {source.csv}",
-    }
-    return f"{kinds[source.layout]} in {source.within} (data.sources.{name})"
+def build_manifest(examined: Iterable[Frames]) -> Manifest:
+    """Put the tables of examined files together: one row per distinct image, sorted by `image_id`.
 
+    Of files with the same bytes one is kept (see `drop_exact_copies`). Where they have different labels, all of them go
+    to quarantine.
 
-def printable(name: str) -> str:
-    r"""Show a file name that is not valid UTF-8 with escapes: tables and terminals take UTF-8 only.
+    Args:
+        examined: tables of usable images and of unusable files, as `examination.examine_files` yields them.
 
-    >>> printable("caf\udce9.jpg")
-    'caf\\udce9.jpg'
-    """
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def claims(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[Claimed]:
-    """Yield every file that some source claims, with the source's name and what the path says."""
-    for file in list_files(raw):
-        claimed = claim(layouts, file)
-        if claimed:
-            yield file, *claimed
-
-
-def assemble(examined: Iterable[Frames]) -> Manifest:
-    """Put the tables together: one row per distinct image, sorted by `image_id`.
-
-    Of files with the same bytes one is kept (see `duplicates.keep_one`); where they carry both labels, all of
-    them go to quarantine.
+    Returns:
+        The manifest, without counts of faces.
     """
     usable, unusable = [pl.DataFrame(schema=IMAGES)], [pl.DataFrame(schema=QUARANTINE)]
     for good, bad in examined:
         usable.append(good)
         unusable.append(bad)
     images = pl.concat(usable, how="diagonal")  # the empty first one has no faces
-    torn = contradictions(images)
+    torn = contradicting_labels(images)
     reasons = torn.select("source", "container", "path", reason="the same bytes are labelled " + pl.col("other"))
     quarantine = pl.concat(chain(unusable, [reasons])).sort("source", "container", "path")
     agreed = images.filter(~pl.col("image_id").is_in(torn["image_id"].unique().implode()))
-    kept = keep_one(agreed)
+    kept = drop_exact_copies(agreed)
     return Manifest(kept, quarantine, agreed.height - kept.height)
 
 
-def check_quarantine(quarantine: pl.DataFrame, claimed: int, limits: Ingest) -> None:
-    """Raise `FacesiftError` with the first reasons when more than `max_bad_fraction` of the files are bad."""
-    if quarantine.height <= limits.max_bad_fraction * claimed:
+def drop_exact_copies(images: pl.DataFrame) -> pl.DataFrame:
+    """Keep one row per `image_id`, and sort by it.
+
+    Rows with a label come before those without, then test before val before train before no fold, then by source and
+    path: the first is kept.
+    """
+    fold = pl.col("fold").replace_strict(FOLD_ORDER, default=len(FOLD_ORDER))
+    ranked = images.sort("image_id", pl.col("label").is_null(), fold, "source", "container", "path")
+    return ranked.filter(pl.col("image_id").ne_missing(pl.col("image_id").shift(1)))
+
+
+def contradicting_labels(images: pl.DataFrame) -> pl.DataFrame:
+    """Find files with the same bytes and different labels.
+
+    Args:
+        images: rows of a manifest, several for one `image_id`.
+
+    Returns:
+        These rows, with the column `other`: the other label and a file that has it.
+    """
+    twice = images.filter(pl.col("image_id").is_duplicated())
+    torn = twice.filter(pl.col("label").drop_nulls().n_unique().over("image_id") > 1).sort(
+        "source", "container", "path"
+    )
+    places = torn.drop_nulls("label").group_by("image_id", "label", maintain_order=True).first()
+    places = places.select(
+        "image_id", said="label", other=pl.col("label") + " at " + pl.col("container") + ":" + pl.col("path")
+    )
+    pairs = torn.join(places, on="image_id", how="left", maintain_order="left_right")
+    others = pairs.filter(pl.col("label").ne_missing(pl.col("said"))).drop("said")
+    return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)
+
+
+def check_quarantine(quarantine: pl.DataFrame, recognised: int, limits: Ingest) -> None:
+    """Check that not too many files are unusable.
+
+    Args:
+        quarantine: the unusable files.
+        recognised: files that belong to a source, usable or not.
+        limits: with the largest allowed share of unusable files, `max_bad_fraction`.
+
+    Raises:
+        FacesiftError: when there are more; the message quotes the first reasons.
+    """
+    if quarantine.height <= limits.max_bad_fraction * recognised:
         return
     first = [f"  {row['container']}:{row['path']}: {row['reason']}" for row in quarantine.head(SHOWN).to_dicts()]
     raise FacesiftError(
-        f"{quarantine.height} of {claimed} files are bad, more than ingest.max_bad_fraction "
-        f"({limits.max_bad_fraction:g}) allows. Mend or remove them, or raise the limit. The first:\n"
+        f"{quarantine.height} of {recognised} files are bad, more than ingest.max_bad_fraction "
+        f"({limits.max_bad_fraction:g}) allows. Repair or remove them, or raise the limit. The first:\n"
         + "\n".join(first)
     )
 
 
-def summary(manifest: Manifest, ignored: int) -> dict[str, Any]:
-    """Counts for `metrics/ingest.json`."""
+def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
+    """Count images by source and label, further copies, quarantined and ignored files, for `metrics/ingest.json`.
+
+    Args:
+        manifest: the study's manifest.
+        ignored: files that belong to no source.
+    """
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():
         counts.setdefault(source, {})[label] = number

@@ -1,4 +1,4 @@
-"""People's answers become labels: where all who decided agree, the image is what they say."""
+"""Labels from reviewers: where all who decided agree, their answer replaces an image's label."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from typing import Any
 
 import polars as pl
 
-from facesift.datasets.consensus import check_answers, find_consensus
+from facesift.datasets.reviews import check_answers, find_consensus
 
-LISTED = 100  # disagreements that the metrics name; all are counted
+LISTED = 100  # most disagreements listed in the metrics; all are counted
 
 
 @dataclass(frozen=True)
 class Relabelling:
-    """The manifest with the labels that hold, and what became of the answers."""
+    """A manifest's images with the labels that hold.
+
+    Attributes:
+        images: the manifest's images, with `original_label`, `reviewers` and `reviewed_at`.
+        report: counts of answers that confirmed, changed or gave a label, for `metrics/ingest.json`.
+    """
 
     images: pl.DataFrame
     report: dict[str, Any]
 
     def sentence(self) -> str | None:
-        """Tell it in one line; None when there are no answers and no image waits for one."""
+        """Summarise it in one line; None when there are no answers and no image waits for one."""
         said, left = self.report, self.report["undecided"]
         parts = []
         if said["images"] or said["elsewhere"]:
@@ -37,12 +42,22 @@ class Relabelling:
 
 
 def relabel(images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...]) -> Relabelling:
-    """Let answers (`reviews.REVIEWS`) override the labels of a manifest's images; images without a label are left out.
+    """Replace labels by the reviewers' consensus.
 
-    Adds `original_label` (what the files say; null in a source of the layout `reviewed`), `reviewers` (whose answer
-    the label is, joined by `+`; empty where it is nobody's) and `reviewed_at` (the latest of these answers, or empty).
-    Images that are reviewed in disagreement or with `unsure` alone keep their label. Raises `FacesiftError` for an
-    answer on an image of this study that is not one of its classes.
+    Adds `original_label` (what the files say; null in a source of the layout `reviewed`), `reviewers` (whose answer the
+    label is, joined by `+`; empty where it is nobody's) and `reviewed_at` (the latest of these answers, or empty).
+    Images with disagreement or only `unsure` keep their label. Images without any label are left out.
+
+    Args:
+        images: rows of a manifest.
+        reviews: answers with the columns `review_files.REVIEWS`.
+        classes: names of the study's classes.
+
+    Returns:
+        The relabelled images, and counts.
+
+    Raises:
+        FacesiftError: for an answer on one of the images that is not one of the classes.
     """
     check_answers(images, reviews, classes)
     found = images.join(find_consensus(reviews), on="image_id", how="left", maintain_order="left")

@@ -1,162 +1,38 @@
-"""People's answers: one CSV file a reviewer, written by `facesift review`, to which lines are only ever added.
-
-A row says what one person thinks of one image. The answer `undo` takes back that person's last standing answer on
-the image. The file's order is the order of the answers; a row is written when its line has its line break, so what
-a power cut leaves behind the last one is no answer.
-"""
+"""Reviewers' answers as a table, and the consensus of several reviewers on an image."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
 from facesift.core.errors import FacesiftError
+from facesift.datasets.review_files import REVIEWS, UNDO, UNSURE, Answer, read_answers, review_files
 
-REVIEWS = pl.Schema(
+CONSENSUS = pl.Schema(
     {
         "image_id": pl.String,
-        "answer": pl.String,  # a class name, or `UNSURE`
-        "reviewer": pl.String,  # also the name of the file
-        "at": pl.String,  # UTC, 2026-11-23T09:30:00Z: compares as text
-        "seconds": pl.Float64,  # that the image was looked at
-        "decision": pl.String,  # of the committee: a class name or `review`; empty where it gave none
-        "probability": pl.Float64,  # calibrated, of the positive class; null where the committee gave none
+        "answer": pl.String,  # a class; null where nobody decided or they disagree
+        "reviewers": pl.String,  # who decided, joined by `+`; empty where nobody did
+        "reviewed_at": pl.String,  # the latest of their answers; empty where nobody decided
+        "disagree": pl.Boolean,
     }
 )
-COLUMNS = list(REVIEWS)
-UNSURE, UNDO = "unsure", "undo"
-RESERVED = (UNSURE, UNDO)  # no class may be called so
-REVIEWER = re.compile(r"\w[\w.-]{0,63}")  # a file name everywhere
-IMAGE_ID = re.compile(r"[0-9a-f]{32}")
-INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-class Answer(NamedTuple):
-    """One row of a reviewer's file; the fields are the columns of `REVIEWS`, and `answer` may be `UNDO`, too."""
-
-    image_id: str
-    answer: str
-    reviewer: str
-    at: str
-    seconds: float
-    decision: str
-    probability: float | None
-
-
-def file_of(folder: Path, reviewer: str) -> Path:
-    """Path of the reviewer's file; `FacesiftError` for a name that cannot be one."""
-    if not REVIEWER.fullmatch(reviewer):
-        raise FacesiftError(
-            f"reviewer {reviewer!r}: right are 1 to 64 letters, digits, `.`, `_` or `-`, the first a letter or digit"
-        )
-    return folder / f"{reviewer}.csv"
-
-
-def format_row(answer: Answer) -> str:
-    r"""Write an answer as one line of CSV with its line break; raises `ValueError` for what `parse_row` would refuse.
-
-    >>> format_row(Answer("0" * 32, "fake", "anna", "2026-11-23T09:30:00Z", 2.5, "review", 0.25)).split(",", 1)[1]
-    'fake,anna,2026-11-23T09:30:00Z,2.5,review,0.25\n'
-    """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(["" if value is None else value for value in answer])
-    line = text.getvalue()
-    if parse_row(line.removesuffix("\n")) != answer:
-        raise ValueError(f"{answer} does not survive being written")
-    return line
-
-
-def parse_row(line: str) -> Answer:
-    """Read one line without its line break; `ValueError` says what is wrong with it.
-
-    >>> parse_row("0000,fake")
-    Traceback (most recent call last):
-    ValueError: 2 fields, needed are 7
-    """
-    try:
-        fields = next(csv.reader([line], strict=True), [])
-    except csv.Error as error:
-        raise ValueError(f"not a line of CSV: {error}") from error
-    if len(fields) != len(COLUMNS):
-        raise ValueError(f"{len(fields)} fields, needed are {len(COLUMNS)}")
-    image_id, answer, reviewer, at, seconds, decision, probability = fields
-    row = Answer(image_id, answer, reviewer, at, float(seconds), decision, float(probability) if probability else None)
-    _check(row)
-    return row
-
-
-def _check(row: Answer) -> None:
-    if not IMAGE_ID.fullmatch(row.image_id):
-        raise ValueError(f"image_id {row.image_id!r} is not 32 hexadecimal digits")
-    if not row.answer or any(CONTROL.search(text) for text in (row.answer, row.decision)):
-        raise ValueError(f"answer {row.answer!r} or decision {row.decision!r} is empty or has control characters")
-    if not INSTANT.fullmatch(row.at):
-        raise ValueError(f"at {row.at!r} is not like 2026-11-23T09:30:00Z")
-    if not (math.isfinite(row.seconds) and row.seconds >= 0):
-        raise ValueError(f"seconds {row.seconds} is not 0 or more")
-    if row.probability is not None and not 0 <= row.probability <= 1:
-        raise ValueError(f"probability {row.probability} is not in [0, 1]")
-
-
-def check_header(path: Path, header: str) -> None:
-    """Raise `FacesiftError` unless a file's first line, without its line break, is the header of a reviewer's file."""
-    if header.removeprefix("\ufeff").rstrip("\r") != ",".join(COLUMNS):
-        raise FacesiftError(
-            f"{path}: not a file of answers: its first line is {header[:80]!r}, needed is {','.join(COLUMNS)!r}"
-        )
-
-
-def parse_lines(path: Path, lines: Iterable[str], first: int = 2) -> tuple[list[Answer], list[str]]:
-    """Read whole lines that follow the header of `path`, the first of number `first`; return answers and problems.
-
-    A damaged line, or one of another reviewer than the file's, is left out and described among the problems.
-    """
-    answers, problems = [], []
-    for number, line in enumerate(lines, first):
-        try:
-            row = parse_row(line)
-            if row.reviewer != path.stem:
-                raise ValueError(f"it is of reviewer {row.reviewer!r}, in the file of {path.stem!r}")  # noqa: TRY301
-            answers.append(row)
-        except ValueError as error:
-            problems.append(f"{path}: line {number} is left out: {error}")
-    return answers, problems
-
-
-def read_answers(path: Path) -> tuple[list[Answer], list[str]]:
-    """Read all rows of one reviewer's file, undone ones and `UNDO` too, in their order, and what is wrong with it.
-
-    Raises `FacesiftError` for a file that cannot be read or has another header.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8", "replace")
-    except OSError as error:
-        raise FacesiftError(f"{path}: cannot be read ({error.strerror})") from error
-    *lines, torn = text.split("\n")
-    if not lines:
-        return [], [f"{path}: no whole line yet"] if torn else []
-    check_header(path, lines[0])
-    answers, problems = parse_lines(path, lines[1:])
-    if torn:
-        problems.append(f"{path}: line {len(lines) + 1} is left out: it was not written to its end")
-    return answers, problems
 
 
 @dataclass
-class Standing:
-    """The answers of one file that no later `UNDO` took back, by the number of their row.
+class ActiveAnswers:
+    """The answers of one reviewer that have not been taken back by `undo`.
 
-    An `UNDO` takes back the last standing answer on its image, so that the answer before it stands again.
+    An `undo` takes back the latest active answer on its image, so that the answer before it is active again.
+
+    Attributes:
+        answers: active answers by the number of their row.
+        by_image: numbers of the active rows of each image, in order.
+        rows: rows added so far.
     """
 
     answers: dict[int, Answer] = field(default_factory=dict)
@@ -164,7 +40,7 @@ class Standing:
     rows: int = 0
 
     def add(self, row: Answer) -> None:
-        """Take in the next row of the file."""
+        """Add the next row of the reviewer's file."""
         given = self.by_image.setdefault(row.image_id, [])
         if row.answer != UNDO:
             given.append(self.rows)
@@ -174,26 +50,28 @@ class Standing:
         self.rows += 1
 
     def of(self, image_id: str) -> Answer | None:
-        """Return the answer that counts for an image: the last one that stands."""
+        """Return the latest active answer on an image; None without one."""
         given = self.by_image.get(image_id)
         return self.answers[given[-1]] if given else None
 
-    def counting(self) -> Iterator[Answer]:
-        """Yield the answer that counts for each image."""
+    def latest(self) -> Iterator[Answer]:
+        """Yield the latest active answer on each image."""
         return (self.answers[given[-1]] for given in self.by_image.values() if given)
 
 
-def counting(rows: Iterable[Answer]) -> list[Answer]:
-    """Return the answer that counts for each image of one file, out of all its rows in their order."""
-    standing = Standing()
+def latest_answers(rows: Iterable[Answer]) -> list[Answer]:
+    """Reduce a reviewer's rows to one answer per image.
+
+    Args:
+        rows: all rows of one reviewer's file, in order.
+
+    Returns:
+        The latest answer on each image that has not been taken back.
+    """
+    active = ActiveAnswers()
     for row in rows:
-        standing.add(row)
-    return list(standing.counting())
-
-
-def answer_files(folder: Path) -> list[Path]:
-    """Return the reviewers' files in a folder, in the order of their names; none where there is no folder."""
-    return sorted(path for path in folder.glob("*.csv") if REVIEWER.fullmatch(path.stem))
+        active.add(row)
+    return list(active.latest())
 
 
 def _to_stderr(message: str) -> None:
@@ -201,15 +79,66 @@ def _to_stderr(message: str) -> None:
 
 
 def read_reviews(folder: Path, tell: Callable[[str], None] = _to_stderr) -> pl.DataFrame:
-    """Read all reviewers' counting answers: a table `REVIEWS`, one row an image and reviewer, in this order.
+    """Read the answers of all reviewers.
 
-    Lines that are damaged or torn are left out, and `tell` hears of each. A missing folder is an empty table. Raises
-    `FacesiftError` for a CSV file that is not one of answers.
+    Args:
+        folder: holds a CSV file per reviewer; a missing folder has no answers.
+        tell: called with a message for each damaged or unfinished line, which is left out.
+
+    Returns:
+        A table `REVIEWS`: the latest answer of each reviewer on each image, sorted by image and reviewer.
+
+    Raises:
+        FacesiftError: when a CSV file is not one of answers.
     """
     rows: list[Answer] = []
-    for path in answer_files(folder):
+    for path in review_files(folder):
         answers, problems = read_answers(path)
-        rows += counting(answers)
+        rows += latest_answers(answers)
         for problem in problems:
             tell(problem)
     return pl.DataFrame(rows, REVIEWS, orient="row").sort("image_id", "reviewer")
+
+
+def find_consensus(reviews: pl.DataFrame) -> pl.DataFrame:
+    """Combine the answers of several reviewers on an image.
+
+    Who is unsure does not count: one `fake` and one `unsure` are a `fake`. Where reviewers disagree there is no answer,
+    however many there are on each side: a third look should settle it, not a majority.
+
+    Args:
+        reviews: answers with the columns `REVIEWS`, one row per image and reviewer.
+
+    Returns:
+        A table `CONSENSUS`, one row per image, sorted by `image_id`.
+    """
+    decided = pl.col("answer") != UNSURE
+    said = pl.col("answer").filter(decided)
+    table = reviews.sort("image_id", "reviewer").group_by("image_id", maintain_order=True).agg(
+        answer=pl.when(said.n_unique() == 1).then(said.first()),
+        reviewers=pl.col("reviewer").filter(decided).str.join("+"),
+        reviewed_at=pl.col("at").filter(decided).max().fill_null(""),
+        disagree=said.n_unique() > 1,
+    )  # fmt: skip
+    return table.cast(CONSENSUS)
+
+
+def check_answers(images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...]) -> None:
+    """Check that all answers on a study's images are among its classes.
+
+    Args:
+        images: the study's images (image_id).
+        reviews: answers with the columns `REVIEWS`, on these and other images.
+        classes: names of the classes.
+
+    Raises:
+        FacesiftError: for the first answer that is neither a class nor `unsure`.
+    """
+    here = reviews.join(images.select("image_id"), on="image_id", how="semi")
+    strange = here.filter(~pl.col("answer").is_in([*classes, UNSURE]))
+    if not strange.is_empty():
+        row = strange.row(0, named=True)
+        raise FacesiftError(
+            f"data/reviews/{row['reviewer']}.csv: image {row['image_id']} is called {row['answer']!r}, which is not "
+            f"one of {list(classes)} or {UNSURE}"
+        )

@@ -1,4 +1,4 @@
-"""Train, validation and test: stratified by source and label, near-duplicates always on one side."""
+"""Splits a study's images into train, val and test: stratified by source and label, near-duplicates on one side."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from facesift.config.data import Split
+from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
-from facesift.datasets.duplicates import near_duplicate_groups
-from facesift.datasets.group_split import Floats, Ints, deal
-from facesift.datasets.layouts import BINARY
+from facesift.datasets.group_split import Floats, Ints, stratified_group_split
+from facesift.datasets.near_duplicates import near_duplicate_groups
 
 SPLITS = ("train", "val", "test")
 TRAIN, VAL = 0, 1
@@ -21,8 +21,15 @@ LEFT_OUT = -1
 
 
 @dataclass(frozen=True)
-class Division:
-    """The table (image_id, source, label, group, split), and what was found on the way to it."""
+class SplitResult:
+    """The split of a study's images.
+
+    Attributes:
+        table: image_id, source, label, group and split of every image.
+        near_duplicate_groups: number of groups of several images.
+        near_duplicate_images: images in such groups.
+        removed_leaks: images left out because a near-duplicate is in a later predefined split.
+    """
 
     table: pl.DataFrame
     near_duplicate_groups: int
@@ -37,9 +44,9 @@ def _strata(images: pl.DataFrame) -> tuple[Ints, list[tuple[str, str]]]:
 
 
 def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int) -> Ints:
-    """Split as the folders say; of a group across folders only test's (else val's) images stay.
+    """Take the splits from the folders; of a group in several, only the images in test (else val) stay.
 
-    A source without a val folder gets one from its training images.
+    A source without a val folder gets a val split out of its training images.
     """
     bare = images.filter(pl.col("fold").is_null())
     if bare.height:
@@ -61,12 +68,12 @@ def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int
     if len(rows):
         strata, names = _strata(images[rows])
         share = fractions[: VAL + 1] / fractions[: VAL + 1].sum()
-        sides[rows] = deal(strata, names, groups[rows], share, seed)
+        sides[rows] = stratified_group_split(strata, names, groups[rows], share, seed)
     return sides
 
 
 def _limited(images: pl.DataFrame, limit: Mapping[str, int], seed: int) -> pl.DataFrame:
-    """Keep at most `limit[label]` images of a label, drawn by the seed; the order stays."""
+    """Keep at most `limit[label]` images of a label, chosen by the seed; the order stays."""
     drawn = images.with_columns(_draw=pl.Series(np.random.default_rng([seed, 1]).permutation(images.height)))
     for label, most in limit.items():
         rank = pl.col("_draw").rank().over("label")
@@ -74,11 +81,21 @@ def _limited(images: pl.DataFrame, limit: Mapping[str, int], seed: int) -> pl.Da
     return drawn.drop("_draw")
 
 
-def divide(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ...] = BINARY) -> Division:
-    """Divide a manifest's images (image_id, source, label, phash, fold) into train, val and test.
+def split_images(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ...] = BINARY) -> SplitResult:
+    """Split a manifest's images into train, val and test.
 
-    Raises `FacesiftError` when a split would lack a class, and when predefined folders are asked for but
-    some image lies in none.
+    Args:
+        images: rows with image_id, source, label, phash and fold.
+        split: shares, limit of near-duplicates, whether folders give the splits, most images of a class.
+        seed: of the shuffling.
+        classes: names of the classes.
+
+    Returns:
+        The table of splits, and counts for the user.
+
+    Raises:
+        FacesiftError: when a split would lack a class, or the splits are to be taken from folders and an image is in
+            none of them.
     """
     images = _limited(images.sort("image_id"), split.limit, seed)
     groups = near_duplicate_groups(images["phash"], split.near_duplicate_bits)
@@ -87,16 +104,16 @@ def divide(images: pl.DataFrame, split: Split, seed: int, classes: tuple[str, ..
         sides = _predefined(images, groups, fractions, seed)
     else:
         strata, names = _strata(images)
-        sides = deal(strata, names, groups, fractions, seed)
+        sides = stratified_group_split(strata, names, groups, fractions, seed)
     table = images.select("image_id", "source", "label").with_columns(
         group=pl.Series(groups, dtype=pl.UInt32), split=pl.Series(sides).replace_strict(
             {LEFT_OUT: None, **dict(enumerate(SPLITS))}, return_dtype=pl.String)
     )  # fmt: skip
     sizes = np.bincount(groups)
     several = sizes[sizes > 1]
-    division = Division(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
-    _check_all_classes(division.table, classes)
-    return division
+    result = SplitResult(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
+    _check_all_classes(result.table, classes)
+    return result
 
 
 def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
@@ -112,14 +129,14 @@ def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
     raise FacesiftError(f"every split needs images of each class, but {said}. Add images or change split.fractions")
 
 
-def summary(division: Division) -> dict[str, Any]:
-    """Counts for `metrics/split.json`."""
+def summarise_split(result: SplitResult) -> dict[str, Any]:
+    """Count images by split, source and label, near-duplicates and removed leaks, for `metrics/split.json`."""
     counts: dict[str, dict[str, dict[str, int]]] = {}
-    grouped = division.table.group_by("split", "source", "label").len().sort("split", "source", "label")
+    grouped = result.table.group_by("split", "source", "label").len().sort("split", "source", "label")
     for split, source, label, number in grouped.rows():
         counts.setdefault(split, {}).setdefault(source, {})[label] = number
     return {
         "images": counts,
-        "near_duplicates": {"groups": division.near_duplicate_groups, "images": division.near_duplicate_images},
-        "removed_leaks": division.removed_leaks,
+        "near_duplicates": {"groups": result.near_duplicate_groups, "images": result.near_duplicate_images},
+        "removed_leaks": result.removed_leaks,
     }

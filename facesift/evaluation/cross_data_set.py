@@ -8,7 +8,7 @@ from facesift.committee.stacking import Stacker, add_stacker
 from facesift.core.classes import Classes
 from facesift.core.scores import STACKER, label_logits, score_table
 from facesift.evaluation.decision_report import LabelledPredictions
-from facesift.networks.parallel_scoring import SPLIT, Panel
+from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.shards.reading import ShardFolder
 
 
@@ -22,7 +22,7 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
         pl.DataFrame(
             {
                 "image_id": shards.image_ids(shard),
-                "split": SPLIT,
+                "split": TEST_SPLIT,
                 "source": shards.sources(shard),
                 "label": [shards.classes[number] for number in shards.labels(shard)],
             }
@@ -33,10 +33,10 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(tables).join(known, on="image_id", maintain_order="left")
 
 
-def vote_elsewhere(panel: Panel, truth: pl.DataFrame, stacker: Stacker) -> LabelledPredictions:
+def vote_elsewhere(shard_scorer: ShardScorer, truth: pl.DataFrame, stacker: Stacker) -> LabelledPredictions:
     """Score every image with every member and the stacker over them, and return the ballot; `truth`: see `truth_of`."""
-    (scores,) = panel.score_shards()
-    return stacked_ballot(truth, scores, stacker, panel.classes)
+    (scores,) = shard_scorer.score_shards()
+    return stacked_ballot(truth, scores, stacker, shard_scorer.classes)
 
 
 def stacked_ballot(
@@ -45,5 +45,5 @@ def stacked_ballot(
     """Let the stacker score what the members scored, and return the ballot of them all; `truth` as of `truth_of`."""
     said = label_logits(truth, scores, classes)
     stacked = add_stacker(said.logits, stacker)[STACKER]
-    voters = scores | {STACKER: score_table(said.images["image_id"].to_list(), SPLIT, stacked, classes.names)}
+    voters = scores | {STACKER: score_table(said.images["image_id"].to_list(), TEST_SPLIT, stacked, classes.names)}
     return LabelledPredictions.of(label_logits(truth, voters, classes))

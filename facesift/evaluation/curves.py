@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from facesift.core.bootstrap import percentiles, ranking_draws
+from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
 
 POINTS = 200  # at most so many points a curve
 
@@ -30,8 +30,8 @@ def ranking(labels: NDArray[np.int64], probabilities: NDArray[np.float64], group
     found: dict[str, Any] = {**areas(labels, probabilities)}
     if found["auc"] is None:
         return found | {"auc_interval": None, "ap_interval": None}
-    auc, ap = ranking_draws(labels, probabilities, groups)
-    return found | {"auc_interval": percentiles(auc), "ap_interval": percentiles(ap)}
+    auc, ap = bootstrap_rankings(labels, probabilities, groups)
+    return found | {"auc_interval": percentile_interval(auc), "ap_interval": percentile_interval(ap)}
 
 
 def _thin(frame: pl.DataFrame) -> pl.DataFrame:

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.datasets.duplicates import Groups, Words, hash_words, search_tables
-from facesift.shards.reading import SPLITS
+from facesift.core.classes import SPLITS
+from facesift.datasets.near_duplicates import Groups, Words, hash_words, search_tables
 
 LOOSER = 1.5  # times as many bits for the looser look
 MOST_BITS = 64  # of 256; beyond, unrelated aligned faces are alike too

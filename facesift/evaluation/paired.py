@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.core.bootstrap import percentiles, ranking_draws
+from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
 from facesift.evaluation.curves import areas
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def compare_scores(images: Images, first: Floats, second: Floats) -> dict[str, A
         unknown = dict.fromkeys(("first", "second", "difference", "interval")) | {"verdict": "unknown"}
         return {"auc": unknown, "ap": unknown, "fewest_groups": 0}
     found = [areas(images.labels, scores) for scores in (first, second)]
-    drawn = [ranking_draws(images.labels, scores, images.groups) for scores in (first, second)]
+    drawn = [bootstrap_rankings(images.labels, scores, images.groups) for scores in (first, second)]
     judged = {
         area: _judge(found[0][area], found[1][area], drawn[0][column] - drawn[1][column])
         for column, area in enumerate(("auc", "ap"))
@@ -55,7 +55,7 @@ def compare_scores(images: Images, first: Floats, second: Floats) -> dict[str, A
 
 
 def _judge(first: float | None, second: float | None, differences: Floats) -> dict[str, Any]:
-    interval = percentiles(differences)
+    interval = percentile_interval(differences)
     verdict = "not shown to be better"
     if interval and (interval[0] > 0 or interval[1] < 0):
         verdict = "better" if interval[0] > 0 else "worse"

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from facesift.core.intervals import clopper_pearson
-from facesift.datasets.reviews import UNSURE
+from facesift.datasets.review_files import UNSURE
 
 
 def measure_agreement(judged: pl.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from facesift.committee.stacking import Stacker
 from facesift.config.robustness import IDENTITY, Corruption, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import ALONE, Workers
+from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.core.scores import Scorer
 from facesift.evaluation.corruptions import corrupt
 from facesift.evaluation.cross_data_set import stacked_ballot
 from facesift.evaluation.decision_report import LabelledPredictions
-from facesift.networks.parallel_scoring import Panel
+from facesift.networks.scoring import ShardScorer
 from facesift.shards.reading import ShardFolder
 
 WHOLE = "the whole test split"
@@ -46,7 +46,7 @@ class Trial:
     shards: ShardFolder
     truth: pl.DataFrame  # of the chosen images, as of `truth_of`
     classes: Classes
-    parallel: Workers = ALONE
+    parallel: Workers = ONE_PROCESS
 
     def vote(self, corruption: Corruption | None) -> LabelledPredictions:
         """Damage and score the chosen images, one batch in memory at a time; None: the images as they are."""
@@ -54,9 +54,9 @@ class Trial:
 
     def votes(self, corruptions: Sequence[Corruption | None]) -> Iterator[LabelledPredictions]:
         """Yield the ballot of `vote` for each of the corruptions, in their order."""
-        panel = Panel(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
+        shard_scorer = ShardScorer(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
         changes = [None if one is None else partial(corrupt, corruption=one) for one in corruptions]
-        for scores in panel.score_shards(changes, self._chosen()):
+        for scores in shard_scorer.score_shards(changes, self._chosen()):
             yield stacked_ballot(self.truth, scores, self.stacker, self.classes)
 
     def _chosen(self) -> list[frozenset[str] | None]:

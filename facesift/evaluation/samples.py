@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from facesift.config.members import Augment
 from facesift.networks.preprocessing import make_augmentation, make_mixing, to_unit
-from facesift.sampling.batches import plan_images, plan_pixels
-from facesift.sampling.kinds import FORGED, KINDS
-from facesift.sampling.smote import blend
+from facesift.sampling.plan_columns import FORGED, KINDS
+from facesift.sampling.plan_images import make_plan_images, read_plan_images
+from facesift.sampling.resamplers import interpolate
 from facesift.shards.reading import ShardFolder
 
 Images = NDArray[np.uint8]
@@ -55,7 +55,7 @@ def training_samples(
 ) -> tuple[Images, NDArray[np.uint8]]:
     """Draw at most `samples` original images of each class: pixels (n, S, S, 3) and class numbers (n,), sorted."""
     rows = choose_rows(plan, samples, seed, synthetic=False)
-    return plan_images(shards, rows)[0], rows["label"].to_numpy()
+    return read_plan_images(shards, rows)[0], rows["label"].to_numpy()
 
 
 def augmented(pixels: Images, labels: NDArray[np.uint8], augment: Augment, classes: int, seed: int) -> Images:
@@ -73,9 +73,9 @@ def smote_samples(shards: ShardFolder, plan: pl.DataFrame, samples: int, seed: i
     The images are rounded to whole grey levels; training sees them unrounded.
     """
     rows = choose_rows(plan, samples, seed, synthetic=True)
-    base, neighbour = plan_images(shards, rows)
+    base, neighbour = read_plan_images(shards, rows)
     step = rows["step"].to_numpy()
-    made = blend(base.astype(np.float32), neighbour.astype(np.float32), step)
+    made = interpolate(base.astype(np.float32), neighbour.astype(np.float32), step)
     return Blends(base, _to_bytes(made), neighbour, step, rows["label"].to_numpy())
 
 
@@ -85,9 +85,9 @@ def forged_samples(shards: ShardFolder, plan: pl.DataFrame, samples: int, seed: 
     rows = forged[np.random.default_rng(seed).permutation(forged.height)]
     if rows.height:
         rows = rows.group_by("kind", maintain_order=True).head(samples).sort("kind", maintain_order=True)
-    target, donor = plan_images(shards, rows)
+    target, donor = read_plan_images(shards, rows)
     kind, region = ([str(name) for name in rows[column]] if rows.height else [] for column in ("kind", "region"))
-    return Forgeries(target, _to_bytes(plan_pixels(shards, rows, seed)), donor, kind, region)
+    return Forgeries(target, _to_bytes(make_plan_images(shards, rows, seed)), donor, kind, region)
 
 
 def _to_bytes(values: NDArray[np.floating]) -> Images:

@@ -21,7 +21,7 @@ from facesift.committee.stacking import Features, fit_stacker, out_of_fold, stac
 from facesift.committee.threshold_selection import Selection, ValidationScores, select_thresholds
 from facesift.config.operation import Operating
 from facesift.config.params import Params, Stack
-from facesift.core.bootstrap import percentiles, ranking_draws
+from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
 from facesift.core.scores import STACKER, LabelledLogits, class_probabilities
 from facesift.evaluation.curves import areas
 from facesift.evaluation.decision_report import count_decisions
@@ -107,15 +107,15 @@ def _ranking(test: Split, place: Rows, ranked: NDArray[np.float64], first: NDArr
     """AUC and average precision of scores in a place, and what they gain over the `first` scores."""
     fakes, groups = test.fakes[place], test.groups[place]
     found, before = (areas(fakes, scores[place]) for scores in (ranked, first))
-    draws, draws_before = (ranking_draws(fakes, scores[place], groups) for scores in (ranked, first))
+    draws, draws_before = (bootstrap_rankings(fakes, scores[place], groups) for scores in (ranked, first))
     report: dict[str, Any] = {}
     for number, name in enumerate(found):
         now, then = found[name], before[name]
         report |= {
             name: now,
-            f"{name}_interval": percentiles(draws[number]),
+            f"{name}_interval": percentile_interval(draws[number]),
             f"{name}_gain": None if now is None or then is None else now - then,
-            f"{name}_gain_interval": percentiles(draws[number] - draws_before[number]),
+            f"{name}_gain_interval": percentile_interval(draws[number] - draws_before[number]),
         }
     return report
 

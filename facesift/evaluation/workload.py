@@ -14,7 +14,7 @@ from facesift.committee.decision import REVIEW
 from facesift.core.classes import Classes
 from facesift.core.counts import DecisionCounts
 from facesift.core.intervals import clopper_pearson
-from facesift.datasets.consensus import check_answers, find_consensus
+from facesift.datasets.reviews import check_answers, find_consensus
 from facesift.evaluation.decision_report import count_decisions
 from facesift.evaluation.prevalence import project
 from facesift.evaluation.reviewers import measure_agreement, measure_pairs, measure_time

@@ -1,1 +1,1 @@
-"""From the bytes of image files to upright sRGB pixels: decoding, archives, faces and crops."""
+"""Reads image files: archives, decoding to upright RGB pixels, face detection, crops."""

@@ -1,7 +1,8 @@
-"""Files of a raw folder, loose or inside zip files, which are read as they are."""
+"""Reads files of a raw folder: loose files, and files inside zips, which are not unpacked."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import zipfile
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import BadImage
 
+ID_DIGITS = 32  # hexadecimal digits of an image_id
 LOOSE = "."  # the container of files that are in no zip
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 ENCRYPTED = 0x1  # bit of a zip entry's flags
@@ -21,7 +23,12 @@ Inodes = frozenset[tuple[int, int]]
 
 
 class RawFile(NamedTuple):
-    """Where a file lies: `container` is a zip relative to the raw folder or `LOOSE`, `path` is inside of it."""
+    """Where a file is.
+
+    Attributes:
+        container: path of a zip file relative to the raw folder, or `LOOSE`.
+        path: path inside the zip, or relative to the raw folder.
+    """
 
     container: str
     path: str
@@ -33,9 +40,10 @@ def _open(zip_path: Path, _version: tuple[int, ...]) -> zipfile.ZipFile:
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip once per process: reading the directory of 200,000 entries takes seconds.
+    """Open a zip file once per process: reading the directory of 200,000 entries takes seconds.
 
-    Raises `FacesiftError` naming a zip that is damaged or cannot be read.
+    Raises:
+        FacesiftError: when the zip is damaged or cannot be read.
     """
     try:
         status = path.stat()
@@ -55,10 +63,19 @@ def walk(
     prefix: str = "",
     above: Inodes = frozenset(),
 ) -> Iterator[str]:
-    """Yield paths of files relative to `folder` in sorted order; a linked folder is entered unless it holds itself.
+    """Yield the paths of all files below a folder, in sorted order.
 
-    Hidden files and what file managers leave behind are passed over. A folder that cannot be read raises `OSError`,
-    or goes to `unreadable`, by its path and the error.
+    Hidden files and what file managers leave behind (`JUNK`) are skipped. Linked folders are entered, unless they
+    contain themselves.
+
+    Args:
+        folder: where to start.
+        unreadable: called with the path and the error of a folder that cannot be read; None: the error is raised.
+        prefix: put before every path.
+        above: the folders that contain `folder`, by device and inode.
+
+    Yields:
+        Paths relative to `folder`, after `prefix`.
     """
     try:
         status = folder.stat()
@@ -80,7 +97,7 @@ def walk(
 
 
 def list_entries(zip_path: Path) -> list[str]:
-    """Sorted paths of the files inside a zip; junk is passed over. `FacesiftError` names a damaged zip."""
+    """Return the sorted paths of the files inside a zip, without `JUNK`; raise `FacesiftError` for a damaged zip."""
     names = sorted(set(open_zip(zip_path).namelist()))
     return [name for name in names if not name.endswith("/") and not _is_junk(name)]
 
@@ -91,10 +108,12 @@ def is_zip(path: str) -> bool:
 
 
 def list_files(root: Path) -> Iterator[RawFile]:
-    """Yield every file below `root`, those inside `*.zip` files included, in an order that depends on names alone.
+    """Yield every file below a raw folder, those inside zip files included, in an order that depends on names alone.
 
-    Hidden files and what file managers leave behind (`__MACOSX`, `Thumbs.db`, `desktop.ini`) are passed over.
-    Raises `FacesiftError` for a damaged zip.
+    Hidden files and what file managers leave behind (`JUNK`) are skipped.
+
+    Raises:
+        FacesiftError: when a zip is damaged.
     """
     for path in walk(root):
         if is_zip(path):
@@ -135,11 +154,27 @@ def _read_loose(path: Path, max_bytes: int | None) -> bytes:
         raise BadImage(f"cannot be read: {error.strerror}") from error
 
 
-def read_bytes(root: Path, container: str, path: str, max_bytes: int | None = None) -> bytes:
-    """Return the bytes of one file below `root`: `path` inside the zip `container`, or loose where that is ".".
+def image_id(data: bytes) -> str:
+    """Return the id of an image: the first `ID_DIGITS` hexadecimal digits of the SHA-256 of its file's bytes.
 
-    Raises `BadImage` for a file that is missing, unreadable, encrypted, damaged inside its zip, or larger than
-    `max_bytes` (checked before reading), and `FacesiftError` for a zip that is damaged as a whole.
+    >>> image_id(b"")
+    'e3b0c44298fc1c149afbf4c8996fb924'
+    """
+    return hashlib.sha256(data).hexdigest()[:ID_DIGITS]
+
+
+def read_bytes(root: Path, container: str, path: str, max_bytes: int | None = None) -> bytes:
+    """Read the bytes of one file of a raw folder.
+
+    Args:
+        root: the raw folder.
+        container: a zip file relative to it, or `LOOSE`.
+        path: the file's path inside the zip, or relative to the raw folder.
+        max_bytes: largest size, checked before reading; None: any.
+
+    Raises:
+        BadImage: when the file is missing, unreadable, encrypted, damaged inside its zip, or too large.
+        FacesiftError: when the whole zip is damaged.
     """
     if container == LOOSE:
         return _read_loose(root / path, max_bytes)

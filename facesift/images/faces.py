@@ -1,8 +1,8 @@
-"""Finding the face in an image with CenterFace (Xu et al. 2019, arXiv:1911.03599): a box and five landmarks.
+"""Detects the face in an image with CenterFace (Xu et al. 2019, arXiv:1911.03599): a box and five landmarks.
 
-The network takes an RGB image in 0 to 255 whose sides are multiples of 32, and gives four maps of a quarter of its
-height and width: how sure it is that a face has its middle there, the logarithm of the face's height and width in
-quarters, the middle's offset within the field (y, x), and the landmarks in heights and widths of the box (y, x).
+The network takes an RGB image with values 0 to 255 whose sides are multiples of 32. It returns four maps of a quarter
+of its height and width: the score of a face whose centre is in that cell, the logarithm of the face's height and width
+in cells, the offset of the centre within the cell (y, x), and the landmarks in heights and widths of the box (y, x).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from PIL import Image
 
 from facesift.images.decoding import BACKGROUND
 
-LONGEST = 256  # pixels of the longer side when a face is looked for: one of a sixth of that is still found
-STRIDE, MULTIPLE = 4, 32  # pixels of a field of the maps; what the network's sides are multiples of
-OVERLAP = 0.3  # boxes that share more of their union are one face
-PLACES = 2  # decimals of pixels that are kept: the manifest's face is the one that screening finds
+LONGEST = 256  # pixels of the longer side for detection: a face of a sixth of it is still found
+STRIDE, MULTIPLE = 4, 32  # pixels a cell of the maps; the network's sides are multiples of MULTIPLE
+OVERLAP = 0.3  # boxes with a higher intersection over union are one face
+PLACES = 2  # decimals of pixels that are kept, so that the manifest's face equals the one that screening finds
 LEFT_TO_RIGHT = ((0, 1), (3, 4))  # eyes, corners of the mouth
 NO_FACE = "no face found"
 
@@ -30,10 +30,12 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Face:
-    """A face in pixels of the upright image, (x, y) from its upper left corner.
+    """A face in an upright image. Coordinates are (x, y) in pixels from the upper left corner.
 
-    `box` is left, top, right, bottom, and may reach over the image's edge. The five `landmarks` are left eye, right
-    eye, nose tip, left and right corner of the mouth; "left" has the smaller x. `score` is in (0, 1].
+    Attributes:
+        box: left, top, right, bottom; it may reach over the image's edge.
+        landmarks: left eye, right eye, nose tip, left and right corner of the mouth; "left" has the smaller x.
+        score: how sure the detector is, in (0, 1].
     """
 
     box: tuple[float, float, float, float]
@@ -42,25 +44,36 @@ class Face:
 
 
 @dataclass(frozen=True)
-class FaceFinder:
-    """A detector that is ready: `session` is an onnxruntime session, which threads may share."""
+class FaceDetector:
+    """A face detector.
+
+    Attributes:
+        session: an onnxruntime session with the network; threads may share it.
+        min_score: lowest score of a face, in (0, 1].
+    """
 
     session: Any
     min_score: float
 
     def find(self, image: Image.Image) -> Face | None:
-        """Find the largest face in an upright RGB image of any size; None when there is none of `min_score`."""
-        pixels, scale = prepare(image)
+        """Return the largest face in an upright RGB image of any size; None without a face of at least `min_score`."""
+        pixels, scale = detector_input(image)
         name = self.session.get_inputs()[0].name
         maps = self.session.run(None, {name: pixels[None]})
-        return largest(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
+        return largest_face(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
 
 
-def prepare(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
-    """Return the network's input (3, h, w), and how many pixels of the image one of it is, across and down.
+def detector_input(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Resize an image for the network.
 
-    The image is brought to `LONGEST`, in its own proportions; what lacks to a multiple of 32 is mid grey, at the right
-    or below.
+    The longer side becomes `LONGEST` pixels; the aspect ratio stays. Sides are filled up to multiples of 32 with mid
+    grey, at the right and below.
+
+    Args:
+        image: an upright RGB image.
+
+    Returns:
+        The network's input (3, h, w), and how many pixels of the image one of its pixels is, in x and in y.
     """
     longest = max(image.size)
     width, height = (max(1, round(each * LONGEST / longest)) for each in image.size)
@@ -74,9 +87,14 @@ def _multiple(side: int) -> int:
 
 
 def decode_maps(maps: Maps, min_score: float) -> list[tuple[Floats, Floats, float]]:
-    """Turn the network's maps into faces: box (4,), landmarks (5, 2) in pixels of its input, score; the surest first.
+    """Turn the network's maps into faces; of overlapping boxes the surest is kept (non-maximum suppression).
 
-    Of boxes that overlap the surest is kept (non-maximum suppression).
+    Args:
+        maps: scores, log sizes, offsets and landmarks, as the module describes.
+        min_score: lowest score of a face.
+
+    Returns:
+        Box (4,) and landmarks (5, 2) in pixels of the network's input, and score, for each face; the surest first.
     """
     scores, log_sizes, offsets, landmarks = (np.asarray(each, np.float64) for each in maps)
     down, across = np.nonzero(scores[0] >= min_score)
@@ -94,7 +112,7 @@ def decode_maps(maps: Maps, min_score: float) -> list[tuple[Floats, Floats, floa
 
 
 def _overlap(first: Floats, second: Floats) -> float:
-    """Shared area over joint area of two boxes."""
+    """Return the intersection over union of two boxes."""
     sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
     shared = float(np.prod(np.maximum(sides, 0)))
     return shared / (_area(first) + _area(second) - shared)
@@ -104,8 +122,8 @@ def _area(box: Floats) -> float:
     return float(np.prod(box[2:] - box[:2]))
 
 
-def largest(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> Face | None:
-    """Return the face of the largest box, brought to the image by `scale`; None where nothing was found."""
+def largest_face(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> Face | None:
+    """Return the face with the largest box, in pixels of the image (`scale`: `detector_input`); None without one."""
     if not found:
         return None
     box, points, score = max(found, key=lambda each: _area(each[0]))

@@ -1,4 +1,4 @@
-"""From the paths that a user names to image files: loose ones, all below a folder, and those inside zip files."""
+"""Finds the image files that a user names: single files, all files below a folder, and files inside zips."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ INSIDE = "!"  # between a zip's path and the path inside it
 LIST = "-"  # a list of paths on the standard input
 
 
-class Found(NamedTuple):
-    """A file: `name` is for people, `container` and `path` are as `archives.read_bytes` takes them, from here.
+class InputFile(NamedTuple):
+    """A file that a user named.
 
-    `reason` says why nothing can be read there: a folder or a zip file that is closed or damaged.
+    Attributes:
+        name: for messages and tables.
+        container: zip file, or `LOOSE`; with `path` as `archives.read_bytes` takes them, relative to the working
+            directory.
+        path: path inside the zip, or of the loose file.
+        reason: why nothing can be read there (a folder or zip that is unreadable); "" for a file.
     """
 
     name: str
@@ -28,7 +33,7 @@ class Found(NamedTuple):
 
 
 def one_line(text: str) -> str:
-    r"""Show what is no valid UTF-8, and control characters, as escapes: a table has one line a row.
+    r"""Escape control characters and what is not valid UTF-8, so that a name stays on one line of a table.
 
     >>> one_line("caf\udce9\n.jpg")
     'caf\\udce9\\x0a.jpg'
@@ -44,11 +49,17 @@ def check_paths(paths: Iterable[str]) -> None:
             raise FacesiftError(f"{one_line(path)}: no such file or folder")
 
 
-def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> Iterator[Found]:
-    """Yield the files that `paths` stand for, lazily and in an order that depends on names alone.
+def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> Iterator[InputFile]:
+    """Yield the files that paths stand for, lazily and in an order that depends on names alone.
 
-    A folder stands for all files below it, a zip file for all inside it; hidden files there are passed over. `-`
-    stands for the paths in `listed`, one a line.
+    A folder stands for all files below it, a zip for all files inside it; hidden files there are skipped.
+
+    Args:
+        paths: files, folders and zips; `-` stands for the paths in `listed`.
+        listed: paths, one a line.
+
+    Yields:
+        Files. An unreadable folder or zip is yielded once, with its `reason`.
     """
     for path in map(str, paths):
         if path == LIST and listed is not None:
@@ -59,16 +70,16 @@ def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> I
         elif is_zip(path):
             yield from _in_zip(path)
         else:
-            yield Found(one_line(path), LOOSE, path)
+            yield InputFile(one_line(path), LOOSE, path)
 
 
-def _in_folder(folder: str) -> Iterator[Found]:
-    closed: list[Found] = []
+def _in_folder(folder: str) -> Iterator[InputFile]:
+    closed: list[InputFile] = []
     above = f"{folder.rstrip('/')}/"  # as the user wrote it: pathlib would drop a leading ./
 
     def note(inside: str, error: OSError) -> None:
         name = one_line(above + inside)
-        closed.append(Found(name, LOOSE, name, f"folder cannot be read: {error.strerror}"))
+        closed.append(InputFile(name, LOOSE, name, f"folder cannot be read: {error.strerror}"))
 
     for inside in walk(Path(folder), note):
         yield from _drain(closed)
@@ -76,20 +87,20 @@ def _in_folder(folder: str) -> Iterator[Found]:
         if is_zip(path):
             yield from _in_zip(path)
         else:
-            yield Found(one_line(path), LOOSE, path)
+            yield InputFile(one_line(path), LOOSE, path)
     yield from _drain(closed)
 
 
-def _in_zip(path: str) -> Iterator[Found]:
+def _in_zip(path: str) -> Iterator[InputFile]:
     try:
         entries = list_entries(Path(path))
     except FacesiftError as error:
-        yield Found(one_line(path), LOOSE, path, str(error).removeprefix(f"{path}: "))
+        yield InputFile(one_line(path), LOOSE, path, str(error).removeprefix(f"{path}: "))
         return
     for entry in entries:
-        yield Found(one_line(f"{path}{INSIDE}{entry}"), path, entry)
+        yield InputFile(one_line(f"{path}{INSIDE}{entry}"), path, entry)
 
 
-def _drain(closed: list[Found]) -> Iterator[Found]:
+def _drain(closed: list[InputFile]) -> Iterator[InputFile]:
     while closed:
         yield closed.pop(0)

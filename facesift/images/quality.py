@@ -1,4 +1,4 @@
-"""How bright, how rich in contrast and how sharp an image is: what a stream of images is watched by, without labels."""
+"""Brightness, contrast and sharpness of images: figures without labels, by which drift is detected."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # shares of red, green and b
 
 
 def measure_quality(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-    """Measure RGB images (b, S, S, 3) in 0 to 255: `QUALITIES` by name, each (b,), in grey levels.
+    """Measure brightness, contrast and sharpness, all in grey levels.
 
-    Brightness is the mean grey, contrast its standard deviation, sharpness the standard deviation of the Laplacian
-    (focus measure of Pech-Pacheco et al. 2000; its root, so that all three have one unit). All need the same S: a
-    smaller image is a sharper one.
+    Brightness is the mean grey, contrast its standard deviation. Sharpness is the standard deviation of the Laplacian,
+    the square root of the focus measure of Pech-Pacheco et al. (2000). Compare images of the same size only: the
+    smaller a copy, the sharper.
+
+    Args:
+        pixels: RGB images (b, S, S, 3) with values 0 to 255.
+
+    Returns:
+        Each of `QUALITIES` by its name, shape (b,).
 
     >>> grey = np.full((1, 8, 8, 3), 100, np.uint8)
     >>> {name: round(float(values[0]), 3) for name, values in measure_quality(grey).items()}
@@ -26,6 +32,6 @@ def measure_quality(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]
 
 
 def _laplacian(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sum of the four neighbours minus four times the pixel; beyond the border the border goes on. (b, S, S)."""
+    """Return the sum of the four neighbours minus four times the pixel, (b, S, S); border pixels are repeated."""
     wide = np.pad(grey, ((0, 0), (1, 1), (1, 1)), mode="edge")
     return wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1] + wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:] - 4 * grey

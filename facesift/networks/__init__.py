@@ -1,1 +1,1 @@
-"""Network architectures, their weights, preprocessing and test-time views, and the scores they give."""
+"""Network architectures, their weights, preprocessing, test-time augmentation, and scoring with trained members."""

@@ -1,8 +1,7 @@
-"""Networks by name: any timm model, and the ones the studies published. A new one of our own is a line in `OWN`."""
+"""Build a network by its name: any timm model, or one of the published studies'."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,21 +10,25 @@ from torch import nn
 
 from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
-from facesift.networks.convnext import ConvNeXtThesis
-from facesift.networks.small_networks import deepfakenet, lenet, simple_cnn
+from facesift.networks.published_networks import NETWORKS
 from facesift.networks.support_vectors import SVM
 
 TIMM = "timm:"
 # Arguments of timm's that the rest of a recipe decides, or that would load files of their own.
-TAKEN = ("checkpoint_path", "num_classes", "in_chans", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
+RESERVED = ("checkpoint_path", "num_classes", "in_chans", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
 
 
 def check_name(name: str, member: str) -> None:
-    """Raise `FacesiftError` with all the names there are when `name` is neither a network nor the support vectors.
+    """Check that a recipe's architecture exists. A timm model that does not exist is found when it is built.
 
-    `member` is whose key the message names. A model that timm does not have is found when it is built.
+    Args:
+        name: `timm:NAME`, a key of `published_networks.NETWORKS`, or `svm_rbf`.
+        member: name of the member, for the message.
+
+    Raises:
+        FacesiftError: when it is none of these; the message lists all names.
     """
-    names = [*OWN, SVM]
+    names = [*NETWORKS, SVM]
     if name in names or (name.startswith(TIMM) and name != TIMM):
         return
     raise FacesiftError(
@@ -33,37 +36,33 @@ def check_name(name: str, member: str) -> None:
     )
 
 
-def _thesis(classes: int, image_size: int | None, **arguments: Any) -> nn.Module:
-    del image_size  # the global pool takes any
-    return ConvNeXtThesis(classes, **arguments)
+def build_network(architecture: Architecture, classes: int, seed: int, image_size: int | None = None) -> nn.Module:
+    """Build a network with random weights that depend on `seed` alone.
 
+    Nothing is downloaded or read: `initialisation.initialise_network` loads weights.
 
-def _alexnet(classes: int, image_size: int | None, **arguments: Any) -> nn.Module:
-    """AlexNet as torchvision has it (Krizhevsky 2014, "one weird trick"), for images of 63 pixels and more."""
-    del image_size  # the adaptive pool takes any that its stride-4 stem does
-    from torchvision.models import alexnet  # noqa: PLC0415
+    Args:
+        architecture: name and arguments of the network.
+        classes: number of logits.
+        seed: seed of torch's generator.
+        image_size: side of the images in pixels, for networks whose layers depend on it.
 
-    network: nn.Module = alexnet(num_classes=classes, **arguments)
-    return network
+    Returns:
+        A module from images (b, 3, h, w) to logits (b, classes).
 
-
-# name -> function of the number of classes, the side of the images in pixels, and the architecture's arguments
-OWN: dict[str, Callable[..., nn.Module]] = {
-    "convnext_thesis": _thesis,
-    "simple_cnn": simple_cnn,
-    "lenet": lenet,
-    "deepfakenet": deepfakenet,
-    "torchvision:alexnet": _alexnet,
-}
-
-
-def timm_arguments(name: str, arguments: dict[str, Any], image_size: int | None) -> dict[str, Any]:
-    """Return what to build a timm model with: networks for one size only, such as ViTs, are built for `image_size`."""
-    from timm.models import get_pretrained_cfg  # noqa: PLC0415  takes seconds, and own networks do without it
-
-    published = get_pretrained_cfg(name)
-    fixed = image_size is not None and published is not None and published.fixed_input_size
-    return ({"img_size": image_size} if fixed else {}) | arguments
+    Raises:
+        FacesiftError: for a name, an argument or an image size that the architecture does not know.
+    """
+    name, arguments = architecture.name, architecture.arguments
+    torch.manual_seed(seed)
+    try:
+        if name.startswith(TIMM):
+            return _timm(name.removeprefix(TIMM), classes, image_size, arguments)
+        if name not in NETWORKS:
+            raise FacesiftError(f"architecture {name}: not a network; there are timm:NAME, {', '.join(NETWORKS)}")
+        return NETWORKS[name](classes, image_size, **arguments)
+    except (TypeError, ValueError, RuntimeError, AssertionError, IndexError) as error:
+        raise FacesiftError(f"architecture {name}: arguments {arguments}: {error}") from error
 
 
 def _timm(name: str, classes: int, image_size: int | None, arguments: dict[str, Any]) -> nn.Module:
@@ -72,36 +71,39 @@ def _timm(name: str, classes: int, image_size: int | None, arguments: dict[str, 
     if not timm.is_model(name):
         similar = get_close_matches(name, timm.list_models(), n=3)
         raise FacesiftError(f"architecture timm:{name}: timm has no such model; the nearest names: {similar or 'none'}")
-    if taken := [key for key in TAKEN if key in arguments]:
+    if reserved := [key for key in RESERVED if key in arguments]:
         raise FacesiftError(
-            f"architecture timm:{name}: arguments.{taken[0]} is not for the arguments; `classes` and "
+            f"architecture timm:{name}: arguments.{reserved[0]} may not be given here; `classes` and "
             "architecture.pretrained, architecture.package or architecture.checkpoint decide it"
         )
     network: nn.Module = timm.create_model(name, num_classes=classes, **timm_arguments(name, arguments, image_size))
     return network
 
 
-def build_network(architecture: Architecture, classes: int, seed: int, image_size: int | None = None) -> nn.Module:
-    """Build a network (b, 3, h, w) -> logits (b, classes) whose random weights depend on `seed` alone.
+def timm_arguments(name: str, arguments: dict[str, Any], image_size: int | None) -> dict[str, Any]:
+    """Return the arguments of a timm model: networks for one size only, such as ViTs, are built for `image_size`.
 
-    `image_size`: side of the images in pixels, for networks whose layers depend on it. Nothing is downloaded or read:
-    where the weights come from is the business of `starts.start_network`. Raises `FacesiftError` for a name, an
-    argument or an image size that the architecture does not know.
+    Args:
+        name: timm's name of the model, without `timm:`.
+        arguments: the recipe's own arguments; they win.
+        image_size: side of the images in pixels, or None.
+
+    Returns:
+        Arguments of `timm.create_model`.
     """
-    name, arguments = architecture.name, architecture.arguments
-    torch.manual_seed(seed)
-    try:
-        if name.startswith(TIMM):
-            return _timm(name.removeprefix(TIMM), classes, image_size, arguments)
-        if name not in OWN:
-            raise FacesiftError(f"architecture {name}: not a network; there are timm:NAME, {', '.join(OWN)}")
-        return OWN[name](classes, image_size, **arguments)
-    except (TypeError, ValueError, RuntimeError, AssertionError, IndexError) as error:
-        raise FacesiftError(f"architecture {name}: arguments {arguments}: {error}") from error
+    from timm.models import get_pretrained_cfg  # noqa: PLC0415  takes seconds, and other networks do without it
+
+    published = get_pretrained_cfg(name)
+    fixed = image_size is not None and published is not None and published.fixed_input_size
+    return ({"img_size": image_size} if fixed else {}) | arguments
 
 
 def check_size(network: nn.Module, architecture: Architecture, image_size: int) -> None:
-    """Raise `FacesiftError` when the network cannot take square images of `image_size` pixels."""
+    """Check that the network takes square images of `image_size` pixels.
+
+    Raises:
+        FacesiftError: when it does not.
+    """
     network.eval()
     try:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""What a network makes of an image before it decides: the input of the layer that gives the logits."""
+"""Penultimate features of a network: the input of the layers that give the logits."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from facesift.config.members import Normalise
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import Scorer
-from facesift.networks.initialisation import head_layers
+from facesift.networks.head import head_layers
 from facesift.networks.preprocessing import make_normalisation
 from facesift.networks.scoring import network_scorer
-from facesift.networks.test_time import over_views, stored_views
+from facesift.networks.test_time_augmentation import average_over_views
 from facesift.networks.weights import load_network
 
 
 def penultimate(network: nn.Module, images: Tensor) -> Tensor:
-    """Penultimate features (b, k) of images (b, 3, h, w) as the network sees them; maps are flattened.
+    """Compute the penultimate features.
 
-    With two heads, as beside a distillation token, the inputs of both side by side. Raises `FacesiftError` for a
-    network without a linear layer or a classifier of timm's.
+    Args:
+        network: any network with a linear layer or a classifier of timm's.
+        images: (b, 3, h, w), normalised.
+
+    Returns:
+        Features (b, k). Feature maps are flattened. With two heads, as beside a distillation token, the inputs of both
+        are side by side.
+
+    Raises:
+        FacesiftError: when the network has no layer that gives the logits.
     """
     layers = [_last_with_weights(layer) for layer in head_layers(network)]
     if not layers:
@@ -41,13 +48,13 @@ def penultimate(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def _last_with_weights(head: nn.Module) -> nn.Module:
-    """Return the last layer of a head that has weights of its own: a head may be a few layers deep."""
+    """Return the last layer of a head that has weights: a head may be a few layers deep."""
     return [module for module in head.modules() if any(True for _ in module.parameters(recurse=False))][-1]
 
 
 def load_features(path: Path) -> Scorer:
-    """Return a function from pixels (b, S, S, 3) in 0..255 to the penultimate features (b, k) of a weights file."""
+    """Load a network's features: a function from pixels (b, S, S, 3) in 0..255 to features (b, k)."""
     network, header = load_network(path)
-    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
-    seen = over_views(lambda images: penultimate(network, normalise(images)), stored_views(header["preprocessing"]))
-    return network_scorer(seen, torch.device("cpu"))
+    normalise = make_normalisation(header.normalise)
+    averaged = average_over_views(lambda images: penultimate(network, normalise(images)), header.views)
+    return network_scorer(averaged, torch.device("cpu"))

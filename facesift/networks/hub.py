@@ -1,4 +1,4 @@
-"""Weights that others published: from a hub's cache, or downloaded."""
+"""Published weights from a model hub: from its cache, or downloaded."""
 
 from __future__ import annotations
 
@@ -14,19 +14,27 @@ from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import TIMM, timm_arguments
 
-PATIENCE = 5.0  # seconds for a hub to answer
-OWN_FILE = "give a file of weights (architecture.checkpoint: PATH)"
+TIMEOUT = 5.0  # seconds that a hub has to answer
+USE_A_FILE = "give a file of weights (architecture.checkpoint: PATH)"
 REACH = "make the hub reachable, or its cache available (timm: HF_HOME, torchvision: TORCH_HOME)"
 
 
 def published_weights(architecture: Architecture, image_size: int | None) -> dict[str, Tensor]:
-    """Return the published weights of an architecture, with the head of the classes they were trained for.
+    """Load the published weights of an architecture, with the head for the classes they were trained on.
 
-    Raises `FacesiftError` that names the model and the ways out when there are none, or they cannot be had.
+    Args:
+        architecture: the network.
+        image_size: side of the images in pixels, for networks of one size.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        FacesiftError: when nobody published weights, or they cannot be had; the message names what to do instead.
     """
     name = architecture.name
     try:
-        with _impatient():
+        with _short_timeout():
             if name.startswith(TIMM):
                 return _timm(architecture, image_size).state_dict()
             if name == "torchvision:alexnet":
@@ -36,11 +44,11 @@ def published_weights(architecture: Architecture, image_size: int | None) -> dic
                 return dict(hub.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except FacesiftError:
         raise
-    except Exception as error:  # every library and every kind of outage has an exception of its own
+    except Exception as error:  # each library and outage raises another exception
         reason = str(error).strip().partition("\n")[0]
         raise FacesiftError(
             f"architecture {name}: `pretrained: true`, but its weights cannot be had "
-            f"({type(error).__name__}: {reason}); {REACH}, or {OWN_FILE}"
+            f"({type(error).__name__}: {reason}); {REACH}, or {USE_A_FILE}"
         ) from error
     raise _none_published(name)
 
@@ -61,17 +69,17 @@ def _timm(architecture: Architecture, image_size: int | None) -> nn.Module:
 def _none_published(name: str) -> FacesiftError:
     return FacesiftError(
         f"architecture {name}: `pretrained: true`, but nobody published weights for it; "
-        f"{OWN_FILE}, or start from random ones (architecture.pretrained: false)"
+        f"{USE_A_FILE}, or start from random ones (architecture.pretrained: false)"
     )
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    """Let downloads fail within seconds: left alone, the hub's library tries for most of a minute."""
+def _short_timeout() -> Iterator[None]:
+    """Let downloads fail within seconds; by default the hub's library tries for most of a minute."""
     from huggingface_hub import constants  # noqa: PLC0415
 
     timeout, offline = socket.getdefaulttimeout(), constants.HF_HUB_OFFLINE
-    socket.setdefaulttimeout(PATIENCE)
+    socket.setdefaulttimeout(TIMEOUT)
     constants.HF_HUB_OFFLINE = offline or not _answers(constants.ENDPOINT)  # offline, the cache is still read
     try:
         yield
@@ -83,7 +91,7 @@ def _impatient() -> Iterator[None]:
 def _answers(address: str) -> bool:
     """Whether a server answers at all, through the proxies that the environment names."""
     try:
-        with urlopen(Request(address, method="HEAD"), timeout=PATIENCE):  # noqa: S310  the hub's own address
+        with urlopen(Request(address, method="HEAD"), timeout=TIMEOUT):  # noqa: S310  the hub's own address
             return True
     except HTTPError:
         return True

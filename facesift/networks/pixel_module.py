@@ -1,4 +1,4 @@
-"""A trained member as one torch module from pixels to logits, normalisation included: what can be exported."""
+"""A trained member as one torch module from pixels to logits, normalisation included, to be exported."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ import torch
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
-from facesift.config.members import Normalise, Views
+from facesift.config.members import Views
 from facesift.networks.preprocessing import make_normalisation, to_unit
 from facesift.networks.support_vectors import SVM, SupportVectors
-from facesift.networks.test_time import over_views, stored_views
+from facesift.networks.test_time_augmentation import average_over_views
 from facesift.networks.weights import load_network, read_header
 
 
 class NetworkScoring(nn.Module):
-    """A network behind its views and its normalisation: pixels (n, S, S, 3) uint8 -> logits (n, classes)."""
+    """A network with its views and its normalisation.
+
+    Args:
+        network: maps normalised images (b, 3, S, S) to logits (b, classes).
+        normalise: maps images (b, 3, S, S) in [0, 1] to what the network takes.
+        views: views of an image whose logits are averaged.
+    """
 
     def __init__(self, network: nn.Module, normalise: Callable[[Tensor], Tensor], views: Views) -> None:
         super().__init__()
@@ -26,13 +32,18 @@ class NetworkScoring(nn.Module):
         self.views = views
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return over_views(lambda images: self.network(self.normalise(images)), self.views)(to_unit(pixels))
+        """Map pixels (n, S, S, 3) uint8 to logits (n, classes)."""
+        return average_over_views(lambda images: self.network(self.normalise(images)), self.views)(to_unit(pixels))
 
 
 class SupportVectorScoring(nn.Module):
-    """`SupportVectors.logits` in torch, rounded to float32 at the same places: pixels uint8 -> logits (n, classes).
+    """`SupportVectors.logits` in torch, rounded to float32 at the same places.
 
-    Float64 like the original: distances are differences of large sums, and votes of pairs are cut at zero.
+    It computes in float64 like the original: distances are differences of large sums, and the sign of a pair's value
+    is a vote.
+
+    Args:
+        vectors: the fitted machine.
     """
 
     mean: Tensor
@@ -55,6 +66,7 @@ class SupportVectorScoring(nn.Module):
         self.gamma = float(vectors.gamma[0])
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Map pixels (n, S, S, 3) uint8 to logits (n, classes)."""
         shifted = (pixels.flatten(1).double() - self.mean).float()
         rows = (shifted.double() / self.scale).float().double()
         distances = (rows * rows).sum(dim=1, keepdim=True) + self.lengths - 2 * rows @ self.vectors
@@ -65,20 +77,26 @@ class SupportVectorScoring(nn.Module):
 
 
 def one_against_rest(pairs: Tensor, classes: int) -> Tensor:
-    """Count won pairs, break ties by squeezed decision values, as `support_vectors`: (n, pairs) -> (n, classes)."""
+    """Combine the decisions of pairs of classes, see `support_vectors`.
+
+    Args:
+        pairs: decision values (n, pairs), positive for the first class of a pair.
+        classes: number of classes.
+
+    Returns:
+        (n, classes): won pairs, plus the summed decision values squeezed into (-1/3, 1/3) to break ties.
+    """
     first, second = torch.triu_indices(classes, classes, offset=1)
-    own = torch.nn.functional.one_hot(first, classes).double()  # (pairs, classes)
-    other = torch.nn.functional.one_hot(second, classes).double()
+    winner = torch.nn.functional.one_hot(first, classes).double()  # (pairs, classes)
+    loser = torch.nn.functional.one_hot(second, classes).double()
     wins = (pairs >= 0).double()
-    won, margin = wins @ own + (1 - wins) @ other, pairs @ (own - other)
+    won, margin = wins @ winner + (1 - wins) @ loser, pairs @ (winner - loser)
     return won + margin / (3 * (margin.abs() + 1))
 
 
 def load_module(path: Path) -> nn.Module:
-    """Rebuild a weights file's member as a module: pixels (n, S, S, 3) uint8 -> float32 logits (n, classes)."""
-    header = read_header(path)
-    if header["architecture"]["name"] == SVM:
+    """Rebuild the member of a weights file as a module: pixels (n, S, S, 3) uint8 -> float32 logits (n, classes)."""
+    if read_header(path).architecture.name == SVM:
         return SupportVectorScoring(SupportVectors.from_tensors(load_file(path))).eval()
-    network, _ = load_network(path)
-    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
-    return NetworkScoring(network, normalise, stored_views(header["preprocessing"])).eval()
+    network, header = load_network(path)
+    return NetworkScoring(network, make_normalisation(header.normalise), header.views).eval()

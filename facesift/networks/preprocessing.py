@@ -1,4 +1,4 @@
-"""From pixels to what a network sees: augmentation in training, standardisation always."""
+"""Preprocessing of images for a network: normalisation, and in training augmentation and mixing."""
 
 from __future__ import annotations
 
@@ -12,28 +12,41 @@ from torchvision.transforms import v2
 
 from facesift.config.members import Augment, Jpeg, Normalise
 
-GREY = 0.5  # what rotation and shift leave empty
-FLAT = 1.0 / 255  # smallest standard deviation: one grey level, so that a blank image does not become noise
+GREY = 0.5  # fills what rotation and shift leave empty
+MIN_DEVIATION = 1.0 / 255  # one grey level, so that a blank image does not become noise
 
 
 def to_unit(pixels: NDArray[np.generic] | Tensor) -> Tensor:
-    """(b, h, w, 3) in 0..255 -> float32 (b, 3, h, w) in [0, 1]."""
+    """Convert pixels (b, h, w, 3) in 0..255 to float32 images (b, 3, h, w) in [0, 1]."""
     return torch.as_tensor(pixels).permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
 def standardise(images: Tensor) -> Tensor:
-    """Subtract each image's mean and divide by its standard deviation: (b, 3, h, w) in [0, 1] -> same shape.
+    """Subtract each image's mean and divide by its standard deviation.
+
+    Args:
+        images: (b, 3, h, w) in [0, 1].
+
+    Returns:
+        Images of the same shape with mean 0 and standard deviation 1 each.
 
     >>> standardise(torch.tensor([[[[0.0, 0.5]]]])).flatten().tolist()
     [-1.0, 1.0]
     """
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     deviation = images.std(dim=(1, 2, 3), keepdim=True, correction=0)
-    return (images - mean) / deviation.clamp(min=FLAT)
+    return (images - mean) / deviation.clamp(min=MIN_DEVIATION)
 
 
 def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
-    """Return the function from images (b, 3, h, w) in [0, 1] to what the network sees, of the same shape."""
+    """Make the normalisation of a recipe.
+
+    Args:
+        normalise: `per_image` (see `standardise`), `fixed` mean and deviation of each colour, or `unit` (unchanged).
+
+    Returns:
+        A function from images (b, 3, h, w) in [0, 1] to the network's input of the same shape.
+    """
     if normalise.name == "per_image":
         return standardise
     if normalise.name == "unit":
@@ -43,9 +56,12 @@ def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
 
 
 class Recompress(torch.nn.Module):
-    """Encode an image (3, h, w) in [0, 1] as JPEG, at a quality drawn from torch's generator, and decode it again.
+    """Encode an image as JPEG at a random quality, and decode it again.
 
-    What was put together of JPEGs is so compressed once more as what was not: that is no mark of it.
+    Forged images are put together from JPEGs. When all images are compressed once more, that leaves no trace to learn.
+
+    Args:
+        jpeg: range of the quality, which is drawn from torch's generator.
     """
 
     def __init__(self, jpeg: Jpeg) -> None:
@@ -53,14 +69,29 @@ class Recompress(torch.nn.Module):
         self.encode = v2.JPEG(jpeg.quality)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the image as it comes back, on its own device; it is encoded on the CPU."""
+        """Map an image (3, h, w) in [0, 1] to the same shape, on its own device; it is encoded on the CPU."""
         values = (image.clamp(0, 1) * 255).round().to("cpu", torch.uint8)
         decoded: Tensor = self.encode(values)
         return decoded.to(image.device, image.dtype) / 255
 
 
 def make_augmentation(augment: Augment) -> Callable[[Tensor], Tensor]:
-    """Return a function (b, 3, h, w) in [0, 1] -> same, that draws anew for every image from torch's generator."""
+    """Make the augmentation of a recipe.
+
+    Args:
+        augment: probabilities and strengths of all steps; a step of 0 is left out.
+
+    Returns:
+        A function from images (b, 3, h, w) in [0, 1] to the same shape. It draws from torch's generator for each image.
+    """
+    steps = _augmentation_steps(augment)
+    if not steps:
+        return lambda images: images
+    each = v2.Compose(steps)
+    return lambda images: torch.stack([each(image) for image in images])
+
+
+def _augmentation_steps(augment: Augment) -> list[torch.nn.Module]:
     steps: list[torch.nn.Module] = []
     if augment.flip:
         steps.append(v2.RandomHorizontalFlip(augment.flip))
@@ -79,16 +110,19 @@ def make_augmentation(augment: Augment) -> Callable[[Tensor], Tensor]:
         steps.append(v2.RandomApply([Recompress(augment.jpeg)], augment.jpeg.probability))
     if augment.erase:
         steps.append(v2.RandomErasing(augment.erase))
-    if not steps:
-        return lambda images: images
-    each = v2.Compose(steps)
-    return lambda images: torch.stack([each(image) for image in images])
+    return steps
 
 
 def make_mixing(augment: Augment, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019), either at random, or neither.
+    """Make MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019), either of them at random, or neither.
 
-    The function takes images (b, 3, h, w) and labels (b,); mixed labels are soft, (b, classes) with rows of sum 1.
+    Args:
+        augment: `mix` names one of them, `mix_alpha` is the parameter of the beta distribution.
+        classes: number of classes.
+
+    Returns:
+        A function from images (b, 3, h, w) and labels (b,) to images of the same shape and labels: mixed labels are
+        soft, (b, classes) with rows of sum 1.
     """
     if augment.mix == "none":
         return lambda images, labels: (images, labels)

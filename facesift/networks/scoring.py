@@ -1,8 +1,11 @@
-"""A trained member's outputs for every image of some splits, keyed by image_id."""
+"""Score images with trained members: a network as a scorer, one member on whole splits, many members on shards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,14 +13,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facesift.core.classes import Classes
+from facesift.core.parallel import ONE_PROCESS, Workers, parallel_map
 from facesift.core.scores import Scorer, logit_columns, score_table
 from facesift.networks.preprocessing import to_unit
-from facesift.sampling.batches import WHOLE, Share, shard_batches
+from facesift.sampling.batches import WHOLE_SHARE, Share, shard_batches
 from facesift.shards.reading import ShardFolder
+
+TEST_SPLIT = "test"
+# Changes pixels (b, S, S, 3) uint8, given their image ids, to pixels of the same shape and type.
+ImageChange = Callable[[NDArray[np.uint8], list[str]], NDArray[np.uint8]]
 
 
 def network_scorer(network: Callable[[Tensor], Tensor], device: torch.device) -> Scorer:
-    """Make a scorer of a network on `device` that takes images (b, 3, h, w) in [0, 1] and is in evaluation mode."""
+    """Make a scorer of a network.
+
+    Args:
+        network: maps images (b, 3, h, w) in [0, 1] to outputs (b, k); in evaluation mode.
+        device: where the network is.
+
+    Returns:
+        A function from pixels (b, h, w, 3) in 0..255 to float32 outputs (b, k).
+    """
 
     @torch.inference_mode()
     def score(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -27,19 +44,112 @@ def network_scorer(network: Callable[[Tensor], Tensor], device: torch.device) ->
 
 
 def score_splits(
-    scorer: Scorer, splits: Mapping[str, ShardFolder], batch_size: int, classes: Sequence[str], share: Share = WHOLE
+    scorer: Scorer,
+    splits: Mapping[str, ShardFolder],
+    batch_size: int,
+    classes: Sequence[str],
+    share: Share = WHOLE_SHARE,
 ) -> pl.DataFrame:
     """Score all images of the named splits, or the `share` of their batches.
 
-    Returns the columns image_id, split and one logit a class, sorted by image_id. Raises `ValueError` when a score is
-    not finite: a network that diverged has no opinion to count.
+    Args:
+        scorer: the member.
+        splits: shards of each split by its name.
+        batch_size: images of a batch.
+        classes: names of the classes.
+        share: what this process takes when several score together.
+
+    Returns:
+        The columns image_id, split and one logit a class, sorted by image_id.
+
+    Raises:
+        ValueError: when a score is not finite, as those of a network that diverged.
     """
     tables = []
     for split, shards in splits.items():
         for image_ids, pixels, _ in shard_batches(shards, batch_size, share=share):
             tables.append(score_table(image_ids, split, scorer(pixels), classes))
-    if not tables:  # more ranks than batches
+    if not tables:  # more processes than batches
         return pl.DataFrame(
             schema={"image_id": pl.String, "split": pl.String} | dict.fromkeys(logit_columns(classes), pl.Float32)
         )
     return pl.concat(tables).sort("image_id")
+
+
+class ScoringTask(NamedTuple):
+    """One member on one shard: what one process does at a time.
+
+    Attributes:
+        member: name of the member.
+        shard: number of the shard.
+        chosen: ids of the images to score; None: all.
+        change: what is done to the images before; None: nothing.
+    """
+
+    member: str
+    shard: int
+    chosen: frozenset[str] | None = None
+    change: ImageChange | None = None
+
+
+@dataclass(frozen=True)
+class ShardScorer:
+    """Scores the images of shards with several members, in parallel if asked.
+
+    A batch never reaches into the next shard, so the scores are those of a member that scores all shards in a row.
+
+    Attributes:
+        scorers: each member's scorer by its name.
+        batch_sizes: images of a batch, by the member's name.
+        shards: the images.
+        classes: names of the classes.
+        parallel: processes that share the work.
+    """
+
+    scorers: Mapping[str, Scorer]
+    batch_sizes: Mapping[str, int]
+    shards: ShardFolder
+    classes: Classes
+    parallel: Workers = ONE_PROCESS
+
+    def score(self, task: ScoringTask) -> pl.DataFrame | None:
+        """Return the score table of a task's images, or None when none of them is chosen. Holds one batch in memory."""
+        tables = list(self._tables(task))
+        return pl.concat(tables) if tables else None
+
+    def _tables(self, task: ScoringTask) -> Iterator[pl.DataFrame]:
+        batches = shard_batches(self.shards, self.batch_sizes[task.member], [task.shard])
+        for image_ids, pixels, _ in batches:
+            rows = [row for row, one in enumerate(image_ids) if task.chosen is None or one in task.chosen]
+            if not rows:
+                continue
+            kept, images = [image_ids[row] for row in rows], pixels[rows]
+            if task.change:
+                images = task.change(images.astype(np.uint8), kept).astype(np.float32)
+            yield score_table(kept, TEST_SPLIT, self.scorers[task.member](images), self.classes.names)
+
+    def score_shards(
+        self,
+        changes: Sequence[ImageChange | None] = (None,),
+        chosen: Sequence[frozenset[str] | None] | None = None,
+    ) -> Iterator[dict[str, pl.DataFrame]]:
+        """Score the shards once for each of `changes`; the number of processes changes no score.
+
+        Args:
+            changes: what is done to the images before each pass; None: nothing.
+            chosen: for each shard the ids of the images to score, None for all.
+
+        Yields:
+            For each change, in order, every member's score table by its name.
+        """
+        numbers = range(len(self.shards.sizes))
+        tasks = (
+            ScoringTask(name, shard, chosen[shard] if chosen else None, change)
+            for change in changes
+            for name in self.scorers
+            for shard in numbers
+        )
+        tables = parallel_map(self.score, tasks, self.parallel, shared=(self.shards.folder,))
+        for _ in changes:
+            parts = {name: list(islice(tables, len(numbers))) for name in self.scorers}
+            yield {name: pl.concat(one for one in each if one is not None) for name, each in parts.items()}

@@ -1,4 +1,8 @@
-"""A support vector machine as a member: fitted by scikit-learn, kept as plain arrays, scored by ourselves."""
+"""A support vector machine as a member: fitted by scikit-learn, stored as plain arrays, and scored from them.
+
+Plain arrays in safetensors have the same bytes after every fit (an archive of skops does not), cannot run code when
+they are loaded, and can be exported within the one graph of a committee (`pixel_module`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 
 from facesift.core.errors import FacesiftError
 
-SVM = "svm_rbf"  # what a recipe calls it
+SVM = "svm_rbf"  # its name in a recipe
 MAX_VALUES = 2**28  # pixel values of all training images; fitting takes 24 bytes for each, so 6.4 GB at most
 IMAGES, VECTORS = 256, 1024  # of one step of scoring: its memory depends on these alone
 ARGUMENTS = ("C", "gamma", "class_weight", "tol", "shrinking", "cache_size", "max_iter")
@@ -20,10 +24,16 @@ ARGUMENTS = ("C", "gamma", "class_weight", "tol", "shrinking", "cache_size", "ma
 
 @dataclass(frozen=True)
 class SupportVectors:
-    """Arrays of a fitted RBF machine, named as scikit-learn names them; classes are 0, 1, ...
+    """A fitted machine with an RBF kernel. Arrays have scikit-learn's names; classes are 0, 1, ...
 
-    `mean` and `scale` (f,) standardise the f values of an image; `support_vectors` (v, f), sorted by class, are
-    standardised; `n_support` (classes,); `dual_coef` (classes - 1, v); `intercept` (pairs of classes,); `gamma` (1,).
+    Attributes:
+        mean: mean of each of the f values of an image, (f,).
+        scale: standard deviation of each value, (f,).
+        support_vectors: the v standardised support vectors, sorted by class, (v, f).
+        n_support: number of support vectors of each class, (classes,).
+        dual_coef: libsvm's coefficients, (classes - 1, v).
+        intercept: constant of each pair of classes, (pairs,).
+        gamma: width parameter of the kernel, (1,).
     """
 
     mean: NDArray[np.float64]
@@ -35,10 +45,17 @@ class SupportVectors:
     gamma: NDArray[np.float64]
 
     def logits(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Score pixels (n, S, S, 3) in 0..255 -> float32 logits (n, classes).
+        """Score images; the largest logit is the class that scikit-learn predicts.
 
-        Two classes: half the decision value for the second and against the first, so that the greater is what
-        scikit-learn predicts. More: its one-against-the-rest decision values.
+        Args:
+            pixels: (n, S, S, 3) in 0..255.
+
+        Returns:
+            Logits (n, classes), float32. With two classes: half the decision value for the second and against the first
+            class. With more: scikit-learn's one-against-the-rest decision values.
+
+        Raises:
+            FacesiftError: when the images have another size than those that the machine was trained on.
         """
         flat = pixels.reshape(len(pixels), prod(pixels.shape[1:]))
         if flat.shape[1] != len(self.mean):
@@ -51,7 +68,7 @@ class SupportVectors:
         return scores.astype(np.float32)
 
     def _pairs(self, flat: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Decision value (n, pairs) of each pair of classes, positive for the first of the two."""
+        """Return the decision value (n, pairs) of each pair of classes, positive for the first of the two."""
         rows = standardised(flat, self.mean, self.scale).astype(np.float64)
         weights, lengths = self.pair_weights(), (rows**2).sum(axis=1, keepdims=True)
         total = np.tile(self.intercept, (len(rows), 1))
@@ -63,13 +80,13 @@ class SupportVectors:
         return total
 
     def pair_weights(self) -> NDArray[np.float64]:
-        """Weight (pairs, v) of each support vector in each pair's decision, unpacked from libsvm's `dual_coef`."""
+        """Return the weight (pairs, v) of each support vector in each pair's decision, from libsvm's `dual_coef`."""
         ends = np.cumsum(self.n_support)
-        own = [slice(end - size, end) for end, size in zip(ends, self.n_support, strict=True)]
+        of_class = [slice(end - size, end) for end, size in zip(ends, self.n_support, strict=True)]
         weights = np.zeros((len(self.intercept), self.dual_coef.shape[1]))
-        for row, (first, second) in zip(weights, combinations(range(len(own)), 2), strict=True):
-            row[own[first]] = self.dual_coef[second - 1, own[first]]
-            row[own[second]] = self.dual_coef[first, own[second]]
+        for row, (first, second) in zip(weights, combinations(range(len(of_class)), 2), strict=True):
+            row[of_class[first]] = self.dual_coef[second - 1, of_class[first]]
+            row[of_class[second]] = self.dual_coef[first, of_class[second]]
         return weights
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
@@ -78,7 +95,7 @@ class SupportVectors:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, NDArray[Any]]) -> SupportVectors:
-        """Take up the arrays of `to_tensors`; `FacesiftError` names those that are missing or too many."""
+        """Build it from the arrays of `to_tensors`; `FacesiftError` names those that are missing or unknown."""
         names = {field.name for field in fields(cls)}
         if tensors.keys() != names:
             raise FacesiftError(f"svm_rbf: its file differs from what is right in {sorted(tensors.keys() ^ names)}")
@@ -88,7 +105,7 @@ class SupportVectors:
 def standardised(
     flat: NDArray[np.generic], mean: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Subtract each value's mean and divide by its deviation: (n, f) -> float32 (n, f)."""
+    """Subtract each value's mean (f,) and divide by its deviation (f,): rows (n, f) -> float32 (n, f)."""
     rows = flat.astype(np.float32)
     rows -= mean
     rows /= scale
@@ -98,7 +115,7 @@ def standardised(
 def _one_against_rest(pairs: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
     """Count each class's won pairs, and break ties by its summed decision values squeezed into (-1/3, 1/3).
 
-    (n, pairs) -> (n, classes); equal to scikit-learn's `decision_function_shape="ovr"`.
+    Maps (n, pairs) to (n, classes) as scikit-learn does with `decision_function_shape="ovr"`.
     """
     won, margin = np.zeros((2, len(pairs), classes))
     for values, (first, second) in zip(pairs.T, combinations(range(classes), 2), strict=True):
@@ -110,9 +127,15 @@ def _one_against_rest(pairs: NDArray[np.float64], classes: int) -> NDArray[np.fl
 
 
 def check_memory(images: int, image_size: int, arguments: dict[str, Any]) -> None:
-    """Raise `FacesiftError` when so many training images are too many to hold in memory; call it before reading them.
+    """Check that the training images fit in memory, before they are read.
 
-    The limit is the argument `max_values`, else `MAX_VALUES`.
+    Args:
+        images: number of training images.
+        image_size: their side in pixels.
+        arguments: of the recipe's architecture; `max_values` replaces the limit `MAX_VALUES`.
+
+    Raises:
+        FacesiftError: when there are more pixel values than the limit.
     """
     values, limit = images * image_size**2 * 3, arguments.get("max_values", MAX_VALUES)
     if values > limit:
@@ -126,10 +149,21 @@ def check_memory(images: int, image_size: int, arguments: dict[str, Any]) -> Non
 def fit_svm(
     pixels: NDArray[np.generic], labels: NDArray[np.integer], classes: int, arguments: dict[str, Any], seed: int = 0
 ) -> SupportVectors:
-    """Fit an RBF machine on standardised pixels (n, S, S, 3) in 0..255 with labels (n,) in 0..classes-1.
+    """Fit a machine with an RBF kernel on standardised pixels.
 
-    `arguments` (of `ARGUMENTS`) go to scikit-learn's SVC; `gamma` is `auto`, 1 / values of an image, unless given.
-    Raises `FacesiftError` for too many images (`check_memory`), an argument that is none, or a class without an image.
+    Args:
+        pixels: (n, S, S, 3) in 0..255.
+        labels: class numbers (n,) in 0..classes-1.
+        classes: number of classes.
+        arguments: `ARGUMENTS` of scikit-learn's SVC, and `max_values`. `gamma` is `auto` unless given:
+            1 / values of an image.
+        seed: seed of scikit-learn.
+
+    Returns:
+        The fitted machine.
+
+    Raises:
+        FacesiftError: for too many images (`check_memory`), an unknown argument, or a class without an image.
     """
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
     from sklearn.svm import SVC  # noqa: PLC0415
@@ -146,16 +180,11 @@ def fit_svm(
         machine = SVC(kernel="rbf", gamma=gamma, random_state=seed, **options).fit(rows, labels)
     except (TypeError, ValueError) as error:
         raise FacesiftError(f"architecture svm_rbf: arguments {arguments}: {error}") from error
-    sign = -1 if classes == 2 else 1  # with two classes scikit-learn turns libsvm's sign round
+    sign = -1 if classes == 2 else 1  # with two classes scikit-learn reverses libsvm's sign
     return SupportVectors(
-        mean=scaler.mean_,
-        scale=scaler.scale_,
-        support_vectors=rows[machine.support_],
-        n_support=machine.n_support_.astype(np.int64),
-        dual_coef=sign * machine.dual_coef_,
-        intercept=sign * machine.intercept_,
-        gamma=np.array([gamma]),
-    )
+        scaler.mean_, scaler.scale_, rows[machine.support_], machine.n_support_.astype(np.int64),
+        sign * machine.dual_coef_, sign * machine.intercept_, np.array([gamma]),
+    )  # fmt: skip
 
 
 def _check_arguments(arguments: dict[str, Any]) -> None:
@@ -173,7 +202,7 @@ def _check_classes(labels: NDArray[np.integer], classes: int) -> None:
 
 
 def _gamma(value: Any, rows: NDArray[np.float32]) -> Any:
-    """Turn `auto` and `scale` into numbers as scikit-learn does; it judges all else."""
+    """Turn `auto` and `scale` into numbers as scikit-learn does; it checks all other values itself."""
     if value == "auto":
         return 1.0 / rows.shape[1]
     return 1.0 / (rows.shape[1] * rows.var(dtype=np.float64)) if value == "scale" else value

@@ -1,18 +1,22 @@
-"""A member's weights as safetensors, with what is needed to use them in the header."""
+"""A member's weights file: safetensors whose header says how to use them. It is written here, and loaded to score."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from facesift.config.members import Architecture, Normalise
+from facesift.config.members import Architecture, Normalise, Views
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet_metadata, sha256, whole_file
 from facesift.core.scores import Scorer
@@ -20,74 +24,170 @@ from facesift.networks.architectures import build_network
 from facesift.networks.preprocessing import make_normalisation
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, SupportVectors
-from facesift.networks.test_time import over_views, stored_views
+from facesift.networks.test_time_augmentation import average_over_views, stored_views
 
 KEY = "facesift"  # one key only: safetensors writes several in random order
 VERSION = 1
-HEADER, PREPROCESSING = ("architecture", "classes", "preprocessing"), ("image_size", "normalise")
+REQUIRED, REQUIRED_PREPROCESSING = ("architecture", "classes", "preprocessing"), ("image_size", "normalise")
+
+
+@dataclass(frozen=True)
+class WeightsHeader:
+    """What the header of a weights file says.
+
+    Attributes:
+        architecture: the network, or support vectors.
+        classes: names of the classes, in the order of the logits.
+        image_size: side of the images in pixels.
+        normalise: how images are normalised.
+        views: views of an image whose logits are averaged.
+        stored: the whole header as it is in the file.
+    """
+
+    architecture: Architecture
+    classes: list[str]
+    image_size: int
+    normalise: Normalise
+    views: Views
+    stored: dict[str, Any]
+
+    @classmethod
+    def parse(cls, stored: dict[str, Any]) -> WeightsHeader:
+        """Validate a header that has all required keys; raises pydantic's `ValidationError`."""
+        preprocessing = stored["preprocessing"]
+        return cls(
+            architecture=Architecture.model_validate({"package": None} | stored["architecture"]),
+            classes=stored["classes"],
+            image_size=preprocessing["image_size"],
+            normalise=Normalise.model_validate(preprocessing["normalise"]),
+            views=stored_views(preprocessing),
+            stored=stored,
+        )
 
 
 def save_weights(path: Path, network: nn.Module, header: dict[str, Any]) -> None:
-    """Write the network's parameters and buffers; `header` is JSON with the keys of `HEADER`."""
+    """Write a network's parameters and buffers.
+
+    Args:
+        path: the file.
+        network: its `state_dict` is written.
+        header: JSON with the keys `REQUIRED` and, in `preprocessing`, `REQUIRED_PREPROCESSING`.
+    """
     tensors = {name: tensor.contiguous().cpu().numpy() for name, tensor in network.state_dict().items()}
     save_tensors(path, tensors, header)
 
 
 def save_tensors(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> None:
-    """Write arrays with the header of `save_weights`: for members that are no networks."""
+    """Write arrays by name with the header of `save_weights`; also for support vectors."""
     text = json.dumps(header | {"version": VERSION}, sort_keys=True)
     with whole_file(path) as part:
         part.write_bytes(save(tensors, metadata={KEY: text}))
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """Return the header that `save_weights` wrote; `FacesiftError` names a file that is none of ours or incomplete."""
+def read_header(path: Path) -> WeightsHeader:
+    """Read the header of a weights file.
+
+    Raises:
+        FacesiftError: when the file is not safetensors, not of this program, or its header is incomplete or wrong.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise FacesiftError(f"{path}: not a readable safetensors file ({error}); `dvc checkout {path}`") from error
-    header: dict[str, Any] = json.loads(metadata.get(KEY, "{}"))
-    if header.get("version") != VERSION:
-        raise FacesiftError(f"{path}: weights of version {header.get('version')}, this program reads {VERSION}")
-    missing = [key for key in HEADER if key not in header]
-    missing += [
-        f"preprocessing.{key}" for key in PREPROCESSING if key not in header.get("preprocessing", PREPROCESSING)
+    stored: dict[str, Any] = json.loads(metadata.get(KEY, "{}"))
+    if stored.get("version") != VERSION:
+        raise FacesiftError(f"{path}: weights of version {stored.get('version')}, this program reads {VERSION}")
+    remedy = f"`dvc repro -f train@{path.stem}` writes it"
+    if missing := _missing(stored):
+        raise FacesiftError(f"{path}: its header lacks {', '.join(missing)}; {remedy}")
+    try:
+        return WeightsHeader.parse(stored)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, (error.title.lower(), *first["loc"])))
+        raise FacesiftError(f"{path}: its header has a wrong value at {place}: {first['msg']}; {remedy}") from error
+
+
+def _missing(stored: dict[str, Any]) -> list[str]:
+    preprocessing = stored.get("preprocessing", REQUIRED_PREPROCESSING)
+    return [
+        *(key for key in REQUIRED if key not in stored),
+        *(f"preprocessing.{key}" for key in REQUIRED_PREPROCESSING if key not in preprocessing),
     ]
-    if missing:
-        raise FacesiftError(
-            f"{path}: its header lacks {', '.join(missing)}; `dvc repro -f train@{path.stem}` writes it"
-        )
-    return header
 
 
 def check_weights(path: Path, scores: Path) -> None:
-    """Raise `FacesiftError` unless the weights file `path` is the one that gave the score table `scores`."""
+    """Check that the weights file `path` is the one that gave the score table `scores`.
+
+    Raises:
+        FacesiftError: when it is missing or another one.
+    """
     expected = read_parquet_metadata(scores).get("weights_sha256")
     if not path.is_file() or sha256(path) != expected:
         raise FacesiftError(f"{path}: not the weights that gave {scores.stem}'s scores; `dvc checkout {path}`")
 
 
-def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """Rebuild the network of a weights file, ready to score, and return it with its header."""
+def load_network(path: Path) -> tuple[nn.Module, WeightsHeader]:
+    """Rebuild the network of a weights file, in evaluation mode, and return it with its header."""
     from safetensors.torch import load_file  # noqa: PLC0415
 
     header = read_header(path)
-    architecture = Architecture.model_validate(header["architecture"])
-    size = header["preprocessing"]["image_size"]
-    network = build_network(architecture, len(header["classes"]), seed=0, image_size=size)
+    network = build_network(header.architecture, len(header.classes), seed=0, image_size=header.image_size)
     network.load_state_dict(load_file(path))
     return network.eval(), header
 
 
 def load_scorer(path: Path) -> Scorer:
-    """Return a function from pixels (b, S, S, 3) in 0..255 to logits (b, classes), whatever kind of member it is."""
+    """Load any member: a function from pixels (b, S, S, 3) in 0..255 to logits (b, classes)."""
     from safetensors.numpy import load_file  # noqa: PLC0415
 
-    header = read_header(path)
-    if header["architecture"]["name"] == SVM:
+    if read_header(path).architecture.name == SVM:
         return SupportVectors.from_tensors(load_file(path)).logits
-    network, _ = load_network(path)
-    normalise = make_normalisation(Normalise.model_validate(header["preprocessing"]["normalise"]))
-    seen = over_views(lambda images: network(normalise(images)), stored_views(header["preprocessing"]))
-    return network_scorer(seen, torch.device("cpu"))
+    network, header = load_network(path)
+    normalise = make_normalisation(header.normalise)
+    averaged = average_over_views(lambda images: network(normalise(images)), header.views)
+    return network_scorer(averaged, torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class StoredScorer:
+    """A scorer that is loaded at its first call, once a process: cheap to send to another process.
+
+    Attributes:
+        weights: absolute path of the weights file.
+        sha256: hash of the file when it gave the member's scores.
+    """
+
+    weights: Path
+    sha256: str
+
+    def __call__(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+        return _loaded(self.weights, self.sha256)(pixels)
+
+
+@lru_cache(maxsize=32)
+def _loaded(weights: Path, _sha256: str) -> Scorer:
+    return load_scorer(weights)
+
+
+def load_members(models: Path, scores: Path, members: list[str]) -> list[Scorer]:
+    """Find trained members.
+
+    Args:
+        models: folder of `<member>.safetensors`.
+        scores: folder of `<member>.parquet`, the score tables.
+        members: their names.
+
+    Returns:
+        A scorer of each member, in order. It loads its weights at its first call.
+
+    Raises:
+        FacesiftError: when weights are missing or are not those that gave the member's scores.
+    """
+    scorers: list[Scorer] = []
+    for member in members:
+        weights, table = models / f"{member}.safetensors", scores / f"{member}.parquet"
+        check_weights(weights, table)
+        scorers.append(StoredScorer(weights.absolute(), read_parquet_metadata(table)["weights_sha256"]))
+    return scorers

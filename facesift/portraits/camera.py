@@ -1,17 +1,33 @@
-"""From painted canvas to photo: down-sampling, lens blur, sensor noise, white balance, tone curve."""
+"""From the painted canvas to a stored photo: exposure, then JPEG compression."""
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from facesift.portraits.canvas import Canvas
 from facesift.portraits.scene import Camera, Light
 
+_QUALITIES = (76, 97)  # the first is included, the last is not
+_SUBSAMPLINGS = (0, 2)  # Pillow's words for 4:4:4 and 4:2:0
+
 
 def expose(canvas: Canvas, light: Light, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return the photo (n/2, n/2, 3) uint8 that `camera` takes of the canvas (n, n)."""
+    """Turn the painted canvas into a photo: down-sampling, lens blur, sensor noise, white balance, tone curve.
+
+    Args:
+        canvas: n pixels a side.
+        light: how brightness falls off over the picture.
+        camera: blur, noise, gains and tone curve.
+        rng: source of random numbers.
+
+    Returns:
+        Pixels (n/2, n/2, 3) uint8.
+    """
     side = canvas.side // 2
     rows = canvas.pixels[:, 0::2] + canvas.pixels[:, 1::2]
     pixels = (rows[:, :, 0::2] + rows[:, :, 1::2]) * np.float32(0.25)
@@ -32,3 +48,16 @@ def _falloff(side: int, light: Light, camera: Camera) -> NDArray[np.float32]:
     steps = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
     across = 1 + light.falloff * np.sign(light.direction[0]) * steps
     return across[None, :] * (1 - camera.vignette * (steps[:, None] ** 2 + steps[None, :] ** 2))
+
+
+def encode_jpeg(pixels: NDArray[np.uint8], rng: np.random.Generator) -> bytes:
+    """Compress pixels as JPEG, in the same way for both classes, so that compression does not give them away.
+
+    Args:
+        pixels: (height, width, 3) uint8.
+        rng: decides the quality and the chroma subsampling.
+    """
+    buffer = BytesIO()
+    quality, subsampling = int(rng.integers(*_QUALITIES)), int(rng.choice(_SUBSAMPLINGS))
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=subsampling)
+    return buffer.getvalue()

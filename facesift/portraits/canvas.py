@@ -1,4 +1,4 @@
-"""The surface a portrait is painted on: pixels, the face's own coordinates at each of them, and soft brushes.
+"""The canvas of a portrait: pixels, the face's coordinates at each of them, and functions that paint softly.
 
 Face coordinates are measured in half head heights: crown at v = -1, eyes near v = 0, chin at v = 1, and u = 0 on the
 middle line, u < 0 on the picture's left. `x`, `y` are the same in the picture plane, before the head turns.
@@ -25,7 +25,17 @@ EVERYWHERE: Box = (slice(None), slice(None))
 
 @dataclass(frozen=True)
 class Canvas:
-    """Square `pixels` (3, n, n) in [0, 1], painted in place, and the coordinates (n, n) of each pixel."""
+    """A square picture that is painted in place, with the coordinates of each pixel.
+
+    Attributes:
+        pixels: (3, n, n) in [0, 1].
+        x: picture-plane coordinates to the right, (n, n).
+        y: picture-plane coordinates downwards, (n, n).
+        u: face coordinates to the right, (n, n).
+        v: face coordinates downwards, (n, n).
+        pose: of the head.
+        half_width: of the head.
+    """
 
     pixels: NDArray[np.float32]
     x: Plane

@@ -1,4 +1,4 @@
-"""The whole set as one zip in the layout of the public RFF download, streamed image by image."""
+"""Writes the example data set as one zip in the layout of the public RFF download, image by image."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 from facesift.config.data import Portraits
 from facesift.core.files import whole_file
 from facesift.core.parallel import Workers, parallel_map
-from facesift.portraits.drawing import PARTS
-from facesift.portraits.forging import SKILLS, Level, choose_donor, choose_parts, forge
-from facesift.portraits.jpeg import encode, take_photo
+from facesift.portraits.camera import encode_jpeg
+from facesift.portraits.drawing import PARTS, take_photo
+from facesift.portraits.pasting import PASTE_SETTINGS, Level, choose_donor, choose_parts, paste_parts
 
 FOLDER = "real_and_fake_face"
 _LEVELS: tuple[Level, ...] = ("mid", "easy", "mid", "hard")  # RFF's shares: a quarter easy, half mid, a quarter hard
@@ -23,8 +23,15 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold, so that byte
 
 
 @dataclass(frozen=True, order=True)
-class Entry:
-    """One image to come: its name in the zip, its index within its class, and for a fake its level and parts."""
+class PlannedPortrait:
+    """One image to be drawn.
+
+    Attributes:
+        name: path in the zip.
+        index: number within its class.
+        level: of a fake: how well it is made.
+        parts: of a fake: the parts that are pasted.
+    """
 
     name: str
     index: int
@@ -33,8 +40,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What `write_portraits` wrote: images per class, and bytes of the zip."""
+class PortraitCounts:
+    """What was written.
+
+    Attributes:
+        real: number of real portraits.
+        fake: number of fake portraits.
+        size_bytes: size of the zip.
+    """
 
     real: int
     fake: int
@@ -42,58 +55,74 @@ class Written:
 
 
 def image_seeds(seed: int, index: int, *, fake: bool) -> list[np.random.SeedSequence]:
-    """Return the four seeds of an image: its portrait, its saving, and a fake's donor and forging.
+    """Return the four seeds of an image: of its portrait, its JPEG compression, and a fake's donor and pasting.
 
-    They depend on the image alone, so more fakes leave the other images as they are.
+    They depend on the image alone, so the number of fakes does not change other images.
     """
     return np.random.SeedSequence([seed, int(fake), index]).spawn(4)
 
 
-def plan_fake(seed: int, index: int) -> Entry:
-    """Return the fake number `index` (from 0): name `{level}_{number}_{digits}.jpg` as in RFF."""
+def plan_fake(seed: int, index: int) -> PlannedPortrait:
+    """Plan the fake number `index` (from 0), named `{level}_{number}_{digits}.jpg` as in RFF."""
     round_, place = divmod(index, len(_LEVELS))
     level = _LEVELS[place]
     number = round_ * _LEVELS.count(level) + _LEVELS[:place].count(level) + 1
     choosing = image_seeds(seed, index, fake=True)[3].spawn(2)[0]
     parts = choose_parts(level, np.random.default_rng(choosing))
     digits = "".join(str(int(part in parts)) for part in PARTS)
-    return Entry(f"{FOLDER}/training_fake/{level}_{number}_{digits}.jpg", index, level, parts)
+    return PlannedPortrait(f"{FOLDER}/training_fake/{level}_{number}_{digits}.jpg", index, level, parts)
 
 
-def plan(params: Portraits) -> Iterator[Entry]:
-    """Yield every image of the set in the order of its name."""
+def plan_portraits(params: Portraits) -> Iterator[PlannedPortrait]:
+    """Yield every image of the data set in the order of its name."""
     yield from sorted(plan_fake(params.seed, index) for index in range(params.fake))
     digits = max(5, len(str(params.real)))
     for index in range(params.real):
-        yield Entry(f"{FOLDER}/training_real/real_{index + 1:0{digits}d}.jpg", index)
+        yield PlannedPortrait(f"{FOLDER}/training_real/real_{index + 1:0{digits}d}.jpg", index)
 
 
-def make_image(entry: Entry, seed: int, size: int) -> bytes:
-    """Return the JPEG bytes of one image: a photo, pasted into if it is a fake, saved again."""
+def make_image(entry: PlannedPortrait, seed: int, size: int) -> bytes:
+    """Draw one image.
+
+    Args:
+        entry: which image.
+        seed: of the data set.
+        size: side in pixels.
+
+    Returns:
+        JPEG bytes: a photo, with parts pasted into it if it is a fake, compressed a second time.
+    """
     photo, saving, giving, forging = image_seeds(seed, entry.index, fake=entry.level is not None)
     portrait = take_photo(photo, size)
     pixels = portrait.pixels
     if entry.level is not None:
         rng = np.random.default_rng(forging.spawn(2)[1])
-        donors = (take_photo(donor, size) for donor in giving.spawn(SKILLS[entry.level].donors))
-        pixels = forge(portrait, choose_donor(portrait, donors, entry.level), entry.parts, entry.level, rng)
-    return encode(pixels, np.random.default_rng(saving))
+        donors = (take_photo(donor, size) for donor in giving.spawn(PASTE_SETTINGS[entry.level].donors))
+        pixels = paste_parts(portrait, choose_donor(portrait, donors, entry.level), entry.parts, entry.level, rng)
+    return encode_jpeg(pixels, np.random.default_rng(saving))
 
 
 def write_portraits(
     path: Path, params: Portraits, parallel: Workers, advance: Callable[[], None] = lambda: None
-) -> Written:
-    """Write the zip `path` with `params.real` real and `params.fake` fake portraits, drawn by the processes `parallel`.
+) -> PortraitCounts:
+    """Draw the data set and write it as a zip, complete or not at all. The bytes depend on `params` alone.
 
-    The bytes depend on `params` alone. `advance` is called after each image. The file appears whole or not at all.
+    Args:
+        path: the zip to write.
+        params: numbers of images, size and seed.
+        parallel: processes that draw.
+        advance: called after each image.
+
+    Returns:
+        What was written.
     """
-    images = parallel_map(partial(make_image, seed=params.seed, size=params.size), plan(params), parallel)
+    images = parallel_map(partial(make_image, seed=params.seed, size=params.size), plan_portraits(params), parallel)
     with whole_file(path) as part:
         with ZipFile(part, "w", ZIP_STORED) as archive:
-            for entry, data in zip(plan(params), images, strict=True):
+            for entry, data in zip(plan_portraits(params), images, strict=True):
                 info = ZipInfo(entry.name, _EPOCH)
                 info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every operating system
                 archive.writestr(info, data)
                 advance()
         size = part.stat().st_size
-    return Written(params.real, params.fake, size)
+    return PortraitCounts(params.real, params.fake, size)

@@ -1,33 +1,39 @@
-"""One portrait from one seed: who, where, painted in order from the background to the glasses, then photographed."""
+"""Draws one portrait from a seed: background, person, light, photo, JPEG."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from facesift.portraits.background import paint_background
-from facesift.portraits.camera import expose
-from facesift.portraits.canvas import Canvas, blank_canvas
+from facesift.portraits.camera import encode_jpeg, expose
+from facesift.portraits.canvas import Canvas, blank_canvas, clouds, enlarge, smooth
 from facesift.portraits.features import paint_eye, paint_glasses, paint_mouth, paint_nose
 from facesift.portraits.hair import paint_back_hair, paint_beard, paint_front_hair
 from facesift.portraits.head import paint_body, paint_ears, paint_skin
-from facesift.portraits.person import Person, draw_person
+from facesift.portraits.person import draw_colour, draw_person
 from facesift.portraits.relief import light_face
 from facesift.portraits.scene import Light, draw_camera, draw_light, draw_pose
+from facesift.portraits.traits import Person
 
 SUPERSAMPLING = 2
 PARTS = ("left_eye", "right_eye", "nose", "mouth")  # in the order of the four digits in a file name
+_GRID = 24  # shapes are set on a coarse grid and enlarged, which blurs them
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A photo (size, size, 3) uint8 and where its parts are.
+    """A photo and where its parts are. Left and right are the picture's.
 
-    `places` holds (column, row) in pixels of each part's middle, `scale` half the head's height in pixels, `roll` the
-    head's tilt in radians. Left and right are the picture's.
+    Attributes:
+        pixels: (size, size, 3) uint8.
+        places: (column, row) in pixels of the centre of each part.
+        scale: half the head's height in pixels.
+        roll: the head's tilt in radians.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,8 +42,17 @@ class Portrait:
     roll: float
 
 
+def take_photo(seed: np.random.SeedSequence, size: int) -> Portrait:
+    """Draw the portrait of a seed and compress it once as JPEG, as a camera does; both classes start like this."""
+    drawing, storing = seed.spawn(2)
+    portrait = draw_portrait(drawing, size)
+    stored = encode_jpeg(portrait.pixels, np.random.default_rng(storing))
+    with Image.open(BytesIO(stored)) as image:
+        return replace(portrait, pixels=np.asarray(image))
+
+
 def draw_portrait(seed: np.random.SeedSequence, size: int) -> Portrait:
-    """Draw the portrait of `seed`, `size` pixels wide and high; another seed is another person in another photo."""
+    """Draw the portrait of a seed, `size` pixels wide and high; another seed is another person in another photo."""
     rng = np.random.default_rng(seed)
     person, pose, light, camera = draw_person(rng), draw_pose(rng), draw_light(rng), draw_camera(rng)
     canvas = blank_canvas(size * SUPERSAMPLING, pose, person.head.half_width)
@@ -61,6 +76,24 @@ def _paint(canvas: Canvas, person: Person, light: Light, rng: np.random.Generato
     paint_front_hair(canvas, person, light, rng)
     if person.eyes.glasses:
         paint_glasses(canvas, person)
+
+
+def paint_background(canvas: Canvas, rng: np.random.Generator) -> None:
+    """Fill the canvas with a gradient between two colours and up to eight out-of-focus shapes."""
+    rows, columns = np.mgrid[0:_GRID, 0:_GRID].astype(np.float32) / _GRID
+    angle = rng.uniform(0, 2 * np.pi)
+    along = smooth((columns - 0.5) * np.cos(angle) + (rows - 0.5) * np.sin(angle), 0.7)
+    first, second = draw_colour(rng), draw_colour(rng)
+    coarse = first[:, None, None] + along * (second - first)[:, None, None]
+    for _ in range(rng.integers(0, 9)):
+        middle, radii = rng.uniform(0, 1, 2), rng.uniform(0.04, 0.3, 2)
+        across, down = np.abs(columns - middle[0]) / radii[0], np.abs(rows - middle[1]) / radii[1]
+        distance = np.maximum(across, down) if rng.uniform() < 0.5 else np.hypot(across, down)
+        coarse += rng.uniform(0.3, 0.9) * smooth(1 - distance, 0.25) * (draw_colour(rng)[:, None, None] - coarse)
+    for channel in range(3):
+        canvas.pixels[channel] = enlarge(coarse[channel], (canvas.side, canvas.side))
+    canvas.pixels[:] += clouds(rng, (canvas.side, canvas.side), 32) * rng.uniform(0, 0.012)
+    np.clip(canvas.pixels, 0.01, 0.99, out=canvas.pixels)
 
 
 def _places(canvas: Canvas, person: Person, size: int) -> dict[str, tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""The features whose exchange makes a fake: eyes with lids and brows, nose, mouth."""
+"""Paints the features of a face: eyes with lids and brows, nose, mouth, glasses. Fakes have some of them exchanged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from facesift.portraits.canvas import Box, Canvas, Plane, bump, smooth, threads
-from facesift.portraits.person import Eyes, Person
+from facesift.portraits.traits import Eyes, Person
 
 _DARK_RED = np.array([0.16, 0.05, 0.05], np.float32)
 _WARM_SHADE = np.array([0.42, 0.28, 0.26], np.float32)

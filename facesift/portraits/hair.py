@@ -1,4 +1,4 @@
-"""Hair, beards, scarves and caps."""
+"""Paints hair, beards, scarves and caps."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ import numpy as np
 
 from facesift.portraits.canvas import EVERYWHERE, Canvas, Plane, bump, clouds, smooth, threads
 from facesift.portraits.head import outline
-from facesift.portraits.person import Hair, Person
 from facesift.portraits.scene import Light
+from facesift.portraits.traits import Hair, Person
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A hair cut: added volume, how steeply the hairline falls at the sides, where the sides and the back end."""
+class HairCut:
+    """Shape of a hair cut, in half head heights.
+
+    Attributes:
+        volume: added to the skull.
+        steep: how steeply the hairline falls at the sides.
+        side_end: height where the sides end.
+        back_end: height where the back ends.
+    """
 
     volume: float
     steep: float
@@ -22,27 +29,27 @@ class Cut:
     back_end: float
 
 
-def cut_of(hair: Hair) -> Cut:
-    """Return the cut that a style with this volume and length stands for."""
+def hair_cut(hair: Hair) -> HairCut:
+    """Return the cut of a style with this volume and length."""
     long_end = 0.7 + hair.length
     return {
-        "bald": Cut(0.0, 0.0, 0.0, -1.0),
-        "buzz": Cut(0.01 + 0.1 * hair.volume, 1.1, 0.12, -1.0),
-        "short": Cut(0.05 + 0.6 * hair.volume, 1.1, 0.15, -1.0),
-        "parted": Cut(0.08 + 0.6 * hair.volume, 1.2, 0.22, -1.0),
-        "fringe": Cut(0.08 + 0.6 * hair.volume, 3.4, long_end, long_end),
-        "long": Cut(0.07 + 0.7 * hair.volume, 1.7, long_end, long_end),
-        "bob": Cut(0.09 + 0.7 * hair.volume, 2.0, 0.85, 0.85),
-        "curly": Cut(0.16 + 1.2 * hair.volume, 1.3, 0.5, 0.6),
-        "bun": Cut(0.02 + 0.2 * hair.volume, 1.0, 0.1, -1.0),
-        "scarf": Cut(0.1, 1.6, 1.2, 2.2),
-        "cap": Cut(0.09, 0.0, -0.25, -1.0),
+        "bald": HairCut(0.0, 0.0, 0.0, -1.0),
+        "buzz": HairCut(0.01 + 0.1 * hair.volume, 1.1, 0.12, -1.0),
+        "short": HairCut(0.05 + 0.6 * hair.volume, 1.1, 0.15, -1.0),
+        "parted": HairCut(0.08 + 0.6 * hair.volume, 1.2, 0.22, -1.0),
+        "fringe": HairCut(0.08 + 0.6 * hair.volume, 3.4, long_end, long_end),
+        "long": HairCut(0.07 + 0.7 * hair.volume, 1.7, long_end, long_end),
+        "bob": HairCut(0.09 + 0.7 * hair.volume, 2.0, 0.85, 0.85),
+        "curly": HairCut(0.16 + 1.2 * hair.volume, 1.3, 0.5, 0.6),
+        "bun": HairCut(0.02 + 0.2 * hair.volume, 1.0, 0.1, -1.0),
+        "scarf": HairCut(0.1, 1.6, 1.2, 2.2),
+        "cap": HairCut(0.09, 0.0, -0.25, -1.0),
     }[hair.style]
 
 
 def paint_back_hair(canvas: Canvas, person: Person, rng: np.random.Generator) -> None:
     """Paint what hangs behind head and neck, and a bun on top."""
-    hair, cut = person.hair, cut_of(person.hair)
+    hair, cut = person.hair, hair_cut(person.hair)
     x, y, half = canvas.x, canvas.y, person.head.half_width
     if hair.style == "bun":
         box = canvas.box_in_plane(hair.parting * 0.4, -1.12, 0.45)
@@ -61,7 +68,7 @@ def paint_back_hair(canvas: Canvas, person: Person, rng: np.random.Generator) ->
 
 def paint_front_hair(canvas: Canvas, person: Person, light: Light, rng: np.random.Generator) -> None:
     """Paint what lies over skull, forehead and cheeks: hair, scarf or cap."""
-    hair, cut = person.hair, cut_of(person.hair)
+    hair, cut = person.hair, hair_cut(person.hair)
     if hair.style == "bald":
         return
     x, y = canvas.x, canvas.y
@@ -80,7 +87,7 @@ def paint_front_hair(canvas: Canvas, person: Person, light: Light, rng: np.rando
     canvas.blend(EVERYWHERE, mask * opacity, np.clip(colour[:, None, None] * gain, 0, 1))
 
 
-def _opening(canvas: Canvas, person: Person, cut: Cut) -> Plane:
+def _opening(canvas: Canvas, person: Person, cut: HairCut) -> Plane:
     """Return how far below the hairline a point of the face is (negative: above it)."""
     hair, u = person.hair, canvas.u
     if hair.style == "cap":
@@ -92,7 +99,7 @@ def _opening(canvas: Canvas, person: Person, cut: Cut) -> Plane:
     return canvas.v - line - cut.steep * (offset / 0.72) ** power
 
 
-def _shadow(canvas: Canvas, person: Person, cut: Cut, within: Plane) -> Plane:
+def _shadow(canvas: Canvas, person: Person, cut: HairCut, within: Plane) -> Plane:
     """Return how strongly the hair's edge shades the skin below it."""
     depth = _opening(canvas, person, cut)
     return within * np.exp(-np.square(np.clip(depth, -0.2, 1) / 0.12)) * 0.4

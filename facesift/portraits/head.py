@@ -1,4 +1,4 @@
-"""The head itself, as skin without features: outline, ears, neck, shoulders, skin texture."""
+"""Paints the head without features: outline, ears, neck, shoulders, skin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from facesift.portraits.canvas import EVERYWHERE, Canvas, Plane, bump, clouds, smooth
-from facesift.portraits.person import Head, Person, bright
+from facesift.portraits.person import draw_colour
+from facesift.portraits.traits import Head, Person
 
 _CHEST = 1.1  # height of the shoulders at the neck
 _SHADE = np.array([0.48, 0.38, 0.36], np.float32)  # redder than grey, as skin in shadow is
@@ -40,7 +41,7 @@ def paint_body(canvas: Canvas, person: Person, rng: np.random.Generator) -> None
     neckline = rng.uniform(0.0, 0.22) + float(rng.choice([0.0, 0.9])) * np.maximum(0, 0.35 - np.abs(x))
     folds = 1 + 0.06 * clouds(rng, x.shape, 9)
     mask = shoulders * smooth(y - _CHEST - neckline + 0.12 * np.abs(x), 0.015)
-    canvas.blend(box, mask, bright(rng)[:, None, None] * folds)
+    canvas.blend(box, mask, draw_colour(rng)[:, None, None] * folds)
 
 
 def paint_ears(canvas: Canvas, person: Person) -> None:

@@ -1,19 +1,15 @@
-"""Who is portrayed: the traits that make one face differ from the next, drawn from a seeded generator."""
+"""Draws the traits of a person at random."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Generator: TypeAlias = np.random.Generator
-Rgb: TypeAlias = NDArray[np.floating[Any]]
-HairStyle: TypeAlias = Literal[
-    "bald", "buzz", "short", "parted", "fringe", "long", "bob", "curly", "bun", "scarf", "cap"
-]
+from facesift.portraits.traits import Eyes, Hair, HairStyle, Head, Mouth, Nose, Person, Rgb
 
+Generator: TypeAlias = np.random.Generator
 _SKIN = np.array(  # from very light to very dark
     [(250, 222, 202), (240, 203, 176), (226, 182, 148), (202, 152, 114), (166, 115, 82), (124, 82, 58), (88, 58, 44)]
 )
@@ -29,94 +25,8 @@ _STYLES: tuple[HairStyle, ...] = get_args(HairStyle)
 _STYLE_SHARES = (0.06, 0.09, 0.19, 0.15, 0.10, 0.12, 0.09, 0.07, 0.07, 0.03, 0.04)
 
 
-@dataclass(frozen=True)
-class Head:
-    """Half width, height of the widest line, how square the jaw and how far it narrows, ears, neck half width."""
-
-    half_width: float
-    widest: float
-    jaw: float
-    taper: float
-    ear: float
-    neck: float
-    age: float
-
-
-@dataclass(frozen=True)
-class Eyes:
-    """Distances in half head heights; `openness` is lid opening over eye width, `gaze` in iris radii."""
-
-    apart: float
-    height: float
-    width: float
-    openness: float
-    slant: float
-    iris: Rgb
-    gaze: tuple[float, float]
-    brow_gap: float
-    brow_arch: float
-    brow_weight: float
-    makeup: float
-    glasses: float
-
-
-@dataclass(frozen=True)
-class Nose:
-    """Height of the base, half width of the wings, how far it stands out."""
-
-    base: float
-    width: float
-    relief: float
-
-
-@dataclass(frozen=True)
-class Mouth:
-    """Height, half width, lip thicknesses, how far the corners rise, how far it opens, lip colour."""
-
-    height: float
-    width: float
-    upper: float
-    lower: float
-    smile: float
-    gap: float
-    colour: Rgb
-
-
-@dataclass(frozen=True)
-class Hair:
-    """Style, colour, volume over the skull, hairline height, parting, waviness; beard and moustache in [0, 1]."""
-
-    style: HairStyle
-    colour: Rgb
-    volume: float
-    line: float
-    parting: float
-    wave: float
-    length: float
-    beard: float
-    moustache: float
-    cloth: Rgb
-
-
-@dataclass(frozen=True)
-class Person:
-    """All that stays the same from one photo of a person to the next."""
-
-    skin: Rgb
-    head: Head
-    eyes: Eyes
-    nose: Nose
-    mouth: Mouth
-    hair: Hair
-
-
-def bright(rng: Generator, low: float = 0.08, high: float = 0.9) -> Rgb:
-    """Draw a colour: a grey level in [low, high] with some saturation."""
-    return np.clip(rng.uniform(low, high) + rng.normal(0, 0.12, 3), 0.02, 0.98).astype(np.float32)
-
-
 def draw_person(rng: Generator) -> Person:
-    """Draw a person's traits."""
+    """Draw the traits of a person."""
     tone = float(rng.uniform(0, 1)) ** 1.15
     skin = _along(_SKIN, tone) + rng.normal(0, 0.012, 3).astype(np.float32)
     feminine = float(rng.uniform())
@@ -132,6 +42,11 @@ def draw_person(rng: Generator) -> Person:
     nose = Nose(float(rng.uniform(0.34, 0.44)), float(rng.uniform(0.11, 0.185)), float(rng.uniform(0.7, 1.35)))
     hair = _draw_hair(rng, tone, feminine, head.age)
     return Person(skin, head, _draw_eyes(rng, tone, feminine), nose, _draw_mouth(rng, skin, nose, feminine), hair)
+
+
+def draw_colour(rng: Generator, low: float = 0.08, high: float = 0.9) -> Rgb:
+    """Draw a colour (3,): a grey level in [low, high] with some saturation."""
+    return np.clip(rng.uniform(low, high) + rng.normal(0, 0.12, 3), 0.02, 0.98).astype(np.float32)
 
 
 def _along(palette: NDArray[np.int_], place: float) -> Rgb:
@@ -192,5 +107,5 @@ def _draw_hair(rng: Generator, tone: float, feminine: float, age: float) -> Hair
         length=float(rng.uniform(0.9, 2.2)),
         beard=float(rng.uniform(0.2, 1) if bearded else 0),
         moustache=float(rng.uniform(0.2, 1) if bearded or (male and rng.uniform() < 0.12) else 0),
-        cloth=bright(rng),
+        cloth=draw_colour(rng),
     )

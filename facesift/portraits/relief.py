@@ -1,6 +1,6 @@
-"""The face as a relief under a light: hills and hollows become light and shade.
+"""Shades a face: its relief of hills and hollows under a light.
 
-The relief is lit on a coarse grid and enlarged: shading is smooth, and the sharp lines are painted by `features`.
+The shading is computed on a coarse grid and enlarged, since it is smooth; `features` paints the sharp lines.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from facesift.portraits.canvas import EVERYWHERE, Canvas, Plane, enlarge
-from facesift.portraits.person import Person
 from facesift.portraits.scene import Light
+from facesift.portraits.traits import Person
 
 _COARSE = 4  # canvas pixels per grid point
 _SUNKEN = np.array([0.82, 1.0, 1.1], np.float32)  # shade is redder than light on skin

@@ -1,4 +1,4 @@
-"""Where and how a portrait is taken: pose, light and camera, drawn from a seeded generator."""
+"""Pose, light and camera of a portrait, drawn at random."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Pose:
-    """Centre of the head (fractions of the picture), half head height, and turns in radians."""
+    """Where the head is in the picture, and how it is turned.
+
+    Attributes:
+        column: of the head's centre, as a share of the picture.
+        row: of the head's centre, as a share of the picture.
+        scale: half the head's height, as a share of the picture.
+        roll: tilt in radians.
+        yaw: turn to the side in radians.
+        pitch: turn up or down in radians.
+    """
 
     column: float
     row: float
@@ -20,14 +29,14 @@ class Pose:
     pitch: float
 
     def turn(self, u: float, v: float, half_width: float) -> tuple[float, float]:
-        """Return where in the picture plane a point of the face comes to lie when the head turns."""
+        """Return (x, y) in the picture plane of a point (u, v) of the face, when the head is turned."""
         inside = float(np.clip(u, -half_width, half_width))
         x = u * np.cos(self.yaw) + np.sqrt(half_width**2 - inside**2) * np.sin(self.yaw)
         depth = np.sqrt(max(0.0, 1 - (x / half_width) ** 2))
         return float(x), float(v + self.pitch * depth)
 
     def project(self, x: float, y: float) -> tuple[float, float]:
-        """Return the (column, row) in [0, 1] of a point of the picture plane."""
+        """Return (column, row) in [0, 1] of a point (x, y) of the picture plane."""
         cosine, sine = np.cos(self.roll), np.sin(self.roll)
         return (
             float(self.column + self.scale * (cosine * x - sine * y)),
@@ -37,7 +46,15 @@ class Pose:
 
 @dataclass(frozen=True)
 class Light:
-    """Direction the light comes from (unit vector; z towards the viewer), its colour, and how hard it is."""
+    """The light.
+
+    Attributes:
+        direction: unit vector towards the light; z points to the viewer.
+        colour: factor of each channel, shape (3,).
+        ambient: share of light without direction: the higher, the softer.
+        gloss: strength of highlights on the skin.
+        falloff: change of brightness from one side of the picture to the other.
+    """
 
     direction: tuple[float, float, float]
     colour: NDArray[np.float32]
@@ -48,7 +65,17 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """Blur in thousandths of the picture, noise deviation, colour noise share, gains, contrast, vignette."""
+    """The camera.
+
+    Attributes:
+        blur: deviation of the lens blur, in thousandths of the picture.
+        noise: standard deviation of the sensor noise.
+        chroma: strength of colour noise relative to grey noise.
+        gains: white balance: factor of each channel, shape (3,).
+        gamma: exponent of the tone curve.
+        contrast: factor of the contrast.
+        vignette: how dark the corners are.
+    """
 
     blur: float
     noise: float
@@ -60,7 +87,7 @@ class Camera:
 
 
 def draw_pose(rng: np.random.Generator) -> Pose:
-    """Draw a pose near the middle of the picture."""
+    """Draw a pose: the head near the middle of the picture, little turned."""
     return Pose(
         column=float(rng.normal(0.5, 0.01)),
         row=float(rng.normal(0.5, 0.01)),
@@ -87,7 +114,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
-    """Draw a camera from a good one to an old phone."""
+    """Draw a camera, from a good one to an old phone."""
     warmth, green = rng.normal(0, 0.05), rng.normal(0, 0.015)
     return Camera(
         blur=float(rng.uniform(0.2, 6.0)),

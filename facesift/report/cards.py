@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from facesift.config.data import Data
 from facesift.config.members import Member, Resample
 from facesift.config.params import Params
 from facesift.core.files import sha256
+from facesift.core.fingerprint import files_fingerprint, library_versions
 from facesift.report.page import Section, Table
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "imbalanced-learn", "scikit-learn", "h5py", "dvc")
@@ -66,7 +66,7 @@ def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> Sectio
             f"{params.vote.rule}. Nothing was fitted or chosen on the test split."
         ),
         LIMITS,
-        "Made with " + ", ".join(f"{name} {version(name)}" for name in libraries) + ".",
+        "Made with " + ", ".join(f"{name} {version}" for name, version in library_versions(libraries).items()) + ".",
     ]
     return Section("Model card", text, [Table(headings, rows, "Members")])
 
@@ -99,7 +99,7 @@ def reproduction(params: Params, data: list[Path], code: list[Path], root: Path)
     `data`: the tables that name every image and its split; `code`: the program's files, below `root`.
     """
     rows = [[f"data: {path.relative_to(root).as_posix()}", sha256(path)] for path in data]
-    rows.append([f"code: {len(code)} files of facesift/ and stages/", code_hash(code, root)])
+    rows.append([f"code: {len(code)} files of facesift/ and stages/", files_fingerprint(code, root)])
     rows.append(["parameters: params.yaml, as read", parameters_hash(params)])
     text = [
         (
@@ -108,12 +108,6 @@ def reproduction(params: Params, data: list[Path], code: list[Path], root: Path)
         ),
     ]
     return Section("Reproduce it", text, [Table(("what", "hash"), rows)])
-
-
-def code_hash(files: list[Path], root: Path) -> str:
-    """Hash file names below `root` and contents, in the order of the names."""
-    lines = [f"{sha256(path)}  {path.relative_to(root).as_posix()}" for path in files]
-    return hashlib.sha256("\n".join(sorted(lines, key=lambda line: line[66:])).encode()).hexdigest()
 
 
 def parameters_hash(params: Params) -> str:

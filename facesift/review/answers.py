@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import COLUMNS, Answer, Standing, check_header, file_of, format_row, parse_lines
+from facesift.datasets.review_files import COLUMNS, Answer, check_header, format_row, parse_lines, review_file
+from facesift.datasets.reviews import ActiveAnswers
 
 HEADER = ",".join(COLUMNS).encode() + b"\n"
 TAIL = 64  # bytes before the place read last that must still be there: else the file was rewritten
@@ -23,7 +24,7 @@ class Log:
 
     path: Path
     tell: Callable[[str], None]
-    standing: Standing = field(default_factory=Standing)
+    standing: ActiveAnswers = field(default_factory=ActiveAnswers)
     _lines: int = 0
     _read: int = 0  # bytes
     _tail: bytes = b""
@@ -49,7 +50,7 @@ class Log:
             raise FacesiftError(f"{self.path}: cannot be read ({error.strerror})") from error
 
     def _forget(self) -> None:
-        self.standing = Standing()
+        self.standing = ActiveAnswers()
         self._lines = self._read = 0
         self._tail, self._version = b"", ()
 
@@ -153,7 +154,7 @@ def _end_of_lines(file: int, size: int) -> int:
 
 def open_log(folder: Path, reviewer: str, tell: Callable[[str], None]) -> Log:
     """Prepare a reviewer's file in `folder` and read it; `FacesiftError` when answers could not be written there."""
-    log = Log(file_of(folder, reviewer), tell)
+    log = Log(review_file(folder, reviewer), tell)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -13,7 +13,7 @@ from facesift.bundle.card import CARD, read_card
 from facesift.config.params import load_params
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import IMAGE_ID, RESERVED
+from facesift.datasets.review_files import IMAGE_ID, RESERVED
 from facesift.images.archives import LOOSE
 
 REVIEW = "review"

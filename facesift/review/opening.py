@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import REVIEWER
+from facesift.datasets.review_files import REVIEWER
 from facesift.review.access import Pass
 from facesift.review.answers import open_log
 from facesift.review.listening import bind, serve

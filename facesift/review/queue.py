@@ -11,7 +11,7 @@ import polars as pl
 
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import UNSURE
+from facesift.datasets.review_files import UNSURE
 from facesift.review.decisions import REVIEW, VOTE, find_classes, is_image_id, read_decisions
 
 

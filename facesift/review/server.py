@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import UNSURE
+from facesift.datasets.review_files import UNSURE
 from facesift.images.decoding import BadImage
 from facesift.review.access import Guard, Pass
 from facesift.review.image_files import Unshowable, fetch

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facesift.core.files import rounded
-from facesift.datasets.reviews import UNDO, UNSURE, Answer, answer_files
+from facesift.datasets.review_files import UNDO, UNSURE, Answer, review_files
 from facesift.review.answers import Log, writing
 from facesift.review.queue import Queue
 
@@ -96,7 +96,7 @@ class Desk:
 
     def _refresh(self) -> None:
         self.mine.refresh()
-        for path in answer_files(self.mine.path.parent):
+        for path in review_files(self.mine.path.parent):
             if path.stem not in (self.reviewer, *self.others):
                 self.others[path.stem] = Log(path, self.tell)
         for log in self.others.values():
@@ -140,7 +140,7 @@ class Desk:
         }
 
     def _progress(self) -> dict[str, Any]:
-        counts = Counter(given.answer for given in self.mine.standing.counting() if given.image_id in self.queue)
+        counts = Counter(given.answer for given in self.mine.standing.latest() if given.image_id in self.queue)
         last = self._last()
         return {
             "progress": {

@@ -1,1 +1,1 @@
-"""Re-sampling of the training split: plans instead of pixels, and the batches made from shards and a plan."""
+"""Re-sampling of the training split by SMOTE, undersampling and forging: plans, and batches made by a plan."""

@@ -1,4 +1,4 @@
-"""Lay a piece of one image into another: where it goes, what its tones become, and how its edge is hidden."""
+"""Blends a piece of one image into another: geometric alignment, colour transfer, Poisson blending."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Pixels = NDArray[np.float32]
-GAIN = (0.75, 1.33)  # contrast is matched within these
-SEAM = 50.0  # grey levels: a seam across hair would else dye the skin
+GAIN = (0.75, 1.33)  # limits of the change of contrast
+SEAM = 50.0  # most change in grey levels: without it, a seam across hair would tint the skin
 
 
-def similarity(
+def fit_similarity(
     source: NDArray[np.complex128], goal: NDArray[np.complex128], weights: NDArray[np.floating]
 ) -> tuple[complex, complex]:
-    """Return a, b of the least-squares similarity `goal = a * source + b` of points x + iy, with weights.
+    """Fit the similarity transform `goal = a * source + b` by weighted least squares.
 
-    >>> a, b = similarity(np.array([0, 1, 1j]), np.array([2, 2 + 2j, 0]), np.ones(3))
+    Args:
+        source: n points x + iy.
+        goal: n points x + iy.
+        weights: of the points, shape (n,).
+
+    Returns:
+        a (rotation and scale) and b (translation).
+
+    >>> a, b = fit_similarity(np.array([0, 1, 1j]), np.array([2, 2 + 2j, 0]), np.ones(3))
     >>> abs(a - 2j) < 1e-9, abs(b - 2) < 1e-9
     (True, True)
     """
@@ -28,10 +36,17 @@ def similarity(
     return a, to_mean - a * from_mean
 
 
-def warp(image: NDArray[np.uint8], a: complex, b: complex, box: tuple[slice, slice]) -> NDArray[np.uint8]:
-    """Move what is at z to `a * z + b`, and return the rows and columns `box` of it: uint8 (h, w, 3).
+def warp_similarity(image: NDArray[np.uint8], a: complex, b: complex, box: tuple[slice, slice]) -> NDArray[np.uint8]:
+    """Move what is at z in an image to `a * z + b`.
 
-    What would come from beyond the edge of the image (S, S, 3) repeats the edge.
+    Args:
+        image: pixels (S, S, 3); pixels from beyond its edge repeat the edge.
+        a: rotation and scale.
+        b: translation in pixels.
+        box: the rows and columns to return.
+
+    Returns:
+        Pixels (h, w, 3) of the box.
     """
     border = len(image) // 4
     padded = np.pad(image, ((border, border), (border, border), (0, 0)), mode="edge")
@@ -46,9 +61,15 @@ def warp(image: NDArray[np.uint8], a: complex, b: complex, box: tuple[slice, sli
 
 
 def match_tones(piece: Pixels, target: Pixels, mask: Pixels, strength: float) -> Pixels:
-    """Give `piece` the mean and the deviation of `target`, channel by channel, seen mostly at the edge of the mask.
+    """Give a piece the mean and the standard deviation of the target, channel by channel.
 
-    Reinhard et al., "Color Transfer between Images", 2001. `strength` in [0, 1] goes so far of the way.
+    They are taken mostly at the edge of the mask. Reinhard et al., "Color Transfer between Images", 2001.
+
+    Args:
+        piece: pixels (h, w, 3).
+        target: pixels (h, w, 3) that the piece is to be laid into.
+        mask: shape (h, w) in [0, 1].
+        strength: share of the change that is applied, in [0, 1].
     """
     weight: Pixels = (mask * (1 - mask) + 0.15 * mask)[..., None]
     weight /= max(float(weight.sum()), 1e-6)
@@ -64,15 +85,34 @@ def _moments(image: Pixels, weight: Pixels) -> tuple[Pixels, Pixels]:
     return mean, np.sqrt((away * away * weight).sum(axis=(0, 1)))
 
 
-def match_seam(piece: Pixels, target: Pixels, mask: Pixels) -> Pixels:
-    """Poisson blending (Perez et al. 2003): keep the gradients of `piece`, and meet `target` where the mask ends."""
-    return piece + np.clip(membrane(target - piece, mask > 0), -SEAM, SEAM)
+def poisson_blend(piece: Pixels, target: Pixels, mask: Pixels) -> Pixels:
+    """Blend by Poisson's equation: keep the gradients of the piece, and meet the target at the mask's edge.
+
+    Perez et al., "Poisson Image Editing", 2003.
+
+    Args:
+        piece: pixels (h, w, 3).
+        target: pixels (h, w, 3).
+        mask: shape (h, w) in [0, 1]; the piece is inside where it is above 0.
+
+    Returns:
+        The changed piece; the change is limited to `SEAM` grey levels.
+    """
+    return piece + np.clip(laplace_fill(target - piece, mask > 0), -SEAM, SEAM)
 
 
-def membrane(values: Pixels, inside: NDArray[np.bool_], sweeps: int = 10) -> Pixels:
-    """Span a smooth surface over `inside` that meets `values` (h, w, c) elsewhere: Laplace's equation, nearly.
+def laplace_fill(values: Pixels, inside: NDArray[np.bool_], sweeps: int = 10) -> Pixels:
+    """Fill a region smoothly from its surroundings: an approximate solution of Laplace's equation.
 
-    Coarse to fine: every level starts at the one of half the size, and is relaxed by Jacobi's `sweeps`.
+    Coarse to fine: every level starts from the solution at half the size, and is improved by Jacobi iterations.
+
+    Args:
+        values: shape (h, w, c).
+        inside: the region to fill, shape (h, w).
+        sweeps: Jacobi iterations at each level.
+
+    Returns:
+        `values` outside the region, the solution inside.
     """
     known = ~inside
     if min(inside.shape) <= 2 or not known.any():
@@ -83,7 +123,7 @@ def membrane(values: Pixels, inside: NDArray[np.bool_], sweeps: int = 10) -> Pix
 
 
 def _relax(field: Pixels, inside: NDArray[np.bool_], sweeps: int) -> Pixels:
-    """Replace what is `inside` by the mean of its four neighbours, again and again; the edge of the box is repeated."""
+    """Run Jacobi iterations: replace values `inside` by the mean of their four neighbours; the box's edge repeats."""
     edged = np.pad(field, ((1, 1), (1, 1), (0, 0)), mode="edge")
     middle, where = edged[1:-1, 1:-1], inside[..., None]
     for _ in range(sweeps):
@@ -97,7 +137,7 @@ def _relax(field: Pixels, inside: NDArray[np.bool_], sweeps: int) -> Pixels:
 
 
 def _coarser(values: Pixels, known: NDArray[np.bool_], sweeps: int) -> Pixels:
-    """Solve at half the size, and bring it back to the size of `values`."""
+    """Solve at half the size, and enlarge the solution to the size of `values`."""
     height, width, channels = values.shape
     odd = ((0, height % 2), (0, width % 2))
     weight = np.pad(known.astype(np.float32), odd)[..., None]
@@ -105,5 +145,5 @@ def _coarser(values: Pixels, known: NDArray[np.bool_], sweeps: int) -> Pixels:
     shape = ((height + 1) // 2, 2, (width + 1) // 2, 2)
     count = weight.reshape(*shape, 1).sum(axis=(1, 3))
     small = total.reshape(*shape, channels).sum(axis=(1, 3)) / np.maximum(count, 1)
-    solved = membrane(small, count[..., 0] == 0, sweeps)
+    solved = laplace_fill(small, count[..., 0] == 0, sweeps)
     return solved.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]

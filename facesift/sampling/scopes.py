@@ -1,4 +1,4 @@
-"""Re-sample one scope (a shard, or the whole split): SMOTE, forging, then random undersampling, as rows of a plan."""
+"""Re-samples one scope (a shard, or the whole training split): SMOTE, forging, then random undersampling."""
 
 from __future__ import annotations
 
@@ -11,36 +11,42 @@ from numpy.typing import NDArray
 
 from facesift.config.forging import Forge
 from facesift.config.members import Resample
+from facesift.core.classes import BINARY, FAKE, REAL
 from facesift.core.errors import FacesiftError
-from facesift.datasets.layouts import BINARY
-from facesift.sampling.donors import Faces, choose_donors
-from facesift.sampling.kinds import KINDS
-from facesift.sampling.smote import draw_pairs
-from facesift.sampling.undersampling import kept_rows
-
-REAL, FAKE = range(2)
+from facesift.sampling.donors import FaceFeatures, choose_donors
+from facesift.sampling.plan_columns import KINDS
+from facesift.sampling.resamplers import smote_pairs, undersampled_rows
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is re-sampled together.
+    """The images that are re-sampled together.
 
-    `labels` (n,) uint8; `flat(rows)` reads images as float32 (len(rows), features) with values 0 to 255; `faces(label)`
-    what donors are chosen by, of all images of a class; `name` and `key` (the parameters' dotted key) are for messages.
+    Attributes:
+        labels: shape (n,), 0 real, 1 fake.
+        flat: reads images by their rows: (len(rows), features) float32 with values 0 to 255.
+        faces: reads the features by which donors are chosen, of all images of a class (by its number).
+        name: of the scope, for messages.
+        key: dotted key of the resampling's parameters, for messages.
     """
 
     labels: NDArray[np.uint8]
     flat: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    faces: Callable[[int], Faces]
+    faces: Callable[[int], FaceFeatures]
     name: str
     key: str
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The re-sampled scope in imbalanced-learn's own order, one entry per image; originals have step 0.
+class ResampledRows:
+    """A re-sampled scope: one entry per image, in imbalanced-learn's order.
 
-    A forged image's `base` is the face that is changed, its `neighbour` the donor. `kind` numbers `KINDS`.
+    Attributes:
+        base: row of the image; of a synthetic one, of its base; of a forged one, of the face that is changed.
+        neighbour: row of SMOTE's neighbour, or of the donor of a forged image; an original's is itself.
+        step: how far SMOTE goes towards the neighbour, in [0, 1); 0 for others.
+        label: 0 real, 1 fake.
+        kind: number in `plan_columns.KINDS`.
     """
 
     base: NDArray[np.int64]
@@ -49,50 +55,63 @@ class Rows:
     label: NDArray[np.uint8]
     kind: NDArray[np.uint8]
 
-    def __getitem__(self, kept: NDArray[np.int64]) -> Rows:
-        return Rows(*(getattr(self, part.name)[kept] for part in fields(self)))
+    def __getitem__(self, kept: NDArray[np.int64]) -> ResampledRows:
+        return ResampledRows(*(getattr(self, part.name)[kept] for part in fields(self)))
 
-    def __add__(self, more: Rows) -> Rows:
-        return Rows(*(np.concatenate([getattr(rows, part.name) for rows in (self, more)]) for part in fields(self)))
+    def __add__(self, more: ResampledRows) -> ResampledRows:
+        return ResampledRows(
+            *(np.concatenate([getattr(rows, part.name) for rows in (self, more)]) for part in fields(self))
+        )
 
 
-def untouched(labels: NDArray[np.uint8]) -> Rows:
-    """Every row once, as it is."""
+def original_rows(labels: NDArray[np.uint8]) -> ResampledRows:
+    """Return every image once, as it is."""
     rows = np.arange(len(labels))
-    return Rows(rows, rows, np.zeros(len(rows)), labels, np.zeros(len(rows), np.uint8))
+    return ResampledRows(rows, rows, np.zeros(len(rows)), labels, np.zeros(len(rows), np.uint8))
 
 
-def resample_scope(scope: Scope, resample: Resample, random_state: int) -> Rows:
-    """Apply `SMOTE(resample.smote)`, forging, then `RandomUnderSampler(resample.undersample)`, with `random_state`.
+def resample_scope(scope: Scope, resample: Resample, random_state: int) -> ResampledRows:
+    """Apply SMOTE, then forging, then random undersampling, each only if `resample` asks for it.
 
-    SMOTE reads the minority's pixels only, forging the reals'. Raises `FacesiftError` naming the key to change when the
-    scope has one class only, is already more balanced than asked for, or has too few images for neighbours or donors.
+    SMOTE reads the pixels of the minority only, forging those of real images only.
+
+    Args:
+        scope: the images.
+        resample: ratios, neighbours and forging.
+        random_state: integer in [0, 2**32), used for each of the steps.
+
+    Returns:
+        The rows of the re-sampled scope.
+
+    Raises:
+        FacesiftError: when the scope has one class only, is already more balanced than asked for, or has too few images
+            for neighbours or donors; the message names the key to change.
     """
-    rows = untouched(scope.labels)
+    rows = original_rows(scope.labels)
     if resample.smote is not None:
-        rows = _oversample(rows, scope, resample.smote, resample.neighbours, random_state)
+        rows = _with_smote(rows, scope, resample.smote, resample.neighbours, random_state)
     if resample.forge is not None:
-        rows += _forged(rows.label, scope, resample.forge, random_state)
+        rows += _forged_rows(rows.label, scope, resample.forge, random_state)
     if resample.undersample is not None:
-        _wanted(scope, rows.label, "undersample", resample.undersample)
-        rows = rows[kept_rows(rows.label, resample.undersample, random_state)]
+        _target_count(scope, rows.label, "undersample", resample.undersample)
+        rows = rows[undersampled_rows(rows.label, resample.undersample, random_state)]
     return rows
 
 
-def _oversample(rows: Rows, scope: Scope, ratio: float, neighbours: int, random_state: int) -> Rows:
-    """Append synthetic images of the minority until it is `ratio` of the majority."""
-    minority, missing = _wanted(scope, scope.labels, "smote", ratio)
+def _with_smote(rows: ResampledRows, scope: Scope, ratio: float, neighbours: int, random_state: int) -> ResampledRows:
+    """Append synthetic images of the minority until it is `ratio` times the majority."""
+    minority, missing = _target_count(scope, scope.labels, "smote", ratio)
     members = np.flatnonzero(scope.labels == minority)
     _check_neighbours(scope, len(members), BINARY[minority], neighbours)
-    pairs = draw_pairs(scope.flat(members), missing, neighbours, random_state)
+    pairs = smote_pairs(scope.flat(members), missing, neighbours, random_state)
     label, kind = np.full(missing, minority, np.uint8), np.full(missing, KINDS.index("smote"), np.uint8)
-    return rows + Rows(members[pairs.base], members[pairs.neighbour], pairs.step, label, kind)
+    return rows + ResampledRows(members[pairs.base], members[pairs.neighbour], pairs.step, label, kind)
 
 
-def _forged(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_state: int) -> Rows:
-    """Choose targets and donors of the fakes that are missing until they are `forge.ratio` of the reals.
+def _forged_rows(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_state: int) -> ResampledRows:
+    """Choose faces and donors for the fakes that are missing until there are `forge.ratio` per real image.
 
-    Targets take turns, so that no real image is forged twice before each has been once.
+    No real image is forged twice before each has been forged once.
     """
     real, fake = np.bincount(labels, minlength=2).tolist()
     missing = int(forge.ratio * real) - fake
@@ -106,11 +125,11 @@ def _forged(labels: NDArray[np.uint8], scope: Scope, forge: Forge, random_state:
         donor[composite] = choose_donors(scope.faces(REAL), target[composite], forge.candidates, rng)
     reals = np.flatnonzero(scope.labels == REAL)
     kind = np.where(composite, KINDS.index("composite"), KINDS.index("self_blend")).astype(np.uint8)
-    return Rows(reals[target], reals[donor], np.zeros(missing), np.full(missing, FAKE, np.uint8), kind)
+    return ResampledRows(reals[target], reals[donor], np.zeros(missing), np.full(missing, FAKE, np.uint8), kind)
 
 
 def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forge) -> None:
-    """Refuse a scope with too few reals to forge, or with too many fakes already."""
+    """Raise `FacesiftError` for a scope with too few real images to forge, or with too many fakes already."""
     needed = 2 if forge.composite else 1
     if real < needed:
         raise FacesiftError(
@@ -125,8 +144,8 @@ def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forg
         )
 
 
-def _wanted(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: float) -> tuple[int, int]:
-    """Return the class to change and imbalanced-learn's number for it: images to add (SMOTE) or to keep."""
+def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: float) -> tuple[int, int]:
+    """Return the class to change, and imbalanced-learn's count for it: images to add (SMOTE) or to keep."""
     from imblearn.utils import check_sampling_strategy  # noqa: PLC0415  # takes seconds to import
 
     real, fake = np.bincount(labels, minlength=2).tolist()

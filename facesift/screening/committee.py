@@ -17,7 +17,7 @@ from facesift.bundle.runtimes import Runtime, open_runtime
 from facesift.committee.cascade import CascadeDecisions, check_cascade, decide_in_turn
 from facesift.committee.decision import BatchDecisions
 from facesift.committee.ensemble import Ensemble
-from facesift.images.paths import Found, find_files
+from facesift.images.paths import InputFile, find_files
 from facesift.screening.stream import ReadOptions, Tables, screen_batches, screen_files
 
 
@@ -98,7 +98,7 @@ class Committee:
         return self.screen_found(find_files(paths), batch_size, workers, cascade=cascade)
 
     def screen_found(
-        self, files: Iterable[Found], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
+        self, files: Iterable[InputFile], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
     ) -> Tables:
         """Decide files that `images.paths.find_files` found; see `screen`."""
         reading = ReadOptions(self.preprocessor, batch_size, workers or os.cpu_count() or 1)

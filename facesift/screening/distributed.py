@@ -12,7 +12,7 @@ import polars as pl
 
 from facesift.core.parallel import Workers, parallel_map
 from facesift.images.archives import LOOSE
-from facesift.images.paths import Found
+from facesift.images.paths import InputFile
 from facesift.screening.committee import Committee
 from facesift.screening.stream import Tables
 
@@ -42,7 +42,7 @@ class BundleOptions:
     stop_early: bool
 
 
-def screen_distributed(files: Iterable[Found], options: BundleOptions, parallel: Workers) -> Tables:
+def screen_distributed(files: Iterable[InputFile], options: BundleOptions, parallel: Workers) -> Tables:
     """Screen files in several processes; each loads the bundle once and uses one thread.
 
     Args:
@@ -64,7 +64,7 @@ def screen_distributed(files: Iterable[Found], options: BundleOptions, parallel:
     yield from parallel_map(partial(screen_part, here), parts, parallel, shared=(bundle,))
 
 
-def screen_part(options: BundleOptions, files: list[Found]) -> pl.DataFrame:
+def screen_part(options: BundleOptions, files: list[InputFile]) -> pl.DataFrame:
     """Decide some files in this process."""
     return pl.concat(_committee(options).screen_found(files, options.batch_size, 1, cascade=options.cascade))
 
@@ -76,7 +76,7 @@ def _committee(options: BundleOptions) -> Committee:
     )
 
 
-def _absolute(file: Found) -> Found:
+def _absolute(file: InputFile) -> InputFile:
     """Say where a file lies in a way that does not depend on a process's current folder; its name stays."""
     if file.reason:
         return file

@@ -24,7 +24,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.scores import STACKER
 from facesift.images.archives import read_bytes
 from facesift.images.decoding import BadImage, open_image, upright_rgb
-from facesift.images.paths import Found, one_line
+from facesift.images.paths import InputFile, one_line
 from facesift.images.quality import QUALITIES, measure_quality
 
 AHEAD = 2  # batches that are decoded before they are scored
@@ -100,7 +100,7 @@ def decisions_schema(voters: Iterable[str]) -> pl.Schema:
     )
 
 
-def screen_files(files: Iterable[Found], ensemble: Ensemble, score: Score, reading: ReadOptions) -> Tables:
+def screen_files(files: Iterable[InputFile], ensemble: Ensemble, score: Score, reading: ReadOptions) -> Tables:
     """Screen files with all members.
 
     Args:
@@ -115,14 +115,14 @@ def screen_files(files: Iterable[Found], ensemble: Ensemble, score: Score, readi
     return screen_batches(files, ensemble, lambda pixels: decide_at_once(ensemble, score(pixels)), reading)
 
 
-def screen_batches(files: Iterable[Found], ensemble: Ensemble, decide: Decide, reading: ReadOptions) -> Tables:
+def screen_batches(files: Iterable[InputFile], ensemble: Ensemble, decide: Decide, reading: ReadOptions) -> Tables:
     """Yield the same tables of what `decide` makes of pixels (n, S, S, 3); votes and scores not asked for are null."""
     with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
         for batch in _batches(reads, reading.batch_size):
             yield _table(batch, ensemble, decide)
 
 
-def read_image(file: Found, preprocessor: Preprocessor) -> Read:
+def read_image(file: InputFile, preprocessor: Preprocessor) -> Read:
     """Read, hash, decode and cut one file as the pipeline does; what goes wrong is the `reason`."""
     if file.reason:
         return Read(file.name, reason=one_line(file.reason))
@@ -144,7 +144,7 @@ def read_image(file: Found, preprocessor: Preprocessor) -> Read:
     return Read(file.name, **facts, reason=one_line(reason))
 
 
-def _read_ahead(files: Iterable[Found], reading: ReadOptions) -> Generator[Read, None, None]:
+def _read_ahead(files: Iterable[InputFile], reading: ReadOptions) -> Generator[Read, None, None]:
     pool = ThreadPoolExecutor(reading.workers, thread_name_prefix="decode")
     pending: deque[Future[Read]] = deque()
     try:

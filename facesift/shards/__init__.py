@@ -1,1 +1,1 @@
-"""HDF5 shards: written, read and verified."""
+"""HDF5 shards of images: building, reading and verification."""

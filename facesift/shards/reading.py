@@ -1,98 +1,44 @@
-"""Reading HDF5 shards: a folder of `NNNNN.h5` files and the `index.json` that vouches for each of them.
+"""Reads HDF5 shards: a folder of `NNNNN.h5` files, each verified against `index.json` before its first row is used.
 
-A shard holds four contiguous, uncompressed datasets with one row per image: `images` (n, S, S, 3) uint8, `labels` (n,)
-uint8 (the number of the class in the index), `image_id` (n,) 32 bytes, `source` (n,) bytes. Where faces were looked
-for there is a fifth, `landmarks` (n, 5, 2) float32: left eye, right eye, nose tip, left and right corner of the mouth,
-(x, y) in pixels of the image, NaN where no face was found. Contiguous bytes can be
-mapped into memory, where single rows cost as little as slices; HDF5 itself is asked only for the offsets. Contiguous
-data carries no checksum, so the index holds one per file, and it is checked once per process before the first row is
-handed out.
+A shard holds contiguous, uncompressed datasets with one row per image: `images` (n, S, S, 3) uint8, `labels` (n,) uint8
+(class numbers), `image_id` (n,) 32 bytes, `source` (n,) bytes. Where faces were detected there is also `landmarks`
+(n, 5, 2) float32: left eye, right eye, nose tip, left and right corner of the mouth, (x, y) in pixels of the image, NaN
+where no face was found. Contiguous bytes can be mapped into memory, where single rows cost as little as slices; HDF5
+itself is only asked for the offsets. Contiguous data has no checksum of its own, so the index has one per file, which
+is checked once per process.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_json, sha256
-
-INDEX = "index.json"
-VERSION: Final = 1
-SPLITS = ("train", "val", "test")
-_MEND = "`dvc checkout` restores it, `dvc repro shard` rebuilds it"
-
-
-class ShardEntry(BaseModel):
-    """What the index says about one shard."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    file: Annotated[str, Field(pattern=r"^\d{5,}\.h5$")]
-    images: Annotated[int, Field(ge=1)]
-    counts: list[Annotated[int, Field(ge=0)]]
-    bytes: Annotated[int, Field(ge=1)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-    @model_validator(mode="after")
-    def _counts_agree(self) -> ShardEntry:
-        if sum(self.counts) != self.images:
-            raise ValueError(f"{self.counts} images of each class are not {self.images} images")
-        return self
-
-
-class ShardIndex(BaseModel):
-    """The content of `index.json`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    version: Literal[1]
-    image_size: Annotated[int, Field(ge=1)]
-    classes: Annotated[list[str], Field(min_length=2)]
-    shards: Annotated[list[ShardEntry], Field(min_length=1)]
+from facesift.core.files import sha256
+from facesift.shards.index import INDEX, REPAIR, ShardEntry, read_index
 
 
 @dataclass(frozen=True)
 class _Column:
-    """Where a dataset's bytes lie in its file."""
+    """Where the bytes of a dataset are in its file."""
 
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
 
-def read_index(folder: Path) -> ShardIndex:
-    """Read and check `folder/index.json`; `FacesiftError` names a missing, damaged or foreign file."""
-    path = folder / INDEX
-    if not path.is_file():
-        raise FacesiftError(f"{path}: not found, so this is no finished shard folder; {_MEND}")
-    tree = read_json(path)
-    version = tree.get("version") if isinstance(tree, dict) else None
-    if version != VERSION:
-        raise FacesiftError(
-            f"{path}: format version is {version!r}, this program reads {VERSION}; `dvc repro shard` rebuilds it"
-        )
-    try:
-        return ShardIndex.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise FacesiftError(f"{path}: damaged at {key or 'top level'} ({first['msg']}); {_MEND}") from None
-
-
 class ShardFolder:
-    """One split's shards, opened lazily: cheap to make, to fork, and to send to another process.
+    """The shards of one split, opened when they are first read: cheap to make, to fork, and to send to another process.
 
     Args:
         folder: holds `index.json` and the shards, for example `data/shards/train`.
 
     Raises:
-        FacesiftError: here for a missing, damaged or foreign index, at a shard's first use for such a shard.
+        FacesiftError: when the index is missing, damaged or of another version; later, when such a shard is read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -125,29 +71,31 @@ class ShardFolder:
         return sum(self.sizes)
 
     def path(self, shard: int) -> Path:
-        """Return the file of shard number `shard`."""
+        """Return the path of a shard."""
         return self.folder / self.index.shards[shard].file
 
     def pixels(self, shard: int) -> NDArray[np.uint8]:
-        """Map a shard's images, shape (n, S, S, 3), read-only; memory is used only for rows that are touched."""
+        """Map a shard's images into memory, read-only: (n, S, S, 3). Only rows that are used take memory."""
         return self._map(shard, "images")
 
     def labels(self, shard: int) -> NDArray[np.uint8]:
-        """Read a shard's labels, shape (n,): class numbers."""
+        """Read a shard's class numbers, shape (n,)."""
         return np.array(self._map(shard, "labels"))
 
     def image_ids(self, shard: int) -> list[str]:
-        """Read a shard's image ids."""
+        """Read the ids of a shard's images."""
         return [value.decode("ascii") for value in self._map(shard, "image_id").tolist()]
 
     def sources(self, shard: int) -> list[str]:
-        """Read the name of the source of each of a shard's images."""
+        """Read the source of each of a shard's images."""
         return [value.decode("utf-8") for value in self._map(shard, "source").tolist()]
 
     def landmarks(self, shard: int) -> NDArray[np.float32] | None:
-        """Read the landmarks of a shard's faces, (n, 5, 2) in pixels; NaN without a face, None if none was looked for.
+        """Read the landmarks of the faces in a shard's images.
 
-        In the order left eye, right eye, nose tip, left and right corner of the mouth; "left" has the smaller x.
+        Returns:
+            Left eye, right eye, nose tip, left and right corner of the mouth ("left" has the smaller x), (x, y) in
+            pixels, shape (n, 5, 2); NaN without a face. None where no faces were detected.
         """
         return np.array(self._map(shard, "landmarks")) if "landmarks" in self._opened(shard) else None
 
@@ -163,7 +111,7 @@ class ShardFolder:
 
 
 def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
-    """Verify a shard against its index entry and say where its datasets lie."""
+    """Verify a shard against its index entry and return where its datasets are."""
     _verify(path, entry)
     import h5py  # noqa: PLC0415  # half a second that screening and the tests of other wings need not pay
 
@@ -175,22 +123,24 @@ def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
                 shapes["landmarks"] = (entry.images, 5, 2)
             columns = {name: _Column(file[name].id.get_offset(), file[name].shape, file[name].dtype) for name in shapes}
     except (OSError, KeyError, AttributeError) as error:
-        raise FacesiftError(f"{path}: not a shard of this program ({error}); {_MEND}") from error
+        raise FacesiftError(f"{path}: not a shard of this program ({error}); {REPAIR}") from error
     for name, column in columns.items():
         kind = {"image_id": "S", "source": "S", "landmarks": "f"}.get(name, "u")
         if column.shape != shapes[name] or column.dtype.kind != kind or column.offset is None:
             found = f"{column.shape} {column.dtype}{'' if column.offset else ', not contiguous'}"
-            raise FacesiftError(f"{path}: dataset {name!r} is {found}, not contiguous {shapes[name]}; {_MEND}")
+            raise FacesiftError(f"{path}: dataset {name!r} is {found}, not contiguous {shapes[name]}; {REPAIR}")
     return columns
 
 
 def _verify(path: Path, entry: ShardEntry) -> None:
-    """Refuse a file whose size or SHA-256 is not what the index says."""
+    """Raise `FacesiftError` for a file whose size or SHA-256 is not what the index says."""
     if not path.is_file():
-        raise FacesiftError(f"{path}: shard listed in {INDEX} is not there; {_MEND}")
+        raise FacesiftError(f"{path}: shard listed in {INDEX} is not there; {REPAIR}")
     size = path.stat().st_size
     if size != entry.bytes:
-        raise FacesiftError(f"{path}: shard is incomplete or foreign, {size} bytes instead of {entry.bytes}; {_MEND}")
+        raise FacesiftError(f"{path}: shard is incomplete or foreign, {size} bytes instead of {entry.bytes}; {REPAIR}")
     digest = sha256(path)
     if digest != entry.sha256:
-        raise FacesiftError(f"{path}: shard is damaged or foreign, SHA-256 {digest} instead of {entry.sha256}; {_MEND}")
+        raise FacesiftError(
+            f"{path}: shard is damaged or foreign, SHA-256 {digest} instead of {entry.sha256}; {REPAIR}"
+        )

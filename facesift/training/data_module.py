@@ -1,4 +1,4 @@
-"""Batches for Lightning: the sampling plan's images for training, the validation shards as they are."""
+"""The Lightning data module of a member: training batches by its sampling plan, validation batches from the shards."""
 
 from __future__ import annotations
 
@@ -15,25 +15,41 @@ from facesift.config.members import Member
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.networks.preprocessing import to_unit
-from facesift.sampling.batches import WHOLE, Share, plan_batches, shard_batches
+from facesift.sampling.batches import WHOLE_SHARE, Share, plan_batches, shard_batches
 from facesift.shards.reading import ShardFolder
 from facesift.training.lightning_module import Batch, derived_seed
-from facesift.training.sampler import draw_rows, row_chances
+from facesift.training.sampler import row_probabilities, sample_epoch
 
 
-def batches_in(images: int, batch_size: int, ranks: int = 1) -> int:
-    """Batches of one pass over the plan; a last batch of less than two images a rank is joined to the one before it.
+def batch_count(images: int, batch_size: int, ranks: int = 1) -> int:
+    """Count the batches of an epoch.
 
-    Batch norm learns nothing from one image, and refuses one whose features are a single position.
+    A last batch of less than two images for each process is joined to the one before it: batch norm learns nothing from
+    one image, and fails on one whose features are a single position.
 
-    >>> [batches_in(images, 16) for images in (1, 16, 17, 18)], batches_in(19, 16, ranks=2)
+    Args:
+        images: images of the epoch.
+        batch_size: images of a batch, for all processes together.
+        ranks: number of processes that train together.
+
+    >>> [batch_count(images, 16) for images in (1, 16, 17, 18)], batch_count(19, 16, ranks=2)
     ([1, 1, 1, 2], 1)
     """
     return max(1, math.ceil(images / batch_size) - (batch_size > 1 and 0 < images % batch_size < 2 * ranks))
 
 
 def check_shares(images: int, batch_size: int, ranks: int, name: str) -> None:
-    """Raise `FacesiftError` when ranks that divide every batch would get less than two images of one."""
+    """Check that each of the processes that divide a batch gets two images of it.
+
+    Args:
+        images: images of an epoch.
+        batch_size: images of a batch, for all processes together.
+        ranks: number of processes that train together.
+        name: name of the member, for the message.
+
+    Raises:
+        FacesiftError: when one would get less.
+    """
     if ranks > 1 and min(images, batch_size) < 2 * ranks:
         raise FacesiftError(
             f"members.{name}.batch_size: {batch_size}, with {images} images in an epoch, is divided among {ranks} "
@@ -42,18 +58,33 @@ def check_shares(images: int, batch_size: int, ranks: int, name: str) -> None:
         )
 
 
-class Epoch(IterableDataset[Batch]):
-    """One pass over the plan's images, in an order of its own; of every batch, the images of the `share`."""
+class TrainingEpoch(IterableDataset[Batch]):
+    """The training batches of one epoch: every row of a plan once, in random order.
+
+    Args:
+        shards: the training images.
+        plan: rows of a sampling plan.
+        batch_size: images of a batch, for all processes together.
+        window: number of shards that are shuffled together in memory.
+        seed: seed of the order.
+        share: the part of every batch that this process takes.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917
-        self, shards: ShardFolder, plan: pl.DataFrame, batch_size: int, window: int, seed: int, share: Share = WHOLE
+        self,
+        shards: ShardFolder,
+        plan: pl.DataFrame,
+        batch_size: int,
+        window: int,
+        seed: int,
+        share: Share = WHOLE_SHARE,
     ) -> None:
         super().__init__()
         self.shards, self.plan, self.share = shards, plan, share
         self.batch_size, self.window, self.seed = batch_size, window, seed
 
     def __len__(self) -> int:
-        return batches_in(len(self.plan), self.batch_size, self.share.ranks)
+        return batch_count(len(self.plan), self.batch_size, self.share.ranks)
 
     def __iter__(self) -> Iterator[Batch]:
         batches = plan_batches(self.shards, self.plan, self.batch_size, self.window, self.seed, self.share)
@@ -65,10 +96,16 @@ class Epoch(IterableDataset[Batch]):
             yield to_unit(pixels), torch.as_tensor(labels)
 
 
-class Whole(IterableDataset[Batch]):
-    """All images of a split in file order; the batches of the `share`, and empty ones until all ranks have as many."""
+class HeldOutSplit(IterableDataset[Batch]):
+    """All images of a split in file order. Processes take whole batches; empty ones follow until all have as many.
 
-    def __init__(self, shards: ShardFolder, batch_size: int, share: Share = WHOLE) -> None:
+    Args:
+        shards: the images.
+        batch_size: images of a batch.
+        share: the batches that this process takes.
+    """
+
+    def __init__(self, shards: ShardFolder, batch_size: int, share: Share = WHOLE_SHARE) -> None:
         super().__init__()
         self.shards, self.batch_size, self.share = shards, batch_size, share
 
@@ -77,18 +114,28 @@ class Whole(IterableDataset[Batch]):
         return math.ceil(batches / self.share.ranks)
 
     def __iter__(self) -> Iterator[Batch]:
-        given, size = 0, self.shards.image_size
+        count, size = 0, self.shards.image_size
         for _, pixels, labels in shard_batches(self.shards, self.batch_size, share=self.share):
-            given += 1
+            count += 1
             yield to_unit(pixels), torch.as_tensor(labels.astype(np.int64))
-        for _ in range(given, len(self)):
+        for _ in range(count, len(self)):
             yield torch.empty(0, 3, size, size), torch.empty(0, dtype=torch.int64)
 
 
-class Feed(lightning.LightningDataModule):
-    """Gives a fresh training epoch every time Lightning asks for one (`reload_dataloaders_every_n_epochs=1`).
+class MemberDataModule(lightning.LightningDataModule):
+    """Training and validation batches of a member.
 
-    The recipe's batches are the same however many `ranks` train: each takes its share of every one.
+    Lightning asks for a new training loader every epoch (`reload_dataloaders_every_n_epochs=1`). The number of
+    processes does not change the batches: each process takes its share of every batch.
+
+    Args:
+        train: the training images.
+        val: the validation images.
+        plan: the member's sampling plan over `train`.
+        recipe: the member's recipe.
+        classes: names of the classes.
+        window: number of training shards that are shuffled together in memory.
+        ranks: number of processes that train together.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917
@@ -98,24 +145,27 @@ class Feed(lightning.LightningDataModule):
         super().__init__()
         self.train, self.val, self.plan = train, val, plan
         self.recipe, self.window, self.ranks = recipe, window, ranks
-        self.chances = row_chances(recipe.resample, plan, train, classes)
+        self.probabilities = row_probabilities(recipe.resample, plan, train, classes)
 
     @property
     def steps_per_epoch(self) -> int:
+        """Training batches of an epoch."""
         rows = self.recipe.resample.epoch_images or self.plan.height
-        return batches_in(rows, self.recipe.batch_size, self.ranks)
+        return batch_count(rows, self.recipe.batch_size, self.ranks)
 
     @property
     def share(self) -> Share:
         """Of the process that asks."""
-        return Share(self.trainer.global_rank, self.ranks) if self.trainer else WHOLE
+        return Share(self.trainer.global_rank, self.ranks) if self.trainer else WHOLE_SHARE
 
     def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the batches of the current epoch; its rows and their order depend on seed and epoch alone."""
         epoch = self.trainer.current_epoch if self.trainer else 0
         seed = derived_seed(self.recipe.seed, epoch)
-        plan = draw_rows(self.plan, self.recipe.resample, self.chances, seed)
-        epoch_of = Epoch(self.train, plan, self.recipe.batch_size, self.window, seed, self.share)
-        return DataLoader(epoch_of, batch_size=None)
+        plan = sample_epoch(self.plan, self.recipe.resample, self.probabilities, seed)
+        batches = TrainingEpoch(self.train, plan, self.recipe.batch_size, self.window, seed, self.share)
+        return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        return DataLoader(Whole(self.val, self.recipe.batch_size, self.share), batch_size=None)
+        """Return the validation batches, in file order."""
+        return DataLoader(HeldOutSplit(self.val, self.recipe.batch_size, self.share), batch_size=None)

@@ -1,4 +1,4 @@
-"""Training a member from shards and plan, so that a kill costs at most one epoch and changes no result."""
+"""Fit a member's network with Lightning, from a running checkpoint if there is one: a resumed fit changes no result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import shutil
 import sys
 import warnings
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -21,25 +20,32 @@ from facesift.config.machines import Trainer
 from facesift.config.members import Architecture, Member
 from facesift.core.errors import FacesiftError
 from facesift.core.files import sha256
+from facesift.core.fingerprint import code_fingerprint, library_versions
 from facesift.networks.package_weights import find_weights
 from facesift.sampling.batches import Share
-from facesift.training.data_module import Feed
-from facesift.training.distributed import BatchNormSync, check_start, make_strategy, own_rank
-from facesift.training.history import History
+from facesift.training.callbacks import History, MovingAverage
+from facesift.training.data_module import MemberDataModule
+from facesift.training.distributed import BatchNormSync, check_process_count, make_strategy, process_rank
 from facesift.training.lightning_module import MemberModule
-from facesift.training.weight_averaging import MovingAverage
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "numpy")
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A trained member: its module at the epoch that is kept, and every epoch's figures."""
+class FitResult:
+    """A fitted network.
+
+    Attributes:
+        module: the module with the weights of the epoch that is kept, in evaluation mode.
+        best_epoch: number of that epoch, counted from 1.
+        epochs: figures of every epoch.
+        share: what this process takes of a batch.
+    """
 
     module: MemberModule
-    best_epoch: int  # counted from 1
+    best_epoch: int
     epochs: list[dict[str, float]]
-    share: Share  # of this process
+    share: Share
 
 
 def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
@@ -48,22 +54,19 @@ def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
     First weights from a file (`architecture.checkpoint`) or a package (`architecture.package`) are an input. Reading
     the file says so when it is missing; a package that is missing raises `FacesiftError` here.
     """
-    own = Path(__file__).parents[1]
     parts = {
         "recipe": recipe.model_dump(),
         "trainer": trainer.model_dump(),
         "inputs": [sha256(path) for path in inputs],
         "start": _start(recipe.architecture),
-        "code": [
-            sha256(path) for wing in ("sampling", "networks", "training") for path in sorted((own / wing).glob("*.py"))
-        ],
-        "libraries": [version(library) for library in LIBRARIES],
+        "code": code_fingerprint(("shards", "sampling", "networks", "training")),
+        "libraries": library_versions(LIBRARIES),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _start(architecture: Architecture) -> dict[str, str] | None:
-    """What tells one file of first weights from another."""
+    """Return what identifies the first weights, or None when they are not from a file or package."""
     if architecture.package:
         return find_weights(architecture.package).identity()
     start = Path(architecture.checkpoint or "")
@@ -71,15 +74,8 @@ def _start(architecture: Architecture) -> dict[str, str] | None:
 
 
 def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: ModelCheckpoint) -> pl.Trainer:
-    check_start(spec)
-    callbacks: list[pl.Callback] = [history, checkpoint]
-    if recipe.early_stopping:
-        callbacks.append(EarlyStopping("val_loss", patience=recipe.early_stopping, mode="min"))
-    if recipe.ema:
-        callbacks.append(MovingAverage(recipe.ema))
+    check_process_count(spec)
     on_terminal = sys.stderr.isatty()
-    if on_terminal:
-        callbacks.append(TQDMProgressBar(leave=False))
     synced = spec.ranks > 1 and (torch.cuda.is_available() and spec.accelerator != "cpu")
     return pl.Trainer(
         accelerator=spec.accelerator,
@@ -87,10 +83,10 @@ def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: M
         num_nodes=spec.num_nodes,
         strategy=make_strategy(spec, recipe),
         plugins=[BatchNormSync()] if synced else None,
-        use_distributed_sampler=False,  # the feed knows its share
+        use_distributed_sampler=False,  # the data module knows its share
         precision=spec.precision,
         max_epochs=recipe.epochs,
-        callbacks=callbacks,
+        callbacks=[history, checkpoint, *_optional_callbacks(recipe, on_terminal=on_terminal)],
         enable_progress_bar=on_terminal,
         enable_model_summary=False,
         logger=False,
@@ -100,8 +96,19 @@ def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: M
     )
 
 
+def _optional_callbacks(recipe: Member, *, on_terminal: bool) -> list[pl.Callback]:
+    callbacks: list[pl.Callback] = []
+    if recipe.early_stopping:
+        callbacks.append(EarlyStopping("val_loss", patience=recipe.early_stopping, mode="min"))
+    if recipe.ema:
+        callbacks.append(MovingAverage(recipe.ema))
+    if on_terminal:
+        callbacks.append(TQDMProgressBar(leave=False))
+    return callbacks
+
+
 def _quiet() -> None:
-    """Keep Lightning's hints about workers and accelerators out of the user's way."""
+    """Switch off Lightning's hints about workers and accelerators."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
@@ -113,37 +120,50 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", message=f".*{hint}.*")
 
 
-def fit_member(name: str, module: MemberModule, trainer: Trainer, feed: Feed, room: Path) -> Fitted:
-    """Train `module` by its recipe and return it as it was at the epoch that `recipe.keep` names.
+def fit_member(
+    name: str, module: MemberModule, trainer: Trainer, data_module: MemberDataModule, directory: Path
+) -> FitResult:
+    """Train a network by its recipe.
 
-    With `ema` it is the average of its weights that is validated and returned.
+    When `directory` has a checkpoint of an interrupted run of the *same* training (see `checkpoint_key`), training goes
+    on from there and ends with the same weights, bit for bit, as an uninterrupted run.
 
-    `room` holds the running checkpoints. When it has one from an interrupted run of the *same* training (see
-    `checkpoint_key`), training goes on from there and ends with the same weights, bit for bit, as an undisturbed run.
+    Args:
+        name: name of the member.
+        module: network and recipe. It is changed in place.
+        trainer: devices and precision.
+        data_module: training and validation batches.
+        directory: holds the running checkpoints.
+
+    Returns:
+        The network at the epoch that `recipe.keep` names; with `ema`, the average of its weights.
+
+    Raises:
+        FacesiftError: when the devices are not there, the number of processes is wrong, or the loss is not a number.
     """
     _quiet()
     history, by_loss = History(name), module.recipe.keep == "lowest_loss"
     best = ModelCheckpoint(
-        room, filename="best", monitor="val_loss" if by_loss else None, mode="min", save_last=True,
+        directory, filename="best", monitor="val_loss" if by_loss else None, mode="min", save_last=True,
         save_on_train_epoch_end=True, enable_version_counter=False,
     )  # fmt: skip
-    last = room / "last.ckpt"
+    last = directory / "last.ckpt"
     resume = last if last.exists() else None
-    if resume and not own_rank():
+    if resume and not process_rank():
         print(f"{name}: going on from {resume}", flush=True)  # noqa: T201
     try:
         loop = _make_trainer(trainer, module.recipe, history, best)
     except MisconfigurationException as error:
         raise FacesiftError(f"trainer: {str(error).strip()}") from error
-    loop.fit(module, datamodule=feed, ckpt_path=resume, weights_only=True)
+    loop.fit(module, datamodule=data_module, ckpt_path=resume, weights_only=True)
     losses = [figures["val_loss"] for figures in history.epochs]
-    module.load_state_dict(torch.load(room / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])
-    module.to(loop.strategy.root_device)  # Lightning has taken it off
-    module.lay_out(channels_last=False)  # it scores as it will when it is loaded, to the last digit
+    module.load_state_dict(torch.load(directory / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])
+    module.to(loop.strategy.root_device)  # Lightning has moved it to the CPU
+    module.set_memory_format(channels_last=False)  # scores are the same to the last digit when it is loaded again
     kept = losses.index(min(losses)) + 1 if by_loss else len(losses)
-    return Fitted(module.eval(), kept, history.epochs, feed.share)
+    return FitResult(module.eval(), kept, history.epochs, data_module.share)
 
 
-def forget(room: Path) -> None:
-    """Remove the running checkpoints of a training whose outputs have been written."""
-    shutil.rmtree(room, ignore_errors=True)
+def delete_checkpoints(directory: Path) -> None:
+    """Delete the running checkpoints of a training whose outputs have been written."""
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,9 +1,14 @@
-"""Losses from logits (b, classes) and labels, (b,) or soft (b, classes), to one number."""
+"""Losses: functions from logits (b, classes) and labels, (b,) or soft (b, classes), to one number.
+
+To add a loss, open two files: `config/members.py` (a section of its parameters with a `name`, listed in `Member.loss`),
+and this one (a function from such a section to a `Loss`, and its line in `LOSSES`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  the name everybody knows it by
@@ -14,42 +19,56 @@ from facesift.config.members import CrossEntropy, Focal
 from facesift.core.errors import FacesiftError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+LossSpec = CrossEntropy | Focal  # the sections of `Member.loss`
 
 
-def divisor(spec: CrossEntropy | Focal, labels: Tensor) -> Tensor:
-    """What the mean of a loss divides by: the images, or with class weights and hard labels the sum of their weights.
+def make_loss(spec: LossSpec, classes: int = 2, name: str = "") -> Loss:
+    """Make the loss of a recipe.
 
-    With it, the means over parts of a batch make the mean over all of it, as they came.
+    Args:
+        spec: name and parameters of the loss.
+        classes: number of classes.
+        name: name of the member, for messages.
 
-    >>> divisor(CrossEntropy(name="cross_entropy", class_weights=[1.0, 3.0]), torch.tensor([0, 1, 1])).item()
-    7.0
+    Returns:
+        A function from logits (b, classes) and labels, (b,) or soft (b, classes), to the mean loss.
+
+    Raises:
+        FacesiftError: when the class weights are not one per class.
     """
-    if isinstance(spec, CrossEntropy) and spec.class_weights is not None and not labels.is_floating_point():
-        return torch.tensor(spec.class_weights, device=labels.device)[labels].sum()
+    return LOSSES[type(spec)](spec, classes, name)
+
+
+def without_smoothing(spec: LossSpec) -> LossSpec:
+    """Return the loss for validation: label smoothing is for training alone."""
+    return spec.model_copy(update={"label_smoothing": 0.0}) if hasattr(spec, "label_smoothing") else spec
+
+
+def divisor(spec: LossSpec, labels: Tensor) -> Tensor:
+    """Return the number by which the mean of a loss divides.
+
+    It is the number of images, or with class weights and hard labels the sum of their weights. Means over parts of a
+    batch, weighted by it, give the mean over the whole batch.
+
+    >>> spec = CrossEntropy(name="cross_entropy", class_weights=[1.0, 3.0], label_smoothing=0.0)
+    >>> divisor(spec, torch.tensor([0, 1, 1])).item()
+    7.0
+
+    Args:
+        spec: name and parameters of the loss.
+        labels: (b,), or soft (b, classes).
+
+    Returns:
+        A scalar on the device of the labels.
+    """
+    class_weights = getattr(spec, "class_weights", None)
+    if class_weights is not None and not labels.is_floating_point():
+        return torch.tensor(class_weights, device=labels.device)[labels].sum()
     return torch.tensor(float(len(labels)), device=labels.device)
 
 
-def make_loss(spec: CrossEntropy | Focal, classes: int = 2, name: str = "") -> Loss:
-    """Return cross entropy, or the focal loss of Lin et al. 2017 (https://arxiv.org/abs/1708.02002).
-
-    Both take labels that are smoothed by `label_smoothing`. The focal loss sees the label one-hot, as the published
-    study used it: `alpha` weighs the right class's output against the wrong ones', not one class against another.
-    Raises `FacesiftError` when the class weights are not one per class; `name` is the member's, for the message.
-    """
-    if isinstance(spec, CrossEntropy):
-        return _cross_entropy(spec, classes, name)
-
-    def focal(logits: Tensor, labels: Tensor) -> Tensor:
-        soft = labels.is_floating_point()
-        targets = labels if soft else F.one_hot(labels, logits.shape[1]).to(logits.dtype)
-        if spec.label_smoothing:
-            targets = torch.lerp(targets, torch.full_like(targets, 1 / logits.shape[1]), spec.label_smoothing)
-        return sigmoid_focal_loss(logits, targets, alpha=spec.alpha, gamma=spec.gamma, reduction="mean")
-
-    return focal
-
-
 def _cross_entropy(spec: CrossEntropy, classes: int, name: str) -> Loss:
+    """Make torch's cross entropy."""
     if spec.class_weights is None:
         return partial(F.cross_entropy, label_smoothing=spec.label_smoothing)
     if len(spec.class_weights) != classes:
@@ -61,3 +80,25 @@ def _cross_entropy(spec: CrossEntropy, classes: int, name: str) -> Loss:
         return F.cross_entropy(logits, labels, weight=weights.to(logits.device), label_smoothing=spec.label_smoothing)
 
     return weighted
+
+
+def _focal(spec: Focal, classes: int, name: str) -> Loss:
+    """Make the focal loss of Lin et al. 2017 (https://arxiv.org/abs/1708.02002).
+
+    It sees the label one-hot, as the published study used it: `alpha` weights the right class's output against the
+    wrong ones', not one class against another.
+    """
+    del classes, name
+
+    def focal(logits: Tensor, labels: Tensor) -> Tensor:
+        soft = labels.is_floating_point()
+        targets = labels if soft else F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+        if spec.label_smoothing:
+            targets = torch.lerp(targets, torch.full_like(targets, 1 / logits.shape[1]), spec.label_smoothing)
+        return sigmoid_focal_loss(logits, targets, alpha=spec.alpha, gamma=spec.gamma, reduction="mean")
+
+    return focal
+
+
+# section of the parameters -> function of section, number of classes and member's name
+LOSSES: dict[type[LossSpec], Callable[[Any, int, str], Loss]] = {CrossEntropy: _cross_entropy, Focal: _focal}

@@ -1,4 +1,4 @@
-"""Training one member of whatever kind: a network by Lightning, or support vectors by scikit-learn."""
+"""Train one member: a network with Lightning, or support vectors with scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,35 +15,47 @@ from facesift.config.members import Member
 from facesift.core.classes import Classes
 from facesift.core.scores import Scorer
 from facesift.networks.architectures import check_size
-from facesift.networks.initialisation import start_network
+from facesift.networks.initialisation import initialise_network
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, check_memory, fit_svm
-from facesift.networks.test_time import check_views, over_views
-from facesift.sampling.batches import WHOLE, Share, plan_batches
+from facesift.networks.test_time_augmentation import average_over_views, check_views
+from facesift.sampling.batches import WHOLE_SHARE, Share, plan_batches
 from facesift.shards.reading import ShardFolder
-from facesift.training.data_module import Feed, check_shares
-from facesift.training.distributed import own_rank
+from facesift.training.data_module import MemberDataModule, check_shares
+from facesift.training.distributed import process_rank
 from facesift.training.fit import fit_member
 from facesift.training.lightning_module import MemberModule
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A trained member: how it scores, what its weights file holds, and the figures of every epoch (an SVM: none).
+class TrainedMember:
+    """A trained member.
 
-    `share` is what this process takes of the images to score when several trained the member together.
+    Attributes:
+        scorer: maps pixels to logits.
+        tensors: arrays for its weights file, by name.
+        best_epoch: number of the epoch that is kept, counted from 1.
+        epochs: figures of every epoch; support vectors have none.
+        share: what this process takes of the images to score, when several trained the member together.
     """
 
     scorer: Scorer
     tensors: dict[str, NDArray[Any]]
-    best_epoch: int  # counted from 1
+    best_epoch: int
     epochs: list[dict[str, float]]
-    share: Share = WHOLE
+    share: Share = WHOLE_SHARE
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a member is trained on: both splits, and the plan that says which training images and synthetic ones."""
+class TrainingData:
+    """The data that a member is trained on.
+
+    Attributes:
+        train: shards of the training split.
+        val: shards of the validation split.
+        plan: the member's sampling plan: which training images, and which synthetic ones.
+        classes: names of the classes.
+    """
 
     train: ShardFolder
     val: ShardFolder
@@ -51,31 +63,49 @@ class Material:
     classes: Classes
 
 
-def train_member(name: str, recipe: Member, trainer: Trainer, material: Material, room: Path) -> Trained | None:
-    """Train by the recipe; `room` keeps the running checkpoints of a network (see `fit.fit_member`).
+def train_member(
+    name: str, recipe: Member, trainer: Trainer, data: TrainingData, directory: Path
+) -> TrainedMember | None:
+    """Train a member by its recipe.
 
-    With several ranks all of them return, each with its `share`; but support vectors are the first one's work alone,
-    and the others get None.
+    Args:
+        name: name of the member.
+        recipe: everything that decides how it is trained.
+        trainer: devices and precision.
+        data: images and sampling plan.
+        directory: holds the running checkpoints of a network, see `fit.fit_member`.
+
+    Returns:
+        The trained member. When several processes train together, each gets it with its own `share`; but only the first
+        process fits support vectors, and the others get None.
+
+    Raises:
+        FacesiftError: when the recipe does not fit the data, the devices or the installed packages.
     """
     if recipe.architecture.name == SVM:
-        return None if own_rank() else _train_support_vectors(recipe, trainer, material)
-    check_shares(recipe.resample.epoch_images or material.plan.height, recipe.batch_size, trainer.ranks, name)
-    classes, size = material.classes, material.train.image_size
+        return None if process_rank() else _train_support_vectors(recipe, trainer, data)
+    return _train_network(name, recipe, trainer, data, directory)
+
+
+def _train_network(name: str, recipe: Member, trainer: Trainer, data: TrainingData, directory: Path) -> TrainedMember:
+    check_shares(recipe.resample.epoch_images or data.plan.height, recipe.batch_size, trainer.ranks, name)
+    classes, size = data.classes, data.train.image_size
     check_views(recipe.views, size, name)
-    network = start_network(recipe.architecture, len(classes.names), recipe.seed, size)
+    network = initialise_network(recipe.architecture, len(classes.names), recipe.seed, size)
     check_size(network, recipe.architecture, size)
-    feed = Feed(material.train, material.val, material.plan, recipe, classes, trainer.window_shards, trainer.ranks)
-    module = MemberModule(network, recipe, feed.steps_per_epoch, classes, name)
-    fitted = fit_member(name, module, trainer, feed, room)
+    data_module = MemberDataModule(
+        data.train, data.val, data.plan, recipe, classes, trainer.window_shards, trainer.ranks
+    )
+    module = MemberModule(network, recipe, data_module.steps_per_epoch, classes, name)
+    result = fit_member(name, module, trainer, data_module, directory)
     tensors = {key: tensor.contiguous().cpu().numpy() for key, tensor in network.state_dict().items()}
-    scorer = network_scorer(over_views(fitted.module, recipe.views), fitted.module.device)
-    return Trained(scorer, tensors, fitted.best_epoch, fitted.epochs, fitted.share)
+    scorer = network_scorer(average_over_views(result.module, recipe.views), result.module.device)
+    return TrainedMember(scorer, tensors, result.best_epoch, result.epochs, result.share)
 
 
-def _train_support_vectors(recipe: Member, trainer: Trainer, material: Material) -> Trained:
-    check_memory(material.plan.height, material.train.image_size, recipe.architecture.arguments)
-    batches = list(plan_batches(material.train, material.plan, recipe.batch_size, trainer.window_shards, recipe.seed))
+def _train_support_vectors(recipe: Member, trainer: Trainer, data: TrainingData) -> TrainedMember:
+    check_memory(data.plan.height, data.train.image_size, recipe.architecture.arguments)
+    batches = list(plan_batches(data.train, data.plan, recipe.batch_size, trainer.window_shards, recipe.seed))
     pixels, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
-    names = material.classes.names
-    vectors = fit_svm(pixels, labels, len(names), recipe.architecture.arguments, recipe.seed)
-    return Trained(vectors.logits, vectors.to_tensors(), 1, [])
+    vectors = fit_svm(pixels, labels, len(data.classes.names), recipe.architecture.arguments, recipe.seed)
+    return TrainedMember(vectors.logits, vectors.to_tensors(), 1, [])

@@ -1,4 +1,4 @@
-"""Which rows of the sampling plan make an epoch: all of them once, or draws that balance classes or sources."""
+"""The sampler of an epoch: all rows of the sampling plan once, or random rows that balance classes or sources."""
 
 from __future__ import annotations
 
@@ -10,29 +10,46 @@ from facesift.config.members import Resample
 from facesift.core.classes import Classes
 from facesift.shards.reading import ShardFolder
 
-Chances = NDArray[np.float64]  # of each row of a plan to be drawn next; they add up to 1
+Probabilities = NDArray[np.float64]  # of each row of a plan to be drawn; their sum is 1
 
 
-def row_chances(recipe: Resample, plan: pl.DataFrame, shards: ShardFolder, classes: Classes) -> Chances | None:
-    """Chances of the plan's n rows under `recipe.draw`, (n,); None: each row is to come once.
+def row_probabilities(
+    recipe: Resample, plan: pl.DataFrame, shards: ShardFolder, classes: Classes
+) -> Probabilities | None:
+    """Return the probability of each row of the plan to be drawn.
 
-    A synthetic row counts as of the source of the image that it is based on.
+    A synthetic row counts to the source of the image that it is based on.
+
+    Args:
+        recipe: `draw` says what is balanced.
+        plan: the member's sampling plan, n rows.
+        shards: the training images.
+        classes: names of the classes.
+
+    Returns:
+        Probabilities (n,), or None when each row comes once (`draw: plan`).
     """
     if recipe.draw == "plan":
         return None
     if recipe.draw == "classes":
-        return even_chances(plan.select("label", beside=pl.lit(value=False)))
+        return balanced_probabilities(plan.select("label", beside=pl.lit(value=False)))
     beside = _beside_positive(shards, classes.number)
-    starts = np.cumsum([0, *shards.sizes])
-    rows = starts[plan["shard"].to_numpy()] + plan["row"].to_numpy()
-    return even_chances(plan.select("label", beside=pl.Series(beside[rows])))
+    first_rows = np.cumsum([0, *shards.sizes])
+    rows = first_rows[plan["shard"].to_numpy()] + plan["row"].to_numpy()
+    return balanced_probabilities(plan.select("label", beside=pl.Series(beside[rows])))
 
 
-def even_chances(groups: pl.DataFrame) -> Chances:
-    """Chances (n,) by which all values of `label` come up equally often, and those of `beside` within each that it has.
+def balanced_probabilities(groups: pl.DataFrame) -> Probabilities:
+    """Return probabilities by which all labels are drawn equally often, and so are a label's values of `beside`.
 
-    >>> even_chances(pl.DataFrame({"label": [0, 0, 0, 1], "beside": [True, True, False, True]})).tolist()
+    >>> balanced_probabilities(pl.DataFrame({"label": [0, 0, 0, 1], "beside": [True, True, False, True]})).tolist()
     [0.125, 0.125, 0.25, 0.5]
+
+    Args:
+        groups: the columns `label` and `beside` (whether the row's source holds images of the positive class), n rows.
+
+    Returns:
+        Probabilities (n,).
     """
     alike, parts = pl.len().over("label", "beside"), pl.col("beside").n_unique().over("label")
     return groups.select(1.0 / alike / parts / pl.col("label").n_unique()).to_series().to_numpy()
@@ -49,15 +66,23 @@ def _beside_positive(shards: ShardFolder, positive: int) -> NDArray[np.bool_]:
     return np.isin(source, np.unique(source[np.concatenate(labels) == positive]))
 
 
-def draw_rows(plan: pl.DataFrame, recipe: Resample, chances: Chances | None, seed: int) -> pl.DataFrame:
-    """Return an epoch of `recipe.epoch_images` rows: drawn with replacement by their `chances`, or all equally often.
+def sample_epoch(plan: pl.DataFrame, recipe: Resample, probabilities: Probabilities | None, seed: int) -> pl.DataFrame:
+    """Draw the rows of an epoch.
 
-    Without chances no row comes a second time before every row has come once.
+    Args:
+        plan: the member's sampling plan.
+        recipe: `epoch_images` is the number of rows; None: as many as the plan has.
+        probabilities: of each row, see `row_probabilities`. None: no row comes a second time before every row has come
+            once.
+        seed: seed of the draw.
+
+    Returns:
+        Rows of the plan, drawn with replacement where there are probabilities.
     """
     wanted = recipe.epoch_images or plan.height
     rng = np.random.default_rng(seed)
-    if chances is not None:
-        return plan[rng.choice(plan.height, wanted, p=chances)]
+    if probabilities is not None:
+        return plan[rng.choice(plan.height, wanted, p=probabilities)]
     if recipe.epoch_images is None:
         return plan
     passes, rest = divmod(wanted, plan.height)

@@ -6,14 +6,14 @@ from facesift.bundle.card import CARD, FACES
 from facesift.config.data import Ingest, Source
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, sha256, write_json
-from facesift.core.parallel import ALONE
-from facesift.datasets.examination import examine
+from facesift.core.parallel import ONE_PROCESS
+from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import assemble
-from facesift.images.face_detector import read_network
+from facesift.datasets.manifest import build_manifest
+from facesift.images.face_detector import read_detector
 from facesift.screening.committee import Committee
+from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import Decoder, Sharding, build_split
 from tests.made import SIZE
 from tests.made_faces import crop, install, photo, png
 
@@ -36,7 +36,7 @@ def graft(bundle, tmp_path, monkeypatch):
 
     def grafted(**changes):
         install(tmp_path / "site", monkeypatch)
-        (bundle / FACES).write_bytes(read_network())
+        (bundle / FACES).write_bytes(read_detector())
         card = read_json(bundle / CARD)
         card["image"]["crop"] = crop(**changes).model_dump()
         card["files"][FACES] = {"bytes": (bundle / FACES).stat().st_size, "sha256": sha256(bundle / FACES)}
@@ -53,8 +53,8 @@ def rows_of(bundle, photos):
 def test_screening_sees_what_the_shards_hold(graft, photos, tmp_path):
     bundle, view = graft(margin=0.2), crop(margin=0.2)
     layouts = {"made": Layout(Source(layout="class_folders"))}
-    images = assemble(examine(photos, layouts, LIMITS, ALONE, lambda _: None, crop=view)).images
-    build_split(tmp_path / "test", images, Decoder(photos, SIZE, 10**6, crop=view), Sharding(9, 0))
+    images = build_manifest(examine_files(photos, layouts, LIMITS, ONE_PROCESS, lambda _: None, crop=view)).images
+    build_split(tmp_path / "test", images, RawImageReader(photos, SIZE, 10**6, crop=view), Sharding(9, 0))
     preprocessor = Committee.load(bundle).preprocessor
     seen = [preprocessor.apply(photo(middle, seed=number)).pixels for number, middle in enumerate(MIDDLES)]
     in_shards = sorted(each.tobytes() for each in ShardFolder(tmp_path / "test").pixels(0))

@@ -2,11 +2,10 @@ import polars as pl
 import pytest
 
 from facesift.config.data import WHOLE, Ingest, Source
-from facesift.core.parallel import ALONE
-from facesift.datasets.examination import examine, settle_faces
+from facesift.core.parallel import ONE_PROCESS
+from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import assemble, summary
-from facesift.images.face_columns import FACE, face_of, refer
+from facesift.datasets.manifest import FACE_COLUMNS, build_manifest, face_of_row, referred_column, summarise_manifest
 from tests.made_faces import crop, install, photo, png
 
 LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6)
@@ -26,11 +25,13 @@ def raw(tmp_path, monkeypatch):
 
 
 def read(raw, view):
-    return settle_faces(assemble(examine(raw, LAYOUTS, LIMITS, ALONE, lambda _: None, crop=view)), view)
+    return handle_missing_faces(
+        build_manifest(examine_files(raw, LAYOUTS, LIMITS, ONE_PROCESS, lambda _: None, crop=view)), view
+    )
 
 
 def test_the_manifest_holds_the_face_that_is_found(raw):
-    found = {row["path"]: face_of(row) for row in read(raw, crop()).images.to_dicts()}
+    found = {row["path"]: face_of_row(row) for row in read(raw, crop()).images.to_dicts()}
     middles = {path: face and (face.box[0] + face.box[2]) / 2 for path, face in found.items()}
     assert {path: middle and round(middle / 10) for path, middle in middles.items()} == {
         "real/a.png": 6, "real/b.png": 18, "real/c.png": None, "fake/d.png": 6,
@@ -41,19 +42,19 @@ def test_a_face_is_the_same_after_a_round_trip_through_a_file(raw, tmp_path):
     images = read(raw, crop()).images
     images.write_parquet(tmp_path / "manifest.parquet")
     again = pl.read_parquet(tmp_path / "manifest.parquet")
-    assert [face_of(row) for row in again.to_dicts()] == [face_of(row) for row in images.to_dicts()]
+    assert [face_of_row(row) for row in again.to_dicts()] == [face_of_row(row) for row in images.to_dicts()]
 
 
 @pytest.mark.parametrize("view", [WHOLE, crop(method="centre")], ids=["none", "centre"])
 def test_nothing_is_looked_for_and_counted_unless_asked(raw, view, monkeypatch):
-    monkeypatch.setattr("facesift.datasets.examination.installed_finder", None)
+    monkeypatch.setattr("facesift.datasets.examination.installed_detector", None)
     manifest = read(raw, view)
-    assert not set(FACE) & set(manifest.images.columns)
-    assert "faces" not in summary(manifest, 0)
+    assert not set(FACE_COLUMNS) & set(manifest.images.columns)
+    assert "faces" not in summarise_manifest(manifest, 0)
 
 
 def test_faces_are_counted_by_source_and_label(raw):
-    assert summary(read(raw, crop()), 0)["faces"] == {
+    assert summarise_manifest(read(raw, crop()), 0)["faces"] == {
         "made": {"fake": {"found": 1, "unfound": 0}, "real": {"found": 2, "unfound": 1}}
     }
 
@@ -72,4 +73,4 @@ def test_images_that_are_left_out_are_counted(raw):
 
 def test_images_without_a_face_are_referred(raw):
     images = read(raw, crop(unfound="review")).images
-    assert images.filter(refer(images))["path"].to_list() == ["real/c.png"]
+    assert images.filter(referred_column(images))["path"].to_list() == ["real/c.png"]

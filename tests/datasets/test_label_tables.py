@@ -6,9 +6,10 @@ from PIL import Image
 
 from facesift.config.data import Ingest, Source
 from facesift.core.errors import FacesiftError
-from facesift.datasets.examination import examine
+from facesift.datasets.examination import examine_files
 from facesift.datasets.label_tables import make_layouts
-from facesift.datasets.manifest import assemble, survey
+from facesift.datasets.manifest import build_manifest
+from facesift.datasets.source_files import count_files
 
 CLASSES = ("a", "b", "c")
 SOURCES = {"flat": Source(layout="csv", folder="images", csv="train.csv")}
@@ -29,7 +30,7 @@ def write(folder, table="id,label\n1,a\n2.png,b\n3,c\n"):
 
 
 def labels(raw):
-    found = assemble(examine(raw, make_layouts(raw, SOURCES, CLASSES), LIMITS, 1, lambda _: None))
+    found = build_manifest(examine_files(raw, make_layouts(raw, SOURCES, CLASSES), LIMITS, 1, lambda _: None))
     return dict(found.images.select("path", "label").sort("path").rows())
 
 
@@ -40,8 +41,8 @@ def test_labels_come_from_the_table_by_name_with_or_without_ending(tmp_path):
 
 def test_image_that_is_not_in_the_table_is_ignored_and_counted(tmp_path):
     write(tmp_path)
-    found = survey(tmp_path, make_layouts(tmp_path, SOURCES, CLASSES))
-    assert (found.claimed, found.ignored) == (3, 2)  # 4.png and the table itself
+    found = count_files(tmp_path, make_layouts(tmp_path, SOURCES, CLASSES))
+    assert (found.recognised, found.ignored) == (3, 2)  # 4.png and the table itself
 
 
 def test_table_and_images_may_be_in_a_zip(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from facesift.config.data import Source
-from facesift.datasets.layouts import Claim, Layout, claim, recognise
+from facesift.datasets.layouts import Layout, PathLabel, find_source, recognise
 from facesift.images.archives import RawFile
 
 RFF = Layout(Source(layout="rff"))
@@ -21,15 +21,15 @@ def test_rff_digits_are_left_eye_right_eye_nose_mouth():
 
 @pytest.mark.parametrize("name", ["easy_116_111", "easy_116_11101", "easy_116", "easy_116_1121", "easy_116_1110x"])
 def test_odd_rff_names_keep_the_difficulty_and_leave_the_parts_unknown(name: str):
-    assert recognise(RFF, f"training_fake/{name}.jpg") == Claim("fake", difficulty="easy", edited=UNKNOWN)
+    assert recognise(RFF, f"training_fake/{name}.jpg") == PathLabel("fake", difficulty="easy", edited=UNKNOWN)
 
 
 def test_rff_names_without_a_difficulty_are_still_fakes():
-    assert recognise(RFF, "training_fake/photo.jpg") == Claim("fake")
+    assert recognise(RFF, "training_fake/photo.jpg") == PathLabel("fake")
 
 
 def test_rff_reals_say_nothing_of_edits():
-    assert recognise(RFF, "a/training_real/easy_1_1110.jpg") == Claim("real")
+    assert recognise(RFF, "a/training_real/easy_1_1110.jpg") == PathLabel("real")
 
 
 @pytest.mark.parametrize("path", ["readme.txt", "training_real", "training_reals/1.jpg", "other/1.jpg"])
@@ -38,7 +38,7 @@ def test_rff_leaves_other_files_alone(path: str):
 
 
 def test_one_class_takes_its_label_from_the_parameters():
-    assert recognise(CELEBA, "x/img_align_celeba/img_align_celeba/000001.jpg") == Claim("real")
+    assert recognise(CELEBA, "x/img_align_celeba/img_align_celeba/000001.jpg") == PathLabel("real")
 
 
 def test_one_class_leaves_other_folders_alone():
@@ -47,7 +47,7 @@ def test_one_class_leaves_other_folders_alone():
 
 @pytest.mark.parametrize("folder", ["real", "REAL", "Real"])
 def test_class_folders_are_known_in_any_case(folder: str):
-    assert recognise(FOLDERS, f"{folder}/1.jpg") == Claim("real")
+    assert recognise(FOLDERS, f"{folder}/1.jpg") == PathLabel("real")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_class_folders_are_known_in_any_case(folder: str):
     [("train", "train"), ("TEST", "test"), ("val", "val"), ("Validation", "val"), ("valid", "val")],
 )
 def test_the_folder_above_the_class_is_the_fold(folder: str, fold: str):
-    assert recognise(FOLDERS, f"{folder}/FAKE/1.jpg") == Claim("fake", fold=fold)
+    assert recognise(FOLDERS, f"{folder}/FAKE/1.jpg") == PathLabel("fake", fold=fold)
 
 
 def test_a_file_named_like_a_class_is_not_in_it():
@@ -63,37 +63,42 @@ def test_a_file_named_like_a_class_is_not_in_it():
 
 
 def test_backslashes_in_a_zip_separate_folders():
-    assert recognise(FOLDERS, "test\\REAL\\1.jpg") == Claim("real", fold="test")
+    assert recognise(FOLDERS, "test\\REAL\\1.jpg") == PathLabel("real", fold="test")
 
 
-def test_the_first_source_that_recognises_a_file_claims_it():
+def test_the_first_source_that_recognises_a_file_gets_it():
     sources = {"a": RFF, "b": FOLDERS, "c": FOLDERS}
-    assert claim(sources, RawFile(".", "real/1.jpg")) == ("b", Claim("real"))
+    assert find_source(sources, RawFile(".", "real/1.jpg")) == ("b", PathLabel("real"))
 
 
 @pytest.mark.parametrize("file", [RawFile("faces.zip", "real/1.jpg"), RawFile("faces.d/a.zip", "real/1.jpg")])
 def test_within_is_matched_against_the_top_entry(file: RawFile):
-    assert claim({"a": Layout(Source(layout="class_folders", within="faces.*"))}, file) == ("a", Claim("real"))
+    assert find_source({"a": Layout(Source(layout="class_folders", within="faces.*"))}, file) == (
+        "a",
+        PathLabel("real"),
+    )
 
 
 def test_within_keeps_a_source_out_of_other_entries():
     assert (
-        claim({"a": Layout(Source(layout="class_folders", within="faces*"))}, RawFile("b.zip", "faces/real/1.jpg"))
+        find_source(
+            {"a": Layout(Source(layout="class_folders", within="faces*"))}, RawFile("b.zip", "faces/real/1.jpg")
+        )
         is None
     )
 
 
 def test_within_is_matched_against_the_top_folder_of_loose_files():
-    assert claim({"a": Layout(Source(layout="class_folders", within="faces"))}, RawFile(".", "faces/real/1.jpg"))
+    assert find_source({"a": Layout(Source(layout="class_folders", within="faces"))}, RawFile(".", "faces/real/1.jpg"))
 
 
 def test_class_folders_are_those_of_the_study():
     layout = Layout(Source(layout="class_folders"), ("Cat", "dog"))
-    assert recognise(layout, "train/CAT/1.jpg") == Claim("Cat", fold="train")
+    assert recognise(layout, "train/CAT/1.jpg") == PathLabel("Cat", fold="train")
     assert recognise(layout, "train/real/1.jpg") is None
 
 
 def test_reviewed_images_have_no_label_and_the_fold_of_their_folder():
     layout = Layout(Source(layout="reviewed", folder="Queue"))
-    assert recognise(layout, "queue/test/1.jpg") == Claim(None, fold="test")
+    assert recognise(layout, "queue/test/1.jpg") == PathLabel(None, fold="test")
     assert recognise(layout, "other/1.jpg") is None

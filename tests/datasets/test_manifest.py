@@ -10,11 +10,12 @@ from PIL import Image
 
 from facesift.config.data import Ingest, Source
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import ALONE, Workers
+from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.datasets import examination as examining
-from facesift.datasets.examination import examine
+from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import IMAGES, Manifest, assemble, check_quarantine, summary, survey
+from facesift.datasets.manifest import IMAGES, Manifest, build_manifest, check_quarantine, summarise_manifest
+from facesift.datasets.source_files import count_files
 
 TWO = Workers(backend="processes", jobs=2, address=None)
 LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
@@ -43,9 +44,9 @@ def zipped(root: Path, name: str, files: dict[str, bytes]) -> None:
 
 
 def read(
-    raw: Path, sources: dict[str, Source] = SOURCES, parallel: Workers = ALONE, limits: Ingest = LIMITS
+    raw: Path, sources: dict[str, Source] = SOURCES, parallel: Workers = ONE_PROCESS, limits: Ingest = LIMITS
 ) -> Manifest:
-    return assemble(examine(raw, sources, limits, parallel, lambda _: None))
+    return build_manifest(examine_files(raw, sources, limits, parallel, lambda _: None))
 
 
 FACES = {
@@ -179,25 +180,25 @@ def test_the_number_of_processes_changes_nothing(many: Path):
 
 def test_progress_counts_every_file(many: Path):
     heard: list[int] = []
-    assemble(examine(many, SOURCES, LIMITS, ALONE, heard.append))
+    build_manifest(examine_files(many, SOURCES, LIMITS, ONE_PROCESS, heard.append))
     assert sum(heard) == 22
 
 
-def test_the_survey_counts_what_no_source_claims(tmp_path: Path):
+def test_files_of_no_source_are_counted(tmp_path: Path):
     lay(tmp_path, FACES | {"list.csv": b"", "readme.txt": b""})
-    found = survey(tmp_path, SOURCES)
-    assert (found.claimed, found.ignored, found.example) == (4, 2, ".:list.csv")
+    found = count_files(tmp_path, SOURCES)
+    assert (found.recognised, found.ignored, found.example) == (4, 2, ".:list.csv")
 
 
 def test_a_missing_raw_folder_is_named(tmp_path: Path):
     with pytest.raises(FacesiftError, match="faces: no such folder"):
-        survey(tmp_path / "faces", SOURCES)
+        count_files(tmp_path / "faces", SOURCES)
 
 
 def test_a_folder_without_images_says_what_was_looked_for(tmp_path: Path):
     lay(tmp_path, {"list.csv": b""})
     with pytest.raises(FacesiftError, match=r"no image found.*list\.csv.*training_real.*data\.sources\.rff.*real and"):
-        survey(tmp_path, SOURCES)
+        count_files(tmp_path, SOURCES)
 
 
 def bad_files(number: int) -> pl.DataFrame:
@@ -216,7 +217,7 @@ def test_too_many_bad_files_stop_with_counts_and_the_first_five():
 
 def test_the_summary_counts_by_source_and_label(tmp_path: Path):
     lay(tmp_path, FACES | {"real/copy.webp": FACES["test/REAL/9.webp"], "real/bad.png": b""})
-    assert summary(read(tmp_path), 3) == {
+    assert summarise_manifest(read(tmp_path), 3) == {
         "images": {"folders": {"real": 1}, "rff": {"fake": 2, "real": 1}},
         "exact_duplicates": 1,
         "quarantined": 1,

@@ -5,19 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import (
+from facesift.datasets.review_files import (  # fmt: skip
     COLUMNS,
     REVIEWS,
     UNDO,
     UNSURE,
     Answer,
-    counting,
-    file_of,
     format_row,
     parse_row,
     read_answers,
-    read_reviews,
-)  # fmt: skip
+    review_file,
+)
+from facesift.datasets.reviews import latest_answers, read_reviews  # fmt: skip
 
 AT = "2026-11-23T09:30:00Z"
 IDS = [f"{number:032x}" for number in range(3)]
@@ -42,7 +41,7 @@ def test_the_last_answer_counts_that_was_not_taken_back(steps):
             stacks[image_id].append(answer)
         elif stacks[image_id]:
             stacks[image_id].pop()
-    found = {row.image_id: row.answer for row in counting(given_answer(*step) for step in steps)}
+    found = {row.image_id: row.answer for row in latest_answers(given_answer(*step) for step in steps)}
     assert found == {image_id: stack[-1] for image_id, stack in stacks.items() if stack}
 
 
@@ -128,4 +127,4 @@ def test_windows_line_breaks_and_a_byte_order_mark_are_read(tmp_path):
 @pytest.mark.parametrize("name", ["", "../anna", "a b", "a/b", ".hidden", "x" * 65, "a+b"])
 def test_a_name_that_cannot_be_a_file_is_refused(tmp_path, name):
     with pytest.raises(FacesiftError, match="reviewer"):
-        file_of(tmp_path, name)
+        review_file(tmp_path, name)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from facesift.config.data import Fractions, Split
 from facesift.core.errors import FacesiftError
-from facesift.datasets.splitting import divide, summary
+from facesift.datasets.splitting import split_images, summarise_split
 
 
 def rules(train: float = 0.8, val: float = 0.1, *, predefined: bool = False, bits: int = 8) -> Split:
@@ -44,19 +44,19 @@ def side(table: pl.DataFrame, name: object) -> str | None:
 @given(st.integers(10, 200), st.integers(10, 100), st.integers(0, 2**32 - 1))
 def test_every_image_is_in_exactly_one_split(real: int, fake: int, seed: int):
     images = manifest(*faces(real, fake))
-    assert divide(images, rules(), seed).table["image_id"].to_list() == images["image_id"].to_list()
+    assert split_images(images, rules(), seed).table["image_id"].to_list() == images["image_id"].to_list()
 
 
 @given(st.integers(10, 200), st.integers(10, 100), st.lists(st.integers(0, 9), max_size=30))
 def test_images_that_look_alike_are_in_one_split(real: int, fake: int, looks: list[int]):
     alike = [image(("twin", n), label=["real", "fake"][n % 2], looks=("look", look)) for n, look in enumerate(looks)]
-    table = divide(manifest(*faces(real, fake), *alike), rules(0.6, 0.2), 1).table
+    table = split_images(manifest(*faces(real, fake), *alike), rules(0.6, 0.2), 1).table
     assert table.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
 
 
 @given(st.integers(10, 300), st.integers(10, 300), st.integers(10, 300))
 def test_fractions_hold_within_every_source_and_label(real: int, fake: int, other: int):
-    table = divide(manifest(*faces(real, fake, "a"), *faces(other, 0, "b")), rules(), 1).table
+    table = split_images(manifest(*faces(real, fake, "a"), *faces(other, 0, "b")), rules(), 1).table
     for (source, label), rows in table.group_by("source", "label"):
         size = {("a", "real"): real, ("a", "fake"): fake, ("b", "real"): other}[source, label]
         counts = dict(rows.group_by("split").len().rows())
@@ -64,43 +64,43 @@ def test_fractions_hold_within_every_source_and_label(real: int, fake: int, othe
 
 
 def test_the_table_has_the_documented_columns():
-    table = divide(manifest(*faces(20, 20)), rules(), 1).table
+    table = split_images(manifest(*faces(20, 20)), rules(), 1).table
     assert table.columns == ["image_id", "source", "label", "group", "split"]
 
 
 def test_the_order_of_the_manifest_changes_nothing():
     images = manifest(*faces(50, 20))
-    assert divide(images, rules(), 1).table.equals(divide(images.reverse(), rules(), 1).table)
+    assert split_images(images, rules(), 1).table.equals(split_images(images.reverse(), rules(), 1).table)
 
 
 def test_another_seed_divides_otherwise():
     images = manifest(*faces(50, 20))
-    assert not divide(images, rules(), 1).table.equals(divide(images, rules(), 2).table)
+    assert not split_images(images, rules(), 1).table.equals(split_images(images, rules(), 2).table)
 
 
 def test_five_fakes_are_enough_for_one_in_every_split():
-    table = divide(manifest(*faces(100, 5)), rules(), 1).table
+    table = split_images(manifest(*faces(100, 5)), rules(), 1).table
     assert dict(table.filter(label="fake").group_by("split").len().rows()) == {"train": 3, "val": 1, "test": 1}
 
 
 def test_a_split_without_a_fake_is_refused_with_the_counts():
     with pytest.raises(FacesiftError, match=r"train: 80 real, 2 fake; val: 10 real, 0 fake; test: 10 real, 0 fake"):
-        divide(manifest(*faces(100, 2)), rules(), 1)
+        split_images(manifest(*faces(100, 2)), rules(), 1)
 
 
 def test_a_split_without_a_real_is_refused():
     with pytest.raises(FacesiftError, match="needs images of each class"):
-        divide(manifest(*faces(0, 100)), rules(), 1)
+        split_images(manifest(*faces(0, 100)), rules(), 1)
 
 
 def test_near_duplicates_are_counted():
     twins = [image(("twin", n), looks="same") for n in range(3)]
-    division = divide(manifest(*faces(50, 20), *twins), rules(), 1)
+    division = split_images(manifest(*faces(50, 20), *twins), rules(), 1)
     assert (division.near_duplicate_groups, division.near_duplicate_images) == (1, 3)
 
 
 def test_the_summary_counts_by_split_source_and_label():
-    assert summary(divide(manifest(*faces(10, 10)), rules(), 1)) == {
+    assert summarise_split(split_images(manifest(*faces(10, 10)), rules(), 1)) == {
         "images": {
             "train": {"s": {"real": 8, "fake": 8}},
             "val": {"s": {"real": 1, "fake": 1}},
@@ -116,31 +116,31 @@ FOLDERS = [*faces(40, 40, fold="train"), *faces(10, 10, fold="test")]
 
 def test_predefined_folders_are_respected():
     images = manifest(*FOLDERS, *faces(5, 5, fold="val"))
-    joined = divide(images, rules(predefined=True), 1).table.join(images, on="image_id")
+    joined = split_images(images, rules(predefined=True), 1).table.join(images, on="image_id")
     assert joined.filter(pl.col("split") != pl.col("fold")).is_empty()
 
 
 def test_without_a_val_folder_val_is_carved_from_train():
-    table = divide(manifest(*FOLDERS), rules(0.6, 0.2, predefined=True), 1).table
+    table = split_images(manifest(*FOLDERS), rules(0.6, 0.2, predefined=True), 1).table
     assert dict(table.group_by("split").len().rows()) == {"train": 60, "val": 20, "test": 20}
 
 
 def test_carving_leaves_the_test_folder_alone():
     images = manifest(*FOLDERS)
-    joined = divide(images, rules(predefined=True), 1).table.join(images, on="image_id")
+    joined = split_images(images, rules(predefined=True), 1).table.join(images, on="image_id")
     assert set(joined.filter(fold="test")["split"]) == {"test"}
 
 
 def test_carving_keeps_near_duplicates_together():
     twins = [image(("twin", n), fold="train", looks=n // 2) for n in range(40)]
-    table = divide(manifest(*FOLDERS, *twins), rules(predefined=True), 1).table
+    table = split_images(manifest(*FOLDERS, *twins), rules(predefined=True), 1).table
     assert all(side(table, ("twin", n)) == side(table, ("twin", n + 1)) for n in range(0, 40, 2))
 
 
 def test_carving_does_not_part_near_duplicates_of_a_source_that_has_a_val_folder():
     other = [*faces(10, 10, "b", "train"), *faces(5, 5, "b", "val"), *faces(5, 5, "b", "test")]
     twins = [image((src, n), src, fold="train", looks=("twin", n)) for src in ("s", "b") for n in range(30)]
-    table = divide(manifest(*FOLDERS, *other, *twins), rules(0.4, 0.4, predefined=True), 1).table
+    table = split_images(manifest(*FOLDERS, *other, *twins), rules(0.4, 0.4, predefined=True), 1).table
     assert {side(table, (src, n)) for src in ("s", "b") for n in range(30)} == {"train"}
 
 
@@ -155,20 +155,20 @@ def test_carving_does_not_part_near_duplicates_of_a_source_that_has_a_val_folder
 )
 def test_of_near_duplicates_across_folders_only_the_latest_folder_keeps_its_images(folds: tuple, kept: str):
     twins = [image(("twin", fold), fold=fold, looks="same") for fold in folds]
-    table = divide(manifest(*FOLDERS, *faces(5, 5, fold="val"), *twins), rules(predefined=True), 1).table
+    table = split_images(manifest(*FOLDERS, *faces(5, 5, fold="val"), *twins), rules(predefined=True), 1).table
     assert {fold for fold in folds if side(table, ("twin", fold))} == {kept}
 
 
 def test_images_left_out_are_counted_as_leaks():
     twins = [image(("twin", n), fold=["train", "train", "test"][n], looks="same") for n in range(3)]
-    assert divide(manifest(*FOLDERS, *twins), rules(predefined=True), 1).removed_leaks == 2
+    assert split_images(manifest(*FOLDERS, *twins), rules(predefined=True), 1).removed_leaks == 2
 
 
 def test_predefined_without_folders_is_refused():
     with pytest.raises(FacesiftError, match=r"split\.predefined is true, but 40 of 40 images \(sources: s\)"):
-        divide(manifest(*faces(20, 20)), rules(predefined=True), 1)
+        split_images(manifest(*faces(20, 20)), rules(predefined=True), 1)
 
 
 def test_predefined_with_some_images_outside_the_folders_is_refused():
     with pytest.raises(FacesiftError, match=r"4 of 104 images \(sources: b\)"):
-        divide(manifest(*FOLDERS, *faces(2, 2, "b")), rules(predefined=True), 1)
+        split_images(manifest(*FOLDERS, *faces(2, 2, "b")), rules(predefined=True), 1)

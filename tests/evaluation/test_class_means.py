@@ -11,8 +11,9 @@ from hypothesis.extra.numpy import arrays
 
 from facesift.evaluation import class_means as moments
 from facesift.evaluation.class_means import Moments, class_moments
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 
 CLASSES = ("real", "fake", "odd")
 

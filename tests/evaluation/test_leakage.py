@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.config.data import Split
-from facesift.datasets import duplicates
-from facesift.datasets.splitting import divide
+from facesift.datasets import near_duplicates
+from facesift.datasets.splitting import split_images
 from facesift.evaluation import leakage as module
 from facesift.evaluation.leakage import leakage
 from tests.made import default_params
@@ -119,7 +119,7 @@ def divided(images: int, seed: int) -> pl.DataFrame:
     labels = ["fake" if number % 4 == 0 else "real" for number in range(len(bits))]
     manifest = table(bits, ["-"] * len(bits), labels).with_columns(source=pl.lit("x"), fold=pl.lit(None, pl.String))
     split = Split(**default_params().split.model_dump() | {"near_duplicate_bits": BITS})
-    division = divide(manifest.drop("group", "split"), split, seed)
+    division = split_images(manifest.drop("group", "split"), split, seed)
     return division.table.join(manifest.select("image_id", "phash"), on="image_id")
 
 
@@ -148,6 +148,6 @@ def test_the_search_in_buckets_finds_what_comparing_all_finds(monkeypatch):
     bits = [flipped(base, seed * 5, seed) for base in bases for seed in (0, 3, 6)]
     images = table(bits, ["train", "val", "test"] * 150)
     everything = leakage(images, BITS).near
-    monkeypatch.setattr(duplicates, "plan_tables", lambda *_: (6, 80))
+    monkeypatch.setattr(near_duplicates, "plan_tables", lambda *_: (6, 80))
     monkeypatch.setattr(module, "PENDING", 50)
     assert leakage(images, BITS).near.across_splits == everything.across_splits > 0

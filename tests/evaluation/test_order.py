@@ -7,11 +7,12 @@ import pytest
 from facesift.committee.stacking import Stacker
 from facesift.core.classes import Classes
 from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
-from facesift.networks import parallel_scoring as spread
-from facesift.networks.parallel_scoring import Panel
+from facesift.networks import scoring
+from facesift.networks.scoring import ShardScorer
 from facesift.sampling.batches import shard_batches
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 from tests.made import make_shards
 
 CLASSES = Classes(("real", "fake"), "fake")
@@ -27,14 +28,16 @@ def corner(pixels):
     return pixels[:, 0, 0, :2]
 
 
-def panel_of(shards, batch_size):
-    return Panel({"bright": bright, "corner": corner}, {"bright": batch_size, "corner": batch_size}, shards, CLASSES)
+def shard_scorer(shards, batch_size):
+    return ShardScorer(
+        {"bright": bright, "corner": corner}, {"bright": batch_size, "corner": batch_size}, shards, CLASSES
+    )
 
 
 def figures(shards, batch_size=8):
     ids = [one for shard in range(len(shards.sizes)) for one in shards.image_ids(shard)]
     truth = truth_of(shards, pl.DataFrame({"image_id": ids, "group": [int(one, 16) % 1000 for one in ids]}))
-    ballot = vote_elsewhere(panel_of(shards, batch_size), truth, STACKER)
+    ballot = vote_elsewhere(shard_scorer(shards, batch_size), truth, STACKER)
     return ballot.report_rules(), ballot.report_voters(), ballot.report_classes(), ballot.report_within()
 
 
@@ -83,7 +86,7 @@ def test_loader_that_shuffles_gives_the_same_metrics(tmp_path, monkeypatch):
             order = rng.permutation(len(ids))
             yield [ids[row] for row in order], pixels[order], labels[order]
 
-    monkeypatch.setattr(spread, "shard_batches", shuffled)
+    monkeypatch.setattr(scoring, "shard_batches", shuffled)
     assert figures(shards) == expected
     assert next(seeds, None) is None
 
@@ -97,5 +100,5 @@ def test_figures_depend_on_which_score_is_whose(tmp_path, monkeypatch):
         for ids, pixels, labels in shard_batches(folder, batch_size, only):
             yield ids, np.roll(pixels, 1, axis=0), labels
 
-    monkeypatch.setattr(spread, "shard_batches", mismatched)
+    monkeypatch.setattr(scoring, "shard_batches", mismatched)
     assert figures(shards) != expected

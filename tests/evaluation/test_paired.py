@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facesift.core.bootstrap import percentiles, ranking_draws
+from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
 from facesift.evaluation.paired import Images, compare_scores
 
 RNG = np.random.default_rng(0)
@@ -33,7 +33,7 @@ def test_only_the_order_of_the_scores_matters():
 def test_pairing_gives_a_narrower_interval_than_that_of_one_score():
     close = STRONG + 0.05 * np.random.default_rng(1).normal(size=600)
     low, high = compare_scores(ALONE, STRONG, close)["auc"]["interval"]
-    alone = percentiles(ranking_draws(LABELS, STRONG, ALONE.groups)[0])
+    alone = percentile_interval(bootstrap_rankings(LABELS, STRONG, ALONE.groups)[0])
     assert high - low < 0.5 * (alone[1] - alone[0])
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from facesift.evaluation import probes
 from facesift.evaluation.image_statistics import STATISTICS
 from facesift.evaluation.probes import CONTAINER, Probes, byte_probe, draw, statistics_probe
-from facesift.images.decoding import open_image, quantisation
+from facesift.images.decoding import open_image, quantisation_hash
 from tests.made_manifest import IMAGES, as_png, files, one_size, other_quality
 
 
@@ -33,7 +33,7 @@ def test_jpegs_saved_at_another_quality_are_found():
         Image.fromarray(pixels).save(buffer, "JPEG", quality=90 if fake else 85)
         opened = open_image(buffer.getvalue(), 10_000)
         rows.append((str(number), "x", "fake" if fake else "real", ["train", "test"][number % 2], "JPEG", "RGB",
-                     1000, 16, 16, quantisation(opened)))  # fmt: skip
+                     1000, 16, 16, quantisation_hash(opened)))  # fmt: skip
     table = pl.DataFrame(rows, list(files().columns), orient="row")
     assert probed(table).pooled.auc == 1
 

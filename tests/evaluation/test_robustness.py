@@ -20,7 +20,7 @@ from facesift.evaluation.robustness import (
     figures_table,
     try_corruptions,
 )
-from facesift.networks.parallel_scoring import Panel
+from facesift.networks.scoring import ShardScorer
 from tests.made import make_shards
 
 CLASSES = Classes(("real", "fake"), "fake")
@@ -65,8 +65,8 @@ BLUR = Corruption(kind="blur", strength=0.08)
 
 def test_undamaged_images_get_the_votes_of_the_cross_test(trial):
     undamaged = trial.vote(None)
-    panel = Panel(trial.scorers, {"bright": 16, "grainy": 16}, trial.shards, CLASSES)
-    cross = vote_elsewhere(panel, trial.truth, BOTH)
+    shard_scorer = ShardScorer(trial.scorers, {"bright": 16, "grainy": 16}, trial.shards, CLASSES)
+    cross = vote_elsewhere(shard_scorer, trial.truth, BOTH)
     assert undamaged.images.equals(cross.images)
     assert np.array_equal(undamaged.votes, cross.votes)
 

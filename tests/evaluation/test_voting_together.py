@@ -19,7 +19,7 @@ from facesift.evaluation.results_table import print_results
 from facesift.networks.architectures import build_network
 from facesift.networks.scoring import network_scorer, score_splits
 from facesift.sampling.plans import make_plan
-from facesift.training.data_module import Feed
+from facesift.training.data_module import MemberDataModule
 from facesift.training.fit import fit_member
 from facesift.training.lightning_module import MemberModule
 from tests.made import default_params, make_shards
@@ -51,10 +51,12 @@ def train_committee(room, *, visible):
     for name in ("convnext1", "convnext2"):
         sampling = PARAMS.members["convnext1"].resample
         recipe = PARAMS.members[name].model_copy(update={"epochs": 4, "resample": sampling})
-        feed = Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, CLASSES, window=2)
+        data_module = MemberDataModule(
+            train, val, make_plan(train, recipe.resample, recipe.seed), recipe, CLASSES, window=2
+        )
         network = build_network(recipe.architecture, 2, recipe.seed)
-        module = MemberModule(network, recipe, feed.steps_per_epoch, CLASSES, name)
-        fitted = fit_member(name, module, PARAMS.trainer, feed, room / name)
+        module = MemberModule(network, recipe, data_module.steps_per_epoch, CLASSES, name)
+        fitted = fit_member(name, module, PARAMS.trainer, data_module, room / name)
         scores[name] = score_splits(network_scorer(fitted.module, torch.device("cpu")), {"val": val}, 32, CLASSES.names)
     held = label_logits(truth_of(val, "val"), scores, CLASSES)
     features = stack_features(list(held.logits.values()))

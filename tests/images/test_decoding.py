@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facesift.images.decoding import BACKGROUND, HASH_DIGITS, BadImage, decode, open_image, quantisation, to_square
+from facesift.images.decoding import BACKGROUND, HASH_DIGITS, BadImage, decode, open_image, quantisation_hash, to_square
 
 ORIENTATION = 0x0112
 LIMIT = 10_000
@@ -170,7 +170,7 @@ def test_reasons_hold_no_memory_addresses():
 
 
 def compression(image: Image.Image, kind: str = "JPEG", **options) -> str:
-    return quantisation(open_image(stored(image, kind, **options), LIMIT))
+    return quantisation_hash(open_image(stored(image, kind, **options), LIMIT))
 
 
 def test_jpegs_of_one_quality_have_one_quantisation():

@@ -7,7 +7,16 @@ from PIL import Image
 from torchvision.ops import nms
 
 from facesift.images.decoding import BACKGROUND
-from facesift.images.faces import LONGEST, MULTIPLE, OVERLAP, Face, FaceFinder, decode_maps, largest, prepare
+from facesift.images.faces import (
+    LONGEST,
+    MULTIPLE,
+    OVERLAP,
+    Face,
+    FaceDetector,
+    decode_maps,
+    detector_input,
+    largest_face,
+)
 
 
 def empty_maps(height=16, width=24):
@@ -75,29 +84,29 @@ def test_of_overlapping_faces_the_surest_is_kept_as_torchvision_does(planted):
 
 def test_the_largest_face_is_taken_not_the_surest():
     maps = plant(plant(empty_maps(), 3, 3, 0.99, (12, 12)), 12, 18, 0.6, (30, 30))
-    face = largest(decode_maps(maps, 0.5), (1.0, 1.0))
+    face = largest_face(decode_maps(maps, 0.5), (1.0, 1.0))
     assert face.score == pytest.approx(0.6)
 
 
 def test_without_a_face_there_is_none():
-    assert largest([], (1.0, 1.0)) is None
+    assert largest_face([], (1.0, 1.0)) is None
 
 
 def test_a_face_is_given_in_pixels_of_the_image():
     box, points = np.array([10.0, 20, 30, 50]), np.full((5, 2), [12.0, 24.0])
-    face = largest([(box, points, 0.8)], (2.0, 3.0))
+    face = largest_face([(box, points, 0.8)], (2.0, 3.0))
     assert face == Face((20.0, 60.0, 60.0, 150.0), ((24.0, 72.0),) * 5, 0.8)
 
 
 def test_the_left_eye_and_corner_of_the_mouth_have_the_smaller_x():
     points = np.array([[9.0, 1], [2, 2], [5, 5], [8, 8], [3, 9]])
-    face = largest([(np.array([0.0, 0, 10, 10]), points, 0.8)], (1.0, 1.0))
+    face = largest_face([(np.array([0.0, 0, 10, 10]), points, 0.8)], (1.0, 1.0))
     assert face.landmarks == ((2.0, 2.0), (9.0, 1.0), (5.0, 5.0), (3.0, 9.0), (8.0, 8.0))
 
 
 @given(st.integers(1, 700), st.integers(1, 700))
 def test_the_networks_sides_are_multiples_and_the_longer_is_fixed(width, height):
-    pixels, scale = prepare(Image.new("RGB", (width, height)))
+    pixels, scale = detector_input(Image.new("RGB", (width, height)))
     assert pixels.shape[0] == 3
     assert max(pixels.shape) == LONGEST
     assert all(side % MULTIPLE == 0 for side in pixels.shape[1:])
@@ -105,7 +114,7 @@ def test_the_networks_sides_are_multiples_and_the_longer_is_fixed(width, height)
 
 
 def test_what_lacks_is_mid_grey_at_the_right_or_below():
-    pixels, _ = prepare(Image.new("RGB", (512, 390), "white"))  # 256 x 195 in 256 x 224
+    pixels, _ = detector_input(Image.new("RGB", (512, 390), "white"))  # 256 x 195 in 256 x 224
     assert (pixels[:, :195] == 255).all()
     assert (pixels[:, 195:] == BACKGROUND[0]).all()
 
@@ -123,6 +132,6 @@ class Planted:
 
 
 def test_a_larger_image_has_its_face_at_the_same_place():
-    finder = FaceFinder(Planted(), 0.5)
+    finder = FaceDetector(Planted(), 0.5)
     small, large = (finder.find(Image.new("RGB", (side, side))) for side in (LONGEST, 3 * LONGEST))
     np.testing.assert_allclose(large.box, 3 * np.array(small.box), atol=0.011)

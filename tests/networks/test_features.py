@@ -6,9 +6,9 @@ from torch import nn
 
 from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
-from facesift.networks.architectures import OWN, build_network
+from facesift.networks.architectures import NETWORKS, build_network
 from facesift.networks.features import load_features, penultimate
-from facesift.networks.initialisation import head_layers
+from facesift.networks.head import head_layers
 from facesift.networks.weights import load_scorer, save_weights
 
 ARGUMENTS = {  # the whole networks take seconds to build
@@ -23,7 +23,7 @@ def built(name, classes=3):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", [*OWN, *TIMM])
+@pytest.mark.parametrize("name", [*NETWORKS, *TIMM])
 def test_head_makes_the_logits_of_the_features(name):
     network, images = built(name), torch.rand(2, 3, 64, 64)
     features = penultimate(network, images)

@@ -12,17 +12,17 @@ from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks import hub
 from facesift.networks.architectures import build_network
-from facesift.networks.initialisation import (
-    body_parameters,
-    freeze_share,
-    head_names,
-    head_parameters,
-    start_network,
-)
+from facesift.networks.head import body_parameters, freeze_share, head_names
+from facesift.networks.initialisation import initialise_network
 from facesift.networks.weights import save_weights
 
 SIZE = 32
 RESNET = "timm:test_resnet"
+
+
+def head_parameters(network):
+    head = head_names(network)
+    return [parameter for name, parameter in network.named_parameters() if name in head]
 
 
 def built(name=RESNET, classes=2, seed=7):
@@ -30,7 +30,7 @@ def built(name=RESNET, classes=2, seed=7):
 
 
 def started(path, name=RESNET, classes=2, seed=0, **more):
-    return start_network(Architecture(name=name, checkpoint=str(path), **more), classes, seed, SIZE)
+    return initialise_network(Architecture(name=name, checkpoint=str(path), **more), classes, seed, SIZE)
 
 
 def same(one, other, but=()):
@@ -84,7 +84,7 @@ def test_head_of_other_classes_is_left_random_and_named(tmp_path, capsys, name, 
     size = 64
     other = build_network(Architecture(name=name), 5, 7, size)
     torch.save(other.state_dict(), tmp_path / "a.pth")
-    network = start_network(Architecture(name=name, checkpoint=str(tmp_path / "a.pth")), 2, 0, size)
+    network = initialise_network(Architecture(name=name, checkpoint=str(tmp_path / "a.pth")), 2, 0, size)
     names = {f"{head}.weight", f"{head}.bias"}
     assert same(network, other, but=names)
     random = build_network(Architecture(name=name), 2, 0, size).state_dict()
@@ -189,15 +189,15 @@ def test_hub_out_of_reach_names_the_model_and_both_ways_out(name):
     with pytest.raises(
         FacesiftError, match=rf"{name}: .*make the hub reachable, or its cache.*architecture\.checkpoint"
     ):
-        start_network(Architecture(name=name, pretrained=True), 2, 0, 64)
+        initialise_network(Architecture(name=name, pretrained=True), 2, 0, 64)
 
 
 @pytest.mark.usefixtures("offline")
 def test_hub_out_of_reach_is_found_out_within_seconds():
     start = time.monotonic()
     with pytest.raises(FacesiftError):
-        start_network(Architecture(name="timm:test_convnext", pretrained=True), 2, 0, 64)
-    assert time.monotonic() - start < 2 * hub.PATIENCE
+        initialise_network(Architecture(name="timm:test_convnext", pretrained=True), 2, 0, 64)
+    assert time.monotonic() - start < 2 * hub.TIMEOUT
 
 
 @pytest.mark.usefixtures("offline")
@@ -206,7 +206,7 @@ def test_being_offline_leaves_no_setting_behind():
 
     before = constants.HF_HUB_OFFLINE
     with pytest.raises(FacesiftError):
-        start_network(Architecture(name="timm:test_convnext", pretrained=True), 2, 0, 64)
+        initialise_network(Architecture(name="timm:test_convnext", pretrained=True), 2, 0, 64)
     assert before == constants.HF_HUB_OFFLINE
 
 
@@ -222,7 +222,7 @@ def test_published_weights_are_taken_from_the_hubs_cache(monkeypatch):
     loader = "timm.models._builder.load_state_dict_from_hf"
     monkeypatch.setattr(loader, lambda *_, **__: {name: tensor.clone() for name, tensor in published.items()})
     monkeypatch.setattr(hub, "_answers", lambda _: True)
-    network = start_network(Architecture(name="timm:test_resnet", pretrained=True), 2, 0, SIZE)
+    network = initialise_network(Architecture(name="timm:test_resnet", pretrained=True), 2, 0, SIZE)
     body = {name for name in published if not name.startswith("fc.")}
     assert all(torch.equal(network.state_dict()[name], published[name]) for name in body)
 

@@ -5,8 +5,8 @@ import torch
 
 from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
-from facesift.networks.architectures import OWN, build_network, check_name, check_size
-from facesift.networks.convnext import ConvNeXtThesis
+from facesift.networks.architectures import NETWORKS, build_network, check_name, check_size
+from facesift.networks.published_networks import ConvNeXtThesis
 from facesift.networks.weights import load_network, load_scorer, read_header, save_weights
 
 TINY = Architecture(name="timm:test_convnext", arguments={})
@@ -74,7 +74,7 @@ def test_saved_network_scores_alike_when_loaded(tmp_path):
     loaded, header = load_network(tmp_path / "a.safetensors")
     images = torch.randn(2, 3, 64, 64)
     assert torch.equal(network(images), loaded(images))
-    assert header["classes"] == ["real", "fake"]
+    assert header.classes == ["real", "fake"]
 
 
 def test_same_weights_give_the_same_bytes(tmp_path):
@@ -104,6 +104,14 @@ def test_header_without_the_normalisation_is_named(tmp_path):
     save_weights(tmp_path / "a.safetensors", build_network(TINY, 2, 0), header)
     with pytest.raises(FacesiftError, match=r"its header lacks preprocessing\.normalise"):
         load_scorer(tmp_path / "a.safetensors")
+
+
+def test_header_with_a_wrong_value_is_named(tmp_path):
+    seen = {"image_size": 64, "normalise": {"name": "per_imagge"}}
+    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": seen}
+    save_weights(tmp_path / "a.safetensors", build_network(TINY, 2, 0), header)
+    with pytest.raises(FacesiftError, match=r"a\.safetensors: its header has a wrong value at normalise\.name: "):
+        read_header(tmp_path / "a.safetensors")
 
 
 def test_network_starts_undecided():
@@ -137,7 +145,7 @@ def dense(inputs, outputs):
     return outputs * (inputs + 1)
 
 
-@pytest.mark.parametrize("name", ["timm:resnet18", "svm_rbf", *OWN])
+@pytest.mark.parametrize("name", ["timm:resnet18", "svm_rbf", *NETWORKS])
 def test_every_network_is_known_by_name(name):
     assert check_name(Architecture(name=name).name, "m") is None
 
@@ -237,7 +245,7 @@ def test_network_that_needs_the_image_size_asks_for_it():
         ("deepfakenet", {"dropout": [0.1, 0.2, 7]}, r"dropout probability has to be between 0 and 1"),
         ("simple_cnn", {"widths": []}, r"arguments\.widths is empty"),
         ("lenet", {"image_size": 32}, r"multiple values for argument 'image_size'"),
-        ("timm:test_convnext", {"num_classes": 7}, r"arguments\.num_classes is not for the arguments"),
+        ("timm:test_convnext", {"num_classes": 7}, r"arguments\.num_classes may not be given here"),
         ("timm:test_convnext", {"checkpoint_path": "x.pth"}, r"architecture\.checkpoint decide it"),
         ("timm:resnet18.nonsense", {}, r"Invalid pretrained tag"),
     ],

@@ -12,7 +12,7 @@ from torch.nn import functional
 from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import build_network
-from facesift.networks.initialisation import start_network
+from facesift.networks.initialisation import initialise_network
 from facesift.networks.package_weights import find_weights, package_weights
 from tests.made import default_params
 
@@ -121,7 +121,7 @@ def install(monkeypatch, tmp_path):
 
 
 def started(name=LITE, package="made-up-weights", classes=5):
-    return start_network(Architecture(name=name, package=package), classes, 0, SIZE).eval()
+    return initialise_network(Architecture(name=name, package=package), classes, 0, SIZE).eval()
 
 
 @pytest.mark.parametrize("size", [32, 45])
@@ -144,7 +144,7 @@ def test_new_head_starts_small_and_follows_the_seed(install, port):
     network = started(classes=2)
     assert network.classifier.weight.abs().max() <= 1280**-0.5
     assert torch.equal(network.classifier.weight, started(classes=2).classifier.weight)
-    other = start_network(Architecture(name=LITE, package="made-up-weights"), 2, 1, SIZE)
+    other = initialise_network(Architecture(name=LITE, package="made-up-weights"), 2, 1, SIZE)
     assert not torch.equal(network.classifier.weight, other.classifier.weight)
 
 

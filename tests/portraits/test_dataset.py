@@ -9,9 +9,16 @@ import pytest
 from PIL import Image
 
 from facesift.config.data import Portraits
-from facesift.core.parallel import ALONE, Workers
-from facesift.portraits import dataset, jpeg
-from facesift.portraits.dataset import Written, image_seeds, make_image, plan, plan_fake, write_portraits
+from facesift.core.parallel import ONE_PROCESS, Workers
+from facesift.portraits import camera, dataset, drawing
+from facesift.portraits.dataset import (
+    PortraitCounts,
+    image_seeds,
+    make_image,
+    plan_fake,
+    plan_portraits,
+    write_portraits,
+)
 from facesift.portraits.drawing import PARTS
 
 TWO = Workers(backend="processes", jobs=2, address=None)
@@ -22,7 +29,7 @@ NAME = re.compile(r"real_and_fake_face/(training_real/real_\d{5}|training_fake/(
 @pytest.fixture(scope="module")
 def small_zip(tmp_path_factory):
     path = tmp_path_factory.mktemp("portraits") / "portraits.zip"
-    write_portraits(path, SMALL, parallel=ALONE)
+    write_portraits(path, SMALL, parallel=ONE_PROCESS)
     return path
 
 
@@ -62,7 +69,7 @@ def test_entries_are_stored_with_a_fixed_date(small_zip):
 
 
 def test_running_again_writes_the_same_bytes(small_zip, tmp_path):
-    write_portraits(tmp_path / "again.zip", SMALL, parallel=ALONE)
+    write_portraits(tmp_path / "again.zip", SMALL, parallel=ONE_PROCESS)
     assert (tmp_path / "again.zip").read_bytes() == small_zip.read_bytes()
 
 
@@ -72,14 +79,14 @@ def test_two_processes_write_the_same_bytes_as_one(small_zip, tmp_path):
 
 
 def test_another_seed_writes_other_images(small_zip, tmp_path):
-    write_portraits(tmp_path / "other.zip", SMALL.model_copy(update={"seed": 4}), parallel=ALONE)
+    write_portraits(tmp_path / "other.zip", SMALL.model_copy(update={"seed": 4}), parallel=ONE_PROCESS)
     with ZipFile(small_zip) as first, ZipFile(tmp_path / "other.zip") as second:
         common = {first.read(name) for name in first.namelist()} & {second.read(name) for name in second.namelist()}
     assert not common
 
 
 def test_more_fakes_leave_the_other_images_as_they_were(small_zip, tmp_path):
-    write_portraits(tmp_path / "more.zip", SMALL.model_copy(update={"fake": 6}), parallel=ALONE)
+    write_portraits(tmp_path / "more.zip", SMALL.model_copy(update={"fake": 6}), parallel=ONE_PROCESS)
     with ZipFile(small_zip) as few, ZipFile(tmp_path / "more.zip") as more:
         assert all(few.read(name) == more.read(name) for name in few.namelist())
 
@@ -87,19 +94,19 @@ def test_more_fakes_leave_the_other_images_as_they_were(small_zip, tmp_path):
 def test_progress_is_told_once_an_image(tmp_path):
     calls = []
     written = write_portraits(
-        tmp_path / "p.zip", Portraits(real=2, fake=1, size=48, seed=0), ALONE, lambda: calls.append(1)
+        tmp_path / "p.zip", Portraits(real=2, fake=1, size=48, seed=0), ONE_PROCESS, lambda: calls.append(1)
     )
     assert len(calls) == 3
-    assert written == Written(real=2, fake=1, size_bytes=(tmp_path / "p.zip").stat().st_size)
+    assert written == PortraitCounts(real=2, fake=1, size_bytes=(tmp_path / "p.zip").stat().st_size)
 
 
 def test_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("pen broken")
 
-    monkeypatch.setattr(dataset, "forge", fail)
+    monkeypatch.setattr(dataset, "paste_parts", fail)
     with pytest.raises(RuntimeError, match="pen broken"):
-        write_portraits(tmp_path / "p.zip", SMALL, parallel=ALONE)
+        write_portraits(tmp_path / "p.zip", SMALL, parallel=ONE_PROCESS)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,7 +134,7 @@ def test_numbers_count_up_within_each_level():
 
 
 def test_planned_names_stay_sorted_beyond_five_digits():
-    names = [entry.name for entry in plan(Portraits(real=100_001, fake=1, size=48, seed=0))]
+    names = [entry.name for entry in plan_portraits(Portraits(real=100_001, fake=1, size=48, seed=0))]
     assert names == sorted(names)
 
 
@@ -144,18 +151,18 @@ def test_no_portrait_serves_two_images():
 def test_both_classes_are_encoded_equally_often(monkeypatch):
     """A real photo is stored by its camera and saved again; so are target and fake: one encoding more would tell."""
     calls = []
-    original = jpeg.encode
+    original = camera.encode_jpeg
 
     def counting(pixels, rng):
         calls.append(pixels.shape)
         return original(pixels, rng)
 
-    monkeypatch.setattr(jpeg, "encode", counting)
-    monkeypatch.setattr(dataset, "encode", counting)
+    monkeypatch.setattr(drawing, "encode_jpeg", counting)
+    monkeypatch.setattr(dataset, "encode_jpeg", counting)
     monkeypatch.setattr(dataset, "choose_donor", lambda target, *_: target)  # draws no donor
-    make_image(next(iter(plan(Portraits(real=1, fake=1, size=48, seed=0)))), 0, 48)
+    make_image(next(iter(plan_portraits(Portraits(real=1, fake=1, size=48, seed=0)))), 0, 48)
     fake, calls[:] = len(calls), []
-    make_image(dataset.Entry("real.jpg", 0), 0, 48)
+    make_image(dataset.PlannedPortrait("real.jpg", 0), 0, 48)
     assert fake == len(calls) == 2
 
 
@@ -165,7 +172,7 @@ def test_quantisation_and_subsampling_do_not_depend_on_the_class():
 
     def tables(*, fake):
         rngs = (np.random.default_rng(image_seeds(5, index, fake=fake)[1]) for index in range(600))
-        images = [Image.open(BytesIO(jpeg.encode(grey, rng))) for rng in rngs]
+        images = [Image.open(BytesIO(camera.encode_jpeg(grey, rng))) for rng in rngs]
         return np.array([sum(image.quantization[0]) for image in images]), {image.layer[0][1:3] for image in images}
 
     (real_sums, real_layers), (fake_sums, fake_layers) = tables(fake=False), tables(fake=True)
@@ -175,5 +182,5 @@ def test_quantisation_and_subsampling_do_not_depend_on_the_class():
 
 
 def test_memory_holds_no_plan_of_the_real_images():
-    entries = plan(Portraits(real=10**12, fake=1, size=48, seed=0))
+    entries = plan_portraits(Portraits(real=10**12, fake=1, size=48, seed=0))
     assert [next(entries).level, next(entries).name[-17:]] == ["mid", "0000000000001.jpg"]

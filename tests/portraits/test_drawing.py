@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesift.portraits.drawing import PARTS, draw_portrait
-from facesift.portraits.hair import cut_of
+from facesift.portraits.hair import hair_cut
 from facesift.portraits.person import draw_person
 from facesift.portraits.scene import Pose
 
@@ -64,7 +64,7 @@ def test_people_differ_in_hair_style_and_skin():
 
 def test_every_hair_style_has_a_cut():
     people = (draw_person(np.random.default_rng(index)) for index in range(200))
-    assert all(0 <= cut_of(person.hair).volume < 0.5 for person in people)
+    assert all(0 <= hair_cut(person.hair).volume < 0.5 for person in people)
 
 
 def test_unturned_head_keeps_face_coordinates():

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.reviews import UNDO, Answer, counting, format_row, read_answers, read_reviews
+from facesift.datasets.review_files import UNDO, Answer, format_row, read_answers
+from facesift.datasets.reviews import latest_answers, read_reviews
 from facesift.review.answers import HEADER, Log, open_log, writing
 
 AT = "2026-11-23T09:30:00Z"
@@ -27,7 +28,7 @@ def append(log, *rows):
 
 
 def standing(log):
-    return {answer.image_id: answer.answer for answer in log.standing.counting()}
+    return {answer.image_id: answer.answer for answer in log.standing.latest()}
 
 
 KINDS, ANSWERS = ["mine", "other", "torn", "rewritten"], ["real", "fake", UNDO]
@@ -50,11 +51,11 @@ def test_two_servers_and_torn_lines_lose_nothing(tmp_path, steps):
         elif kind in logs:
             append(logs[kind], row(image_id, answer))
             written.append(row(image_id, answer))
-            assert standing(logs[kind]) == {each.image_id: each.answer for each in counting(written)}
+            assert standing(logs[kind]) == {each.image_id: each.answer for each in latest_answers(written)}
     assert read_answers(tmp_path / "anna.csv")[0] == written if written else True
     for log in logs.values():
         log.refresh()
-        assert standing(log) == {each.image_id: each.answer for each in counting(written)}
+        assert standing(log) == {each.image_id: each.answer for each in latest_answers(written)}
 
 
 def test_the_header_is_written_once(tmp_path):

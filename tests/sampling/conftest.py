@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 
 SIZE = 8
 MakeShards = Callable[..., ShardFolder]

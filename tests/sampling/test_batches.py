@@ -11,7 +11,7 @@ from facesift.config.members import Resample
 from facesift.core.errors import FacesiftError
 from facesift.sampling.batches import plan_batches, shard_batches
 from facesift.sampling.plans import make_plan
-from facesift.sampling.smote import blend
+from facesift.sampling.resamplers import interpolate
 
 COUNTS = [(31, 7), (30, 8), (33, 7), (20, 7), (29, 7)]
 BOTH = Resample(scope="shard", smote=0.5, undersample=0.6)
@@ -32,7 +32,7 @@ def expected(shards: Any, plan: pl.DataFrame) -> Counter[tuple[bytes, int]]:
             shards.pixels(row[shard])[row[at]].astype(np.float32)
             for shard, at in (("shard", "row"), ("neighbour_shard", "neighbour"))
         )
-        pixels.append(blend(base[None], other[None], np.array([row["step"]]))[0])
+        pixels.append(interpolate(base[None], other[None], np.array([row["step"]]))[0])
     return as_bag(np.stack(pixels), plan["label"])
 
 

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from facesift.sampling.donors import Faces, choose_donors, read_faces, tone
-from facesift.shards.landmarks import template
+from facesift.sampling.donors import FaceFeatures, choose_donors, mean_tone, read_face_features
+from facesift.sampling.regions import landmark_template
 
 MANY = 60
 
 
 def faces(count=MANY, sources=2, seed=0):
     rng = np.random.default_rng(seed)
-    points = template(64) + rng.normal(0, 3, (count, 5, 2)).astype(np.float32)
-    return Faces(points, rng.uniform(0, 255, (count, 3)).astype(np.float32), np.arange(count) % sources)
+    points = landmark_template(64) + rng.normal(0, 3, (count, 5, 2)).astype(np.float32)
+    return FaceFeatures(points, rng.uniform(0, 255, (count, 3)).astype(np.float32), np.arange(count) % sources)
 
 
 def donors(found, targets=None, candidates=16, seed=1):
@@ -69,12 +69,12 @@ def test_the_same_photo_is_taken_where_there_is_no_other():
 def test_tone_is_that_of_the_middle_of_the_face():
     image = np.full((64, 64, 3), 9, np.uint8)
     image[30:50, 24:40] = [200, 100, 50]
-    assert tone(image, template(64)).tolist() == [200, 100, 50]
+    assert mean_tone(image, landmark_template(64)).tolist() == [200, 100, 50]
 
 
 def test_faces_are_those_of_the_class_in_order(make_shards):
     shards = make_shards([(9, 3), (8, 4)], size=24)
-    found = read_faces(shards, [0, 1], 0)
+    found = read_face_features(shards, [0, 1], 0)
     pixels = np.concatenate([shards.pixels(shard)[shards.labels(shard) == 0] for shard in (0, 1)])
-    assert np.allclose(found.tone, [tone(image, template(24)) for image in pixels])
+    assert np.allclose(found.tone, [mean_tone(image, landmark_template(24)) for image in pixels])
     assert (found.landmarks.shape, found.source.tolist()) == ((17, 5, 2), [0] * 17)

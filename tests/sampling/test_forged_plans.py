@@ -11,9 +11,10 @@ from facesift.config.forging import Forge, Regions
 from facesift.config.members import Resample
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet, write_parquet
-from facesift.sampling.batches import Share, plan_batches, plan_pixels
-from facesift.sampling.kinds import SCHEMA as FORGING
-from facesift.sampling.plans import SCHEMA, count_plan, make_plan
+from facesift.sampling.batches import Share, plan_batches
+from facesift.sampling.plan_columns import FORGING_SCHEMA, PLAN_SCHEMA
+from facesift.sampling.plan_images import make_plan_images
+from facesift.sampling.plans import count_plan, make_plan
 
 SIZE = 24
 COUNTS = [(30, 3), (26, 4)]
@@ -102,16 +103,16 @@ def test_every_real_is_forged_once_before_one_is_twice(make_shards):
 
 def test_columns_are_those_documented(shards):
     plan = make_plan(shards, resample(), 1)
-    assert dict(plan.schema) == SCHEMA | FORGING
+    assert dict(plan.schema) == dict(PLAN_SCHEMA) | FORGING_SCHEMA
 
 
 def test_a_plan_without_forging_has_no_columns_for_it(shards):
-    assert dict(make_plan(shards, Resample(scope="none"), 1).schema) == SCHEMA
+    assert dict(make_plan(shards, Resample(scope="none"), 1).schema) == dict(PLAN_SCHEMA)
 
 
 def test_originals_have_nothing_to_forge(shards):
     plan = make_plan(shards, resample(), 1).filter(~pl.col("synthetic"))
-    assert plan.select(*FORGING).unique().rows() == [("original", "none", False, 0.0, 0.0, 0, False)]
+    assert plan.select(*FORGING_SCHEMA).unique().rows() == [("original", "none", False, 0.0, 0.0, 0, False)]
 
 
 def test_a_plan_survives_its_file(shards, tmp_path):
@@ -190,18 +191,18 @@ def test_fresh_forgeries_differ_from_epoch_to_epoch(shards, fresh, same):
 
 def test_forged_images_have_whole_grey_levels(shards):
     plan = forged_rows(make_plan(shards, resample(), 1))
-    pixels = plan_pixels(shards, plan, 1)
+    pixels = make_plan_images(shards, plan, 1)
     assert np.array_equal(pixels, np.rint(pixels))
 
 
 def test_images_of_a_plan_come_in_its_order(shards):
     plan = make_plan(shards, resample(), 1)
-    pixels = plan_pixels(shards, plan, 3)
+    pixels = make_plan_images(shards, plan, 3)
     for place in (0, 9, 30):
-        assert np.array_equal(pixels[place], plan_pixels(shards, plan[[place]], 3)[0])
+        assert np.array_equal(pixels[place], make_plan_images(shards, plan[[place]], 3)[0])
 
 
 def test_forgeries_differ_from_their_targets(shards):
     plan = forged_rows(make_plan(shards, resample(), 1))
     targets = [shards.pixels(shard)[row] for shard, row in plan.select("shard", "row").iter_rows()]
-    assert (plan_pixels(shards, plan, 1) != np.stack(targets)).any(axis=(1, 2, 3)).all()
+    assert (make_plan_images(shards, plan, 1) != np.stack(targets)).any(axis=(1, 2, 3)).all()

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from facesift.config.members import Resample
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
-from facesift.sampling.plans import SCHEMA, count_plan, make_plan, scope_seed
-from facesift.sampling.smote import blend
+from facesift.sampling.plan_columns import PLAN_SCHEMA
+from facesift.sampling.plans import count_plan, make_plan, scope_seed
+from facesift.sampling.resamplers import interpolate
 from facesift.shards.reading import ShardFolder
 
 COUNTS = [(61, 8), (60, 7), (60, 8)]
@@ -47,7 +48,7 @@ def by_the_plan(shards: ShardFolder, plan: pl.DataFrame) -> NDArray[np.float32]:
         return np.stack([shards.pixels(one)[at].ravel() for one, at in places]).astype(np.float32)
 
     steps = plan.sort("position")["step"].to_numpy()
-    return blend(read("shard", "row"), read("neighbour_shard", "neighbour"), steps)
+    return interpolate(read("shard", "row"), read("neighbour_shard", "neighbour"), steps)
 
 
 @pytest.mark.parametrize("seed", [0, 11, 2**32 - 1])
@@ -134,7 +135,7 @@ def test_another_seed_gives_another_order(make_shards: Any) -> None:
 
 def test_a_plan_has_the_documented_columns(make_shards: Any) -> None:
     plan = make_plan(make_shards(COUNTS), Resample(scope="shard", smote=0.5), 1)
-    assert dict(plan.schema) == SCHEMA
+    assert dict(plan.schema) == PLAN_SCHEMA
 
 
 def test_a_plan_written_twice_has_the_same_bytes(make_shards: Any, tmp_path: Any) -> None:

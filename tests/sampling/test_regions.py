@@ -1,16 +1,15 @@
 import numpy as np
 import pytest
 
-from facesift.sampling.kinds import REGIONS
-from facesift.sampling.regions import Frame, region_mask
-from facesift.shards.landmarks import template
+from facesift.sampling.plan_columns import REGIONS
+from facesift.sampling.regions import FaceGeometry, landmark_template, region_mask
 
 SIDE = 96
 PARTS = REGIONS[1:]
 
 
 def drawn(region, seed=0, points=None, side=SIDE):
-    frame = Frame.of(template(side) if points is None else points)
+    frame = FaceGeometry.from_landmarks(landmark_template(side) if points is None else points)
     return region_mask(frame, region, side, np.random.default_rng(seed))
 
 
@@ -30,23 +29,23 @@ def test_mask_is_0_at_the_edge_of_the_image(region):
 
 @pytest.mark.parametrize(("region", "point"), [("nose", 2), ("face", 2)])
 def test_mask_covers_its_part(region, point):
-    column, row = template(SIDE)[point].astype(int)
+    column, row = landmark_template(SIDE)[point].astype(int)
     assert all(drawn(region, seed)[row, column] > 0 for seed in range(20))
 
 
 def test_mask_of_the_mouth_leaves_the_eyes_alone():
-    columns, rows = template(SIDE)[:2].astype(int).T
+    columns, rows = landmark_template(SIDE)[:2].astype(int).T
     assert not any(drawn("mouth", seed)[rows, columns].any() for seed in range(20))
 
 
 def test_some_masks_cover_one_eye_and_some_both():
-    columns, rows = template(SIDE)[:2].astype(int).T
+    columns, rows = landmark_template(SIDE)[:2].astype(int).T
     assert {int((drawn("eyes", seed)[rows, columns] > 0.5).sum()) for seed in range(40)} == {1, 2}
 
 
 @pytest.mark.parametrize("region", PARTS)
 def test_mask_moves_with_the_face(region):
-    moved = drawn(region, points=template(SIDE) + np.float32([7, -5]))
+    moved = drawn(region, points=landmark_template(SIDE) + np.float32([7, -5]))
     assert np.allclose(moved, np.roll(drawn(region), (-5, 7), axis=(0, 1)), atol=1e-4)
 
 
@@ -57,15 +56,16 @@ def test_mask_grows_with_the_face(region):
 
 
 def test_mask_turns_with_the_face():
-    points = template(SIDE)
+    points = landmark_template(SIDE)
     upright, turned = drawn("mouth"), drawn("mouth", points=np.stack([SIDE - 1 - points[:, 1], points[:, 0]], axis=1))
     assert np.allclose(turned, np.rot90(upright, -1), atol=1e-4)
 
 
 def test_face_from_the_side_keeps_its_size():
-    points = template(SIDE)
+    points = landmark_template(SIDE)
     points[1, 0] = points[0, 0] + 3
-    assert Frame.of(points).size == pytest.approx(Frame.of(template(SIDE)).size, rel=0.1)
+    frontal = FaceGeometry.from_landmarks(landmark_template(SIDE))
+    assert FaceGeometry.from_landmarks(points).size == pytest.approx(frontal.size, rel=0.1)
 
 
 def test_face_whose_points_are_one_has_a_mask_all_the_same():
@@ -73,4 +73,4 @@ def test_face_whose_points_are_one_has_a_mask_all_the_same():
 
 
 def test_face_beyond_the_image_has_an_empty_mask():
-    assert not drawn("face", points=template(SIDE) + 1000).any()
+    assert not drawn("face", points=landmark_template(SIDE) + 1000).any()

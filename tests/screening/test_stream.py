@@ -14,7 +14,7 @@ from facesift.bundle.card import ImageCard
 from facesift.bundle.preprocessing import Preprocessor
 from facesift.config.data import WHOLE
 from facesift.images.decoding import BadImage, decode, to_square
-from facesift.images.paths import Found, find_files
+from facesift.images.paths import InputFile, find_files
 from facesift.images.quality import QUALITIES, measure_quality
 from facesift.screening.stream import AHEAD, ReadOptions, decisions_schema, screen_files
 from tests.images.test_decoding import noise, stored
@@ -156,7 +156,7 @@ def test_files_are_listed_no_further_ahead_than_is_decoded(committee):
     def endless():
         while True:
             listed.append(len(listed))
-            yield Found("gone.jpg", ".", "gone.jpg")
+            yield InputFile("gone.jpg", ".", "gone.jpg")
 
     tables = screen_files(endless(), committee.ensemble, committee.logits, ReadOptions(committee.preprocessor, 5, 2))
     for number in range(1, 4):

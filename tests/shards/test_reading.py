@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 
 SIZE = 8
 COUNTS = (7, 6)

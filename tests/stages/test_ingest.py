@@ -11,7 +11,7 @@ from PIL import Image
 from facesift.config.data import Source
 from facesift.config.params import Params, parse_params
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import ALONE
+from facesift.core.parallel import ONE_PROCESS
 from stages import ingest
 from tests.made_reviews import answer, write
 
@@ -24,7 +24,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
     tree["data"] |= {"raw": "faces", "sources": {"made": {"layout": "class_folders"}}}
-    return parse_params(tree | {"parallel": vars(ALONE)})
+    return parse_params(tree | {"parallel": vars(ONE_PROCESS)})
 
 
 @pytest.fixture

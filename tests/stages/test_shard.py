@@ -8,7 +8,7 @@ from PIL import Image
 
 from facesift.config.params import Params, parse_params
 from facesift.core.files import write_parquet
-from facesift.core.parallel import ALONE
+from facesift.core.parallel import ONE_PROCESS
 from facesift.shards.reading import ShardFolder
 from stages import shard
 from tests.made import default_params
@@ -19,7 +19,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     tree = default_params().model_dump()
     tree["data"] |= {"raw": "faces", "image_size": 16}
-    return parse_params(tree | {"shard": {"images": 8}, "parallel": vars(ALONE)})
+    return parse_params(tree | {"shard": {"images": 8}, "parallel": vars(ONE_PROCESS)})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import yaml
 from facesift.config.params import Params, parse_params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
-from facesift.images.face_columns import FACE
+from facesift.datasets.manifest import FACE_COLUMNS
 from stages import split
 from tests.made_faces import crop
 
@@ -84,7 +84,7 @@ def test_what_a_file_alone_says_decides_no_split():
 def test_images_without_a_face_are_marked_if_a_person_is_to_decide_them(
     params: Params, manifest: pl.DataFrame, unfound: str, *, marked: bool
 ):
-    boxes = pl.Series([None if number % 5 == 0 else [0.0] * 4 for number in range(120)], dtype=FACE["face_box"])
+    boxes = pl.Series([None if number % 5 == 0 else [0.0] * 4 for number in range(120)], dtype=FACE_COLUMNS["face_box"])
     write_parquet(split.MANIFEST, manifest.with_columns(face_box=boxes))
     data = params.data.model_copy(update={"crop": crop(unfound=unfound)})
     split.main(params.model_copy(update={"data": data}))

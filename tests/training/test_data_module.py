@@ -5,13 +5,13 @@ import torch
 from facesift.config.members import Resample
 from facesift.sampling.batches import plan_batches
 from facesift.sampling.plans import make_plan
-from facesift.training.data_module import Epoch
+from facesift.training.data_module import TrainingEpoch
 from tests.made import make_shards
 
 
 def epoch_of(room, images, batch_size=8):
     shards = make_shards(room, images, 4, shards=1)
-    return Epoch(shards, make_plan(shards, Resample(scope="none"), 1), batch_size, window=1, seed=3)
+    return TrainingEpoch(shards, make_plan(shards, Resample(scope="none"), 1), batch_size, window=1, seed=3)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from torch import nn
 
 from facesift.config.members import CrossEntropy, Focal, Resample
 from facesift.core.errors import FacesiftError
-from facesift.networks.initialisation import freeze_share
+from facesift.networks.head import freeze_share
 from facesift.sampling.batches import Share, shard_batches
 from facesift.sampling.plans import make_plan
-from facesift.training.data_module import Epoch, Whole, check_shares
-from facesift.training.distributed import STARTERS, BatchNormSync, check_start, make_strategy
+from facesift.training.data_module import HeldOutSplit, TrainingEpoch, check_shares
+from facesift.training.distributed import LAUNCH_VARIABLES, BatchNormSync, check_process_count, make_strategy
 from facesift.training.losses import divisor, make_loss
 from tests.made import default_params, make_shards
 
@@ -25,7 +25,7 @@ def trainer_of(**changes):
 
 def epochs_of(shards, ranks, batch_size=8):
     plan = make_plan(shards, Resample(scope="none"), 1)
-    return [Epoch(shards, plan, batch_size, 1, 3, Share(rank, ranks)) for rank in range(ranks)]
+    return [TrainingEpoch(shards, plan, batch_size, 1, 3, Share(rank, ranks)) for rank in range(ranks)]
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
@@ -59,7 +59,7 @@ def test_batch_of_two_ranks_is_the_batch_of_one(tmp_path):
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7])
 def test_validation_images_are_dealt_once_in_as_many_batches_each(tmp_path, ranks):
     shards = make_shards(tmp_path, 20, 4, shards=2)
-    wholes = [Whole(shards, 8, Share(rank, ranks)) for rank in range(ranks)]
+    wholes = [HeldOutSplit(shards, 8, Share(rank, ranks)) for rank in range(ranks)]
     batches = [list(whole) for whole in wholes]
     assert {len(each) for each in batches} == {len(wholes[0])}
     seen = torch.cat([labels for each in batches for _, labels in each])
@@ -105,16 +105,16 @@ def test_losses_of_parts_make_the_loss_of_the_batch(spec, soft):
 
 
 def test_several_machines_need_a_starter(monkeypatch):
-    for name in (*STARTERS, "WORLD_SIZE"):
+    for name in (*LAUNCH_VARIABLES, "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(FacesiftError, match=r"trainer\.num_nodes: 2, .* torchrun or srun"):
-        check_start(trainer_of(num_nodes=2))
+        check_process_count(trainer_of(num_nodes=2))
 
 
 def test_other_number_of_processes_than_asked_for_is_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(FacesiftError, match=r"4 processes were started, but trainer\.devices 2 x trainer\.num_nodes 1"):
-        check_start(trainer_of(devices=2))
+        check_process_count(trainer_of(devices=2))
 
 
 def test_one_device_trains_without_ranks():

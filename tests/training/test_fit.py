@@ -17,9 +17,9 @@ from facesift.networks.architectures import build_network
 from facesift.networks.package_weights import PackagedFile
 from facesift.networks.scoring import network_scorer, score_splits
 from facesift.sampling.plans import make_plan
-from facesift.training.data_module import Feed
+from facesift.training.callbacks import write_curves
+from facesift.training.data_module import MemberDataModule
 from facesift.training.fit import checkpoint_key, fit_member
-from facesift.training.history import write_curves
 from facesift.training.lightning_module import MemberModule
 from tests.made import ROOT, default_params, make_shards
 
@@ -28,29 +28,31 @@ CLASSES = PARAMS.class_names
 RECIPE = PARAMS.members["convnext1"].model_copy(update={"epochs": 3, "batch_size": 16})
 
 
-def make_feed(room: Path, *, visible: bool = True, recipe=RECIPE):
+def make_data_module(room: Path, *, visible: bool = True, recipe=RECIPE):
     train = make_shards(room / "train", 64, 16, visible=visible)
     val = make_shards(room / "val", 64, 16, seed=50, visible=visible)
-    return Feed(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, CLASSES, window=1)
+    return MemberDataModule(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, CLASSES, window=1)
 
 
 def fit(room: Path, name: str = "m", recipe=RECIPE, *, visible: bool = True):
-    feed = make_feed(room, visible=visible, recipe=recipe)
+    data_module = make_data_module(room, visible=visible, recipe=recipe)
     module = MemberModule(
-        build_network(recipe.architecture, 2, recipe.seed), recipe, feed.steps_per_epoch, CLASSES, name
+        build_network(recipe.architecture, 2, recipe.seed), recipe, data_module.steps_per_epoch, CLASSES, name
     )
-    return fit_member(name, module, PARAMS.trainer, feed, room / "running"), feed
+    return fit_member(name, module, PARAMS.trainer, data_module, room / "running"), data_module
 
 
 def same_weights(one, other):
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
-def area(fitted, feed):
-    table = score_splits(network_scorer(fitted.module, torch.device("cpu")), {"val": feed.val}, 16, CLASSES.names)
+def area(fitted, data_module):
+    table = score_splits(
+        network_scorer(fitted.module, torch.device("cpu")), {"val": data_module.val}, 16, CLASSES.names
+    )
     known = {}
-    for shard in range(len(feed.val.sizes)):
-        known |= dict(zip(feed.val.image_ids(shard), feed.val.labels(shard), strict=True))
+    for shard in range(len(data_module.val.sizes)):
+        known |= dict(zip(data_module.val.image_ids(shard), data_module.val.labels(shard), strict=True))
     labels = np.array([known[image_id] for image_id in table["image_id"]])
     return roc_auc_score(labels, (table["logit_fake"] - table["logit_real"]).to_numpy())
 
@@ -85,11 +87,11 @@ def test_layout_in_memory_changes_no_more_than_the_last_digits(tmp_path):
 
 
 def test_epoch_of_lowest_validation_loss_is_kept(tmp_path):
-    fitted, feed = fit(tmp_path)
+    fitted, data_module = fit(tmp_path)
     assert fitted.best_epoch == 1 + int(np.argmin([figures["val_loss"] for figures in fitted.epochs]))
     losses = []
     with torch.inference_mode():
-        for images, labels in feed.val_dataloader():
+        for images, labels in data_module.val_dataloader():
             losses += [fitted.module.loss(fitted.module(images), labels).item()] * len(labels)
     assert np.mean(losses) == pytest.approx(fitted.epochs[fitted.best_epoch - 1]["val_loss"], rel=1e-5)
 
@@ -115,7 +117,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-import facesift.training.history as history
+import facesift.training.callbacks as history
 from tests.training.test_fit import RECIPE, WAYS, fit
 def kill_in_third_epoch(self, trainer, module):
     if trainer.current_epoch == 2:

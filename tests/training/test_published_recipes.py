@@ -11,7 +11,7 @@ from facesift.images.decoding import to_square
 from facesift.networks.architectures import build_network
 from facesift.networks.preprocessing import make_augmentation, make_mixing, make_normalisation
 from facesift.training.losses import make_loss
-from facesift.training.optimisation import learning_rate_factor
+from facesift.training.schedule import learning_rate_factor
 from tests.training.test_fit import RECIPE, fit
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.3], [-3.0, 1.0]])

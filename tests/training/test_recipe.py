@@ -1,15 +1,17 @@
 """The parts of a member's recipe: loss, augmentation, standardisation, learning rate."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.config.members import Augment, CrossEntropy, Focal, Schedule
+from facesift.config.members import Augment, CrossEntropy, Focal, Member, Schedule
 from facesift.networks.preprocessing import make_augmentation, standardise, to_unit
-from facesift.training.losses import make_loss
-from facesift.training.optimisation import learning_rate_factor
+from facesift.training.losses import LOSSES, make_loss
+from facesift.training.schedule import learning_rate_factor
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.3], [-3.0, 1.0]])
 LABELS = torch.tensor([0, 1, 1])
@@ -90,3 +92,7 @@ def test_learning_rate_factor_stays_between_0_and_1(name, warmup, steps, epochs)
     schedule = Schedule(name=name, warmup_epochs=warmup)
     factors = [learning_rate_factor(schedule, step, steps, epochs) for step in range(steps * epochs)]
     assert all(0 < factor <= 1 for factor in factors)
+
+
+def test_every_loss_of_the_parameters_is_made_and_no_other():
+    assert set(LOSSES) == set(get_args(Member.model_fields["loss"].annotation))

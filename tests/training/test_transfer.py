@@ -3,17 +3,18 @@
 import pytest
 import timm
 import torch
+from timm.optim import param_groups_layer_decay
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
 from facesift.config.members import CrossEntropy, Focal, Optimizer, Schedule
 from facesift.networks.architectures import build_network
-from facesift.networks.initialisation import body_parameters, freeze_share, head_names
+from facesift.networks.head import body_parameters, freeze_share, head_names
+from facesift.training.callbacks import MovingAverage, decay_at
 from facesift.training.lightning_module import MemberModule
 from facesift.training.losses import make_loss
-from facesift.training.optimisation import HeadFirst, configure, make_optimizer
-from facesift.training.parameter_groups import layers_below_head, parameter_groups
-from facesift.training.weight_averaging import MovingAverage, decay_at
+from facesift.training.optimizer import layers_below_head, make_optimizer, parameter_groups
+from facesift.training.schedule import HeadWarmUp, configure_optimizer
 from tests.made import default_params
 from tests.training.test_fit import CLASSES, RECIPE, fit, same_weights
 
@@ -61,6 +62,14 @@ def test_rates_fall_geometrically_from_the_head_down():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_efficientnet", "tf_efficientnet_lite0"])
+def test_rates_by_layer_are_timms(name):
+    network = timm.create_model(name, num_classes=2)
+    ours = by_name(network, parameter_groups(network, spec(layer_decay=0.8)), "lr")
+    timms = by_name(network, param_groups_layer_decay(network, layer_decay=0.8), "lr_scale")
+    assert ours == {key: LR * scale for key, scale in timms.items()}
+
+
 def test_layers_of_timms_networks_are_its_blocks():
     layers = layers_below_head(timm.create_model("tf_efficientnet_lite0"))
     assert layers["conv_stem.weight"] == layers["bn1.bias"] == 17
@@ -105,7 +114,7 @@ def test_every_optimiser_takes_the_groups(name):
 @pytest.mark.parametrize("name", ["one_cycle", "cosine", "step"])
 def test_schedule_peaks_at_every_groups_own_rate(name):
     recipe = RECIPE.model_copy(update={"optimizer": spec(body_lr=0.1), "schedule": Schedule(name=name), "epochs": 5})
-    parts = configure(small_network(), recipe, steps_per_epoch=10)
+    parts = configure_optimizer(small_network(), recipe, steps_per_epoch=10)
     optimizer, schedule, rates = parts["optimizer"], parts["lr_scheduler"]["scheduler"], []
     for _ in range(50):
         rates.append([group["lr"] for group in optimizer.param_groups])
@@ -120,7 +129,7 @@ def test_plateau_lowers_every_group():
     recipe = RECIPE.model_copy(
         update={"optimizer": spec(body_lr=0.1), "schedule": Schedule(name="plateau", patience=1, factor=0.5)}
     )
-    parts = configure(small_network(), recipe, steps_per_epoch=10)
+    parts = configure_optimizer(small_network(), recipe, steps_per_epoch=10)
     for _ in range(4):
         parts["lr_scheduler"]["scheduler"].step(1.0)
     assert [group["lr"] for group in parts["optimizer"].param_groups] == [pytest.approx(LR * 0.05), LR * 0.5]
@@ -147,7 +156,7 @@ def test_statistics_of_a_resting_body_stay_and_then_move(tmp_path, epochs, moved
 def test_resting_body_learns_at_its_own_rate_afterwards():
     network = small_network()
     optimizer = make_optimizer(network, Optimizer(name="sgd", lr=LR, body_lr=0.5))
-    first = HeadFirst(network, 1)
+    first = HeadWarmUp(network, 1)
     first.start(0)
     assert not any(parameter.requires_grad for parameter in body_parameters(network))
     first.start(1)

@@ -16,11 +16,17 @@ from facesift.core.errors import FacesiftError
 from facesift.networks.features import load_features
 from facesift.networks.pixel_module import load_module
 from facesift.networks.support_vectors import SVM
-from facesift.networks.test_time import check_views, over_views, stored_views, views_entry, views_of
+from facesift.networks.test_time_augmentation import (
+    average_over_views,
+    check_views,
+    make_views,
+    stored_views,
+    views_entry,
+)
 from facesift.networks.weights import load_scorer, save_tensors
 from facesift.sampling.plans import make_plan
 from facesift.screening.committee import Committee
-from facesift.training.member import Material, train_member
+from facesift.training.member import TrainingData, train_member
 from stages.train import _header
 from tests.made import SIZE, default_params, made_images, make_shards
 from tests.made_bundle import MEMBERS, make_study
@@ -47,7 +53,7 @@ def trained(room, **changes):
     params = parse_params(member(**changes))
     train, val = make_shards(room / "train", 40, 10), make_shards(room / "val", 40, 10, seed=5)
     plan = make_plan(train, params.members["m"].resample, 1)
-    material = Material(train, val, plan, Classes(("real", "fake"), "fake"))
+    material = TrainingData(train, val, plan, Classes(("real", "fake"), "fake"))
     trainer = Trainer(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true", window_shards=2)
     return params, train_member("m", params.members["m"], trainer, material, room / "work")
 
@@ -60,23 +66,23 @@ def stored(room, **changes):
 
 def test_the_image_alone_leaves_the_network_as_it_is():
     network = torch.nn.Flatten()
-    assert over_views(network, Views()) is network
+    assert average_over_views(network, Views()) is network
 
 
 def test_views_are_every_crop_and_its_mirror_image():
     middle = resize(center_crop(IMAGES, [24, 24]), [SIZE, SIZE], InterpolationMode.BILINEAR, antialias=False)
     expected = [IMAGES, middle, hflip(IMAGES), hflip(middle)]
-    torch.testing.assert_close(views_of(IMAGES, FOUR), expected)
+    torch.testing.assert_close(make_views(IMAGES, FOUR), expected)
 
 
 def test_a_crop_without_the_whole_image_is_one_view():
-    assert len(views_of(IMAGES, Views(zoom=[0.75]))) == 1
+    assert len(make_views(IMAGES, Views(zoom=[0.75]))) == 1
 
 
 def test_scores_are_the_mean_of_the_views_logits():
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * SIZE**2, 2)).eval()
-    expected = torch.stack([network(view) for view in views_of(IMAGES, FOUR)]).mean(dim=0)
-    torch.testing.assert_close(over_views(network, FOUR)(IMAGES), expected)
+    expected = torch.stack([network(view) for view in make_views(IMAGES, FOUR)]).mean(dim=0)
+    torch.testing.assert_close(average_over_views(network, FOUR)(IMAGES), expected)
 
 
 def test_each_view_is_standardised_as_an_image_of_its_own(tmp_path):
@@ -84,7 +90,7 @@ def test_each_view_is_standardised_as_an_image_of_its_own(tmp_path):
     _, path = stored(tmp_path, views={"zoom": [0.5]})
     dark = np.zeros((1, SIZE, SIZE, 3), np.uint8)
     dark[:, SIZE // 4 : -SIZE // 4, SIZE // 4 : -SIZE // 4] = pixels(1)[:, ::2, ::2]
-    enlarged = views_of(torch.from_numpy(dark).permute(0, 3, 1, 2) / 255, Views(zoom=[0.5]))[0]
+    enlarged = make_views(torch.from_numpy(dark).permute(0, 3, 1, 2) / 255, Views(zoom=[0.5]))[0]
     alone = load_module(path)
     alone.views = Views()
     with torch.inference_mode():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.consensus import CONSENSUS, check_answers, find_consensus
+from facesift.datasets.reviews import CONSENSUS, check_answers, find_consensus
 from tests.made_reviews import answer, table
 
 IMAGE = "0" * 32

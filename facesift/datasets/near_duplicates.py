@@ -1,4 +1,4 @@
-"""Images that are copies of one another: byte for byte, or edited and re-encoded."""
+"""Near-duplicates: perceptual hashes, and groups of images whose hashes are close."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from PIL import Image
 HASH_SIDE = 16
 HASH_BITS = HASH_SIDE**2
 WORD = 8  # hexadecimal digits of a 32-bit word
-MISSED = 0.01  # probability of missing one pair whose distance is exactly the limit; closer ones are safer
-ALL_PAIRS = 10_000  # up to so many images every pair is compared
+MISSED = 0.01  # probability of missing a pair whose distance is exactly the limit; closer pairs are missed more rarely
+ALL_PAIRS = 10_000  # up to this many images, every pair is compared
 SLAB = 1 << 18  # rows compared at a time, which bounds the memory
-PENDING = 1 << 20  # links gathered before components are merged
-FOLD_ORDER = {"test": 0, "val": 1, "train": 2}
-
+PENDING = 1 << 20  # links collected before components are merged
 Words = NDArray[np.uint64]
 Groups = NDArray[np.int64]
 
 
 def perceptual_hash(image: Image.Image) -> str:
-    """Return ImageHash's difference hash (dHash) of 16 x 16 bits as 64 hexadecimal digits.
+    """Compute ImageHash's difference hash (dHash) of 16 x 16 bits.
 
-    Chosen by measurement: of ImageHash's kinds with 64 or 256 bits it finds the most edited copies in Real and Fake
-    Face Detection for the same number of linked pairs among aligned CelebA faces.
+    Of ImageHash's hashes with 64 or 256 bits it found the most edited copies in Real and Fake Face Detection for the
+    same number of linked pairs among aligned CelebA faces.
+
+    Args:
+        image: of any size and mode.
+
+    Returns:
+        64 hexadecimal digits.
     """
     import imagehash  # noqa: PLC0415
 
@@ -51,10 +55,18 @@ def _share_rate(bits: int, limit: int, width: int) -> float:
 
 
 def plan_tables(images: int, bits: int, limit: int) -> tuple[int, int]:
-    """Choose how many bits a bucket's key has and how many tables of buckets are searched, at the least cost.
+    """Choose the cheapest search: bits of a bucket's key, and number of hash tables.
 
-    Up to `ALL_PAIRS` images: no key, one table, every pair compared. More images: longer keys and more tables, so that
-    a pair just within the limit is missed with probability `MISSED`.
+    Up to `ALL_PAIRS` images: no key and one table, so that every pair is compared. For more images: longer keys and
+    more tables, so that a pair exactly at the limit is missed with probability `MISSED`.
+
+    Args:
+        images: number of distinct hashes.
+        bits: length of a hash.
+        limit: largest number of differing bits of a near-duplicate pair.
+
+    Returns:
+        Bits of a key, number of tables.
 
     >>> plan_tables(5_000, 256, 48), plan_tables(1_000_000, 256, 48)
     ((0, 1), (19, 278))
@@ -89,7 +101,7 @@ def _links(words: Words, keys: NDArray[np.uint64], limit: int) -> Iterator[tuple
         while len(rows):
             step += 1
             rows = rows[: np.searchsorted(rows, len(order) - step)]
-            rows = rows[keys[rows] == keys[rows + step]]  # sorted: who differs at this step differs at the next
+            rows = rows[keys[rows] == keys[rows + step]]  # sorted: rows that differ at this step differ at the next
             apart = np.bitwise_count(words[rows] ^ words[rows + step]).sum(axis=1, dtype=np.int64)
             near = rows[apart <= limit]
             if len(near):
@@ -108,9 +120,15 @@ def _merge(labels: Groups, links: list[tuple[Groups, Groups]]) -> Groups:
 
 
 def search_tables(words: Words, limit: int) -> Iterator[Iterator[tuple[Groups, Groups]]]:
-    """Yield for each table of buckets its pairs of rows of `words`, shape (n, words), at most `limit` bits apart.
+    """Search for pairs of close hashes, one hash table at a time.
 
-    A pair may come up in several tables; see `near_duplicate_groups` for which may be missed.
+    Args:
+        words: n hashes, shape (n, words).
+        limit: largest number of differing bits.
+
+    Yields:
+        For each table its pairs of rows, in two arrays. A pair may come up in several tables; see
+        `near_duplicate_groups` for which may be missed.
     """
     bits = 64 * words.shape[1]
     width, tables = plan_tables(len(words), bits, limit)
@@ -159,28 +177,3 @@ def near_duplicate_groups(hashes: pl.Series, max_bits: int) -> Groups:
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[compact.reshape(-1)]
-
-
-def keep_one(images: pl.DataFrame) -> pl.DataFrame:
-    """Keep one row per `image_id`, sorted by it: the first of test, val, train, no fold, then by source and path.
-
-    A row without a label gives way to those with one.
-    """
-    fold = pl.col("fold").replace_strict(FOLD_ORDER, default=len(FOLD_ORDER))
-    ranked = images.sort("image_id", pl.col("label").is_null(), fold, "source", "container", "path")
-    return ranked.filter(pl.col("image_id").ne_missing(pl.col("image_id").shift(1)))
-
-
-def contradictions(images: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose bytes appear under several labels, with `other`: where they have another label."""
-    twice = images.filter(pl.col("image_id").is_duplicated())
-    torn = twice.filter(pl.col("label").drop_nulls().n_unique().over("image_id") > 1).sort(
-        "source", "container", "path"
-    )
-    places = torn.drop_nulls("label").group_by("image_id", "label", maintain_order=True).first()
-    places = places.select(
-        "image_id", said="label", other=pl.col("label") + " at " + pl.col("container") + ":" + pl.col("path")
-    )
-    pairs = torn.join(places, on="image_id", how="left", maintain_order="left_right")
-    others = pairs.filter(pl.col("label").ne_missing(pl.col("said"))).drop("said")
-    return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesift.portraits.drawing import PARTS, draw_portrait
-from facesift.portraits.forging import SKILLS, choose_donor, choose_parts, face_colour, forge, part_distance
+from facesift.portraits.pasting import (
+    PASTE_SETTINGS,
+    choose_donor,
+    choose_parts,
+    face_colour,
+    part_distance,
+    paste_parts,
+)
 
 SIZE = 64
 PORTRAITS = [draw_portrait(np.random.SeedSequence([7, index]), SIZE) for index in range(6)]
@@ -15,12 +22,12 @@ part_sets = st.lists(st.sampled_from(PARTS), min_size=1, max_size=4, unique=True
 
 def changed(target, parts, level="easy", donor=1, entropy=0):
     """Return (size, size) by how much the most changed channel of each pixel differs from the target."""
-    fake = forge(target, PORTRAITS[donor], parts, level, np.random.default_rng(entropy))
+    fake = paste_parts(target, PORTRAITS[donor], parts, level, np.random.default_rng(entropy))
     return np.abs(fake.astype(int) - target.pixels).max(axis=2)
 
 
 @settings(max_examples=40, deadline=None)
-@given(parts=part_sets, level=st.sampled_from(sorted(SKILLS)), entropy=st.integers(0, 2**32 - 1))
+@given(parts=part_sets, level=st.sampled_from(sorted(PASTE_SETTINGS)), entropy=st.integers(0, 2**32 - 1))
 def test_pixels_outside_the_named_parts_are_the_targets(parts, level, entropy):
     outside = np.all([part_distance(PORTRAITS[0], part) <= 0 for part in parts], axis=0)
     assert not changed(PORTRAITS[0], parts, level, entropy=entropy)[outside].any()
@@ -58,7 +65,7 @@ def test_harder_levels_leave_less_of_the_colour_difference():
     def left(level):
         inside = part_distance(PORTRAITS[0], "nose") > 0.5
         fakes = [
-            forge(PORTRAITS[0], PORTRAITS[donor], ["nose"], level, np.random.default_rng(donor))
+            paste_parts(PORTRAITS[0], PORTRAITS[donor], ["nose"], level, np.random.default_rng(donor))
             for donor in range(1, 6)
         ]
         own = PORTRAITS[0].pixels[inside].mean(axis=0)
@@ -81,9 +88,9 @@ def test_careful_forgers_take_a_donor_of_the_same_colour():
 
 
 @settings(max_examples=60)
-@given(level=st.sampled_from(sorted(SKILLS)), entropy=st.integers(0, 2**32 - 1))
+@given(level=st.sampled_from(sorted(PASTE_SETTINGS)), entropy=st.integers(0, 2**32 - 1))
 def test_chosen_parts_are_distinct_in_order_and_as_many_as_the_level_allows(level, entropy):
     parts = choose_parts(level, np.random.default_rng(entropy))
-    low, high = SKILLS[level].parts
+    low, high = PASTE_SETTINGS[level].parts
     assert low <= len(parts) <= high
     assert [part for part in PARTS if part in parts] == list(parts)

@@ -1,4 +1,4 @@
-"""Weights from a file, ours or anyone's: read without running code, and matched with a network by name and shape."""
+"""Read a checkpoint of any trainer without running code, and match its tensors with a network by name and shape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from facesift.core.errors import FacesiftError
 
-NESTS = ("state_dict", "model_state_dict", "model")  # below what trainers keep the weights
+NESTS = ("state_dict", "model_state_dict", "model")  # keys under which trainers save the weights
 PREFIXES = ("module.", "_orig_mod.", "model.", "network.")  # of DataParallel, torch.compile, Lightning, our own module
 SUFFIXES = (".safetensors", ".pth", ".pt")
 
@@ -21,9 +21,17 @@ SUFFIXES = (".safetensors", ".pth", ".pt")
 def read_checkpoint(path: Path, key: str = "architecture.checkpoint") -> dict[str, Tensor]:
     """Read the tensors of a `.safetensors`, `.pth` or `.pt` file on the CPU.
 
-    Pickles go through torch's weights-only reader. `key` is the parameter that led here, for messages. Raises
-    `FacesiftError` for a file that is missing, damaged, of another kind, or that holds anything but data: such a file
-    could run code, and none of it is run.
+    Pickles go through torch's weights-only reader: no code in them is run.
+
+    Args:
+        path: the file.
+        key: the parameter that names the file, for messages.
+
+    Returns:
+        Tensors by name, as the file names them.
+
+    Raises:
+        FacesiftError: when the file is missing, damaged, of another kind, or holds anything but data.
     """
     if path.suffix not in SUFFIXES:
         raise FacesiftError(f"{key} {path}: not one of {', '.join(SUFFIXES)}")
@@ -47,7 +55,7 @@ def _read(path: Path, key: str) -> dict[str, Tensor]:
 
 
 def _refusal(path: Path, key: str, reason: str) -> str:
-    """Explain in our words: torch's own message advises to switch the protection off."""
+    """Word the refusal: torch's own message advises to switch the protection off."""
     held = re.search(r"GLOBAL ([\w.]+)", reason)
     what = f"it holds {held[1]}, and loading that could run code" if held else "not a pickle of tensors alone"
     return (
@@ -57,7 +65,7 @@ def _refusal(path: Path, key: str, reason: str) -> str:
 
 
 def _tensors_in(tree: Any, path: Path, key: str) -> dict[str, Tensor]:
-    """Find the table of tensors in what a trainer saved."""
+    """Find the table of tensors in what a trainer saved, below keys such as `state_dict`."""
     while isinstance(tree, dict) and (nest := next((key for key in NESTS if isinstance(tree.get(key), dict)), None)):
         tree = tree[nest]
     if not isinstance(tree, dict) or not tree or not all(isinstance(value, Tensor) for value in tree.values()):
@@ -66,7 +74,14 @@ def _tensors_in(tree: Any, path: Path, key: str) -> dict[str, Tensor]:
 
 
 def without_wrappers(tensors: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
-    """Drop the prefixes that wrappers put before every name, unless the network's own names begin like that.
+    """Drop the prefixes that wrappers (DataParallel, torch.compile, Lightning) put before every name.
+
+    Args:
+        tensors: weights by name.
+        expected: the network's names. A prefix that one of them has stays.
+
+    Returns:
+        The same tensors by their shorter names.
 
     >>> list(without_wrappers({"module.fc.weight": torch.zeros(1)}, {"fc.weight"}))
     ['fc.weight']
@@ -78,9 +93,15 @@ def without_wrappers(tensors: dict[str, Tensor], expected: set[str]) -> dict[str
 
 
 def other_classes(tensors: dict[str, Tensor], expected: dict[str, Tensor], head: set[str]) -> set[str]:
-    """Names of the head, all of them, when `tensors` has one that differs in its number of classes and in that alone.
+    """Find out whether the checkpoint's head differs from the network's in its number of classes alone.
 
-    Otherwise none: the head fits, or it is another head altogether.
+    Args:
+        tensors: weights of the checkpoint by name.
+        expected: weights of the network by name.
+        head: names of the head's parameters.
+
+    Returns:
+        `head` if so; an empty set when the head fits, or differs in more than that.
     """
     if not head <= tensors.keys():
         return set()
@@ -90,7 +111,15 @@ def other_classes(tensors: dict[str, Tensor], expected: dict[str, Tensor], head:
 
 
 def mismatches(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
-    """Say how two tables of tensors differ, at most one line each for missing, unexpected and misshapen ones."""
+    """Describe how two tables of tensors differ.
+
+    Args:
+        tensors: weights of a checkpoint by name.
+        expected: weights of the network by name.
+
+    Returns:
+        At most one line each for missing, unexpected and misshapen tensors; an empty list when all fit.
+    """
     # Batch norms count their batches since 2018 only, and the count decides nothing.
     missing = [name for name in expected if name not in tensors and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in tensors if name not in expected]

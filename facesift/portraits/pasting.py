@@ -1,6 +1,6 @@
-"""Making a fake as the photoshopped ones are made: parts of another portrait, pasted with soft edges, colours matched.
+"""Makes fake portraits like photoshopped ones: parts of another portrait, pasted with soft edges and matched colours.
 
-How well it is done depends on the level. The names and the four parts are those of the public set "Real and Fake Face
+The level says how well it is done. Its names and the four parts are those of the public set "Real and Fake Face
 Detection" (RFF): `easy` to spot, `mid`, `hard`.
 """
 
@@ -18,7 +18,6 @@ from facesift.portraits.drawing import PARTS, Portrait
 
 Level: TypeAlias = Literal["easy", "mid", "hard"]
 Span: TypeAlias = tuple[float, float]
-
 _RADII: dict[str, tuple[float, float]] = {  # across and down, in half head heights
     "left_eye": (0.29, 0.25),
     "right_eye": (0.29, 0.25),
@@ -28,12 +27,16 @@ _RADII: dict[str, tuple[float, float]] = {  # across and down, in half head heig
 
 
 @dataclass(frozen=True)
-class Skill:
-    """How well a forger works.
+class PasteSettings:
+    """How well a fake is made. Ranges are drawn from uniformly.
 
-    Of `donors` photos the careful take the one most like the target (`alike`), the careless the one least like it.
-    Then ranges: how many `parts`; share of the colour difference removed (`match`); width of the soft edge (`feather`)
-    and misplacement (`slip`) as shares of the part.
+    Attributes:
+        donors: number of photos from which the donor is chosen.
+        alike: whether the donor is the photo most like the target in colour, or the one least like it.
+        parts: how many parts are pasted, from and to.
+        match: share of the colour difference that is removed.
+        feather: width of the soft edge, as a share of the part.
+        slip: misplacement, as a share of the part.
     """
 
     donors: int
@@ -44,34 +47,34 @@ class Skill:
     slip: Span
 
 
-SKILLS: dict[Level, Skill] = {
-    "easy": Skill(4, alike=False, parts=(4, 4), match=(0.0, 0.05), feather=(0.05, 0.12), slip=(0.04, 0.12)),
-    "mid": Skill(4, alike=False, parts=(3, 4), match=(0.0, 0.2), feather=(0.08, 0.2), slip=(0.02, 0.08)),
-    "hard": Skill(1, alike=True, parts=(1, 3), match=(0.2, 0.6), feather=(0.15, 0.4), slip=(0.0, 0.06)),
+PASTE_SETTINGS: dict[Level, PasteSettings] = {
+    "easy": PasteSettings(4, alike=False, parts=(4, 4), match=(0.0, 0.05), feather=(0.05, 0.12), slip=(0.04, 0.12)),
+    "mid": PasteSettings(4, alike=False, parts=(3, 4), match=(0.0, 0.2), feather=(0.08, 0.2), slip=(0.02, 0.08)),
+    "hard": PasteSettings(1, alike=True, parts=(1, 3), match=(0.2, 0.6), feather=(0.15, 0.4), slip=(0.0, 0.06)),
 }
 
 
 def choose_parts(level: Level, rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw which parts a fake of `level` replaces, in the order of `PARTS`."""
-    low, high = SKILLS[level].parts
+    """Draw which parts a fake of a level replaces, in the order of `PARTS`."""
+    low, high = PASTE_SETTINGS[level].parts
     chosen = rng.permutation(len(PARTS))[: rng.integers(low, high + 1)]
     return tuple(part for index, part in enumerate(PARTS) if index in chosen)
 
 
 def face_colour(portrait: Portrait) -> NDArray[np.float64]:
-    """Return the mean colour (3,) in [0, 255] of the nose, which hair and glasses leave free."""
+    """Return the mean colour (3,), 0 to 255, of the nose, which hair and glasses leave free."""
     return portrait.pixels[part_distance(portrait, "nose") > 0].mean(axis=0)
 
 
 def choose_donor(target: Portrait, donors: Iterable[Portrait], level: Level) -> Portrait:
-    """Return the donor that a forger of `level` takes: by the colour of the face, most or least like the target's."""
+    """Return the donor for a fake of a level: the one whose face colour is most or least like the target's."""
     wanted = face_colour(target)
-    sign = 1 if SKILLS[level].alike else -1
+    sign = 1 if PASTE_SETTINGS[level].alike else -1
     return min(donors, key=lambda donor: sign * float(np.linalg.norm(face_colour(donor) - wanted)))
 
 
 def part_distance(portrait: Portrait, part: str) -> NDArray[np.float64]:
-    """Return (size, size) how far inside the pasted ellipse of `part` a pixel is: 1 in its middle, <= 0 outside."""
+    """Return how far inside the pasted ellipse of a part each pixel is, (size, size): 1 in its centre, <= 0 outside."""
     column, row = portrait.places[part]
     across, down = _RADII[part]
     size = portrait.pixels.shape[0]
@@ -81,14 +84,24 @@ def part_distance(portrait: Portrait, part: str) -> NDArray[np.float64]:
     return 1 - np.hypot((cosine * dx + sine * dy) / across, (cosine * dy - sine * dx) / down)
 
 
-def forge(
+def paste_parts(
     target: Portrait, donor: Portrait, parts: Sequence[str], level: Level, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Return the photo of `target` with `parts` of `donor` pasted in; pixels outside the parts' ellipses are untouched.
+    """Paste parts of one portrait into another of the same size.
 
-    Both portraits are of the same size. Colours are matched by shifting the patch's mean under the mask.
+    Colours are matched by shifting the mean of the pasted part.
+
+    Args:
+        target: the portrait that is changed.
+        donor: the portrait that the parts come from.
+        parts: some of `PARTS`.
+        level: how well it is done.
+        rng: source of random numbers.
+
+    Returns:
+        Pixels (size, size, 3); those outside the parts' ellipses are the target's.
     """
-    skill = SKILLS[level]
+    skill = PASTE_SETTINGS[level]
     pixels = target.pixels.astype(np.float64)
     for part in parts:
         inside = part_distance(target, part)
@@ -104,7 +117,7 @@ def forge(
 def _aligned(
     donor: Portrait, target: Portrait, part: str, slip: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the donor's photo turned, scaled and shifted so that `part` lies where the target's does, up to `slip`."""
+    """Return the donor's photo turned, scaled and shifted so that the part is where the target's is, up to `slip`."""
     zoom = donor.scale / target.scale * np.exp(rng.normal(0, 0.03))
     turn = donor.roll - target.roll
     cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)

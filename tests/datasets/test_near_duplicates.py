@@ -5,16 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesift.datasets import duplicates
-from facesift.datasets.duplicates import (
-    HASH_BITS,
-    contradictions,
-    hash_words,
-    keep_one,
-    near_duplicate_groups,
-    perceptual_hash,
-    plan_tables,
-)
+from facesift.datasets import near_duplicates
+from facesift.datasets.manifest import contradicting_labels, drop_exact_copies
+from facesift.datasets.near_duplicates import HASH_BITS, hash_words, near_duplicate_groups, perceptual_hash, plan_tables
 
 
 def face(seed: int) -> Image.Image:
@@ -97,9 +90,9 @@ def test_many_images_are_searched_in_buckets(images: int):
 @pytest.fixture
 def buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search in buckets, in small slabs, with few links kept, even for few images."""
-    monkeypatch.setattr(duplicates, "ALL_PAIRS", 0)
-    monkeypatch.setattr(duplicates, "SLAB", 97)
-    monkeypatch.setattr(duplicates, "PENDING", 50)
+    monkeypatch.setattr(near_duplicates, "ALL_PAIRS", 0)
+    monkeypatch.setattr(near_duplicates, "SLAB", 97)
+    monkeypatch.setattr(near_duplicates, "PENDING", 50)
 
 
 @pytest.mark.usefixtures("buckets")
@@ -141,45 +134,47 @@ def rows(*entries: tuple) -> pl.DataFrame:
 )
 def test_of_copies_the_one_in_the_later_fold_is_kept(folds: tuple, kept: str):
     copies = rows(*(("1", "real", fold, "s", ".", f"{number}") for number, fold in enumerate(folds)))
-    assert keep_one(copies)["fold"].to_list() == [kept]
+    assert drop_exact_copies(copies)["fold"].to_list() == [kept]
 
 
 @pytest.mark.parametrize("first", [("a", "z", "z"), ("b", "a", "z"), ("b", "b", "a")])
 def test_of_copies_in_one_fold_the_first_source_container_and_path_is_kept(first: tuple):
     copies = rows(("1", "real", None, "b", "b", "b"), ("1", "real", None, *first), ("2", "real", None, "a", "a", "a"))
-    assert keep_one(copies)["source", "container", "path"].rows()[0] == first
+    assert drop_exact_copies(copies)["source", "container", "path"].rows()[0] == first
 
 
 def test_which_copy_is_kept_does_not_depend_on_their_order():
     copies = rows(*(("1", "real", None, "s", c, p) for c in "ab" for p in "xy"))
-    assert keep_one(copies).equals(keep_one(copies.reverse()))
+    assert drop_exact_copies(copies).equals(drop_exact_copies(copies.reverse()))
 
 
 def test_bytes_under_both_labels_name_each_other():
     both = rows(("1", "real", None, "s", ".", "r"), ("1", "fake", None, "s", "z.zip", "f"), ("2", "fake", None, *"sss"))
-    assert contradictions(both).sort("path").select("path", "other").rows() == [
+    assert contradicting_labels(both).sort("path").select("path", "other").rows() == [
         ("f", "real at .:r"),
         ("r", "fake at z.zip:f"),
     ]
 
 
 def test_copies_under_one_label_contradict_nothing():
-    assert contradictions(rows(("1", "real", None, *"sab"), ("1", "real", None, *"sac"))).is_empty()
+    assert contradicting_labels(rows(("1", "real", None, *"sab"), ("1", "real", None, *"sac"))).is_empty()
 
 
 def test_a_copy_without_a_label_contradicts_nothing_and_gives_way():
     copies = rows(("1", None, "test", *"saa"), ("1", "real", None, *"sab"))
-    assert contradictions(copies).is_empty()
-    assert keep_one(copies)["label"].to_list() == ["real"]
+    assert contradicting_labels(copies).is_empty()
+    assert drop_exact_copies(copies)["label"].to_list() == ["real"]
 
 
 def test_a_copy_without_a_label_of_contradicting_ones_goes_with_them():
-    torn = contradictions(rows(("1", "real", None, *"saa"), ("1", "fake", None, *"sab"), ("1", None, None, *"sac")))
+    torn = contradicting_labels(
+        rows(("1", "real", None, *"saa"), ("1", "fake", None, *"sab"), ("1", None, None, *"sac"))
+    )
     assert len(torn) == 3
     assert torn["other"].null_count() == 0
 
 
 def test_each_of_three_contradicting_copies_names_another_one():
-    torn = contradictions(rows(("1", "a", None, *"sab"), ("1", "b", None, *"sac"), ("1", "c", None, *"sad")))
+    torn = contradicting_labels(rows(("1", "a", None, *"sab"), ("1", "b", None, *"sac"), ("1", "c", None, *"sad")))
     assert len(torn) == 3
     assert all(other.split(" ")[0] != label for label, other in torn.select("label", "other").rows())

@@ -5,9 +5,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.shards.landmarks import TEMPLATE, landmarks, template
+from facesift.sampling.regions import LANDMARK_TEMPLATE, face_landmarks, landmark_template
+from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import write_index, write_shard
+from facesift.shards.writing import write_shard
 
 SIDE, IMAGES = 16, 5
 
@@ -38,26 +39,26 @@ def some_points():
 
 
 def test_shard_without_points_gets_the_template(shards_with):
-    assert np.array_equal(landmarks(shards_with(), 0), np.tile(template(SIDE), (IMAGES, 1, 1)))
+    assert np.array_equal(face_landmarks(shards_with(), 0), np.tile(landmark_template(SIDE), (IMAGES, 1, 1)))
 
 
 def test_template_has_shares_of_the_side():
-    assert np.allclose(template(200) / 200, TEMPLATE)
+    assert np.allclose(landmark_template(200) / 200, LANDMARK_TEMPLATE)
 
 
 def test_points_of_the_shard_are_read(shards_with):
     points = some_points()
-    assert np.array_equal(landmarks(shards_with(points), 0), points)
+    assert np.array_equal(face_landmarks(shards_with(points), 0), points)
 
 
 def test_image_without_a_face_gets_the_median_of_the_others(shards_with):
     points = some_points()
     points[2] = np.nan
-    found = landmarks(shards_with(points), 0)
+    found = face_landmarks(shards_with(points), 0)
     assert np.allclose(found[2], np.median(points[[0, 1, 3, 4]], axis=0))
     assert np.array_equal(found[[0, 1, 3, 4]], points[[0, 1, 3, 4]])
 
 
 def test_shard_without_any_face_gets_the_template(shards_with):
-    found = landmarks(shards_with(np.full((IMAGES, 5, 2), np.nan, np.float32)), 0)
-    assert np.array_equal(found, np.tile(template(SIDE), (IMAGES, 1, 1)))
+    found = face_landmarks(shards_with(np.full((IMAGES, 5, 2), np.nan, np.float32)), 0)
+    assert np.array_equal(found, np.tile(landmark_template(SIDE), (IMAGES, 1, 1)))

@@ -1,4 +1,4 @@
-"""Building: dealing, whole folders, and bytes that depend on nothing but the images and the seed."""
+"""Building shards: assignment, whole folders, and bytes that depend on nothing but the images and the seed."""
 
 import hashlib
 from pathlib import Path
@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facesift.core.errors import FacesiftError
-from facesift.core.parallel import ALONE, Workers
+from facesift.core.parallel import ONE_PROCESS, Workers
+from facesift.datasets.manifest import FACE_COLUMNS
 from facesift.images.decoding import decode, to_square
-from facesift.images.face_columns import FACE
+from facesift.shards.building import RawImageReader, Sharding, assign_shards, build_split
 from facesift.shards.reading import ShardFolder
-from facesift.shards.writing import SLICE, Decoder, Sharding, build_split, deal, write_shard
+from facesift.shards.writing import SLICE, write_shard
 from tests.made_faces import crop
 
 TWO = Workers(backend="processes", jobs=2, address=None)
@@ -33,38 +34,38 @@ def table(sizes: list[int]) -> pl.DataFrame:
 
 @given(sizes=counts, shards=st.integers(1, 9), seed=st.integers(0, 2**32 - 1))
 def test_every_shard_has_its_share_of_every_stratum(sizes: list[int], shards: int, seed: int) -> None:
-    dealt = deal(table(sizes), shards, seed, "train")
+    assigned = assign_shards(table(sizes), shards, seed, "train")
     for (source, label), size in zip(STRATA, sizes, strict=True):
-        part = dealt.filter(source=source, label=label)["shard"].to_numpy()
+        part = assigned.filter(source=source, label=label)["shard"].to_numpy()
         assert set(np.bincount(part, minlength=shards)) <= {size // shards, -(-size // shards)}
 
 
 @given(sizes=counts, shards=st.integers(1, 9), seed=st.integers(0, 2**32 - 1))
 def test_shards_differ_by_at_most_one_image(sizes: list[int], shards: int, seed: int) -> None:
-    of_shard = np.bincount(deal(table(sizes), shards, seed, "val")["shard"].to_numpy(), minlength=shards)
+    of_shard = np.bincount(assign_shards(table(sizes), shards, seed, "val")["shard"].to_numpy(), minlength=shards)
     assert np.ptp(of_shard) <= 1
 
 
 @given(sizes=counts, shards=st.integers(1, 9))
-def test_every_image_is_dealt_once(sizes: list[int], shards: int) -> None:
+def test_every_image_is_assigned_once(sizes: list[int], shards: int) -> None:
     images = table(sizes)
-    assert deal(images, shards, 1, "test").drop("shard").sort("image_id").equals(images.sort("image_id"))
+    assert assign_shards(images, shards, 1, "test").drop("shard").sort("image_id").equals(images.sort("image_id"))
 
 
 @given(order=st.permutations(range(12)))
-def test_dealing_does_not_depend_on_the_order_of_the_table(order: list[int]) -> None:
+def test_assignment_does_not_depend_on_the_order_of_the_table(order: list[int]) -> None:
     images = table([4, 4, 4])
-    assert deal(images[order], 3, 1, "train").equals(deal(images, 3, 1, "train"))
+    assert assign_shards(images[order], 3, 1, "train").equals(assign_shards(images, 3, 1, "train"))
 
 
 @pytest.mark.parametrize("other", [(2, "train"), (1, "val")])
 def test_another_seed_or_split_deals_otherwise(other: tuple[int, str]) -> None:
     images = table([30, 30, 30])
-    assert not deal(images, 3, *other).equals(deal(images, 3, 1, "train"))
+    assert not assign_shards(images, 3, *other).equals(assign_shards(images, 3, 1, "train"))
 
 
 def test_rows_are_mixed_inside_a_shard() -> None:
-    labels = deal(table([0, 30, 30]), 1, 1, "train")["label"].to_list()
+    labels = assign_shards(table([0, 30, 30]), 1, 1, "train")["label"].to_list()
     assert labels != sorted(labels)
 
 
@@ -93,7 +94,7 @@ def rows_of(raw: Path) -> pl.DataFrame:
 
 def build(raw: Path, folder: Path, rows: pl.DataFrame | None = None, **sharding: Any) -> Path:
     rows = rows_of(raw) if rows is None else rows
-    build_split(folder, rows, Decoder(raw, 12, 10_000), Sharding(**({"images": 10, "seed": 3} | sharding)))
+    build_split(folder, rows, RawImageReader(raw, 12, 10_000), Sharding(**({"images": 10, "seed": 3} | sharding)))
     return folder
 
 
@@ -144,7 +145,11 @@ def test_done_is_called_for_every_shard(raw: Path, tmp_path: Path) -> None:
     sizes: list[int] = []
     sharding = Sharding(images=10, seed=3)
     build_split(
-        tmp_path / "train", rows_of(raw), Decoder(raw, 12, 10_000), sharding, lambda entry: sizes.append(entry.images)
+        tmp_path / "train",
+        rows_of(raw),
+        RawImageReader(raw, 12, 10_000),
+        sharding,
+        lambda entry: sizes.append(entry.images),
     )
     assert sizes == [9, 8, 8]
 
@@ -160,7 +165,7 @@ def test_datasets_carry_no_times(raw: Path, tmp_path: Path) -> None:
         assert [h5py.h5o.get_info(dataset.id).ctime for dataset in file.values()] == [0] * 4
 
 
-@pytest.mark.parametrize("parallel", [ALONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("parallel", [ONE_PROCESS, TWO], ids=["one", "two"])
 def test_an_image_changed_since_ingest_is_named(raw: Path, tmp_path: Path, parallel: Workers) -> None:
     rows = rows_of(raw)
     Image.new("RGB", (9, 9)).save(raw / "7.jpg")
@@ -240,8 +245,10 @@ def faces_of(raw: Path, found: list[bool]) -> pl.DataFrame:
     return rows_of(raw).with_columns(
         width=pl.lit(40),
         height=pl.lit(20),
-        face_box=pl.Series([[20.0, 0.0, 40.0, 20.0] if each else None for each in found], dtype=FACE["face_box"]),
-        face_landmarks=pl.Series([marks if each else None for each in found], dtype=FACE["face_landmarks"]),
+        face_box=pl.Series(
+            [[20.0, 0.0, 40.0, 20.0] if each else None for each in found], dtype=FACE_COLUMNS["face_box"]
+        ),
+        face_landmarks=pl.Series([marks if each else None for each in found], dtype=FACE_COLUMNS["face_landmarks"]),
         face_score=pl.Series([0.9 if each else None for each in found], dtype=pl.Float64),
     )
 
@@ -261,7 +268,7 @@ def halves(tmp_path: Path) -> Path:
 def test_shards_of_faces_show_them_and_know_their_landmarks(halves: Path, tmp_path: Path):
     found = [number % 3 > 0 for number in range(7)]
     rows = faces_of(halves, found)
-    build_split(tmp_path / "train", rows, Decoder(halves, 10, 10_000, crop=crop()), Sharding(4, 3))
+    build_split(tmp_path / "train", rows, RawImageReader(halves, 10, 10_000, crop=crop()), Sharding(4, 3))
     shards, faces = ShardFolder(tmp_path / "train"), dict(zip(rows["image_id"], found, strict=True))
     for shard in range(2):
         landmarks = shards.landmarks(shard)
@@ -274,6 +281,6 @@ def test_shards_of_faces_show_them_and_know_their_landmarks(halves: Path, tmp_pa
 
 @pytest.mark.parametrize("method", ["none", "centre"])
 def test_shards_of_other_views_have_no_landmarks(halves: Path, tmp_path: Path, method: str):
-    decoder = Decoder(halves, 10, 10_000, crop=crop(method=method))
+    decoder = RawImageReader(halves, 10, 10_000, crop=crop(method=method))
     build_split(tmp_path / "train", rows_of(halves), decoder, Sharding(9, 3))
     assert ShardFolder(tmp_path / "train").landmarks(0) is None

@@ -1,0 +1,86 @@
+"""The files of a raw folder, each with the source that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesift.core.errors import FacesiftError
+from facesift.datasets.layouts import LAYOUTS, Layout, PathLabel, find_source
+from facesift.images.archives import RawFile, list_files
+
+SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """Files of a raw folder.
+
+    Attributes:
+        recognised: how many files belong to a source.
+        ignored: how many belong to none.
+        example: path of an ignored file; None without one.
+    """
+
+    recognised: int
+    ignored: int
+    example: str | None
+
+
+def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
+    """Count the files that belong to a source, and those that belong to none.
+
+    Args:
+        raw: the raw folder, with loose files and zip files.
+        layouts: each source's layout, by the source's name.
+
+    Returns:
+        The counts; at least one file belongs to a source.
+
+    Raises:
+        FacesiftError: when the folder is missing, a zip is damaged, or no file belongs to a source.
+    """
+    if not raw.is_dir():
+        raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
+    recognised, ignored, example = 0, 0, None
+    for file in list_files(raw):
+        if find_source(layouts, file):
+            recognised += 1
+        else:
+            ignored += 1
+            example = example or printable(f"{file.container}:{file.path}")
+    if not recognised:
+        expected = "; ".join(_expected(name, layout) for name, layout in layouts.items())
+        seen = f"{ignored} other files, for example {example}" if ignored else "no files"
+        raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}")
+    return FileCounts(recognised, ignored, example)
+
+
+def _expected(name: str, layout: Layout) -> str:
+    return f"{LAYOUTS[layout.source.layout].expected(layout)} in {layout.source.within} (data.sources.{name})"
+
+
+def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFile]:
+    """Yield every file of a raw folder that belongs to a source.
+
+    Args:
+        raw: the raw folder.
+        layouts: each source's layout, by the source's name.
+
+    Yields:
+        The file, the name of its source, and what its path says, in an order that depends on names alone.
+    """
+    for file in list_files(raw):
+        found = find_source(layouts, file)
+        if found:
+            yield file, *found
+
+
+def printable(name: str) -> str:
+    r"""Return a file name with escapes for what is not valid UTF-8, which tables and terminals refuse.
+
+    >>> printable("caf\udce9.jpg")
+    'caf\\udce9.jpg'
+    """
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,105 @@
+"""The index of a shard folder: `index.json` lists the shards with their sizes, class counts and checksums."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from facesift.core.classes import BINARY
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_json, write_json
+
+INDEX = "index.json"
+VERSION: Final = 1
+REPAIR = "`dvc checkout` restores it, `dvc repro shard` rebuilds it"
+
+
+class ShardEntry(BaseModel):
+    """What the index says of one shard.
+
+    Attributes:
+        file: name of the file, for example `00000.h5`.
+        images: number of images.
+        counts: number of images of each class, by class number.
+        bytes: size of the file.
+        sha256: SHA-256 of the file, 64 hexadecimal digits.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^\d{5,}\.h5$")]
+    images: Annotated[int, Field(ge=1)]
+    counts: list[Annotated[int, Field(ge=0)]]
+    bytes: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @model_validator(mode="after")
+    def _counts_agree(self) -> ShardEntry:
+        if sum(self.counts) != self.images:
+            raise ValueError(f"{self.counts} images of each class are not {self.images} images")
+        return self
+
+
+class ShardIndex(BaseModel):
+    """The content of `index.json`.
+
+    Attributes:
+        version: of the format.
+        image_size: side of the square images in pixels.
+        classes: names of the classes, by number.
+        shards: the shards in their order.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    version: Literal[1]
+    image_size: Annotated[int, Field(ge=1)]
+    classes: Annotated[list[str], Field(min_length=2)]
+    shards: Annotated[list[ShardEntry], Field(min_length=1)]
+
+
+def read_index(folder: Path) -> ShardIndex:
+    """Read and check the index of a shard folder.
+
+    Args:
+        folder: for example `data/shards/train`.
+
+    Raises:
+        FacesiftError: when the index is missing, damaged or of another version.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        raise FacesiftError(f"{path}: not found, so this is no finished shard folder; {REPAIR}")
+    tree = read_json(path)
+    version = tree.get("version") if isinstance(tree, dict) else None
+    if version != VERSION:
+        raise FacesiftError(
+            f"{path}: format version is {version!r}, this program reads {VERSION}; `dvc repro shard` rebuilds it"
+        )
+    try:
+        return ShardIndex.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise FacesiftError(f"{path}: damaged at {key or 'top level'} ({first['msg']}); {REPAIR}") from None
+
+
+def write_index(
+    folder: Path, image_size: int, entries: list[ShardEntry], classes: tuple[str, ...] = BINARY
+) -> ShardIndex:
+    """Write the index of a finished shard folder.
+
+    Args:
+        folder: the folder with the shards.
+        image_size: side of the square images in pixels.
+        entries: the shards in their order.
+        classes: names of the classes, by number.
+
+    Returns:
+        What was written.
+    """
+    index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries)
+    write_json(folder / INDEX, index.model_dump())
+    return index

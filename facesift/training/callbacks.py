@@ -1,0 +1,113 @@
+"""Lightning callbacks: the figures of every epoch, which are written as curves, and a moving average of the weights."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import WeightAveraging
+from torch import Tensor
+
+from facesift.core.errors import FacesiftError
+from facesift.core.files import rounded, whole_folder
+
+CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_recall", "val_precision", "val_ap")
+LAG = 10  # of the first steps: after n of them, the average goes back over about n / LAG
+
+
+class History(pl.Callback):
+    """Collects and prints the figures of every epoch. A resumed training has all of them: they are in the checkpoint.
+
+    Attributes:
+        epochs: the figures `CURVES` of each epoch so far.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.epochs: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        del pl_module
+        figures = {key: float(trainer.callback_metrics[key]) for key in CURVES}
+        if not math.isfinite(figures["train_loss"] + figures["val_loss"]):
+            key = f"members.{self.name}.optimizer.lr"
+            raise FacesiftError(f"{self.name}: the loss is not a number in epoch {len(self.epochs) + 1}; lower {key}")
+        self.epochs.append(figures)
+        if not trainer.is_global_zero:
+            return
+        text = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
+        print(f"{self.name} epoch {len(self.epochs)}/{trainer.max_epochs}  {text}", flush=True)  # noqa: T201
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.epochs = list(state_dict["epochs"])
+
+
+def write_curves(folder: Path, epochs: list[dict[str, float]]) -> None:
+    """Write one DVCLive table for each figure, `<figure>.tsv` with the columns step and figure.
+
+    Args:
+        folder: is replaced as a whole.
+        epochs: figures of each epoch by name.
+    """
+    from dvclive import Live  # noqa: PLC0415  it imports all of DVC
+
+    with TemporaryDirectory() as directory:
+        with Live(dir=directory, save_dvc_exp=False, dvcyaml=False) as live:
+            for figures in epochs:
+                for key, value in rounded(figures).items():
+                    live.log_metric(key, value)
+                live.next_step()
+        with whole_folder(folder) as part:
+            for table in sorted((Path(directory) / "plots" / "metrics").glob("*.tsv")):
+                shutil.copyfile(table, part / table.name)
+
+
+def decay_at(updates: int, decay: float) -> float:
+    """Return the share of the average that stays at an update, as TensorFlow's ExponentialMovingAverage does.
+
+    It grows with the number of updates, so a short training soon forgets its first weights, too.
+
+    >>> [round(decay_at(updates, 0.999), 3) for updates in (0, 90, 990, 100_000)]
+    [0.1, 0.91, 0.991, 0.999]
+
+    Args:
+        updates: number of updates before this one.
+        decay: the largest share, in (0, 1).
+    """
+    return min(decay, (1 + updates) / (LAG + updates))
+
+
+class MovingAverage(WeightAveraging):
+    """A moving average of weights and batch norms' statistics, updated after every step.
+
+    It is validated, kept and saved in place of the last weights; Lightning's checkpoints hold both. All processes that
+    train together have the same one. The average of a training's last weights does better than any one of them (Polyak
+    and Juditsky 1992; Izmailov et al. 2018, https://arxiv.org/abs/1803.05407; Morales-Brotons et al. 2024,
+    https://arxiv.org/abs/2411.18704).
+
+    Args:
+        decay: share of the average that stays at each update, see `decay_at`.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+            if not averaged.is_floating_point():
+                return current
+            # Unlike a sum of two shares, this leaves frozen weights unchanged to the last digit.
+            return torch.lerp(averaged, current, 1 - decay_at(int(updates), decay))
+
+        super().__init__(avg_fn=average)
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Move the average to the network's device, which is known only after `setup`."""
+        del trainer
+        if self._average_model is not None:
+            self._average_model.to(pl_module.device)
