@@ -64,9 +64,7 @@ def _read(params: Params, name: str) -> pl.DataFrame:
 def _build(params: Params, name: str, images: pl.DataFrame, folder: Path) -> ShardFolder:
     """Shard all images of the other data set."""
     raw = Path("data/raw") / params.cross_test[name].raw
-    reader = RawImageReader(
-        raw, params.data.image_size, params.ingest.max_pixels, params.data.resize, params.data.crop
-    )
+    reader = RawImageReader(raw, params.data.image_size, params.ingest.max_pixels, params.data.resize, params.data.crop)
     sharding = Sharding(params.shard.images, params.seed, params.parallel.workers, params.class_names.names)
     build_split(folder, images, reader, sharding)
     return ShardFolder(folder)
