@@ -62,7 +62,7 @@ def _read_table(raw: Path, file: RawFile, classes: tuple[str, ...]) -> dict[str,
         raise FacesiftError(f"{place}: not a readable text file ({error})") from error
     reader = csv.DictReader(io.StringIO(text))
     if not set(COLUMNS) <= set(reader.fieldnames or []):
-        raise FacesiftError(f"{place}: columns are {reader.fieldnames}, needed are {COLUMNS}")
+        raise FacesiftError(f"{place}: columns are {reader.fieldnames}, but must include {COLUMNS}")
     labels = {row["id"]: row["label"] for row in reader}
     for image, label in labels.items():
         if label not in classes:

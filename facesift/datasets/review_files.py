@@ -65,7 +65,7 @@ def review_file(folder: Path, reviewer: str) -> Path:
     """Return the path of a reviewer's file; raise `FacesiftError` for a name that cannot be a file name."""
     if not REVIEWER.fullmatch(reviewer):
         raise FacesiftError(
-            f"reviewer {reviewer!r}: right are 1 to 64 letters, digits, `.`, `_` or `-`, the first a letter or digit"
+            f"reviewer {reviewer!r}: use 1 to 64 letters, digits, `.`, `_` or `-`, first a letter or digit"
         )
     return folder / f"{reviewer}.csv"
 
@@ -100,14 +100,14 @@ def parse_row(line: str) -> Answer:
 
     >>> parse_row("0000,fake")
     Traceback (most recent call last):
-    ValueError: 2 fields, needed are 7
+    ValueError: 2 fields instead of 7
     """
     try:
         fields = next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise ValueError(f"not a line of CSV: {error}") from error
     if len(fields) != len(COLUMNS):
-        raise ValueError(f"{len(fields)} fields, needed are {len(COLUMNS)}")
+        raise ValueError(f"{len(fields)} fields instead of {len(COLUMNS)}")
     image_id, answer, reviewer, at, seconds, decision, probability = fields
     row = Answer(image_id, answer, reviewer, at, float(seconds), decision, float(probability) if probability else None)
     _check(row)
@@ -131,7 +131,7 @@ def check_header(path: Path, header: str) -> None:
     """Raise `FacesiftError` unless `header`, a file's first line without its line break, names the right columns."""
     if header.removeprefix("\ufeff").rstrip("\r") != ",".join(COLUMNS):
         raise FacesiftError(
-            f"{path}: not a file of answers: its first line is {header[:80]!r}, needed is {','.join(COLUMNS)!r}"
+            f"{path}: not a file of answers: its first line is {header[:80]!r}, not {','.join(COLUMNS)!r}"
         )
 
 

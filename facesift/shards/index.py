@@ -71,7 +71,7 @@ def read_index(folder: Path) -> ShardIndex:
     """
     path = folder / INDEX
     if not path.is_file():
-        raise FacesiftError(f"{path}: not found, so this is no finished shard folder; {REPAIR}")
+        raise FacesiftError(f"{path}: not found, so this is not a finished shard folder; {REPAIR}")
     tree = read_json(path)
     version = tree.get("version") if isinstance(tree, dict) else None
     if version != VERSION:

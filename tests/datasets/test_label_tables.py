@@ -64,7 +64,7 @@ def test_unknown_label_is_named(tmp_path):
 
 def test_table_with_other_columns_is_named(tmp_path):
     write(tmp_path, "name,class\n1,a\n")
-    with pytest.raises(FacesiftError, match=r"columns are \['name', 'class'\], needed are \['id', 'label'\]"):
+    with pytest.raises(FacesiftError, match=r"columns are \['name', 'class'\], but must include \['id', 'label'\]"):
         make_layouts(tmp_path, SOURCES, CLASSES)
 
 

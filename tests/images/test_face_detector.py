@@ -66,7 +66,7 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
 @pytest.mark.usefixtures("tiny")
 def test_another_network_is_refused(monkeypatch):
     monkeypatch.setattr(face_detector, "SHA256", "0" * 64)
-    with pytest.raises(FacesiftError, match="not the network that is known"):
+    with pytest.raises(FacesiftError, match="not the known network"):
         read_detector()
 
 

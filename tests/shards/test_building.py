@@ -176,7 +176,7 @@ def test_an_image_changed_since_ingest_is_named(raw: Path, tmp_path: Path, paral
 def test_an_image_gone_since_ingest_is_named(raw: Path, tmp_path: Path) -> None:
     rows = rows_of(raw)
     (raw / "7.jpg").unlink()
-    with pytest.raises(FacesiftError, match=r"7.jpg .*but was good at ingest"):
+    with pytest.raises(FacesiftError, match=r"7.jpg .*but was usable at ingest"):
         build(raw, tmp_path / "train", rows)
 
 
@@ -199,7 +199,7 @@ def test_what_a_killed_build_leaves_behind_does_not_disturb_the_next(raw: Path, 
 def test_half_a_folder_is_no_folder(raw: Path, tmp_path: Path) -> None:
     rows = rows_of(raw)
     write_shard(tmp_path / "train/00000.h5", rows[:1], [np.zeros((8, 8, 3), np.uint8)], 6)
-    with pytest.raises(FacesiftError, match="no finished shard folder"):
+    with pytest.raises(FacesiftError, match="not a finished shard folder"):
         ShardFolder(tmp_path / "train")
 
 

@@ -154,7 +154,7 @@ def test_a_file_that_is_not_hdf5_is_refused_even_with_the_right_checksum(folder:
 
 def test_a_folder_without_index_is_refused(folder: Path) -> None:
     (folder / "index.json").unlink()
-    with pytest.raises(FacesiftError, match=r"index.json: not found, so this is no finished shard folder"):
+    with pytest.raises(FacesiftError, match=r"index.json: not found, so this is not a finished shard folder"):
         ShardFolder(folder)
 
 
