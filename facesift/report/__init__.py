@@ -1,1 +1,1 @@
-"""The report page: sections, charts and examples, made from the metrics files."""
+"""The report page: its sections, charts and examples, made from the metrics files."""

@@ -10,7 +10,7 @@ from facesift.core.scores import join_scores, score_table
 from facesift.datasets.layouts import PARTS
 from facesift.evaluation.audit import Case, audit
 from facesift.evaluation.image_statistics import STATISTICS
-from facesift.report.origins import notices
+from facesift.report.audit import notices
 from tests.made_manifest import files
 
 CLASSES = Classes(("real", "fake"), "fake")

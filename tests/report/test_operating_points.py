@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facesift.committee.thresholds import Policy
-from facesift.report.operation import operation_section
+from facesift.report.operating_points import operation_section
 
 POLICY = Policy(-1.0, 1.0)
 LOG_ODDS, FAKES = np.array([-2.0, 0.0, 2.0, 3.0, -3.0, 0.5]), np.array([0, 0, 1, 0, 0, 1])
