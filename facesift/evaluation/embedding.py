@@ -1,6 +1,9 @@
-"""Images as points of a plane in which neighbours stay neighbours: t-SNE of what a member makes of them."""
+"""t-SNE of a member's features: test images as points of a plane in which neighbours stay neighbours, and drawn."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -9,15 +12,30 @@ from numpy.typing import NDArray
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import Scorer
+from facesift.evaluation.figures import HEADING, SMALL, TEXT, WIDTH, plain_style
 from facesift.shards.reading import ShardFolder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PERPLEXITY = 30.0  # scikit-learn's: about so many neighbours count
 FEWEST = 4  # images that t-SNE can place
 BATCH = 32  # images a network sees at a time
+POSITIVE_COLOUR = "#d55e00"  # of Okabe and Ito's palette, which the colour-blind can tell apart
+OTHER_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
+MARKERS = "o^sDvP*X<>"
+BELOW_POINTS = "Neighbours mean something here; distances between groups, their sizes and the axes do not."
 
 
 def choose_points(shards: ShardFolder, classes: Classes, points: int, seed: int) -> pl.DataFrame:
-    """Choose at most `points` images to show: the positive ones first, the rest drawn from `seed`.
+    """Choose images to show: the positive ones first, others drawn at random.
+
+    Args:
+        shards: shards of the test split.
+        classes: names of the classes, and which one is positive.
+        points: images at most.
+        seed: of the draw.
 
     Returns:
         The columns shard, row, image_id, source, label (a class number), sorted by shard and row.
@@ -41,7 +59,16 @@ def choose_points(shards: ShardFolder, classes: Classes, points: int, seed: int)
 
 
 def features_of(shards: ShardFolder, points: pl.DataFrame, extract: Scorer) -> NDArray[np.float32]:
-    """Run `extract`, pixels (b, S, S, 3) in 0..255 -> (b, k), over the images of `choose_points`: (n, k)."""
+    """Compute the features of chosen images.
+
+    Args:
+        shards: shards of the test split.
+        points: rows of `choose_points`.
+        extract: from pixels (b, S, S, 3) in 0 to 255 to features (b, k).
+
+    Returns:
+        Features (n, k), in the order of `points`.
+    """
     found = []
     for (shard,), rows in points.group_by("shard", maintain_order=True):
         pixels, wanted = shards.pixels(int(shard)), rows["row"].to_numpy()
@@ -50,11 +77,21 @@ def features_of(shards: ShardFolder, points: pl.DataFrame, extract: Scorer) -> N
 
 
 def embed(features: NDArray[np.floating], seed: int, name: str = "") -> NDArray[np.float32]:
-    """Place n >= 1 images with features (n, k) on a plane (n, 2) by t-SNE (van der Maaten and Hinton 2008, JMLR 9).
+    """Place images on a plane by t-SNE (van der Maaten and Hinton 2008, JMLR 9), starting from principal components.
 
-    It starts from the principal components; the perplexity is `PERPLEXITY`, or less for fewer than 91 images. Fewer
-    than `FEWEST` images, and images all of whose features are the same, have no neighbourhoods: they all lie at (0, 0).
-    Raises `FacesiftError` naming the member `name` when a feature is not finite.
+    The perplexity is `PERPLEXITY`, or less for fewer than 91 images. Fewer than `FEWEST` images, and images all of
+    whose features are the same, have no neighbourhoods: they all lie at (0, 0).
+
+    Args:
+        features: one row for each image, (n, k) with n >= 1.
+        seed: of t-SNE.
+        name: the member, for the error.
+
+    Returns:
+        Positions (n, 2).
+
+    Raises:
+        FacesiftError: a feature is not finite.
     """
     from sklearn.manifold import TSNE  # noqa: PLC0415
     from threadpoolctl import threadpool_limits  # noqa: PLC0415  comes with scikit-learn
@@ -72,3 +109,74 @@ def embed(features: NDArray[np.floating], seed: int, name: str = "") -> NDArray[
     with threadpool_limits(1):  # threads add up in an order of their own, and t-SNE makes much of the last digit
         plane: NDArray[np.float32] = method.fit_transform(values)
     return plane
+
+
+def draw_points(
+    title: str, plane: NDArray[np.floating], labels: NDArray[np.integer], sources: Sequence[str], classes: Classes
+) -> Figure:
+    """Draw images as points: the colour says the class, the marker the source; positive images lie on top.
+
+    Args:
+        title: heading of the figure.
+        plane: positions (n, 2).
+        labels: class numbers (n,).
+        sources: n names of sources.
+        classes: names of the classes, and which one is positive.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    names, origin = sorted(set(sources)), np.asarray(sources)
+    order = sorted(range(len(classes.names)), key=lambda number: number == classes.number)
+    colours = class_colours(classes)
+    with plain_style():
+        figure = Figure(figsize=(WIDTH, 7), layout="constrained")
+        figure.suptitle(title, fontsize=HEADING)
+        axes = figure.subplots()
+        axes.set(xticks=[], yticks=[])
+        axes.set_xlabel(BELOW_POINTS, fontsize=SMALL)
+        for number in order:
+            for place, source in enumerate(names):
+                here = plane[(labels == number) & (origin == source)]
+                look: dict[str, Any] = {"c": colours[number], "marker": MARKERS[place % len(MARKERS)]}
+                axes.scatter(here[:, 0], here[:, 1], s=28, alpha=0.75, linewidths=0.3, edgecolors="white", **look)
+        _draw_legends(axes, labels, origin, names, classes)
+    return figure
+
+
+def class_colours(classes: Classes) -> list[str]:
+    """Choose a colour for each class, always the same one for the positive class.
+
+    Args:
+        classes: names of the classes, and which one is positive.
+
+    Returns:
+        Colours in the order of the classes.
+    """
+    rest = iter(OTHER_COLOURS * (len(classes.names) // len(OTHER_COLOURS) + 1))
+    return [POSITIVE_COLOUR if name == classes.positive else next(rest) for name in classes.names]
+
+
+def _draw_legends(
+    axes: Axes, labels: NDArray[np.integer], origin: NDArray[np.str_], names: Sequence[str], classes: Classes
+) -> None:
+    """Say beside the points which colour is which class and which marker which source, with their numbers."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    def handle(text: str, count: int, colour: str, marker: str) -> Line2D:
+        return Line2D([], [], linestyle="", color=colour, marker=marker, markersize=6, label=f"{text} ({count})")
+
+    colours = class_colours(classes)
+    by_class = [handle(name, int((labels == k).sum()), colours[k], "o") for k, name in enumerate(classes.names)]
+    by_source = [
+        handle(name, int((origin == name).sum()), "grey", MARKERS[place % len(MARKERS)])
+        for place, name in enumerate(names)
+    ]
+    beside: dict[str, Any] = {"loc": "upper left", "fontsize": TEXT, "frameon": False, "alignment": "left"}
+    first = axes.legend(handles=by_class, title="class", bbox_to_anchor=(1.0, 1.0), **beside)
+    axes.add_artist(first)
+    first.set_clip_on(False)  # else the layout leaves no room for it
+    lower = 1.0 - 0.032 * (len(by_class) + 2.5)
+    axes.legend(handles=by_source, title="source", bbox_to_anchor=(1.0, lower), **beside)
