@@ -11,13 +11,12 @@ from facesift.committee.predictions import Ballot
 from facesift.core.counts import Confusion
 from facesift.evaluation.baselines import report_baselines
 from facesift.evaluation.complementarity import STACKER, report_complementarity
-from facesift.evaluation.curves import ranking
-from facesift.evaluation.leakage import leakage
-from facesift.evaluation.paired import Images, compare_scores
-from facesift.evaluation.probes import Probes, byte_probe, statistics_probe
+from facesift.evaluation.curves import compare_scores, ranking
+from facesift.evaluation.explanation import AucEstimate, Explanation, explain
+from facesift.evaluation.leakage import find_leakage
+from facesift.evaluation.probes import ProbeResults, byte_probe, statistics_probe
 from facesift.evaluation.slices import slices
-from facesift.evaluation.source_probes import SourceAlone, source_alone, source_probe
-from facesift.evaluation.verdict import Auc, Verdict, verdict
+from facesift.evaluation.source_probes import SourceBaseline, source_baseline, source_probe
 
 
 @dataclass(frozen=True)
@@ -50,18 +49,18 @@ class Case:
 def audit(case: Case) -> dict[str, Any]:
     """Run every part of the audit; the keys are those of `metrics/audit.json`."""
     train, test = case.split("train"), case.split("test")
-    alone = source_alone(case.images.filter(pl.col("split") == "train"), test, case.positive)
+    alone = source_baseline(case.images.filter(pl.col("split") == "train"), test, case.positive)
     container = byte_probe(case.images, case.positive, case.seed)
     looks = statistics_probe(pl.concat([train, test]), case.positive, case.seed)
     baselines = report_baselines(case.val, case.test)
     return {
-        "verdict": _verdict(case, alone, container, looks).report(),
+        "verdict": _explanation(case, alone, container, looks).report(),
         "sources": {
             "alone": alone.report() | _intervals(case, alone.scores),
             "probe": source_probe(train, test, case.seed).report(),
         },
         "probes": {"container": _report_probes(case, container), "statistics": _report_probes(case, looks)},
-        "leakage": leakage(case.images, case.bits).report(),
+        "leakage": find_leakage(case.images, case.bits).report(),
         "slices": _slices(case, train, test),
         "complementarity": report_complementarity(case.test),
         "baselines": baselines | _other_rows(case, container),
@@ -69,17 +68,17 @@ def audit(case: Case) -> dict[str, Any]:
     }
 
 
-def _verdict(case: Case, alone: SourceAlone, container: Probes, looks: Probes) -> Verdict:
+def _explanation(case: Case, alone: SourceBaseline, container: ProbeResults, looks: ProbeResults) -> Explanation:
     within = {source: _auc(case.test.within(source)) for source in case.test.mixed_sources()}
-    return verdict(_auc(case.test), within, alone.auc, container, looks)
+    return explain(_auc(case.test), within, alone.auc, container, looks)
 
 
-def _auc(ballot: Ballot) -> Auc:
+def _auc(ballot: Ballot) -> AucEstimate:
     figures = ballot.report_voters()[STACKER]
-    return Auc(figures["auc"], *(figures["auc_interval"] or ()))
+    return AucEstimate(figures["auc"], *(figures["auc_interval"] or ()))
 
 
-def _report_probes(case: Case, probes: Probes) -> dict[str, Any]:
+def _report_probes(case: Case, probes: ProbeResults) -> dict[str, Any]:
     """Figures of a probe on all sources together and within each, the areas with their intervals."""
     within = {source: probe.report() | _intervals(case, probe.scores) for source, probe in probes.within.items()}
     return {"pooled": probes.pooled.report() | _intervals(case, probes.pooled.scores), "within": within}
@@ -100,7 +99,7 @@ def _slices(case: Case, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[st
     return slices(test.join(decided, on="image_id"), train, case.test.classes)
 
 
-def _other_rows(case: Case, container: Probes) -> dict[str, Any]:
+def _other_rows(case: Case, container: ProbeResults) -> dict[str, Any]:
     """Rows for the table of baselines: what is had from the file alone, and from members without a vote."""
     rows = {}
     if container.pooled.auc is not None:
@@ -120,12 +119,13 @@ def yardsticks(case: Case) -> list[str]:
 def _comparisons(case: Case, best: str) -> list[dict[str, Any]]:
     """Each part of the committee against what it has to beat on the test images, paired; `best` is a member."""
     ballot = case.scored
-    images = Images(ballot.positives, ballot.images["group"].to_numpy())
+    groups = ballot.images["group"].to_numpy()
     suspicion = ballot.suspicion()
     pairs = [(STACKER, best)]
     pairs += [(name, rival) for rival in yardsticks(case) for name in case.test.voters]
     return [
-        {"of": first, "against": second} | compare_scores(images, suspicion[first], suspicion[second])
+        {"of": first, "against": second}
+        | compare_scores(ballot.positives, groups, suspicion[first], suspicion[second]).report()
         for first, second in pairs
         if first != second
     ]

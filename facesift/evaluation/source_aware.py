@@ -7,7 +7,7 @@ would do. Everything is fitted and chosen on validation; the test split is measu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -108,7 +108,7 @@ def _choose(val: Split, logits: Logits, operating: str, params: Params) -> Choic
 def _ranking(test: Split, place: Rows, ranked: NDArray[np.float64], first: NDArray[np.float64]) -> dict[str, Any]:
     """AUC and average precision of scores in a place, and what they gain over the `first` scores."""
     fakes, groups = test.fakes[place], test.groups[place]
-    found, before = (areas(fakes, scores[place]) for scores in (ranked, first))
+    found, before = (asdict(areas(fakes, scores[place])) for scores in (ranked, first))
     draws, draws_before = (ranking_draws(fakes, scores[place], groups) for scores in (ranked, first))
     report: dict[str, Any] = {}
     for number, name in enumerate(found):

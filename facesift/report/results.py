@@ -40,8 +40,8 @@ def headline(figures: Mapping[str, Any], positive: str) -> str:
     return (
         f"The committee caught {percent(figures['caught'])} of {fakes:,} {positive} faces in the test"
         f"{_interval(figures['caught_interval'])}: {figures['tp']:,} it decided by itself, {figures['review_fake']:,} "
-        f"it sent to a person, together with {figures['review_real']:,} others ({percent(figures['review_rate'])} of all "
-        f"images to review). {alarms if calls else f'It decided no image {positive} by itself.'}"
+        f"it sent to a person, together with {figures['review_real']:,} others ({percent(figures['review_rate'])} of "
+        f"all images to review). {alarms if calls else f'It decided no image {positive} by itself.'}"
     )
 
 
