@@ -14,12 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from facesift.config.params import Params, load_params
+from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_parquet, rounded
-from facesift.core.scores import join_scores, read_scores
+from facesift.core.files import rounded
+from facesift.core.scores import read_held_out
 from facesift.evaluation.results_table import share
 from facesift.evaluation.source_aware import FIGURES, POOLED, STACK, compare
 
@@ -27,14 +25,6 @@ HEADINGS = (  # the last four: `FIGURES`, and false alarms
     "test images", "stack.sources", "operating.sources", "AUC", "gain", "AP", "recall of decided", "caught",
     "to review", "false alarms",
 )  # fmt: skip
-
-
-def held_out(params: Params) -> dict[str, pl.DataFrame]:
-    """Read validation and test images of the current folder's study with the scores of all voting members."""
-    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
-    scores = read_scores(Path("data/scores"), params.voting, params.class_names)
-    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
-    return {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
 
 
 def markdown(rows: Sequence[Mapping[str, Any]], point: str) -> str:
@@ -54,7 +44,7 @@ def _cells(row: Mapping[str, Any], point: str) -> list[str]:
 
 
 def _shares(figures: Mapping[str, Any] | None) -> list[str]:
-    if figures is None:  # a promise that could not be made with this choice
+    if figures is None:  # a guarantee that could not be given with this choice
         return ["-"] * (len(FIGURES) + 1)
     return [*(share(figures[name], figures[f"{name}_interval"]) for name in FIGURES), f"{figures['false_alarms']:,}"]
 
@@ -70,7 +60,8 @@ def _area(row: Mapping[str, Any], name: str, sign: str = "") -> str:
 def main(point: str, *, as_json: bool) -> str:
     """Compare the study of the current folder; return what to print."""
     params = load_params()
-    rows = compare(held_out(params), params)
+    held = read_held_out(Path("data"), params.voting, params.class_names, stacker=False)
+    rows = compare(held, params)
     if as_json:
         return json.dumps(rounded(rows), indent=2)
     known = sorted({name for row in rows for name in row["points"]})

@@ -6,40 +6,35 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.committee.predictions import Ballot
 from facesift.config.params import Params
 from facesift.core.files import read_parquet, write_json
-from facesift.core.scores import join_scores, read_scores, read_truth
-from facesift.evaluation.audit import Case, audit
+from facesift.core.scores import STACKER, read_held_out, read_truth
+from facesift.evaluation.audit import AuditData, audit
+from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.image_statistics import statistics_table
 from facesift.evaluation.probes import ROWS, draw
 from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
-DATA, SHARDS, STACKER = Path("data"), Path("data/shards"), "stacker"
+DATA, SHARDS = Path("data"), Path("data/shards")
 
 
 def main(params: Params) -> None:
     """Read the manifest, the split, all scores and the training and test shards; write `metrics/audit.json`."""
     divided = read_truth(DATA / "split.parquet").drop("source", "label")
     images = read_parquet(DATA / "manifest.parquet").join(divided, on="image_id")
-    classes, voters = params.class_names, [*params.voting, STACKER]
-    scores = read_scores(DATA / "scores", list(params.members), classes)
-    scores[STACKER] = read_parquet(DATA / "stack.parquet")
-    truth = images.select("source", "label", *divided.columns)
-    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
-    val, test = (joined.filter(pl.col("split") == split) for split in ("val", "test"))
-    case = Case(
+    held, voters = read_held_out(DATA, list(params.members), params.class_names), [*params.voting, STACKER]
+    data = AuditData(
         images=images,
         statistics=_statistics(images, params.seed),
-        val=Ballot.of(val, voters, classes),
-        test=Ballot.of(test, voters, classes),
-        scored=Ballot.of(test, list(scores), classes),
+        val=LabelledPredictions.of(held["val"].of_voters(voters)),
+        test=LabelledPredictions.of(held["test"].of_voters(voters)),
+        scored=LabelledPredictions.of(held["test"]),
         rule=params.vote.rule,
         bits=params.split.near_duplicate_bits,
         seed=params.seed,
     )
-    report = audit(case)
+    report = audit(data)
     write_json(Path("metrics/audit.json"), report)
     print(report["verdict"]["sentence"])
 

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from facesift.committee.stacker_file import load_stacker
+from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json

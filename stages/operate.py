@@ -1,97 +1,72 @@
-"""Calibrate the stacker, choose operating points on validation, say what they promise: `python -m stages.operate`."""
+"""Calibrate the stacker, select thresholds on validation, give a risk guarantee: `python -m stages.operate`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from facesift.committee.calibration import Calibration, Fakes, Scores, margins_of
-from facesift.committee.predictions import Ballot
-from facesift.committee.rules import RULES, screen
-from facesift.committee.sources import mixed_sources
-from facesift.committee.threshold_selection import Choice, Validation, choose
-from facesift.committee.thresholds import Policy
+from facesift.committee.calibration import Calibrator, Fakes, Scores
+from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.threshold_selection import Selection, ValidationScores, select_thresholds
 from facesift.config.params import Params
 from facesift.core.counts import DecisionCounts
-from facesift.core.files import read_parquet, write_csv, write_json, write_parquet
-from facesift.core.scores import join_scores, labels_from, logits_from, read_scores, read_truth
+from facesift.core.files import write_csv, write_json, write_parquet
+from facesift.core.scores import read_held_out
+from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.prevalence import project_all
 from facesift.evaluation.reliability import measure_all, reliability_curves
 from facesift.evaluation.results_table import share
 from stages.entry import run
 
-VOTER = "stacker"
-Screenings = dict[str, DecisionCounts]  # by operating point
-Referred = NDArray[np.bool_]  # (images,)
+Counts = dict[str, DecisionCounts]  # by operating point
 
 
 def main(params: Params) -> None:
     """Read `data/split.parquet` and all scores; write figures, reliability curves, calibration and probabilities."""
-    held, classes = _held_out(params), params.class_names
-    fakes = {split: classes.is_positive(labels_from(table, classes)) for split, table in held.items()}
-    margins = {split: margins_of(logits_from(table, VOTER, classes), classes) for split, table in held.items()}
-    referred = {split: table["referred"].to_numpy() for split, table in held.items()}
-    seen = Validation(margins["val"], fakes["val"], held["val"]["group"].to_numpy(), held["val"]["source"])
-    choice = choose(seen.of(~referred["val"]), params)  # no threshold decides the others
-    calibration, policies = choice.calibration, choice.policies
-    log_odds = {split: calibration.log_odds(each) for split, each in margins.items()}
-    screenings = {split: _screen(policies, log_odds[split], fakes[split], referred[split]) for split in held}
-    within = {
-        split: _within(policies, log_odds[split], fakes[split], referred[split], table["source"])
-        for split, table in held.items()
-    }
+    held = read_held_out(Path("data"), params.voting, params.class_names)
+    raw = {split: LabelledPredictions.of(each) for split, each in held.items()}
+    margins = {split: each.predictions.margins for split, each in raw.items()}
+    fakes = {split: each.positives for split, each in raw.items()}
+    selected = select_thresholds(_seen(raw["val"]), params)
+    predicted = {split: each.calibrated(selected.calibrator) for split, each in raw.items()}
+    counts = {split: _count(each, selected.points) for split, each in predicted.items()}
+    within = {split: _count_within(each, selected.points) for split, each in predicted.items()}
+    rules = {name: predicted["test"].count(rule) for name, rule in RULES.items()}
     report = {
-        "sources": {"fitted_on": params.operating.sources, "names": choice.sources},
-        "calibration": _report_calibration(params, choice.fits, margins, fakes),
-        "points": _report_points(policies, screenings, within),
-        "guarantee": choice.promised.report(),
-        "prevalence": project_all(_rules(params, held["test"]) | screenings["test"], params.prevalence),
+        "sources": {"fitted_on": params.operating.sources, "names": selected.sources},
+        "calibration": _report_calibration(params, selected.fits, margins, fakes),
+        "points": _report_points(selected.points, counts, within),
+        "guarantee": selected.guarantee.report(),
+        "prevalence": project_all(rules | counts["test"], params.prevalence),
     }
     write_json(Path("metrics/operating.json"), report)
-    curves = reliability_curves(choice.fits, margins["test"], fakes["test"], params.calibration.bins)
+    curves = reliability_curves(selected.fits, margins["test"], fakes["test"], params.calibration.bins)
     write_csv(Path("metrics/plots/reliability.csv"), curves)
-    _write_calibration(params, calibration, policies)
-    _write_probabilities(held, {split: calibration.probabilities(each) for split, each in margins.items()})
-    _print(screenings["test"], within["test"], choice)
+    _write_calibration(params, selected)
+    _write_probabilities(predicted)
+    _print(counts["test"], within["test"], selected)
 
 
-def _held_out(params: Params) -> dict[str, pl.DataFrame]:
-    """Validation and test images with the scores of all voters, joined; `referred` ones a person decides anyway."""
-    truth = read_truth(Path("data/split.parquet"))
-    if "referred" not in truth:
-        truth = truth.with_columns(referred=pl.lit(False))  # noqa: FBT003  a value, not a switch
-    scores = read_scores(Path("data/scores"), params.voting, params.class_names)
-    scores[VOTER] = read_parquet(Path("data/stack.parquet"))
-    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
-    return {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
+def _seen(val: LabelledPredictions) -> ValidationScores:
+    """The validation images that thresholds decide: not those that are referred to a person anyway."""
+    groups, sources = val.images["group"].to_numpy(), val.images["source"]
+    return ValidationScores(val.predictions.margins, val.positives, groups, sources).of_images(~val.referred)
 
 
-def _screen(policies: dict[str, Policy], log_odds: Scores, fakes: Fakes, referred: Referred) -> Screenings:
-    """What each operating point does with images."""
-    return {name: policy.screen(log_odds, fakes, referred) for name, policy in policies.items()}
+def _count(predicted: LabelledPredictions, points: dict[str, Thresholds]) -> Counts:
+    """Count what each operating point decides."""
+    return {name: predicted.count(point) for name, point in points.items()}
 
 
-def _within(
-    policies: dict[str, Policy], log_odds: Scores, fakes: Fakes, referred: Referred, sources: pl.Series
-) -> dict[str, Screenings]:
+def _count_within(predicted: LabelledPredictions, points: dict[str, Thresholds]) -> dict[str, Counts]:
     """The same inside each source that holds positives and others, where recognising the source is no help."""
-    inside = {source: (sources == source).to_numpy() for source in mixed_sources(sources, fakes)}
-    return {source: _screen(policies, log_odds[rows], fakes[rows], referred[rows]) for source, rows in inside.items()}
-
-
-def _rules(params: Params, table: pl.DataFrame) -> dict[str, DecisionCounts]:
-    """What each voting rule does with the images of `table`."""
-    classes = params.class_names
-    ballot = Ballot.of(table, [*params.voting, VOTER], classes)
-    return {rule: screen(ballot.labels, ballot.decide(rule), classes) for rule in RULES}
+    return {source: _count(predicted.within(source), points) for source in predicted.mixed_sources()}
 
 
 def _report_calibration(
-    params: Params, fits: dict[str, Calibration], margins: dict[str, Scores], fakes: dict[str, Fakes]
+    params: Params, fits: dict[str, Calibrator], margins: dict[str, Scores], fakes: dict[str, Fakes]
 ) -> dict[str, Any]:
     bins = params.calibration.bins
     figures = {split: measure_all(fits, each, fakes[split], bins) for split, each in margins.items()}
@@ -100,48 +75,48 @@ def _report_calibration(
 
 
 def _report_points(
-    policies: dict[str, Policy], screenings: dict[str, Screenings], within: dict[str, dict[str, Screenings]]
+    points: dict[str, Thresholds], counts: dict[str, Counts], within: dict[str, dict[str, Counts]]
 ) -> dict[str, Any]:
     return {
-        name: policy.probabilities()
-        | {split: screenings[split][name].report() for split in screenings}
+        name: point.as_probabilities()
+        | {split: counts[split][name].report() for split in counts}
         | {
             "within": {
                 split: {source: each[name].report() for source, each in sources.items()}
                 for split, sources in within.items()
             }
         }
-        for name, policy in policies.items()
+        for name, point in points.items()
     }
 
 
-def _write_calibration(params: Params, calibration: Calibration, policies: dict[str, Policy]) -> None:
+def _write_calibration(params: Params, selected: Selection) -> None:
     content = {
         "method": params.calibration.method,
         "positive": params.positive,
-        "temperature": calibration.temperature,
-        "bias": calibration.bias,
-        "points": {name: policy.thresholds() for name, policy in policies.items()},
+        "temperature": selected.calibrator.temperature,
+        "bias": selected.calibrator.bias,
+        "points": {name: point.as_log_odds() for name, point in selected.points.items()},
     }
     write_json(Path("models/calibration.json"), content)
 
 
-def _write_probabilities(held: dict[str, pl.DataFrame], probabilities: dict[str, Scores]) -> None:
+def _write_probabilities(predicted: dict[str, LabelledPredictions]) -> None:
     tables = [
-        table.select("image_id", "split", pl.Series("probability", probabilities[split]))
-        for split, table in held.items()
+        each.images.select("image_id", "split", pl.Series("probability", each.predictions.probability))
+        for each in predicted.values()
     ]
     write_parquet(Path("data/calibrated.parquet"), pl.concat(tables).sort("image_id"))
 
 
-def _print(pooled: Screenings, within: dict[str, Screenings], choice: Choice) -> None:
+def _print(pooled: Counts, within: dict[str, Counts], selected: Selection) -> None:
     """Print each point on the test split, and within a source that is not all of it."""
     for name, each in pooled.items():
         print(f"test, {name}: {_line(each)}")
         for source, inside in within.items():
             if inside[name].images < each.images:
                 print(f"    within {source}: {_line(inside[name])}")
-    print(choice.promised.sentence())
+    print(selected.guarantee.sentence())
 
 
 def _line(each: DecisionCounts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facesift.committee.stacker_file import load_stacker
+from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.core.files import write_csv, write_json
 from facesift.core.scores import read_truth

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from facesift.committee.sources import own_images
-from facesift.committee.stacker_file import save_stacker
-from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, stack_features
+from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, save_stacker, stack_features
 from facesift.config.params import Params
-from facesift.core.classes import Classes
 from facesift.core.counts import Confusion
-from facesift.core.files import read_parquet, write_json, write_parquet
-from facesift.core.scores import join_scores, labels_from, logits_from, read_scores, score_table, votes_of
+from facesift.core.files import write_json, write_parquet
+from facesift.core.scores import read_held_out, score_table, votes_of
 from facesift.evaluation.results_table import share
 from facesift.shards.reading import ShardFolder
 from stages.entry import run
@@ -27,24 +23,24 @@ def main(params: Params) -> None:
     """Read `data/split.parquet` and `data/scores`; write the stacker, its scores and its validation figures."""
     members, classes = params.voting, params.class_names
     _drop_strangers(list(params.members))
-    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
-    joined = join_scores(truth.filter(pl.col("split") != "train"), read_scores(SCORES, members, classes))
-    held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
-    features = {split: _features(table, members, classes) for split, table in held.items()}
-    labels = labels_from(held["val"], classes)
+    held = read_held_out(Path("data"), members, classes, stacker=False)
+    features = {split: stack_features(list(each.logits.values())) for split, each in held.items()}
+    val = held["val"]
     if params.stack.fit_on == "val":
-        own, groups = own_images(held["val"]["source"], classes.is_positive(labels)), held["val"]["group"].to_numpy()
-        stacker = fit_stacker(features["val"], labels, params.stack, classes, own)
-        val_logits = out_of_fold(features["val"], labels, groups, params.stack, classes, own)
+        own = own_images(val.images["source"], val.positives)
+        stacker = fit_stacker(features["val"], val.labels, params.stack, classes, own)
+        val_logits = out_of_fold(features["val"], val.labels, val.groups, params.stack, classes, own)
     else:
         stacker = _fit_on_train_plan(params, members)
         val_logits = stacker.logits(features["val"])
     logits = {"val": val_logits, "test": stacker.logits(features["test"])}
     save_stacker(MODELS / "stacker.safetensors", stacker, members, classes.names)
-    tables = [score_table(held[split]["image_id"].to_list(), split, logits[split], classes.names) for split in logits]
+    tables = [
+        score_table(held[split].images["image_id"].to_list(), split, logits[split], classes.names) for split in held
+    ]
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
     votes = classes.is_positive(votes_of(val_logits, classes))
-    figures = Confusion.of(classes.is_positive(labels), votes).report()
+    figures = Confusion.of(val.positives, votes).report()
     write_json(
         Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
     )
@@ -57,10 +53,6 @@ def _drop_strangers(members: list[str]) -> None:
     for path in sorted(SCORES.glob("*.parquet")):
         if path.stem not in members:
             path.unlink()
-
-
-def _features(joined: pl.DataFrame, members: list[str], classes: Classes) -> NDArray[np.float64]:
-    return stack_features([logits_from(joined, member, classes) for member in members])
 
 
 def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:

@@ -10,7 +10,7 @@ import polars as pl
 from facesift.config.params import Params
 from facesift.core.counts import Confusion, class_report
 from facesift.core.files import read_parquet, sha256, write_json, write_parquet
-from facesift.core.scores import join_scores, labels_from, logits_from, votes_of
+from facesift.core.scores import label_logits, read_truth, votes_of
 from facesift.networks.architectures import check_name
 from facesift.networks.package_weights import find_weights
 from facesift.networks.scoring import score_splits
@@ -72,11 +72,11 @@ def _header(params: Params, name: str) -> dict[str, Any]:
 def _figures(params: Params, name: str, scores: pl.DataFrame) -> dict[str, Any]:
     """Figures on validation alone: the test split is read once, by the vote."""
     classes = params.class_names
-    truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "label"]).filter(pl.col("split") == "val")
-    joined = join_scores(truth, {name: scores.filter(pl.col("split") == "val")})
-    labels, votes = labels_from(joined, classes), votes_of(logits_from(joined, name, classes), classes)
-    found = Confusion.of(classes.is_positive(labels), classes.is_positive(votes)).report()
-    every = class_report(labels, votes, classes.names)
+    truth = read_truth(Path("data/split.parquet")).filter(pl.col("split") == "val")
+    held = label_logits(truth, {name: scores.filter(pl.col("split") == "val")}, classes)
+    votes = votes_of(held.logits[name], classes)
+    found = Confusion.of(held.positives, classes.is_positive(votes)).report()
+    every = class_report(held.labels, votes, classes.names)
     return {"val": found | {key: every[key] for key in ("accuracy", "accuracy_interval")}}
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from facesift.committee.predictions import Ballot
+from facesift.committee.rules import RULES, VotingRule
 from facesift.config.params import Params
-from facesift.core.files import read_parquet, write_csv, write_json, write_parquet
-from facesift.core.scores import join_scores, read_scores, read_truth
+from facesift.core.files import write_csv, write_json, write_parquet
+from facesift.core.scores import read_held_out
 from facesift.evaluation.curves import precision_recall_points, roc_points
+from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.results_table import print_results
 from stages.entry import run
 
@@ -19,28 +20,23 @@ PLOTS = Path("metrics/plots")
 
 def main(params: Params) -> None:
     """Read `data/split.parquet` and all scores; write decisions, four metrics files and the plots' data."""
-    truth = read_truth(Path("data/split.parquet"))
-    classes = params.class_names
-    scores = read_scores(Path("data/scores"), params.voting, classes)
-    scores["stacker"] = read_parquet(Path("data/stack.parquet"))
-    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
-    held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
-    ballots = {split: Ballot.of(table, list(scores), classes) for split, table in held.items()}
-    decisions = pl.concat([ballot.decisions_table(params.vote.rule) for ballot in ballots.values()])
+    held = read_held_out(Path("data"), params.voting, params.class_names)
+    predicted, rule = {split: LabelledPredictions.of(each) for split, each in held.items()}, RULES[params.vote.rule]
+    decisions = pl.concat([each.decisions_table(rule) for each in predicted.values()])
     write_parquet(Path("data/decisions.parquet"), decisions.sort("image_id"))
-    pooled = {split: ballot.report_rules() for split, ballot in ballots.items()}
-    write_json(Path("metrics/vote.json"), pooled)
-    write_json(Path("metrics/voters.json"), {split: ballot.report_voters() for split, ballot in ballots.items()})
-    write_json(Path("metrics/classes.json"), {split: ballot.report_classes() for split, ballot in ballots.items()})
-    write_json(Path("metrics/within.json"), {split: ballot.report_within() for split, ballot in ballots.items()})
-    _write_plots(ballots["test"], params.vote.rule)
+    write_json(Path("metrics/vote.json"), {split: each.report_rules() for split, each in predicted.items()})
+    write_json(Path("metrics/voters.json"), {split: each.report_voters() for split, each in predicted.items()})
+    write_json(Path("metrics/classes.json"), {split: each.report_classes() for split, each in predicted.items()})
+    write_json(Path("metrics/within.json"), {split: each.report_within() for split, each in predicted.items()})
+    _write_plots(predicted["test"], rule)
     print_results(Path("metrics"))
 
 
-def _write_plots(ballot: Ballot, rule: str) -> None:
-    write_csv(PLOTS / "roc.csv", roc_points(ballot.positives, ballot.suspicion()))
-    write_csv(PLOTS / "precision_recall.csv", precision_recall_points(ballot.positives, ballot.suspicion()))
-    write_csv(PLOTS / "confusion.csv", ballot.confusion_table(rule))
+def _write_plots(test: LabelledPredictions, rule: VotingRule) -> None:
+    probabilities = test.positive_probabilities()
+    write_csv(PLOTS / "roc.csv", roc_points(test.positives, probabilities))
+    write_csv(PLOTS / "precision_recall.csv", precision_recall_points(test.positives, probabilities))
+    write_csv(PLOTS / "confusion.csv", test.confusion_table(rule))
 
 
 if __name__ == "__main__":

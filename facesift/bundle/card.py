@@ -15,7 +15,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, sha256
 from facesift.images.crops import View
 
-CARD, GRAPH, STACKER, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
+CARD, GRAPH, STACKER_FILE, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
 FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
 GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
 SCHEMA: Final = 3
@@ -65,7 +65,7 @@ class CalibrationCard(Part):
     bias: float
 
 
-class Thresholds(Part):
+class PointCard(Part):
     """An operating point in calibrated log-odds: below `lo` not the positive class, from `hi` on it, between review."""
 
     lo: float
@@ -114,7 +114,7 @@ class Card(Part):
     members: Annotated[list[MemberCard], Field(min_length=1)]
     image: ImageCard
     rule: str
-    points: dict[str, Thresholds]
+    points: dict[str, PointCard]
     calibration: CalibrationCard
     stopping: StoppingCard | None
     metrics: dict[str, Any]
@@ -129,7 +129,7 @@ class Card(Part):
             raise ValueError(f"positive is {self.positive!r}, which is not one of the classes {self.classes}")
         if self.rule not in RULES:
             raise ValueError(f"rule is {self.rule!r}; there are {', '.join(RULES)}")
-        for name in (GRAPH, STACKER, REFERENCE, *([FACES] if self.image.crop.finds else [])):
+        for name in (GRAPH, STACKER_FILE, REFERENCE, *([FACES] if self.image.crop.finds else [])):
             if name not in self.files:
                 raise ValueError(f"files: {name} is not listed")
         names = {member.name for member in self.members}

@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from facesift.bundle.card import CARD, FACES, GRAPH, REFERENCE, SCHEMA, STACKER, Card, StoppingCard
+from facesift.bundle.card import CARD, FACES, GRAPH, REFERENCE, SCHEMA, STACKER_FILE, Card, StoppingCard
+from facesift.bundle.decision_rule import open_ensemble
 from facesift.bundle.onnx_graph import export_graph
-from facesift.bundle.parity import Batch, Comparison
+from facesift.bundle.parity import Batch, ParityCheck
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
 from facesift.bundle.stopping_rules import describe_stopping
-from facesift.committee.decision import make_jury
 from facesift.committee.rules import RULES
 from facesift.config.params import Params
 from facesift.core.files import read_json, sha256, write_json
-from facesift.core.scores import logits_from
+from facesift.core.scores import LabelledLogits
 from facesift.images.face_detector import read_network
 from facesift.networks.pixel_module import load_module
 from facesift.networks.weights import check_weights, read_header
@@ -50,7 +49,7 @@ class Sources:
 
 
 def fill_bundle(
-    folder: Path, params: Params, sources: Sources, stored: Mapping[str, pl.DataFrame], reference: dict[str, Any]
+    folder: Path, params: Params, sources: Sources, stored: Mapping[str, LabelledLogits], reference: dict[str, Any]
 ) -> Card:
     """Write all files of a bundle into the empty `folder` and return its card.
 
@@ -66,21 +65,19 @@ def fill_bundle(
     card = Card.model_validate(_describe(folder, params, sources))
     graph, torch = OnnxRuntime(folder, card, threads=1), TorchRuntime(folder, card, threads=None)
     images = first_images(ShardFolder(sources.shards / "test"), params.export.parity_images)
-    parity = Comparison(graph, torch, make_jury(folder, card), params.export.tolerance).measure(images, stored["test"])
+    check = ParityCheck(graph, torch, open_ensemble(folder, card), params.export.tolerance)
+    parity = check.measure(images, stored["test"])
     agreed = asdict(parity) | {"tolerance": params.export.tolerance}
     content = card.model_copy(update={"parity": agreed, "stopping": _fit_stopping(folder, card, params, stored)})
     write_json(folder / CARD, content.model_dump(by_alias=True))
     return content
 
 
-def _fit_stopping(folder: Path, card: Card, params: Params, stored: Mapping[str, pl.DataFrame]) -> StoppingCard:
-    logits = {
-        split: {name: logits_from(table, name, card.class_names) for name in card.member_names}
-        for split, table in stored.items()
-    }
-    rules = {rule: make_jury(folder, card, rule) for rule in RULES}
-    points = {point: make_jury(folder, card, point=point) for point in card.points}
-    return describe_stopping(rules, points, logits["val"], logits["test"], params.export.stopping_risk)
+def _fit_stopping(folder: Path, card: Card, params: Params, stored: Mapping[str, LabelledLogits]) -> StoppingCard:
+    val, test = (stored[split].of_voters(card.member_names).logits for split in ("val", "test"))
+    rules = {rule: open_ensemble(folder, card, rule) for rule in RULES}
+    points = {point: open_ensemble(folder, card, point=point) for point in card.points}
+    return describe_stopping(rules, points, val, test, params.export.stopping_risk)
 
 
 def first_images(shards: ShardFolder, images: int) -> Iterator[Batch]:
@@ -112,7 +109,7 @@ def _copy_weights(folder: Path, members: list[str], sources: Sources) -> None:
         weights = sources.models / f"{member}.safetensors"
         check_weights(weights, sources.scores / f"{member}.parquet")
         shutil.copyfile(weights, folder / _member_file(member))
-    shutil.copyfile(sources.models / STACKER, folder / STACKER)
+    shutil.copyfile(sources.models / STACKER_FILE, folder / STACKER_FILE)
 
 
 def _export_graph(folder: Path, params: Params) -> None:

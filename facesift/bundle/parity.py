@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from facesift.bundle.runtimes import Runtime
-from facesift.committee.decision import Jury, MemberLogits
+from facesift.committee.decision import VoterLogits
+from facesift.committee.ensemble import Ensemble
 from facesift.core.errors import FacesiftError
-from facesift.core.scores import class_probabilities, logits_from
+from facesift.core.scores import LabelledLogits, class_probabilities
 
 Batch = tuple[list[str], NDArray[np.uint8]]  # image ids and pixels (b, S, S, 3)
 
@@ -32,19 +32,27 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ParityCheck:
     """Two runtimes of one committee, and the largest difference in logits and calibrated log-odds that is let pass."""
 
     graph: Runtime
     torch: Runtime
-    jury: Jury
+    ensemble: Ensemble
     tolerance: float
 
-    def measure(self, batches: Iterable[Batch], stored: pl.DataFrame) -> Parity:
+    def measure(self, batches: Iterable[Batch], stored: LabelledLogits) -> Parity:
         """Compare both on the same images, and torch with the scores of the pipeline.
 
-        `stored` has image_id and the columns `<member>_logit_<class>`. Raises `FacesiftError` when a difference is
-        beyond the tolerance, or when an image is decided differently although no vote hangs on so little.
+        Args:
+            batches: ids and pixels of the images, some at a time.
+            stored: the members' logits of these images, maybe among others, as the pipeline scored them.
+
+        Returns:
+            The largest differences over all images.
+
+        Raises:
+            FacesiftError: when a difference is beyond the tolerance, or when an image is decided differently although
+                no vote depends on so little.
         """
         found = [self._compare(image_ids, pixels, stored) for image_ids, pixels in batches]
         return Parity(
@@ -55,19 +63,19 @@ class Comparison:
             undecided=sum(each.undecided for each in found),
         )
 
-    def _compare(self, image_ids: list[str], pixels: NDArray[np.uint8], stored: pl.DataFrame) -> Parity:
-        exported, trained = (runtime.logits(pixels, self.jury.members) for runtime in (self.graph, self.torch))
-        ours, theirs = self.jury.judge(exported), self.jury.judge(trained)
+    def _compare(self, image_ids: list[str], pixels: NDArray[np.uint8], stored: LabelledLogits) -> Parity:
+        exported, trained = (runtime.logits(pixels, self.ensemble.members) for runtime in (self.graph, self.torch))
+        ours, theirs = self.ensemble.decide(exported), self.ensemble.decide(trained)
         other = ours.decisions != theirs.decisions
         found = Parity(
             images=len(image_ids),
-            logits=_farthest(self.jury.voices(exported), self.jury.voices(trained)),
+            logits=_farthest(self.ensemble.voter_logits(exported), self.ensemble.voter_logits(trained)),
             log_odds=float(np.abs(ours.log_odds - theirs.log_odds).max()),
-            stored=_farthest(trained, _stored_logits(stored, image_ids, self.jury)),
+            stored=_farthest(trained, _stored_logits(stored, image_ids, self.ensemble)),
             undecided=int(other.sum()),
         )
         self._check(found, image_ids)
-        wrong = other & ~hangs(self.jury, trained, self.tolerance)
+        wrong = other & ~hangs(self.ensemble, trained, self.tolerance)
         if wrong.any():
             image = image_ids[int(np.argmax(wrong))]
             raise FacesiftError(f"image {image}: the exported graph decides it differently from torch; nothing written")
@@ -88,11 +96,11 @@ class Comparison:
                 )
 
 
-def hangs(jury: Jury, logits: MemberLogits, tolerance: float) -> NDArray[np.bool_]:
+def hangs(ensemble: Ensemble, logits: VoterLogits, tolerance: float) -> NDArray[np.bool_]:
     """Whether a change of every logit by `tolerance` could turn a vote, or the mean probability, of an image (n,)."""
-    voices = list(jury.voices(logits).values())
-    means = np.mean([class_probabilities(each) for each in voices], axis=0)
-    return np.any([_lead(each) <= 2 * tolerance for each in voices], axis=0) | (_lead(means) <= tolerance)
+    scores = list(ensemble.voter_logits(logits).values())
+    means = np.mean([class_probabilities(each) for each in scores], axis=0)
+    return np.any([_lead(each) <= 2 * tolerance for each in scores], axis=0) | (_lead(means) <= tolerance)
 
 
 def _lead(values: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -101,10 +109,14 @@ def _lead(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return ordered[:, -1] - ordered[:, -2]
 
 
-def _farthest(first: MemberLogits, second: MemberLogits) -> float:
+def _farthest(first: VoterLogits, second: VoterLogits) -> float:
     return max(float(np.abs(first[name].astype(np.float64) - second[name]).max()) for name in first)
 
 
-def _stored_logits(stored: pl.DataFrame, image_ids: list[str], jury: Jury) -> MemberLogits:
-    rows = pl.DataFrame({"image_id": image_ids}).join(stored, on="image_id", how="left", maintain_order="left")
-    return {member: logits_from(rows, member, jury.classes) for member in jury.members}
+def _stored_logits(stored: LabelledLogits, image_ids: list[str], ensemble: Ensemble) -> VoterLogits:
+    places = {image_id: row for row, image_id in enumerate(stored.images["image_id"])}
+    missing = [image_id for image_id in image_ids if image_id not in places]
+    if missing:
+        raise FacesiftError(f"data/scores: no score of the test image {missing[0]} in the shards; run `dvc repro`")
+    rows = [places[image_id] for image_id in image_ids]
+    return {member: stored.logits[member][rows] for member in ensemble.members}

@@ -1,4 +1,4 @@
-"""How a bundle's committee sees an image: as its study did, by the detector in the bundle."""
+"""Preprocessing of an image for a bundle's committee: the same cut as in its study, by the detector in the bundle."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ REFERRED = f"{NO_FACE}: a person decides"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is seen of an image: pixels (S, S, 3), and the part `box` (left, top, right, bottom) of it that they are.
+class Preprocessed:
+    """What the members see of an image.
 
-    `referred`: why a person decides it whatever the votes; None for most.
+    Attributes:
+        pixels: uint8 (S, S, 3).
+        box: the part of the image that they show: left, top, right, bottom.
+        referred: why a person decides the image whatever the votes; None for most.
     """
 
     pixels: NDArray[np.uint8]
@@ -30,19 +33,24 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """Cuts images as the card says. `finder` finds faces; None in a committee that does not ask for them."""
+class Preprocessor:
+    """Cuts images as the bundle's card says.
+
+    Attributes:
+        image: the card's entry on images.
+        finder: finds faces; None in a committee that does not ask for them.
+    """
 
     image: ImageCard
     finder: FaceFinder | None = None
 
     @classmethod
-    def of(cls, folder: Path, card: Card) -> Sight:
-        """Open what a bundle needs to see; `FacesiftError` without onnxruntime if that is a detector."""
+    def of(cls, folder: Path, card: Card) -> Preprocessor:
+        """Open the bundle's face detector if it has one; `FacesiftError` if that lacks onnxruntime."""
         crop = card.image.crop
         return cls(card.image, open_finder(folder / FACES, crop.min_score) if crop.finds else None)
 
-    def see(self, image: Image.Image) -> Seen:
+    def apply(self, image: Image.Image) -> Preprocessed:
         """Cut an upright RGB image; `BadImage` for one without a face where the study left such images out."""
         view = self.image.view
         face = None if self.finder is None else self.finder.find(image)
@@ -50,4 +58,4 @@ class Sight:
         if lacking and view.crop.unfound == "quarantine":
             raise BadImage(NO_FACE)
         referred = REFERRED if lacking and view.crop.refers else None
-        return Seen(view.pixels(image, face), view.box(image.size, face), referred)
+        return Preprocessed(view.pixels(image, face), view.box(image.size, face), referred)

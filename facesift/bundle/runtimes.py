@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.bundle.card import GRAPH, MEND, Card
-from facesift.bundle.graph_parts import cut_graph
 from facesift.core.errors import FacesiftError
 
 PIXELS = "pixels"  # name of the graph's input: uint8 (n, S, S, 3)
@@ -118,6 +117,33 @@ def open_session(path: Path, graph: Path | bytes, threads: int | None) -> Any:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
         raise FacesiftError(f"{path}: onnxruntime cannot open it ({error}); {MEND}") from error
+
+
+def cut_graph(path: Path, source: str, outputs: Iterable[str]) -> Iterator[bytes]:
+    """Cut the graph that computes one member out of that of all members.
+
+    ONNX Runtime computes all of a graph whichever outputs are fetched; `only_execute_path_to_fetches` does nothing in
+    the builds for inference (https://github.com/microsoft/onnxruntime/issues/16013). So the graph is cut before it is
+    opened.
+
+    Args:
+        path: the ONNX file; weights in a file beside it stay there.
+        source: name of its input.
+        outputs: names of its outputs.
+
+    Yields:
+        For each output, the part of the graph that leads to it from the input, as the bytes of an ONNX file.
+
+    Raises:
+        FacesiftError: without the package onnx.
+    """
+    try:
+        import onnx.utils  # noqa: PLC0415  only a cascade cuts
+    except ImportError as error:
+        raise FacesiftError("asking members one by one needs onnx: `pip install facesift[screen]`") from error
+    extractor = onnx.utils.Extractor(onnx.load(path, load_external_data=False))
+    for output in outputs:
+        yield extractor.extract_model([source], [output]).SerializeToString()
 
 
 def _check_graph(path: Path, session: Any, card: Card) -> None:

@@ -1,8 +1,8 @@
-"""The stopping rule of a bundle: fitted on validation scores for each way to decide, its saving measured on test."""
+"""The bundle's stopping rules: fitted on validation scores for each way to decide, their saving measured on test."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,66 +10,80 @@ from numpy.typing import NDArray
 
 from facesift.bundle.card import StoppingCard, StoppingWay
 from facesift.committee.calibration import margins_of
-from facesift.committee.cascade import hear_in_turn
-from facesift.committee.decision import Jury, MemberLogits
-from facesift.committee.rules import REVIEW, Decisions
-from facesift.committee.stopping import Scale, Stopping, fit_threshold
+from facesift.committee.cascade import decide_in_turn
+from facesift.committee.decision import REVIEW, DecisionCodes, VoterLogits
+from facesift.committee.ensemble import Ensemble
+from facesift.committee.stopping import Scale, StoppingRule, fit_threshold
 
 
 def describe_stopping(
-    rules: dict[str, Jury], points: dict[str, Jury], validation: MemberLogits, test: MemberLogits, risk: float
+    rules: Mapping[str, Ensemble],
+    points: Mapping[str, Ensemble],
+    validation: VoterLogits,
+    test: VoterLogits,
+    risk: float,
 ) -> StoppingCard:
-    """Fit a threshold for every jury on the `validation` logits (n, classes) of the members, and try it on `test`.
+    """Fit a stopping threshold for every way to decide on validation, and measure it on test.
 
-    `risk`, in (0, 1): see `stopping.fit_threshold`. The juries are of the same members.
+    Args:
+        rules: the committee with each voting rule.
+        points: the same committee with each operating point.
+        validation: logits (n, classes) of the members on validation images.
+        test: the same on test images.
+        risk: share of flagged images that may be passed early, in (0, 1); see `stopping.fit_threshold`.
+
+    Returns:
+        The card's entry, with what the rule saves and passes among the test images.
     """
-    jury = next(iter(rules.values()))
-    scale = Scale.of(_margins(jury, validation))
+    ensemble = next(iter(rules.values()))
+    scale = Scale.of(_margins(ensemble, validation))
 
-    def ways(juries: dict[str, Jury]) -> dict[str, StoppingWay]:
-        return {name: _describe_way(each, scale, validation, test, risk) for name, each in juries.items()}
+    def ways(ensembles: Mapping[str, Ensemble]) -> dict[str, StoppingWay]:
+        return {name: _describe_way(each, scale, validation, test, risk) for name, each in ensembles.items()}
 
     return StoppingCard(
         risk=risk,
-        centre=dict(zip(jury.members, scale.centre.tolist(), strict=True)),
-        spread=dict(zip(jury.members, scale.spread.tolist(), strict=True)),
+        centre=dict(zip(ensemble.members, scale.centre.tolist(), strict=True)),
+        spread=dict(zip(ensemble.members, scale.spread.tolist(), strict=True)),
         rules=ways(rules),
         points=ways(points),
     )
 
 
-def _describe_way(jury: Jury, scale: Scale, validation: MemberLogits, test: MemberLogits, risk: float) -> StoppingWay:
-    flagged = _flagged(jury, jury.judge(validation).decisions)
-    threshold = fit_threshold(scale, _margins(jury, validation)[flagged], risk)
-    whole = jury.judge(test).decisions
-    asked, decisions = len(whole) * len(jury.members), whole
+def _describe_way(
+    ensemble: Ensemble, scale: Scale, validation: VoterLogits, test: VoterLogits, risk: float
+) -> StoppingWay:
+    flagged = _flagged(ensemble, ensemble.decide(validation).decisions)
+    threshold = fit_threshold(scale, _margins(ensemble, validation)[flagged], risk)
+    whole = ensemble.decide(test).decisions
+    asked, decisions = len(whole) * len(ensemble.members), whole
     if threshold is not None:
-        asked, decisions = _try_out(replace(jury, stopping=Stopping(scale, threshold)), test)
-    of_test = _flagged(jury, whole)
+        asked, decisions = _try_out(replace(ensemble, stopping=StoppingRule(scale, threshold)), test)
+    of_test = _flagged(ensemble, whole)
     return StoppingWay(
         flagged=int(flagged.sum()),
         threshold=threshold,
         test_asked=asked,
-        test_of=len(whole) * len(jury.members),
+        test_of=len(whole) * len(ensemble.members),
         test_flagged=int(of_test.sum()),
-        test_passed=int((of_test & ~_flagged(jury, decisions)).sum()),
+        test_passed=int((of_test & ~_flagged(ensemble, decisions)).sum()),
     )
 
 
-def _try_out(jury: Jury, logits: MemberLogits) -> tuple[int, Decisions]:
+def _try_out(ensemble: Ensemble, logits: VoterLogits) -> tuple[int, DecisionCodes]:
     """How often members are asked, and the decisions (n,)."""
 
-    def ask(rows: NDArray[np.generic], members: Sequence[str]) -> MemberLogits:
+    def ask(rows: NDArray[np.generic], members: Sequence[str]) -> VoterLogits:
         return {member: logits[member][rows] for member in members}
 
-    hearing = hear_in_turn(jury, ask, np.arange(len(logits[jury.members[0]])))
-    return int(hearing.heard[:, : len(jury.members)].sum()), hearing.verdict.decisions
+    found = decide_in_turn(ensemble, ask, np.arange(len(logits[ensemble.members[0]])))
+    return int(found.asked[:, : len(ensemble.members)].sum()), found.batch.decisions
 
 
-def _margins(jury: Jury, logits: MemberLogits) -> NDArray[np.floating]:
-    return np.stack([margins_of(logits[member], jury.classes) for member in jury.members], axis=1)
+def _margins(ensemble: Ensemble, logits: VoterLogits) -> NDArray[np.floating]:
+    return np.stack([margins_of(logits[member], ensemble.classes) for member in ensemble.members], axis=1)
 
 
-def _flagged(jury: Jury, decisions: Decisions) -> NDArray[np.bool_]:
+def _flagged(ensemble: Ensemble, decisions: DecisionCodes) -> NDArray[np.bool_]:
     """Whether an image is stopped or referred (n,)."""
-    return (decisions == jury.classes.number) | (decisions == REVIEW)
+    return (decisions == ensemble.classes.number) | (decisions == REVIEW)

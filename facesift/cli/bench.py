@@ -14,7 +14,7 @@ from typing import Any
 
 from facesift.bundle.card import read_card
 from facesift.cli.speed import Load, measure_speed
-from facesift.cli.speed_decisions import Comparison
+from facesift.cli.speed_decisions import FasterWays
 from facesift.cli.speed_graphs import (
     FP32,
     INT8,
@@ -108,7 +108,7 @@ def _decisions(asked: Bench, subjects: list[Subject]) -> Iterator[dict[str, Any]
     int8 = {subject.name: subject.graph.parent for subject in subjects if subject.precision == INT8}
     batch, threads = max(asked.batches or [32]), max(asked.threads or [os.cpu_count() or 1])
     for bundle in asked.bundles if asked.images else ():
-        found = Comparison(bundle, int8.get(str(bundle)), threads).measure(find_files(asked.images), batch)
+        found = FasterWays(bundle, int8.get(str(bundle)), threads).measure(find_files(asked.images), batch)
         yield {"name": str(bundle), "threads": threads, "batch": batch} | found
 
 

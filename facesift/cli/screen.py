@@ -20,9 +20,9 @@ from facesift.core.errors import FacesiftError
 from facesift.core.parallel import Workers
 from facesift.images.paths import Found, check_paths, find_files
 from facesift.screening.committee import Committee
-from facesift.screening.distributed import Order, screen_spread
-from facesift.screening.output import Output, format_of, open_output, waiting_rows
+from facesift.screening.distributed import BundleOptions, screen_distributed
 from facesift.screening.stream import Tables, decisions_schema
+from facesift.screening.tables import Output, format_of, open_output, waiting_rows
 
 SAME = 1e-3  # largest difference of one image's probability between machines and numbers of threads
 ALL_SCORED, SOME_NOT, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141  # the last two as shells report them
@@ -83,7 +83,7 @@ def run_screen(asked: ScreenOptions) -> int:
     committee = Committee.load(
         asked.bundle, asked.runtime, asked.threads, asked.rule, asked.point, stop_early=asked.stop_early
     )
-    schema = decisions_schema(committee.jury.voters)
+    schema = decisions_schema(committee.ensemble.voters)
     try:
         with open_output(asked.output, kind, schema, resume=asked.resume) as output:
             tally = _screen(asked, committee, output)
@@ -100,7 +100,7 @@ def run_screen(asked: ScreenOptions) -> int:
 
 def _saving(tally: ScreenCounts, committee: Committee) -> str:
     """Say how much of the members' work the cascade did."""
-    full = len(committee.jury.members) * (tally.rows.total() - tally.rows[None])
+    full = len(committee.ensemble.members) * (tally.rows.total() - tally.rows[None])
     return f"; members asked {tally.asked:,} of {full:,} times ({tally.asked / full:.1%})" if full else ""
 
 
@@ -111,7 +111,7 @@ def _screen(asked: ScreenOptions, committee: Committee, output: Output) -> Scree
     with closing(_decide(asked, committee, todo)) as tables, _progress(asked) as show:
         for table in tables:
             output.write(table)
-            tally.count(table, committee.jury.members)
+            tally.count(table, committee.ensemble.members)
             show(tally)
     if not tally.found:
         raise FacesiftError(f"{', '.join(asked.paths)}: no file there to screen")
@@ -123,11 +123,11 @@ def _decide(asked: ScreenOptions, committee: Committee, files: Iterator[Found]) 
     if asked.parallel is None:
         return committee.screen_found(files, asked.batch_size, asked.threads, cascade=asked.cascade)
     if asked.cascade:
-        check_cascade(committee.jury)
-    order = Order(
+        check_cascade(committee.ensemble)
+    options = BundleOptions(
         asked.bundle, asked.runtime, asked.rule, asked.point, asked.batch_size, asked.cascade, asked.stop_early
     )
-    return screen_spread(files, order, asked.parallel)
+    return screen_distributed(files, options, asked.parallel)
 
 
 def _todo(asked: ScreenOptions, committee: Committee, output: Output, tally: ScreenCounts) -> Iterator[Found]:

@@ -14,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.bundle.runtimes import OnnxRuntime
-from facesift.committee.cascade import COUNTING, hear_in_turn
-from facesift.committee.decision import Verdict
+from facesift.committee.cascade import decide_in_turn
+from facesift.committee.decision import BatchDecisions
+from facesift.committee.rules import RULES
 from facesift.core.errors import FacesiftError
 from facesift.core.intervals import clopper_pearson
 from facesift.images.paths import Found
 from facesift.screening.committee import Committee
 from facesift.screening.stream import read_image
+
+COUNTING = tuple(name for name, rule in RULES.items() if rule.counts_votes)
 
 Pixels = NDArray[np.uint8]  # (images, S, S, 3)
 Result = TypeVar("Result")
@@ -38,7 +41,7 @@ class Counts:
     cascade_seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COUNTING, 0.0))
 
 
-class Comparison:
+class FasterWays:
     """The committee in the folder `bundle` beside itself in cascade, and in 8 bits where there is a graph of that.
 
     `int8`: the folder of the graph in 8 bits.
@@ -56,7 +59,7 @@ class Comparison:
 
         Raises `FacesiftError` when nothing can be read.
         """
-        pixels = (read_image(file, self._whole.sight).pixels for file in files)
+        pixels = (read_image(file, self._whole.preprocessor).pixels for file in files)
         for chunk in _chunks((each for each in pixels if each is not None), batch):
             if not self._counts.images:
                 self._warm_up(chunk)
@@ -67,23 +70,23 @@ class Comparison:
 
     def _warm_up(self, pixels: Pixels) -> None:
         self._whole.decide(pixels)
-        self._parts.logits(pixels, self._whole.jury.members[:1])
-        self._parts.logits(pixels, self._whole.jury.members)
+        self._parts.logits(pixels, self._whole.ensemble.members[:1])
+        self._parts.logits(pixels, self._whole.ensemble.members)
 
     def _compare(self, pixels: Pixels) -> None:
-        counts, jury = self._counts, self._whole.jury
-        verdict, seconds = _timed(lambda: self._whole.decide(pixels))
+        counts, ensemble = self._counts, self._whole.ensemble
+        decided, seconds = _timed(lambda: self._whole.decide(pixels))
         counts.images += len(pixels)
         counts.seconds += seconds
         if self._int8 is not None:
-            self._count_changes(verdict, self._int8.decide(pixels))
+            self._count_changes(decided, self._int8.decide(pixels))
         for rule in COUNTING:
-            by_votes = replace(jury, rule=rule, policy=None)
-            hearing, seconds = _timed(partial(hear_in_turn, by_votes, self._parts.logits, pixels))
-            counts.asked[rule] += int(hearing.heard[:, : len(jury.members)].sum())
+            by_votes = replace(ensemble, rule=RULES[rule])
+            found, seconds = _timed(partial(decide_in_turn, by_votes, self._parts.logits, pixels))
+            counts.asked[rule] += int(found.asked[:, : len(ensemble.members)].sum())
             counts.cascade_seconds[rule] += seconds
 
-    def _count_changes(self, whole: Verdict, int8: Verdict) -> None:
+    def _count_changes(self, whole: BatchDecisions, int8: BatchDecisions) -> None:
         self._counts.changed += int((whole.decisions != int8.decisions).sum())
         farthest = float(np.abs(whole.log_odds - int8.log_odds).max())
         self._counts.log_odds = max(self._counts.log_odds, farthest)
@@ -92,7 +95,7 @@ class Comparison:
         counts = self._counts
         return {
             "images": counts.images,
-            "rule": self._whole.jury.rule,
+            "rule": self._whole.ensemble.rule.name,
             "seconds": counts.seconds,
             "int8": self._report_changes() if self._int8 is not None else None,
             "cascade": {rule: self._report_saving(rule) for rule in COUNTING},
@@ -109,7 +112,7 @@ class Comparison:
 
     def _report_saving(self, rule: str) -> dict[str, Any]:
         counts = self._counts
-        full = counts.images * len(self._whole.jury.members)
+        full = counts.images * len(self._whole.ensemble.members)
         return {
             "asked": counts.asked[rule],
             "of": full,

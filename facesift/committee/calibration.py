@@ -29,7 +29,7 @@ def margins_of(logits: NDArray[np.floating], classes: Classes) -> Scores:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibrator:
     """Calibrated log-odds = margin / temperature + bias. The temperature is positive: the order of images stays."""
 
     temperature: float = 1.0
@@ -43,7 +43,7 @@ class Calibration:
         """Calibrate margins (n,) -> probabilities of the positive class (n,), in [0, 1]."""
         return expit(self.log_odds(margins))
 
-    def at_share(self, fitted: float, wanted: float) -> Calibration:
+    def at_share(self, fitted: float, wanted: float) -> Calibrator:
         """Move from images with the share `fitted` of positives to such with the share `wanted`, both in (0, 1).
 
         Bayes' rule moves all log-odds by the same amount (prior correction, King & Zeng 2001).
@@ -51,7 +51,10 @@ class Calibration:
         return replace(self, bias=float(self.bias + (logit(wanted) - logit(fitted))))
 
 
-def fit_temperature(margins: Scores, fakes: Fakes) -> Calibration:
+UNCALIBRATED = Calibrator()
+
+
+def fit_temperature(margins: Scores, fakes: Fakes) -> Calibrator:
     """Temperature scaling (Guo et al. 2017): the one divisor of least log loss.
 
     It cannot move a prior: an image of margin 0 keeps probability 1/2. Raises `FacesiftError` when a class is missing.
@@ -65,10 +68,10 @@ def fit_temperature(margins: Scores, fakes: Fakes) -> Calibration:
         method="bounded",
         options={"xatol": 1e-8},
     )
-    return Calibration(float(scale * np.exp(found.x)))
+    return Calibrator(float(scale * np.exp(found.x)))
 
 
-def fit_platt(margins: Scores, fakes: Fakes) -> Calibration:
+def fit_platt(margins: Scores, fakes: Fakes) -> Calibrator:
     """Platt scaling (Platt 1999): temperature and bias of least log loss.
 
     The bias undoes the prior that the stacker learned from re-weighted images. A slope below zero is refused: a
@@ -89,17 +92,17 @@ def fit_platt(margins: Scores, fakes: Fakes) -> Calibration:
     bounds = [(LEAST_SLOPE, None), (None, None)]
     tight = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}
     slope, level = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=tight).x
-    return Calibration(float(scale / slope), float(level - slope * middle / scale))
+    return Calibrator(float(scale / slope), float(level - slope * middle / scale))
 
 
-def fit_all(margins: Scores, fakes: Fakes, share: float | None = None) -> dict[str, Calibration]:
+def fit_all(margins: Scores, fakes: Fakes, share: float | None = None) -> dict[str, Calibrator]:
     """Every method by name, and `before`: none; on margins (n,) and fakes (n,) of validation.
 
     `share`: the share of positives that `platt` is to mean, in (0, 1); None: as in `fakes`. A temperature cannot move.
     """
     platt = fit_platt(margins, fakes)
     return {
-        "before": Calibration(),
+        "before": UNCALIBRATED,
         "temperature": fit_temperature(margins, fakes),
         "platt": platt if share is None else platt.at_share(float(fakes.mean()), share),
     }

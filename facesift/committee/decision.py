@@ -1,123 +1,157 @@
-"""From the members' logits to votes, a calibrated probability and a decision: the pipeline's arithmetic, no torch."""
+"""THE decision engine: what the voters predict, what a decision rule is, and the decisions that come of both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from facesift.bundle.card import STACKER as STACKER_FILE
-from facesift.bundle.card import Card
-from facesift.committee.calibration import Calibration, margins_of
-from facesift.committee.rules import REVIEW, RULES, Decisions, Votes
-from facesift.committee.stacker_file import load_stacker
-from facesift.committee.stacking import Stacker, stack_features
-from facesift.committee.stopping import Scale, Stopping, needed
-from facesift.committee.thresholds import Policy
-from facesift.core.classes import FAKE, Classes
-from facesift.core.errors import FacesiftError
+from facesift.committee.calibration import UNCALIBRATED, Calibrator, margins_of
+from facesift.core.classes import Classes
 from facesift.core.scores import class_probabilities, votes_of
 
-STACKER = "stacker"  # the last voter
-MemberLogits = Mapping[str, NDArray[np.floating]]  # member -> (images, classes)
+REVIEW = -1  # beside the class numbers: a person decides
+REVIEW_NAME = "review"  # how tables and reports call it
+
+Votes = NDArray[np.int64]  # (images, voters), class numbers
+Probabilities = NDArray[np.float64]  # (images, voters, classes)
+DecisionCodes = NDArray[np.int64]  # (images,), class numbers or REVIEW
+VoterLogits = Mapping[str, NDArray[np.floating]]  # voter -> (images, classes)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Decisions (n,), calibrated log-odds of the positive class (n,), and votes (n, voters), the stacker's last."""
+class Predictions:
+    """What every voter predicts for n images.
 
-    decisions: Decisions
-    log_odds: NDArray[np.float64]
-    votes: Votes
-
-
-@dataclass(frozen=True)
-class Jury:
-    """How a committee decides: by a voting rule over all voters, or by a policy on the calibrated log-odds.
-
-    `members` stand in voting order. With a `policy` the `rule` is not asked. `stopping` is for a committee that hears
-    its members one after the other (`cascade`); `judge` hears all.
+    Attributes:
+        voters: names of the k voters; the last one, the stacker, is calibrated.
+        classes: the classes that the numbers stand for.
+        votes: class numbers (n, k), each voter's likeliest class.
+        probabilities: softmax of the logits (n, k, classes), not calibrated.
+        margins: log-odds of the positive class (n,) by the last voter, not calibrated.
+        other_class: the likeliest class but the positive one (n,), by the last voter.
+        calibrator: makes calibrated log-odds of the margins.
     """
 
-    members: tuple[str, ...]
+    voters: tuple[str, ...]
     classes: Classes
-    stacker: Stacker
-    calibration: Calibration
-    rule: str
-    policy: Policy | None = None
-    stopping: Stopping | None = None
+    votes: Votes
+    probabilities: Probabilities
+    margins: NDArray[np.float64]
+    other_class: NDArray[np.int64]
+    calibrator: Calibrator = UNCALIBRATED
+
+    @classmethod
+    def of(cls, logits: VoterLogits, classes: Classes, calibrator: Calibrator = UNCALIBRATED) -> Predictions:
+        """Make them from every voter's logits (n, classes), the stacker's last.
+
+        >>> said = Predictions.of({"one": np.array([[0.0, 2.0]])}, Classes(("real", "fake"), "fake"))
+        >>> said.votes.tolist(), said.margins.tolist(), said.other_class.tolist()
+        ([[1]], [2.0], [0])
+        """
+        scores = list(logits.values())
+        others = scores[-1].astype(np.float64)
+        others[:, classes.number] = -np.inf
+        return cls(
+            voters=tuple(logits),
+            classes=classes,
+            votes=np.stack([votes_of(each, classes) for each in scores], axis=1),
+            probabilities=np.stack([class_probabilities(each) for each in scores], axis=1),
+            margins=margins_of(scores[-1], classes),
+            other_class=others.argmax(axis=1),
+            calibrator=calibrator,
+        )
 
     @property
-    def voters(self) -> tuple[str, ...]:
-        """Names of the members, and the stacker's."""
-        return (*self.members, STACKER)
+    def log_odds(self) -> NDArray[np.float64]:
+        """Calibrated log-odds of the positive class (n,)."""
+        return self.calibrator.log_odds(self.margins)
 
-    def voices(self, logits: MemberLogits) -> dict[str, NDArray[np.floating]]:
-        """Logits (n, classes) of every voter: the members' as given, and what the stacker makes of them."""
-        members = {name: logits[name] for name in self.members}
-        # float32 as in the score table, so that the vote is that of the pipeline
-        stacked = self.stacker.logits(stack_features(list(members.values()))).astype(np.float32)
-        return members | {STACKER: stacked}
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Calibrated probability of the positive class (n,), in [0, 1]."""
+        return expit(self.log_odds)
 
-    def judge(self, logits: MemberLogits) -> Verdict:
-        """Decide n images by the members' logits (n, classes)."""
-        voices = self.voices(logits)
-        votes = np.stack([votes_of(each, self.classes) for each in voices.values()], axis=1)
-        log_odds = self.calibration.log_odds(margins_of(voices[STACKER], self.classes))
-        if self.policy is None:
-            probabilities = np.stack([class_probabilities(each) for each in voices.values()], axis=1)
-            decisions = RULES[self.rule](votes, probabilities, self.classes)
-        else:
-            decisions = self._by_policy(self.policy, log_odds, voices[STACKER])
-        return Verdict(decisions, log_odds, votes)
+    def calibrated(self, calibrator: Calibrator) -> Predictions:
+        """The same predictions with the log-odds of another calibrator."""
+        return replace(self, calibrator=calibrator)
 
-    def _by_policy(self, policy: Policy, log_odds: NDArray[np.float64], stacked: NDArray[np.floating]) -> Decisions:
-        """Turn `not the positive class` into the likeliest of the others."""
-        others = stacked.astype(np.float64)
-        others[:, self.classes.number] = -np.inf
-        said = policy.decide(log_odds)
-        return np.where(said == FAKE, self.classes.number, np.where(said == REVIEW, REVIEW, others.argmax(axis=1)))
+    def of_images(self, rows: NDArray[np.bool_]) -> Predictions:
+        """Keep the images where `rows` (n,) is true."""
+        return replace(
+            self,
+            votes=self.votes[rows],
+            probabilities=self.probabilities[rows],
+            margins=self.margins[rows],
+            other_class=self.other_class[rows],
+        )
+
+    def without(self, voter: str) -> Predictions:
+        """Leave out one voter's vote and probabilities; margins and other class stay."""
+        kept = [column for column, name in enumerate(self.voters) if name != voter]
+        return replace(
+            self,
+            voters=tuple(self.voters[column] for column in kept),
+            votes=self.votes[:, kept],
+            probabilities=self.probabilities[:, kept],
+        )
 
 
-def make_jury(
-    folder: Path, card: Card, rule: str | None = None, point: str | None = None, *, stop_early: bool = False
-) -> Jury:
-    """Set up how the bundle in `folder` decides; by its own rule unless a `rule` or an operating `point` is given.
+class DecisionRule(Protocol):
+    """How predictions become decisions; see `rules` for those that there are."""
 
-    `stop_early`: with the bundle's stopping rule; `FacesiftError` where there is none for this way to decide.
+    @property
+    def name(self) -> str:
+        """What the rule is called in parameters and tables."""
+
+    @property
+    def abstains(self) -> bool:
+        """Whether it leaves some images to a person."""
+
+    @property
+    def counts_votes(self) -> bool:
+        """Whether it looks at the number of votes alone, not at scores, and at nobody's vote in particular."""
+
+    def apply(self, predictions: Predictions) -> DecisionCodes:
+        """Decide n images: class numbers, or `REVIEW`; (n,)."""
+
+
+@dataclass(frozen=True)
+class BatchDecisions:
+    """The decisions on n images and what they rest on.
+
+    Attributes:
+        decisions: class numbers, or `REVIEW`; (n,).
+        votes: class numbers (n, voters), the stacker's last.
+        log_odds: calibrated log-odds of the positive class (n,).
     """
-    if rule is not None and point is not None:
-        raise FacesiftError(f"rule {rule} and point {point}: images are decided by one of them, give one")
-    if rule is not None and rule not in RULES:
-        raise FacesiftError(f"rule {rule!r} is none; there are {', '.join(RULES)}")
-    if point is not None and point not in card.points:
-        raise FacesiftError(f"point {point!r} is none of this bundle; there are {', '.join(card.points) or 'none'}")
-    classes, fitted = card.class_names, card.calibration
-    return Jury(
-        members=tuple(card.member_names),
-        classes=classes,
-        stacker=load_stacker(folder / STACKER_FILE, card.member_names, classes.names),
-        calibration=Calibration(fitted.temperature, fitted.bias),
-        rule=rule or card.rule,
-        policy=None if point is None else Policy(card.points[point].lo, card.points[point].hi),
-        stopping=_stopping(card, rule or card.rule, point) if stop_early else None,
-    )
+
+    decisions: DecisionCodes
+    votes: Votes
+    log_odds: NDArray[np.float64]
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Calibrated probability of the positive class (n,), in [0, 1]."""
+        return expit(self.log_odds)
 
 
-def _stopping(card: Card, rule: str, point: str | None) -> Stopping:
-    """Take the card's stopping rule for a voting rule or an operating point."""
-    fitted = card.stopping
-    way = None if fitted is None else fitted.rules.get(rule) if point is None else fitted.points.get(point)
-    if fitted is None or way is None or way.threshold is None:
-        what = f"rule {rule}" if point is None else f"point {point}"
-        why = "this bundle was made without one"
-        if fitted is not None and way is not None:
-            least, found = needed(fitted.risk), way.flagged
-            why = f"at risk {fitted.risk:g} it takes two members and {least} validation images that they stop or refer"
-            why += f", and there are {len(card.members)} and {found}"
-        raise FacesiftError(f"no stopping rule for {what}: {why}; ask all members, or try --cascade")
-    centre, spread = (np.array([each[name] for name in card.member_names]) for each in (fitted.centre, fitted.spread))
-    return Stopping(Scale(centre, spread), way.threshold)
+def decide(predictions: Predictions, rule: DecisionRule, referred: NDArray[np.bool_] | None = None) -> BatchDecisions:
+    """Decide n images: the one place where predictions become decisions, in the pipeline and in screening.
+
+    Args:
+        predictions: what the voters predict, see `Predictions.of`.
+        rule: one of `rules.RULES`, or `rules.Thresholds` of an operating point.
+        referred: whether a person decides the image whatever the rule says (n,); None: none of them.
+
+    Returns:
+        Decisions, votes and calibrated log-odds of the n images.
+    """
+    decisions = rule.apply(predictions)
+    if referred is not None:
+        decisions = np.where(referred, REVIEW, decisions)
+    return BatchDecisions(decisions, predictions.votes, predictions.log_odds)

@@ -11,18 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.committee.calibration import Fakes, Scores
-from facesift.committee.thresholds import BEYOND, Policy
+from facesift.committee.rules import BEYOND, Thresholds
 from facesift.config.operation import Cost, Operating
 
 ROUNDING = 1e-9  # shares are sums of floats: a budget of 20 % admits 20 of 100
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Rising thresholds (m,), and how many fakes and reals lie below each.
+class ThresholdCounts:
+    """How many fakes and reals lie below each of the thresholds that decide the images differently.
 
-    The first and the last lie beyond all scores, the others half-way between neighbouring ones: a decision does not
-    hang on the last digit of one image's score. `prevalence` is the share of fakes that costs are reckoned at.
+    The first and the last threshold lie beyond all scores, the others half-way between neighbouring ones: a decision
+    does not depend on the last digit of one image's score.
+
+    Attributes:
+        thresholds: calibrated log-odds (m,), rising.
+        fakes: fakes below each (m,).
+        reals: reals below each (m,).
+        prevalence: the share of fakes at which costs are computed, in (0, 1).
     """
 
     thresholds: Scores
@@ -31,8 +37,11 @@ class Tally:
     prevalence: float
 
     @classmethod
-    def of(cls, log_odds: Scores, fakes: Fakes, prevalence: float | None = None) -> Tally:
-        """Tally calibrated log-odds (n,) of fakes and reals (n,), both present; prevalence None: as they come."""
+    def of(cls, log_odds: Scores, fakes: Fakes, prevalence: float | None = None) -> ThresholdCounts:
+        """Count calibrated log-odds (n,) of fakes (n,): 1 for a fake, 0 for a real, both present.
+
+        `prevalence` None: the share of fakes as it is here.
+        """
         values, places = np.unique(log_odds, return_inverse=True)
         lower, upper = values[:-1], values[1:]
         middles = lower + (upper - lower) / 2
@@ -61,73 +70,73 @@ class Tally:
         """Share of all images below each threshold (m,), at the prevalence."""
         return self.missed + (1 - self.prevalence) * self.reals / self.reals[-1]
 
-    def policy(self, low: int, high: int) -> Policy:
-        """The policy of two places in `thresholds`."""
-        return Policy(float(self.thresholds[low]), float(self.thresholds[high]))
+    def at(self, low: int, high: int) -> Thresholds:
+        """The operating point of two indices into `thresholds`."""
+        return Thresholds(float(self.thresholds[low]), float(self.thresholds[high]))
 
 
-def by_cost(tally: Tally, cost: Cost) -> Policy:
-    """The policy of least expected cost; of equal ones that with the fewest reviews."""
+def by_cost(counts: ThresholdCounts, cost: Cost) -> Thresholds:
+    """The thresholds of least expected cost; of equal ones that with the fewest reviews."""
     # miss * missed[lo] + review * (below[hi] - below[lo]) + false_alarm * alarmed[hi] is a part of lo and a part of hi
-    of_lo = cost.miss * tally.missed - cost.review * tally.below
+    of_lo = cost.miss * counts.missed - cost.review * counts.below
     least = np.minimum.accumulate(of_lo)
     lows = np.maximum.accumulate(np.where(of_lo == least, np.arange(len(of_lo)), 0))  # best lo for each hi
-    totals = least + _cost_of_hi(tally, cost)
-    high = _first(totals, tally.below - tally.below[lows])
-    return tally.policy(int(lows[high]), high)
+    totals = least + _cost_of_hi(counts, cost)
+    high = _first(totals, counts.below - counts.below[lows])
+    return counts.at(int(lows[high]), high)
 
 
-def by_review_budget(tally: Tally, max_review: float, cost: Cost) -> Policy:
-    """The policy of least cost of misses and false alarms that reviews at most the share `max_review`."""
-    lows = np.searchsorted(tally.below, tally.below - max_review - ROUNDING)  # a lower lo misses less
-    without_a_miss_more = np.searchsorted(tally.fakes, tally.fakes[lows], side="right") - 1
+def by_review_budget(counts: ThresholdCounts, max_review: float, cost: Cost) -> Thresholds:
+    """The thresholds of least cost of misses and false alarms that reviews at most the share `max_review`."""
+    lows = np.searchsorted(counts.below, counts.below - max_review - ROUNDING)  # a lower lo misses less
+    without_a_miss_more = np.searchsorted(counts.fakes, counts.fakes[lows], side="right") - 1
     lows = np.minimum(without_a_miss_more, np.arange(len(lows)))
-    totals = cost.miss * tally.missed[lows] + cost.false_alarm * tally.alarmed
-    high = _first(totals, tally.below - tally.below[lows])
-    return tally.policy(int(lows[high]), high)
+    totals = cost.miss * counts.missed[lows] + cost.false_alarm * counts.alarmed
+    high = _first(totals, counts.below - counts.below[lows])
+    return counts.at(int(lows[high]), high)
 
 
-def by_target_recall(tally: Tally, target: float, cost: Cost) -> Policy:
+def by_target_recall(counts: ThresholdCounts, target: float, cost: Cost) -> Thresholds:
     """The highest `lo` that catches the share `target` of the fakes (review counts as caught), `hi` by cost.
 
     Least review alone would be no review at all, with an alarm for everything above `lo`: the costs of a review and
     of a false alarm decide between the two.
     """
-    most_missed = int((1 - target) * tally.fakes[-1] + ROUNDING)
-    return above(tally, highest_lo(tally, most_missed), cost)
+    most_missed = int((1 - target) * counts.fakes[-1] + ROUNDING)
+    return above(counts, highest_lo(counts, most_missed), cost)
 
 
-def highest_lo(tally: Tally, most_missed: int) -> int:
-    """Place of the highest threshold that leaves at most so many fakes below."""
-    return int(np.searchsorted(tally.fakes, most_missed, side="right")) - 1
+def highest_lo(counts: ThresholdCounts, most_missed: int) -> int:
+    """Index of the highest threshold that leaves at most so many fakes below."""
+    return int(np.searchsorted(counts.fakes, most_missed, side="right")) - 1
 
 
-def above(tally: Tally, low: int, cost: Cost) -> Policy:
-    """The policy of least cost whose `lo` is given by its place."""
-    return tally.policy(low, int(cheapest_highs(tally, cost)[low]))
+def above(counts: ThresholdCounts, low: int, cost: Cost) -> Thresholds:
+    """The thresholds of least cost whose `lo` is given by its index."""
+    return counts.at(low, int(cheapest_highs(counts, cost)[low]))
 
 
-def cheapest_highs(tally: Tally, cost: Cost) -> NDArray[np.int64]:
-    """For each place (m,) as `lo`, the place of the `hi` of least cost at or above it; of equal ones the lowest."""
-    backwards = _cost_of_hi(tally, cost)[::-1]
+def cheapest_highs(counts: ThresholdCounts, cost: Cost) -> NDArray[np.int64]:
+    """For each index (m,) as `lo`, the index of the `hi` of least cost at or above it; of equal ones the lowest."""
+    backwards = _cost_of_hi(counts, cost)[::-1]
     least = np.minimum.accumulate(backwards)
     places = np.maximum.accumulate(np.where(backwards == least, np.arange(len(least)), 0))
     return (len(least) - 1 - places)[::-1]
 
 
-def fit_points(tally: Tally, operating: Operating, cost: Cost) -> dict[str, Policy]:
+def fit_points(counts: ThresholdCounts, operating: Operating, cost: Cost) -> dict[str, Thresholds]:
     """The three operating points by name."""
     return {
-        "cost": by_cost(tally, cost),
-        "max_review": by_review_budget(tally, operating.max_review, cost),
-        "target_recall": by_target_recall(tally, operating.target_recall, cost),
+        "cost": by_cost(counts, cost),
+        "max_review": by_review_budget(counts, operating.max_review, cost),
+        "target_recall": by_target_recall(counts, operating.target_recall, cost),
     }
 
 
-def _cost_of_hi(tally: Tally, cost: Cost) -> Scores:
-    return cost.review * tally.below + cost.false_alarm * tally.alarmed
+def _cost_of_hi(counts: ThresholdCounts, cost: Cost) -> Scores:
+    return cost.review * counts.below + cost.false_alarm * counts.alarmed
 
 
 def _first(totals: Scores, reviews: Scores) -> int:
-    """Place of the least total; of equal ones that with the fewest reviews."""
+    """Index of the least total; of equal ones that with the fewest reviews."""
     return int(np.lexsort((reviews, totals))[0])

@@ -1,22 +1,22 @@
-"""A promise about new images: misses, and if asked reviews, stay within limits with probability 1 - delta.
+"""The risk guarantee: with probability 1 - delta, misses (and reviews, if asked) among new images stay within limits.
 
 Learn then test (Angelopoulos et al. 2022) with binomial tails, which are exact for losses of 0 or 1. Misses only rise
-with `lo`. So, of all thresholds that would break the promise, the lowest one has the fewest misses on validation: a
+with `lo`. So, of all thresholds that would break the guarantee, the lowest one has the fewest misses on validation: a
 test that goes up from the safest threshold passes any of them only if it passes that one, which happens with
-probability delta at most. Therefore every validation score may be a candidate: the order of the tests is fixed by the
-promise, not by the labels, and nothing is paid for their number (the order-statistic limits of Wilks 1941).
+probability delta at most. Therefore every validation score may be a candidate: the order of the tests is fixed in
+advance, not by the labels, and nothing is paid for their number (the order-statistic limits of Wilks 1941).
 
-The review rate has no such order, as `hi` is chosen by cost on the same images. Its promise holds for all pairs of
+The review rate has no such order, as `hi` is chosen by cost on the same images. Its guarantee holds for all pairs of
 thresholds at once: see `allowed_reviews`.
 
 MAPIE's BinaryClassificationController comes to the same thresholds for misses alone (a test compares). It is not used,
 as its `fixed_sequence` refuses two risks, Bonferroni-Holm over 100 thresholds asks for 66 fakes where 22 are enough,
 and it holds a table of images times thresholds.
 
-The probability is over validation sets, those that allow no promise included: with probability delta at most, a promise
-is made and does not hold. What is assumed: new groups of near-duplicates come from where the validation groups came
-from, and validation scores are like those of new images. Out-of-fold scores of the stacker, and members whose epoch was
-chosen on validation, meet this nearly, not exactly: compare with the test split's figures.
+The probability is over validation sets, those that allow no guarantee included: with probability delta at most, a
+guarantee is given and does not hold. What is assumed: new groups of near-duplicates come from where the validation
+groups came from, and validation scores are like those of new images. Out-of-fold scores of the stacker, and members
+whose epoch was chosen on validation, meet this nearly, not exactly: compare with the test split's figures.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from scipy.stats import binom, nbinom
 
 from facesift.committee.calibration import Fakes, Scores
-from facesift.committee.operating_points import Tally, cheapest_highs, highest_lo
-from facesift.committee.thresholds import Policy
+from facesift.committee.operating_points import ThresholdCounts, cheapest_highs, highest_lo
+from facesift.committee.rules import Thresholds
 from facesift.config.operation import Cost, Guarantee
 
 REVIEW_SHARE = 0.1  # of delta: reviews are counted over all images, misses over the few fakes, which need the rest
@@ -38,11 +38,18 @@ MOST_MISSES = 10**4  # an estimate beyond is no help
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What could be promised on `images` units with `fakes` among them; `policy` is None where nothing could.
+class RiskGuarantee:
+    """What can be guaranteed about new images, or what it would take.
 
-    `lacking` says what stood in the way: `fakes` (too few for any promise) or `review` (too much to review). `sources`
-    are those that new images must come from where validation images of others were left out; (): of all.
+    Attributes:
+        asked: the limits and delta that were asked for.
+        images: independent validation images.
+        fakes: independent fakes among them.
+        fakes_needed: the fewest fakes with which a guarantee is possible at all.
+        fakes_estimated: fakes that would do if errors go on as they are; None: unknown, or not needed.
+        lacking: what stood in the way, `fakes` (too few) or `review` (too much to review); None: nothing.
+        thresholds: the operating point that keeps the guarantee; None where none can be given.
+        sources: the sources that new images must come from, where validation images of others were left out; (): all.
     """
 
     asked: Guarantee
@@ -51,32 +58,32 @@ class Promise:
     fakes_needed: int
     fakes_estimated: int | None
     lacking: str | None
-    policy: Policy | None
+    thresholds: Thresholds | None
     sources: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """What is promised, or what it would take, for people."""
+        """What is guaranteed, or what it would take, for people."""
         review = "" if self.asked.review is None else f" and at most {self.asked.review:.1%} of the images reviewed"
         limits = (
             f"at most {self.asked.miss:.1%} of the fakes missed{review}, with probability {1 - self.asked.delta:.1%}"
         )
-        if self.policy is not None:
+        if self.thresholds is not None:
             about = f" It is about images like those of {', '.join(self.sources)}." if self.sources else ""
             basis = f"It rests on {self.fakes:,} independent validation fakes."
-            return f"Promised (learn then test): {limits}. {basis}{about}"
+            return f"Guaranteed (learn then test): {limits}. {basis}{about}"
         if self.lacking == "fakes":
             return (
-                f"No promise can be made of {limits}: validation has {self.fakes:,} independent fakes, and at least "
+                f"No guarantee can be given of {limits}: validation has {self.fakes:,} independent fakes, and at least "
                 f"{self.fakes_needed:,} without a single miss would be needed."
             )
         more = self.fakes_estimated
         way_out = f" With errors as they are now, about {more:,} validation fakes would do." if more else ""
-        return f"No promise can be made of {limits}: keeping the misses down takes more review than that.{way_out}"
+        return f"No guarantee can be given of {limits}: keeping the misses down takes more review than that.{way_out}"
 
     def report(self) -> dict[str, Any]:
         """What was asked, promised (None: nothing) and needed, for a metrics file."""
         limits = {"miss": self.asked.miss, "review": self.asked.review}
-        kept = None if self.policy is None else limits | {"probability": 1 - self.asked.delta}
+        kept = None if self.thresholds is None else limits | {"probability": 1 - self.asked.delta}
         return {
             "asked": limits | {"delta": self.asked.delta}, "promised": kept, "lacking": self.lacking,
             "images": self.images, "fakes": self.fakes,
@@ -87,7 +94,7 @@ class Promise:
 def independent(groups: NDArray[np.integer], fakes: Fakes) -> NDArray[np.int64]:
     """Rows, rising, of one image a group of near-duplicates (n,): the first fake if there is one, else the first image.
 
-    Copies of one picture err together; counted each, they would promise more than is known.
+    Copies of one picture err together; counted each, they would guarantee more than is known.
 
     >>> independent(np.array([7, 7, 3, 3]), np.array([0, 1, 0, 0])).tolist()
     [1, 2]
@@ -97,33 +104,44 @@ def independent(groups: NDArray[np.integer], fakes: Fakes) -> NDArray[np.int64]:
     return np.sort(order[firsts])
 
 
-def tally_independent(log_odds: Scores, fakes: Fakes, groups: NDArray[np.integer], prevalence: float | None) -> Tally:
-    """Tally calibrated log-odds (n,) of fakes and reals (n,), one image of each group (n,); see `Tally.of`."""
+def count_independent(
+    log_odds: Scores, fakes: Fakes, groups: NDArray[np.integer], prevalence: float | None
+) -> ThresholdCounts:
+    """Count calibrated log-odds (n,) of fakes (n,), one image of each group (n,); see `ThresholdCounts.of`."""
     rows = independent(groups, fakes)
-    return Tally.of(log_odds[rows], fakes[rows], prevalence)
+    return ThresholdCounts.of(log_odds[rows], fakes[rows], prevalence)
 
 
-def promise(tally: Tally, asked: Guarantee, cost: Cost) -> Promise:
-    """Find the highest `lo` that keeps the promise, with the `hi` of least cost, on a tally of independent images."""
-    images, fakes = int(tally.fakes[-1] + tally.reals[-1]), int(tally.fakes[-1])
+def find_guarantee(counts: ThresholdCounts, asked: Guarantee, cost: Cost) -> RiskGuarantee:
+    """Find the highest `lo` that keeps the guarantee, with the `hi` of least cost.
+
+    Args:
+        counts: of independent validation images, see `count_independent`.
+        asked: the limits on misses and reviews, and delta.
+        cost: decides between thresholds that both keep the limits.
+
+    Returns:
+        The guarantee with its thresholds, or what stood in the way.
+    """
+    images, fakes = int(counts.fakes[-1] + counts.reals[-1]), int(counts.fakes[-1])
     delta = asked.delta if asked.review is None else asked.delta * (1 - REVIEW_SHARE)
-    highs = cheapest_highs(tally, cost)
-    reviewed = (tally.fakes + tally.reals)[highs] - (tally.fakes + tally.reals)
+    highs = cheapest_highs(counts, cost)
+    reviewed = (counts.fakes + counts.reals)[highs] - (counts.fakes + counts.reals)
     within = np.full(len(highs), fill_value=True)
     if asked.review is not None:
         within = reviewed <= allowed_reviews(images, asked.review, asked.delta * REVIEW_SHARE)
     misses = allowed_misses(fakes, asked.miss, delta)
-    low = highest_lo(tally, misses) if misses >= 0 else None
-    policy = tally.policy(low, int(highs[low])) if low is not None and within[low] else None
-    lacking = "fakes" if low is None else "review" if policy is None else None
-    return Promise(
+    low = highest_lo(counts, misses) if misses >= 0 else None
+    thresholds = counts.at(low, int(highs[low])) if low is not None and within[low] else None
+    lacking = "fakes" if low is None else "review" if thresholds is None else None
+    return RiskGuarantee(
         asked=asked,
         images=images,
         fakes=fakes,
         fakes_needed=enough_fakes(0.0, asked.miss, delta) or 0,
-        fakes_estimated=None if policy else _estimate(tally, within, asked.miss, delta),
+        fakes_estimated=None if thresholds else _estimate(counts, within, asked.miss, delta),
         lacking=lacking,
-        policy=policy,
+        thresholds=thresholds,
     )
 
 
@@ -168,9 +186,9 @@ def enough_fakes(rate: float, miss: float, delta: float) -> int | None:
     return None
 
 
-def _estimate(tally: Tally, within: NDArray[np.bool_], miss: float, delta: float) -> int | None:
+def _estimate(counts: ThresholdCounts, within: NDArray[np.bool_], miss: float, delta: float) -> int | None:
     """Fakes needed if errors go on as at the safest useful threshold: it decides images real, and keeps the reviews."""
-    useful = np.flatnonzero(within & (tally.fakes + tally.reals > 0))
+    useful = np.flatnonzero(within & (counts.fakes + counts.reals > 0))
     if not len(useful):
         return None
-    return enough_fakes(float(tally.fakes[useful[0]] / tally.fakes[-1]), miss, delta)
+    return enough_fakes(float(counts.fakes[useful[0]] / counts.fakes[-1]), miss, delta)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from facesift.committee.sources import Own
 from facesift.config.params import Stack
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+from facesift.core.files import whole_file
+from facesift.core.scores import STACKER
 
 Logits = NDArray[np.floating]
 Features = NDArray[np.float64]  # (images, classes x members)
@@ -36,6 +43,20 @@ def stack_features(members: list[Logits]) -> Features:
     [[0.0, 2.0, 3.0, 0.0]]
     """
     return np.maximum(np.concatenate(members, axis=1).astype(np.float64), 0)
+
+
+def add_stacker(members: Mapping[str, Logits], stacker: Stacker) -> dict[str, Logits]:
+    """Let the stacker score what the members scored, and add it as the last voter.
+
+    Args:
+        members: logits (n, classes) by member, in the order that the stacker was fitted on.
+        stacker: the stacked ensemble over them.
+
+    Returns:
+        The members' logits as given and the stacker's, rounded to float32 as in a score table: so its votes are the
+        same whether its scores come from a table or from memory.
+    """
+    return {**members, STACKER: stacker.logits(stack_features(list(members.values()))).astype(np.float32)}
 
 
 def image_weights(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes) -> NDArray[np.float64]:
@@ -148,3 +169,25 @@ def _check_own(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classe
             f"stack.sources: {spec.sources} needs {needed} or more validation images of each class in the sources that "
             f"hold {classes.positive} and others; {name} has {counts.min()} there. Use as_they_come"
         )
+
+
+def save_stacker(path: Path, stacker: Stacker, members: list[str], classes: tuple[str, ...]) -> None:
+    """Write weight and bias (see `Stacker`); the header names members and classes in the order of the features."""
+    features = "relu of the logit of each class, member by member"
+    header = {"facesift": json.dumps({"classes": classes, "features": features, "members": members})}
+    with whole_file(path) as part:
+        part.write_bytes(save({"weight": stacker.weight, "bias": stacker.bias}, metadata=header))
+
+
+def load_stacker(path: Path, members: list[str], classes: tuple[str, ...]) -> Stacker:
+    """Read what `save_stacker` wrote; `FacesiftError` when it is missing, damaged, or of other members or classes."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get("facesift", "{}"))
+            stacker = Stacker(file.get_tensor("weight"), file.get_tensor("bias"))
+    except (OSError, SafetensorError) as error:
+        raise FacesiftError(f"{path}: not a readable stacker ({error}); `dvc repro stack`") from error
+    found = (header.get("members"), header.get("classes"))
+    if found != (members, list(classes)):
+        raise FacesiftError(f"{path}: fitted over {found}, asked for {(members, list(classes))}; `dvc repro stack`")
+    return stacker

@@ -43,7 +43,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Stopping:
+class StoppingRule:
     """Pass an image once its score is below `threshold`."""
 
     scale: Scale

@@ -1,4 +1,4 @@
-"""Calibration, operating points and promise: all that is chosen on validation between the stacker and a decision."""
+"""Threshold selection: calibrator, operating points and risk guarantee, all fitted on validation scores."""
 
 from __future__ import annotations
 
@@ -8,61 +8,82 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.committee.calibration import Calibration, Fakes, Scores, fit_all
-from facesift.committee.operating_points import Tally, fit_points
-from facesift.committee.risk_guarantee import Promise, independent, promise, tally_independent
+from facesift.committee.calibration import Calibrator, Fakes, Scores, fit_all
+from facesift.committee.operating_points import ThresholdCounts, fit_points
+from facesift.committee.risk_guarantee import RiskGuarantee, count_independent, find_guarantee, independent
+from facesift.committee.rules import Thresholds
 from facesift.committee.sources import mixed_sources, own_images
-from facesift.committee.thresholds import Policy
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 
-GUARANTEE = "guarantee"  # the point of the promise
+GUARANTEE = "guarantee"  # the operating point that keeps the risk guarantee
 
 
 @dataclass(frozen=True)
-class Validation:
-    """What is chosen from: margins (n,) of the stacker, fakes (n,), near-duplicate groups (n,) and sources (n,)."""
+class ValidationScores:
+    """The n validation images that thresholds are selected on.
+
+    Attributes:
+        margins: the stacker's log-odds of the positive class, not calibrated (n,).
+        fakes: 1 for the positive class, 0 for the rest (n,).
+        groups: near-duplicate groups (n,).
+        sources: the data set that each image came from (n,).
+    """
 
     margins: Scores
     fakes: Fakes
     groups: NDArray[np.integer]
     sources: pl.Series
 
-    def of(self, rows: NDArray[np.bool_]) -> Validation:
-        """Only these rows."""
-        return Validation(self.margins[rows], self.fakes[rows], self.groups[rows], self.sources.filter(pl.Series(rows)))
+    def of_images(self, rows: NDArray[np.bool_]) -> ValidationScores:
+        """Keep the images where `rows` (n,) is true."""
+        return ValidationScores(
+            self.margins[rows], self.fakes[rows], self.groups[rows], self.sources.filter(pl.Series(rows))
+        )
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Every calibration method as fitted, the one in use, the operating points by name, and the promise.
+class Selection:
+    """What was selected on validation.
 
-    `sources` are those of the images that all was fitted on.
+    Attributes:
+        fits: every calibration method as fitted, by name.
+        calibrator: the one in use.
+        points: the operating points by name, with that of the risk guarantee where it could be given.
+        guarantee: the risk guarantee, or what stood in its way.
+        sources: the sources of the images that all was fitted on.
     """
 
-    fits: dict[str, Calibration]
-    calibration: Calibration
-    policies: dict[str, Policy]
-    promised: Promise
+    fits: dict[str, Calibrator]
+    calibrator: Calibrator
+    points: dict[str, Thresholds]
+    guarantee: RiskGuarantee
     sources: list[str]
 
 
-def choose(seen: Validation, params: Params) -> Choice:
-    """Choose by `calibration`, `cost` and `operating`.
+def select_thresholds(seen: ValidationScores, params: Params) -> Selection:
+    """Fit the calibrator and select all thresholds, by the sections `calibration`, `cost` and `operating`.
 
-    With `operating.sources: own` all is fitted on the fakes' own sources. How much a score speaks for fake is then
-    learned where recognising the source does not help: real images of other sources, which score low just for that,
-    make a high score look more certain, and a threshold cheaper, than they are for a real image like those beside the
-    fakes. How rare fakes are is not learned there, as such a source is collected for its fakes: the calibration
-    (`platt`; a temperature knows no prior), costs and review budget keep the share of fakes that all of validation
-    has, or `cost.prevalence`. So they are about applicants whose real images look like those beside the fakes, with
-    fakes as rare as before. The promise alone is about images of these sources, mixed as they are. With a single
-    source it is all the same.
+    With `operating.sources: own` all is fitted on the fakes' own sources, where recognising the source does not help.
+    Real images of other sources score low for their source alone. They would make a high score look more certain, and
+    a threshold cheaper, than they are for a real image like those beside the fakes. But the share of fakes is not
+    learned there, as such a source is collected for its fakes: the calibrator (`platt`; a temperature knows no prior),
+    costs and review budget keep the share of fakes that all of validation has, or `cost.prevalence`. So they are about
+    applicants whose real images look like those beside the fakes, with fakes as rare as before. The risk guarantee
+    alone is about images of these sources, mixed as they are. With a single source both ways are the same.
 
-    Raises `FacesiftError` when there are no such sources, or a class is missing.
+    Args:
+        seen: the validation images; none that is referred to a person anyway.
+        params: the study's parameters.
+
+    Returns:
+        The calibrator, the operating points and the risk guarantee.
+
+    Raises:
+        FacesiftError: when a class is missing, or no source holds fakes and others with `operating.sources: own`.
     """
     if params.operating.sources == "all":
-        return _choose(seen, params, None, None, sorted(seen.sources.unique()))
+        return _select(seen, params, None, None, sorted(seen.sources.unique()))
     own = own_images(seen.sources, seen.fakes)
     if not own.any():
         raise FacesiftError(
@@ -70,20 +91,22 @@ def choose(seen: Validation, params: Params) -> Choice:
             f"images; there are {', '.join(sorted(seen.sources.unique()))}. Use all"
         )
     share, once = float(seen.fakes.mean()), float(seen.fakes[independent(seen.groups, seen.fakes)].mean())
-    return _choose(seen.of(own), params, share, once, mixed_sources(seen.sources, seen.fakes))
+    return _select(seen.of_images(own), params, share, once, mixed_sources(seen.sources, seen.fakes))
 
 
-def _choose(seen: Validation, params: Params, share: float | None, once: float | None, sources: list[str]) -> Choice:
-    """Choose from all of `seen`, at these shares of fakes among images and among groups; None: as they are there."""
+def _select(
+    seen: ValidationScores, params: Params, share: float | None, once: float | None, sources: list[str]
+) -> Selection:
+    """Select from all of `seen`, at these shares of fakes among images and among groups; None: as they are there."""
     cost, operating = params.cost, params.operating
     fits = fit_all(seen.margins, seen.fakes, share)
-    calibration = fits[params.calibration.method]
-    log_odds = calibration.log_odds(seen.margins)
-    policies = fit_points(Tally.of(log_odds, seen.fakes, cost.prevalence or share), operating, cost)
-    tally = tally_independent(log_odds, seen.fakes, seen.groups, cost.prevalence or once)
-    promised = promise(tally, operating.guarantee, cost)
+    calibrator = fits[params.calibration.method]
+    log_odds = calibrator.log_odds(seen.margins)
+    points = fit_points(ThresholdCounts.of(log_odds, seen.fakes, cost.prevalence or share), operating, cost)
+    counts = count_independent(log_odds, seen.fakes, seen.groups, cost.prevalence or once)
+    guarantee = find_guarantee(counts, operating.guarantee, cost)
     if operating.sources == "own":
-        promised = replace(promised, sources=tuple(sources))
-    if promised.policy is not None:
-        policies[GUARANTEE] = promised.policy
-    return Choice(fits, calibration, policies, promised, sources)
+        guarantee = replace(guarantee, sources=tuple(sources))
+    if guarantee.thresholds is not None:
+        points[GUARANTEE] = guarantee.thresholds
+    return Selection(fits, calibrator, points, guarantee, sources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from scipy.special import softmax
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet
+
+STACKER = "stacker"  # the last voter, over the members
+HELD_OUT = ("val", "test")
 
 Scorer = Callable[[NDArray[np.generic]], NDArray[np.float32]]  # (b, S, S, 3) in 0..255 -> logits (b, classes)
 
@@ -94,3 +98,88 @@ def labels_from(joined: pl.DataFrame, classes: Classes) -> NDArray[np.int64]:
     """Labels (n,), class numbers, out of a table with the column label."""
     numbers = {name: number for number, name in enumerate(classes.names)}
     return joined["label"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
+
+
+@dataclass(frozen=True)
+class LabelledLogits:
+    """What every voter scored on n images whose labels are known, in the order of their ids.
+
+    Attributes:
+        classes: the classes that the numbers stand for.
+        images: image_id, split, source, label, group (of near-duplicates), a row an image.
+        labels: class numbers (n,).
+        logits: float32 (n, classes) of each voter, the stacker's last where it is among them.
+        referred: whether a person decides the image whatever the scores (n,), because no face was found in it.
+    """
+
+    classes: Classes
+    images: pl.DataFrame
+    labels: NDArray[np.int64]
+    logits: dict[str, NDArray[np.float32]]
+    referred: NDArray[np.bool_]
+
+    @property
+    def positives(self) -> NDArray[np.int64]:
+        """1 where the image is of the positive class, 0 elsewhere; (n,)."""
+        return self.classes.is_positive(self.labels)
+
+    @property
+    def groups(self) -> NDArray[np.integer]:
+        """Group of near-duplicates of each image (n,)."""
+        return self.images["group"].to_numpy()
+
+    def of_voters(self, voters: Sequence[str]) -> LabelledLogits:
+        """Keep the scores of these voters alone, in this order."""
+        return replace(self, logits={voter: self.logits[voter] for voter in voters})
+
+
+def label_logits(truth: pl.DataFrame, scores: Mapping[str, pl.DataFrame], classes: Classes) -> LabelledLogits:
+    """Join every voter's score table to `truth` and take out labels and logits.
+
+    Args:
+        truth: image_id, split, source, label, group, and `referred` where a person decides some images anyway.
+        scores: a score table by voter, see `score_table`.
+        classes: the classes of labels and logits.
+
+    Returns:
+        Labels and logits of all images in `truth`, sorted by image_id.
+
+    Raises:
+        FacesiftError: see `join_scores`.
+    """
+    return _labelled(join_scores(truth, scores), list(scores), classes)
+
+
+def _labelled(joined: pl.DataFrame, voters: Sequence[str], classes: Classes) -> LabelledLogits:
+    return LabelledLogits(
+        classes=classes,
+        images=joined.select("image_id", "split", "source", "label", "group"),
+        labels=labels_from(joined, classes),
+        logits={voter: logits_from(joined, voter, classes) for voter in voters},
+        referred=joined["referred"].to_numpy() if "referred" in joined else np.zeros(joined.height, np.bool_),
+    )
+
+
+def read_held_out(
+    data: Path, members: Sequence[str], classes: Classes, *, stacker: bool = True
+) -> dict[str, LabelledLogits]:
+    """Read labels and scores of the held-out images from the pipeline's data folder.
+
+    Args:
+        data: the folder with `split.parquet`, `scores/<member>.parquet` and `stack.parquet`.
+        members: the members whose scores are read.
+        classes: the study's classes.
+        stacker: whether to read the stacker's scores too; it is then the last voter.
+
+    Returns:
+        Labels and logits of the splits `val` and `test`.
+
+    Raises:
+        FacesiftError: naming a table that is missing, and see `join_scores`.
+    """
+    truth = read_truth(data / "split.parquet")
+    scores = read_scores(data / "scores", members, classes)
+    if stacker:
+        scores[STACKER] = read_parquet(data / "stack.parquet")
+    joined = join_scores(truth.filter(pl.col("split") != "train"), scores)
+    return {split: _labelled(joined.filter(pl.col("split") == split), list(scores), classes) for split in HELD_OUT}

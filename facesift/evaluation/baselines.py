@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from facesift.committee.predictions import Ballot
 from facesift.core.counts import Confusion
 from facesift.evaluation.complementarity import members_of
+from facesift.evaluation.decision_report import LabelledPredictions
 
 UNSURE = {"auc_interval": None, "ap_interval": None}  # nothing is estimated from the images
 
 
-def report_baselines(val: Ballot, test: Ballot) -> dict[str, dict[str, Any]]:
-    """Return rows on the test split in the shape of `Ballot.report_voters`, by name, in the order below.
+def report_baselines(val: LabelledPredictions, test: LabelledPredictions) -> dict[str, dict[str, Any]]:
+    """Return rows on the test split in the shape of `LabelledPredictions.report_voters`, by name, in the order below.
 
     `always_real`, `always_fake`, `random`, `best_member`. The first three take nothing from the images; `fake` is the
     positive class, `real` all others. `best_member` was chosen on validation alone; its row also has `member` and
@@ -71,7 +71,7 @@ def random_ap(fakes: int, reals: int) -> float | None:
     return float(np.mean((1 + (ranks - 1) * (fakes - 1) / (images - 1)) / ranks))
 
 
-def best_member(val: Ballot, test: Ballot) -> dict[str, Any]:
+def best_member(val: LabelledPredictions, test: LabelledPredictions) -> dict[str, Any]:
     """Test figures of the member with the highest AP on validation; the first of equals.
 
     Raises `ValueError` when the ballots have other voters, or the validation images are all of one class.

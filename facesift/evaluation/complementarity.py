@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.committee.predictions import Ballot
+from facesift.core.scores import STACKER
+from facesift.evaluation.decision_report import LabelledPredictions
 
-STACKER = "stacker"  # the voter that is no member
 AGREED = 0.98  # members that vote alike on so large a share of the images ...
 SHARED = 0.8  # ... and share so large a part of their errors add little to each other
 ADDED = ("recall", "precision", "review_rate", "caught")
@@ -22,12 +22,12 @@ ADDED = ("recall", "precision", "review_rate", "caught")
 Flags = NDArray[np.bool_]  # (images,) or (images, voters)
 
 
-def members_of(ballot: Ballot) -> list[str]:
+def members_of(ballot: LabelledPredictions) -> list[str]:
     """Names of the voters that are members: all but the stacker."""
     return [voter for voter in ballot.voters if voter != STACKER]
 
 
-def report_complementarity(ballot: Ballot) -> dict[str, Any]:
+def report_complementarity(ballot: LabelledPredictions) -> dict[str, Any]:
     """Return `{pairs, leave_one_out, agreement}`; see `report_pairs`, `leave_one_out` and `report_agreement`."""
     return {
         "pairs": report_pairs(ballot),
@@ -36,7 +36,7 @@ def report_complementarity(ballot: Ballot) -> dict[str, Any]:
     }
 
 
-def report_pairs(ballot: Ballot) -> list[dict[str, Any]]:
+def report_pairs(ballot: LabelledPredictions) -> list[dict[str, Any]]:
     """For each pair of voters (the stacker too) how alike their votes are and how often they err together.
 
     `disagreement` is the share of images with different votes, `kappa` is Cohen's of the votes (Cohen 1960); see
@@ -79,7 +79,7 @@ def joint_errors(first: Flags, second: Flags) -> dict[str, Any]:
     }
 
 
-def leave_one_out(ballot: Ballot) -> dict[str, Any]:
+def leave_one_out(ballot: LabelledPredictions) -> dict[str, Any]:
     """Figures of every rule without each member in turn, and what the member adds: all voters minus without it.
 
     `{member: {rule: {"without": report, "adds": {figure: difference}}}}`; a difference is None where either figure is
@@ -99,18 +99,12 @@ def leave_one_out(ballot: Ballot) -> dict[str, Any]:
     return report
 
 
-def without_voter(ballot: Ballot, voter: str) -> Ballot:
+def without_voter(ballot: LabelledPredictions, voter: str) -> LabelledPredictions:
     """Return the ballot without one voter."""
-    kept = [column for column, name in enumerate(ballot.voters) if name != voter]
-    return replace(
-        ballot,
-        voters=[ballot.voters[column] for column in kept],
-        votes=ballot.votes[:, kept],
-        probabilities=ballot.probabilities[:, kept],
-    )
+    return replace(ballot, predictions=ballot.predictions.without(voter))
 
 
-def report_agreement(ballot: Ballot) -> dict[str, Any]:
+def report_agreement(ballot: LabelledPredictions) -> dict[str, Any]:
     """Say whether the members (the stacker apart) know the same, in numbers, as a flag and in a sentence.
 
     `agree`: share of images on which all vote alike; None without images. `missed` are fakes and `alarmed` reals on
@@ -143,7 +137,7 @@ def _sentence(agree: float, missed: dict[str, int], *, redundant: bool) -> str:
     return text.replace("%", " %")
 
 
-def _called(ballot: Ballot) -> Flags:
+def _called(ballot: LabelledPredictions) -> Flags:
     return ballot.votes == ballot.classes.number
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from facesift.committee.predictions import Ballot
-from facesift.committee.stacking import Stacker, stack_features
+from facesift.committee.stacking import Stacker, add_stacker
 from facesift.core.classes import Classes
-from facesift.core.scores import join_scores, logits_from, score_table
+from facesift.core.scores import STACKER, label_logits, score_table
+from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.networks.parallel_scoring import SPLIT, Panel
 from facesift.shards.reading import ShardFolder
 
@@ -33,16 +33,17 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(tables).join(known, on="image_id", maintain_order="left")
 
 
-def vote_elsewhere(panel: Panel, truth: pl.DataFrame, stacker: Stacker) -> Ballot:
+def vote_elsewhere(panel: Panel, truth: pl.DataFrame, stacker: Stacker) -> LabelledPredictions:
     """Score every image with every member and the stacker over them, and return the ballot; `truth`: see `truth_of`."""
     (scores,) = panel.score_shards()
     return stacked_ballot(truth, scores, stacker, panel.classes)
 
 
-def stacked_ballot(truth: pl.DataFrame, scores: dict[str, pl.DataFrame], stacker: Stacker, classes: Classes) -> Ballot:
+def stacked_ballot(
+    truth: pl.DataFrame, scores: dict[str, pl.DataFrame], stacker: Stacker, classes: Classes
+) -> LabelledPredictions:
     """Let the stacker score what the members scored, and return the ballot of them all; `truth` as of `truth_of`."""
-    joined = join_scores(truth, scores)
-    features = stack_features([logits_from(joined, name, classes) for name in scores])
-    stacked = score_table(joined["image_id"].to_list(), SPLIT, stacker.logits(features), classes.names)
-    voters = scores | {"stacker": stacked}
-    return Ballot.of(join_scores(truth, voters), list(voters), classes)
+    said = label_logits(truth, scores, classes)
+    stacked = add_stacker(said.logits, stacker)[STACKER]
+    voters = scores | {STACKER: score_table(said.images["image_id"].to_list(), SPLIT, stacked, classes.names)}
+    return LabelledPredictions.of(label_logits(truth, voters, classes))

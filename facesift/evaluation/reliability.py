@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from facesift.committee.calibration import Calibration, Fakes, Scores
+from facesift.committee.calibration import Calibrator, Fakes, Scores
 from facesift.core.intervals import clopper_pearson
 
 
@@ -48,12 +48,12 @@ def measure(probabilities: Scores, fakes: Fakes, bins: int) -> dict[str, float]:
     }
 
 
-def measure_all(fits: Mapping[str, Calibration], margins: Scores, fakes: Fakes, bins: int) -> dict[str, Any]:
+def measure_all(fits: Mapping[str, Calibrator], margins: Scores, fakes: Fakes, bins: int) -> dict[str, Any]:
     """`{name: figures}` of each calibration on margins (n,) and fakes (n,), see `measure`."""
     return {name: measure(fit.probabilities(margins), fakes, bins) for name, fit in fits.items()}
 
 
-def reliability_curves(fits: Mapping[str, Calibration], margins: Scores, fakes: Fakes, bins: int) -> pl.DataFrame:
+def reliability_curves(fits: Mapping[str, Calibrator], margins: Scores, fakes: Fakes, bins: int) -> pl.DataFrame:
     """Columns method and those of `reliability_table`, for each calibration of margins (n,) one after the other."""
     tables = [
         reliability_table(fit.probabilities(margins), fakes, bins).select(pl.lit(name).alias("method"), pl.all())

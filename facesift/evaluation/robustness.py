@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.committee.predictions import Ballot
-from facesift.committee.rules import REVIEW, RULES
+from facesift.committee.decision import REVIEW
+from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker
 from facesift.config.robustness import IDENTITY, Corruption, Robustness
 from facesift.core.classes import Classes
@@ -21,6 +21,7 @@ from facesift.core.parallel import ALONE, Workers
 from facesift.core.scores import Scorer
 from facesift.evaluation.corruptions import corrupt
 from facesift.evaluation.cross_data_set import stacked_ballot
+from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.networks.parallel_scoring import Panel
 from facesift.shards.reading import ShardFolder
 
@@ -47,11 +48,11 @@ class Trial:
     classes: Classes
     parallel: Workers = ALONE
 
-    def vote(self, corruption: Corruption | None) -> Ballot:
+    def vote(self, corruption: Corruption | None) -> LabelledPredictions:
         """Damage and score the chosen images, one batch in memory at a time; None: the images as they are."""
         return next(self.votes([corruption]))
 
-    def votes(self, corruptions: Sequence[Corruption | None]) -> Iterator[Ballot]:
+    def votes(self, corruptions: Sequence[Corruption | None]) -> Iterator[LabelledPredictions]:
         """Yield the ballot of `vote` for each of the corruptions, in their order."""
         panel = Panel(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
         changes = [None if one is None else partial(corrupt, corruption=one) for one in corruptions]
@@ -92,7 +93,7 @@ def try_corruptions(trial: Trial, spec: Robustness) -> Iterator[tuple[str, dict[
         yield name, corruption.model_dump() | compare(ballot, identity)
 
 
-def compare(damaged: Ballot, identity: Ballot) -> dict[str, Any]:
+def compare(damaged: LabelledPredictions, identity: LabelledPredictions) -> dict[str, Any]:
     """Reports of every rule and voter as `{rules, voters}`, each with its `change` and its `flips` against `identity`.
 
     `change`: figure on damaged images minus figure on the same images as they are; None where either is unknown.
@@ -138,9 +139,9 @@ def figures_table(reports: Mapping[str, dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns | {"figure": pl.String, "value": pl.Float64}, orient="row")
 
 
-def _decisions(ballot: Ballot) -> dict[str, NDArray[np.int64]]:
+def _decisions(ballot: LabelledPredictions) -> dict[str, NDArray[np.int64]]:
     voters = {voter: ballot.votes[:, column] for column, voter in enumerate(ballot.voters)}
-    return voters | {rule: ballot.decide(rule) for rule in RULES}
+    return voters | {name: ballot.decide(rule) for name, rule in RULES.items()}
 
 
 def _change(after: dict[str, Any], before: dict[str, Any]) -> dict[str, float | None]:
@@ -151,7 +152,7 @@ def _change(after: dict[str, Any], before: dict[str, Any]) -> dict[str, float | 
     }
 
 
-def _flips(ballot: Ballot, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, Any]:
+def _flips(ballot: LabelledPredictions, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, Any]:
     """Count flips, in all and by the true class: `{"images": 2, "of": {"fake": {"fake_to_real": 2}, "real": {}}}`."""
     names = dict(enumerate(ballot.classes.names)) | {REVIEW: "review"}
     flips = {}

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from facesift.committee.rules import REVIEW, screen
+from facesift.committee.decision import REVIEW
 from facesift.core.classes import Classes
 from facesift.datasets.layouts import PARTS
+from facesift.evaluation.decision_report import count_decisions
 
 THIRDS = (1 / 3, 2 / 3)
 NEEDS_REALS = ("precision", "f1")  # figures, and what is told of them, that mean nothing among fakes alone
@@ -85,7 +86,7 @@ def _row(name: str, value: str, rows: pl.DataFrame, classes: Classes, *, fakes_o
     numbers = {label: number for number, label in enumerate(classes.names)}
     labels = rows["label"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
     decisions = rows["decision"].replace_strict(numbers | {"review": REVIEW}, return_dtype=pl.Int64).to_numpy()
-    report = screen(labels, decisions, classes).report()
+    report = count_decisions(labels, decisions, classes).report()
     if fakes_only:
         report |= {key: None for key in report if key.startswith(NEEDS_REALS)}
     return {"slice": name, "value": value, "images": rows.height, **report}

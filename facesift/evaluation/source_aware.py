@@ -15,15 +15,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.calibration import Fakes, margins_of
+from facesift.committee.decision import DecisionCodes, Predictions, decide
 from facesift.committee.sources import mixed_sources, own_images
 from facesift.committee.stacking import Features, fit_stacker, out_of_fold, stack_features
-from facesift.committee.threshold_selection import Choice, Validation, choose
-from facesift.committee.thresholds import Policy
+from facesift.committee.threshold_selection import Selection, ValidationScores, select_thresholds
 from facesift.config.operation import Operating
 from facesift.config.params import Params, Stack
 from facesift.core.bootstrap import percentiles, ranking_draws
-from facesift.core.scores import class_probabilities, labels_from, logits_from
+from facesift.core.scores import STACKER, LabelledLogits, class_probabilities
 from facesift.evaluation.curves import areas
+from facesift.evaluation.decision_report import count_decisions
 
 POOLED = "all"  # where: all test images
 STACK = get_args(Stack.model_fields["sources"].annotation)
@@ -45,12 +46,10 @@ class Split:
     groups: NDArray[np.integer]
 
     @classmethod
-    def of(cls, joined: pl.DataFrame, params: Params) -> Split:
-        """Take a split's rows of a table that `scores.join_scores` made, on a truth with sources and groups."""
-        classes = params.class_names
-        labels = labels_from(joined, classes)
-        features = stack_features([logits_from(joined, member, classes) for member in params.voting])
-        return cls(features, labels, classes.is_positive(labels), joined["source"], joined["group"].to_numpy())
+    def of(cls, held: LabelledLogits, params: Params) -> Split:
+        """Take a split's labels, and the stacking features that its voting members give."""
+        features = stack_features([held.logits[member] for member in params.voting])
+        return cls(features, held.labels, held.positives, held.images["source"], held.groups)
 
     def places(self) -> dict[str, Rows]:
         """All images first, then those of each source that holds positives and others."""
@@ -58,11 +57,11 @@ class Split:
         return {POOLED: np.full(len(self.labels), fill_value=True)} | inside
 
 
-def compare(held: Mapping[str, pl.DataFrame], params: Params) -> list[dict[str, Any]]:
-    """Measure every pair of `stack.sources` and `operating.sources` on the tables of `val` and `test`.
+def compare(held: Mapping[str, LabelledLogits], params: Params) -> list[dict[str, Any]]:
+    """Measure every pair of `stack.sources` and `operating.sources` on the logits of `val` and `test`.
 
-    A table has image_id, source, label, group, and `<member>_logit_<class>` of every voting member. The stacker is
-    fitted on validation, whatever `stack.fit_on` says.
+    `held` has the logits of every voting member by split. The stacker is fitted on validation, whatever
+    `stack.fit_on` says.
 
     Returns one row a pair and place: `stack`, `operating`, `where` (`all`, or a source), `images`, `fakes`; `auc` and
     `ap`, `auc_gain` and `ap_gain` over `stack: as_they_come` (paired bootstrap), each with `_interval`; `points`: by
@@ -78,13 +77,12 @@ def compare(held: Mapping[str, pl.DataFrame], params: Params) -> list[dict[str, 
         rankings = {where: _ranking(test, place, ranked, first) for where, place in places.items()}
         for operating in OPERATING:
             choice = _choose(val, logits["val"], operating, params)
-            log_odds = choice.calibration.log_odds(margins_of(logits["test"], params.class_names))
+            predictions = Predictions.of({STACKER: logits["test"]}, params.class_names, choice.calibrator)
+            decisions = {name: decide(predictions, point).decisions for name, point in choice.points.items()}
             for where, place in places.items():
                 named = {"stack": stack, "operating": operating, "where": where}
                 counts = {"images": int(place.sum()), "fakes": int(test.fakes[place].sum())}
-                points = {
-                    name: _point(policy, log_odds[place], test.fakes[place]) for name, policy in choice.policies.items()
-                }
+                points = {name: _point(each[place], test.labels[place], params) for name, each in decisions.items()}
                 rows.append(named | counts | rankings[where] | {"points": points})
     return rows
 
@@ -99,10 +97,10 @@ def _stack(val: Split, test: Split, spec: Stack, params: Params) -> dict[str, Lo
     }
 
 
-def _choose(val: Split, logits: Logits, operating: str, params: Params) -> Choice:
-    seen = Validation(margins_of(logits, params.class_names), val.fakes, val.groups, val.sources)
+def _choose(val: Split, logits: Logits, operating: str, params: Params) -> Selection:
+    seen = ValidationScores(margins_of(logits, params.class_names), val.fakes, val.groups, val.sources)
     chosen = params.operating.model_copy(update={"sources": operating})
-    return choose(seen, params.model_copy(update={"operating": chosen}))
+    return select_thresholds(seen, params.model_copy(update={"operating": chosen}))
 
 
 def _ranking(test: Split, place: Rows, ranked: NDArray[np.float64], first: NDArray[np.float64]) -> dict[str, Any]:
@@ -122,7 +120,7 @@ def _ranking(test: Split, place: Rows, ranked: NDArray[np.float64], first: NDArr
     return report
 
 
-def _point(policy: Policy, log_odds: NDArray[np.float64], fakes: Fakes) -> dict[str, Any]:
-    figures = policy.screen(log_odds, fakes).report()
+def _point(decisions: DecisionCodes, labels: NDArray[np.int64], params: Params) -> dict[str, Any]:
+    figures = count_decisions(labels, decisions, params.class_names).report()
     kept = {name: figures[name] for figure in FIGURES for name in (figure, f"{figure}_interval")}
     return kept | {"false_alarms": figures["fp"]}

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from facesift.committee.rules import REVIEW, screen
+from facesift.committee.decision import REVIEW
 from facesift.core.classes import Classes
 from facesift.core.counts import DecisionCounts
 from facesift.core.intervals import clopper_pearson
 from facesift.datasets.consensus import check_answers, find_consensus
+from facesift.evaluation.decision_report import count_decisions
 from facesift.evaluation.prevalence import project
 from facesift.evaluation.reviewers import measure_agreement, measure_pairs, measure_time
 
@@ -80,7 +81,7 @@ def _screen(test: pl.DataFrame, classes: Classes, column: str) -> DecisionCounts
     numbers = {name: number for number, name in enumerate(classes.names)}
     decisions = test[column].replace_strict(numbers | {QUEUED: REVIEW}, return_dtype=pl.Int64).to_numpy()
     labels = test["truth"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
-    return screen(labels.astype(np.int64), decisions.astype(np.int64), classes)
+    return count_decisions(labels.astype(np.int64), decisions.astype(np.int64), classes)
 
 
 def _before_and_after(test: pl.DataFrame, before: DecisionCounts, classes: Classes) -> dict[str, Any]:

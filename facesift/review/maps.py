@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from facesift.bundle.card import CARD, Card, MemberCard, read_card
-from facesift.bundle.preprocessing import Sight
+from facesift.bundle.preprocessing import Preprocessor
 from facesift.committee.calibration import margins_of
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
@@ -73,7 +73,7 @@ class Maps:
 
     bundle: Path
     card: Card
-    _sight: Sight | None = None
+    _preprocessor: Preprocessor | None = None
     _scorers: dict[str, Scorer] = field(default_factory=dict)
     _kept: OrderedDict[tuple[str, str], Future[Map]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -103,9 +103,9 @@ class Maps:
 
     def _make(self, member: MemberCard, data: bytes) -> Map:
         photo = decode(data, self.card.image.max_pixels)
-        if self._sight is None:
-            self._sight = Sight.of(self.bundle, self.card)
-        seen = self._sight.see(photo)
+        if self._preprocessor is None:
+            self._preprocessor = Preprocessor.of(self.bundle, self.card)
+        seen = self._preprocessor.apply(photo)
         changes = attribute(self._scorer(member), seen.pixels, self.card.class_names)
         return draw(changes, photo.size, seen.box, self.card.positive)
 

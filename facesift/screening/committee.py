@@ -1,4 +1,4 @@
-"""A trained committee out of its bundle: load it, check it, score and decide images."""
+"""The trained committee of a bundle: load it, check it, score and decide images."""
 
 from __future__ import annotations
 
@@ -11,22 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.bundle.card import Card, read_card, verify_files
-from facesift.bundle.preprocessing import Sight
+from facesift.bundle.decision_rule import open_ensemble
+from facesift.bundle.preprocessing import Preprocessor
 from facesift.bundle.runtimes import Runtime, open_runtime
-from facesift.committee.cascade import Hearing, check_cascade, hear_in_turn
-from facesift.committee.decision import Jury, Verdict, make_jury
+from facesift.committee.cascade import CascadeDecisions, check_cascade, decide_in_turn
+from facesift.committee.decision import BatchDecisions
+from facesift.committee.ensemble import Ensemble
 from facesift.images.paths import Found, find_files
-from facesift.screening.stream import Reading, Tables, screen_files, screen_heard
+from facesift.screening.stream import ReadOptions, Tables, screen_batches, screen_files
 
 
 @dataclass(frozen=True)
 class Committee:
-    """Members, stacker, calibration and rule, ready to decide."""
+    """A committee ready to decide.
+
+    Attributes:
+        card: the bundle's card.
+        runtime: computes the members' logits.
+        ensemble: makes decisions of them, by stacker, calibration and rule.
+        preprocessor: makes pixels of image files.
+    """
 
     card: Card
     runtime: Runtime
-    jury: Jury
-    sight: Sight
+    ensemble: Ensemble
+    preprocessor: Preprocessor
 
     @classmethod
     def load(  # noqa: PLR0913  one for each way to open it
@@ -56,39 +65,48 @@ class Committee:
         folder = Path(path)
         card = read_card(folder)
         verify_files(folder, card)
-        jury = make_jury(folder, card, rule, point, stop_early=stop_early)
-        return cls(card, open_runtime(runtime, folder, card, threads), jury, Sight.of(folder, card))
+        ensemble = open_ensemble(folder, card, rule, point, stop_early=stop_early)
+        return cls(card, open_runtime(runtime, folder, card, threads), ensemble, Preprocessor.of(folder, card))
 
     def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Score pixels (n, S, S, 3) of the card's `image_size` with every member: float32 (n, classes) each."""
         return self.runtime.logits(pixels, self.card.member_names)
 
-    def decide(self, pixels: NDArray[np.uint8]) -> Verdict:
+    def decide(self, pixels: NDArray[np.uint8]) -> BatchDecisions:
         """Score and decide pixels (n, S, S, 3) of the card's `image_size`."""
-        return self.jury.judge(self.logits(pixels))
+        return self.ensemble.decide(self.logits(pixels))
 
     def screen(
         self, paths: Iterable[str | Path], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
     ) -> Tables:
         """Decide image files, folders and zip files: yields tables of `batch_size` rows, one row a file.
 
-        Columns: `screening.decisions_schema`. A file that cannot be scored has a reason and no decision. `workers`
-        threads read and decode (None: one a core). `cascade`: ask no further member once an image is decided; such an
-        image has no probability. A committee loaded with `stop_early` always does. `FacesiftError` for a cascade by a
-        rule that needs all scores.
+        Args:
+            paths: image files, folders and zip files.
+            batch_size: rows of a table, and images scored at a time.
+            workers: threads that read and decode; None: one a core.
+            cascade: ask no further member once an image is decided; such an image has no probability. A committee
+                loaded with `stop_early` always does.
+
+        Returns:
+            An iterator of tables with the columns of `stream.decisions_schema`. A file that cannot be scored has a
+            reason and no decision.
+
+        Raises:
+            FacesiftError: for a cascade by a rule that needs all scores.
         """
         return self.screen_found(find_files(paths), batch_size, workers, cascade=cascade)
 
     def screen_found(
         self, files: Iterable[Found], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
     ) -> Tables:
-        """Decide files that `data.finding.find_files` found; see `screen`."""
-        reading = Reading(self.sight, batch_size, workers or os.cpu_count() or 1)
-        if not cascade and self.jury.stopping is None:
-            return screen_files(files, self.jury, self.logits, reading)
-        check_cascade(self.jury)
-        return screen_heard(files, self.jury, self.hear_in_turn, reading)
+        """Decide files that `images.paths.find_files` found; see `screen`."""
+        reading = ReadOptions(self.preprocessor, batch_size, workers or os.cpu_count() or 1)
+        if not cascade and self.ensemble.stopping is None:
+            return screen_files(files, self.ensemble, self.logits, reading)
+        check_cascade(self.ensemble)
+        return screen_batches(files, self.ensemble, self.decide_in_turn, reading)
 
-    def hear_in_turn(self, pixels: NDArray[np.uint8]) -> Hearing:
+    def decide_in_turn(self, pixels: NDArray[np.uint8]) -> CascadeDecisions:
         """Decide pixels (n, S, S, 3), asking no further member once an image is decided; see `cascade`."""
-        return hear_in_turn(self.jury, self.runtime.logits, pixels)
+        return decide_in_turn(self.ensemble, self.runtime.logits, pixels)

@@ -1,4 +1,4 @@
-"""Screening spread over processes or a cluster: a task is some files, decided by the process's own committee."""
+"""Distributed screening: processes or a cluster decide the files, each process with its own committee."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCHES = 8  # of a task: enough to be worth sending, few enough that all proces
 
 
 @dataclass(frozen=True)
-class Order:
+class BundleOptions:
     """Which committee decides, and how; see `Committee.load` and `Committee.screen`."""
 
     bundle: Path
@@ -32,27 +32,29 @@ class Order:
     stop_early: bool
 
 
-def screen_spread(files: Iterable[Found], order: Order, parallel: Workers) -> Tables:
-    """Yield the decisions table of `files` in their order, a task's rows at a time, whatever processes decide them.
+def screen_distributed(files: Iterable[Found], options: BundleOptions, parallel: Workers) -> Tables:
+    """Yield the decisions table of `files` in their options, a task's rows at a time, whatever processes decide them.
 
     Each process loads the bundle once and uses one thread. The rows are those of `Committee.screen_found` with one
     thread. Raises what `Committee.load` and `parallel.parallel_map` raise.
     """
-    bundle = order.bundle.absolute()
-    here = replace(order, bundle=bundle)
+    bundle = options.bundle.absolute()
+    here = replace(options, bundle=bundle)
     rest = map(_absolute, files)
-    parts = iter(lambda: list(islice(rest, BATCHES * order.batch_size)), [])
+    parts = iter(lambda: list(islice(rest, BATCHES * options.batch_size)), [])
     yield from parallel_map(partial(screen_part, here), parts, parallel, shared=(bundle,))
 
 
-def screen_part(order: Order, files: list[Found]) -> pl.DataFrame:
+def screen_part(options: BundleOptions, files: list[Found]) -> pl.DataFrame:
     """Decide some files in this process."""
-    return pl.concat(_committee(order).screen_found(files, order.batch_size, 1, cascade=order.cascade))
+    return pl.concat(_committee(options).screen_found(files, options.batch_size, 1, cascade=options.cascade))
 
 
 @lru_cache(maxsize=1)
-def _committee(order: Order) -> Committee:
-    return Committee.load(order.bundle, order.runtime, 1, order.rule, order.point, stop_early=order.stop_early)
+def _committee(options: BundleOptions) -> Committee:
+    return Committee.load(
+        options.bundle, options.runtime, 1, options.rule, options.point, stop_early=options.stop_early
+    )
 
 
 def _absolute(file: Found) -> Found:

@@ -1,8 +1,4 @@
-"""Whether the stream of images is still the one that the committee was measured on, asked without any labels.
-
-The reference is what the held-out test images that are *not* of the positive class looked like: a stream is nearly all
-of them (one fake in a thousand), a test split has many times as many fakes.
-"""
+"""Drift: whether the stream of images is still like the test images, found without any labels."""
 
 from __future__ import annotations
 
@@ -13,57 +9,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from facesift.bundle.shift import Bins, Shift, report
+from facesift.bundle.card import REFERENCE
+from facesift.bundle.drift_reference import (
+    DECISION,
+    NEEDED,
+    PROBABILITY,
+    WATCHED,
+    Bins,
+    Reference,
+    check_columns,
+    read_reference,
+)
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_json, write_json
-from facesift.images.quality import QUALITIES
-from facesift.screening.decision_files import reading, scan_decisions
 from facesift.screening.drift_verdict import column_state, decision_state, unscorable_state, verdict
+from facesift.screening.shift import Shift, report
+from facesift.screening.tables import reading, scan_decisions
 
-SCHEMA, REFERENCE = 1, "reference.json"
-PROBABILITY, DECISION = "probability", "decision"
-WATCHED = (PROBABILITY, "width", "height", "bytes", *QUALITIES)
-NEEDED = (DECISION, *WATCHED)
 FALSE_ALARM = 0.01  # probability that a stream without drift moves any of the watched columns (Bonferroni)
 
-Reference = dict[str, Any]
 Report = dict[str, Any]
-
-
-def make_reference(table: pl.DataFrame, positive: str) -> Reference:
-    """Describe held-out test images for later comparison: bins and counts, no images, no ids.
-
-    `table` has one row an image: label, decision (a class or `review`), probability (calibrated, of `positive`), width,
-    height, bytes, brightness, contrast and sharpness. Raises `FacesiftError` without one of them, and without an image
-    of another class than `positive`.
-    """
-    _check_columns(table.columns, ("label", *NEEDED), "the test images' table")
-    others = table.filter(pl.col("label") != positive)
-    if others.is_empty():
-        raise FacesiftError(f"the test split holds nothing but {positive}: drift is measured on the other classes")
-    names = sorted({*table["label"], *table[DECISION], positive, "review"})
-    return {
-        "schema": SCHEMA,
-        "positive": positive,
-        "of": f"the held-out test images that are not {positive}: a stream is nearly all of them",
-        "images": {"others": others.height, "all": table.height},
-        "columns": {name: _binned(others, name) for name in WATCHED},
-        "decisions": {name: {"others": _count(others, name), "all": _count(table, name)} for name in names},
-        "mean_probability": {"others": others[PROBABILITY].mean(), "all": table[PROBABILITY].mean()},
-    }
-
-
-def write_reference(path: Path, reference: Reference) -> None:
-    """Write what `make_reference` found as JSON; whole or not at all."""
-    write_json(path, reference)
-
-
-def read_reference(path: Path) -> Reference:
-    """Read a reference; `FacesiftError` names a file that is missing, no JSON, or of another program version."""
-    reference = read_json(path)
-    if not isinstance(reference, dict) or reference.get("schema") != SCHEMA:
-        raise FacesiftError(f"{path}: not a drift reference of schema {SCHEMA}; export the bundle again")
-    return reference
 
 
 def compare(reference: Reference, decisions: pl.DataFrame | pl.LazyFrame) -> Report:
@@ -73,7 +37,7 @@ def compare(reference: Reference, decisions: pl.DataFrame | pl.LazyFrame) -> Rep
     `FacesiftError` without a needed column, for a probability outside 0 to 1, and without a single scored image.
     """
     stream = decisions.lazy()
-    _check_columns(stream.collect_schema().names(), NEEDED, "the decisions table")
+    check_columns(stream.collect_schema().names(), NEEDED, "the decisions table")
     counted = _count_stream(reference, stream)
     images, scored = counted["images"], counted["scored"]
     if not scored:
@@ -98,24 +62,6 @@ def compare_file(bundle: Path, decisions: Path) -> Report:
     reference = read_reference(bundle / REFERENCE)
     with reading(decisions):
         return compare(reference, scan_decisions(decisions, WATCHED, (DECISION,)))
-
-
-def _check_columns(there: list[str], needed: tuple[str, ...], table: str) -> None:
-    missing = [name for name in needed if name not in there]
-    if missing:
-        raise FacesiftError(f"{table} has no column {', '.join(missing)}; needed are {', '.join(needed)}")
-
-
-def _binned(others: pl.DataFrame, name: str) -> dict[str, Any]:
-    if others[name].drop_nulls().is_empty():
-        raise FacesiftError(f"column {name}: no test image has a value in it")
-    bins = Bins.of(others[name])
-    row = others.select(bins.expressions(name)).row(0, named=True)
-    return {"edges": list(bins.edges), "counts": bins.counts(name, row).tolist()}
-
-
-def _count(table: pl.DataFrame, decision: str) -> int:
-    return table.filter(pl.col(DECISION) == decision).height
 
 
 def _count_stream(reference: Reference, stream: pl.LazyFrame) -> dict[str, Any]:

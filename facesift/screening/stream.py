@@ -1,4 +1,4 @@
-"""Image files in, decisions out: streamed in batches, every file a row, never a made-up score."""
+"""Streams image files through a committee in batches: every file becomes a row, and no score is made up."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from facesift.bundle.preprocessing import Sight
-from facesift.committee.cascade import Hearing, hear_all
-from facesift.committee.decision import STACKER, Jury, MemberLogits
+from facesift.bundle.preprocessing import Preprocessor
+from facesift.committee.cascade import CascadeDecisions, decide_at_once
+from facesift.committee.decision import REVIEW_NAME, VoterLogits
+from facesift.committee.ensemble import Ensemble
 from facesift.core.errors import FacesiftError
+from facesift.core.scores import STACKER
 from facesift.images.archives import read_bytes
 from facesift.images.decoding import BadImage, open_image, upright_rgb
 from facesift.images.paths import Found, one_line
@@ -29,7 +30,6 @@ from facesift.images.quality import QUALITIES, measure_quality
 AHEAD = 2  # batches that are decoded before they are scored
 ID_DIGITS = 32  # of the SHA-256 of a file that make its image_id, as at ingest
 PROBABILITY_DIGITS, QUALITY_PLACES = 8, 3  # significant digits; places after the point, of grey levels
-REVIEWED = "review"
 NOT_FINITE = "its scores are not finite numbers"
 # Columns that reading alone tells, and the fields of `Read` that hold them.
 FACTS = (
@@ -37,8 +37,8 @@ FACTS = (
     ("height", "height"), ("bytes", "bytes"),
 )  # fmt: skip
 
-Score = Callable[[NDArray[np.uint8]], MemberLogits]
-Hear = Callable[[NDArray[np.uint8]], Hearing]
+Score = Callable[[NDArray[np.uint8]], VoterLogits]
+Decide = Callable[[NDArray[np.uint8]], CascadeDecisions]
 Tables = Generator[pl.DataFrame, None, None]
 
 
@@ -57,10 +57,10 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How files are read: `workers` threads decode, at most `AHEAD` batches ahead: memory does not grow with files."""
 
-    sight: Sight
+    preprocessor: Preprocessor
     batch_size: int
     workers: int
 
@@ -83,33 +83,33 @@ def decisions_schema(voters: Iterable[str]) -> pl.Schema:
     )
 
 
-def screen_files(files: Iterable[Found], jury: Jury, score: Score, reading: Reading) -> Tables:
+def screen_files(files: Iterable[Found], ensemble: Ensemble, score: Score, reading: ReadOptions) -> Tables:
     """Yield the decisions table of `files` in their order, a batch at a time (see `decisions_schema`).
 
     `score` gives the members' logits of pixels (n, S, S, 3).
     """
-    return screen_heard(files, jury, lambda pixels: hear_all(jury, score(pixels)), reading)
+    return screen_batches(files, ensemble, lambda pixels: decide_at_once(ensemble, score(pixels)), reading)
 
 
-def screen_heard(files: Iterable[Found], jury: Jury, hear: Hear, reading: Reading) -> Tables:
-    """Yield the same table of what `hear` makes of pixels (n, S, S, 3); votes and scores not heard are null."""
+def screen_batches(files: Iterable[Found], ensemble: Ensemble, decide: Decide, reading: ReadOptions) -> Tables:
+    """Yield the same tables of what `decide` makes of pixels (n, S, S, 3); votes and scores not asked for are null."""
     with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
         for batch in _batches(reads, reading.batch_size):
-            yield _table(batch, jury, hear)
+            yield _table(batch, ensemble, decide)
 
 
-def read_image(file: Found, sight: Sight) -> Read:
+def read_image(file: Found, preprocessor: Preprocessor) -> Read:
     """Read, hash, decode and cut one file as the pipeline does; what goes wrong is the `reason`."""
     if file.reason:
         return Read(file.name, reason=one_line(file.reason))
     facts: dict[str, Any] = {}
-    image = sight.image
+    image = preprocessor.image
     try:
         data = read_bytes(Path(), file.container, file.path, image.max_bytes)
         facts |= {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
         upright = upright_rgb(open_image(data, image.max_pixels))
         facts |= {"width": upright.width, "height": upright.height}
-        seen = sight.see(upright)
+        seen = preprocessor.apply(upright)
         return Read(file.name, **facts, pixels=seen.pixels, referred=seen.referred)
     except BadImage as error:
         reason = error.reason
@@ -120,12 +120,12 @@ def read_image(file: Found, sight: Sight) -> Read:
     return Read(file.name, **facts, reason=one_line(reason))
 
 
-def _read_ahead(files: Iterable[Found], reading: Reading) -> Generator[Read, None, None]:
+def _read_ahead(files: Iterable[Found], reading: ReadOptions) -> Generator[Read, None, None]:
     pool = ThreadPoolExecutor(reading.workers, thread_name_prefix="decode")
     pending: deque[Future[Read]] = deque()
     try:
         for file in files:
-            pending.append(pool.submit(read_image, file, reading.sight))
+            pending.append(pool.submit(read_image, file, reading.preprocessor))
             if len(pending) >= AHEAD * reading.batch_size:
                 yield pending.popleft().result()
         while pending:
@@ -138,9 +138,9 @@ def _batches(reads: Iterator[Read], size: int) -> Iterator[list[Read]]:
     return iter(lambda: list(islice(reads, size)), [])
 
 
-def _table(batch: list[Read], jury: Jury, hear: Hear) -> pl.DataFrame:
+def _table(batch: list[Read], ensemble: Ensemble, decide: Decide) -> pl.DataFrame:
     """Score what has pixels, and put all rows into one table."""
-    schema = decisions_schema(jury.voters)
+    schema = decisions_schema(ensemble.voters)
     facts = pl.DataFrame(
         {
             name: pl.Series([getattr(read, attribute) for read in batch], dtype=schema.get(name, pl.String))
@@ -153,18 +153,18 @@ def _table(batch: list[Read], jury: Jury, hear: Hear) -> pl.DataFrame:
     )
     if rows:
         pixels = np.stack([read.pixels for read in batch if read.pixels is not None])
-        scored = _scored(pixels, jury, hear(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
+        scored = _scored(pixels, ensemble, decide(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
     joined = facts.join(scored, on="row", how="left", maintain_order="left")
     referred = pl.when(pl.col("decision").is_not_null()).then("referred")
     return joined.with_columns(
-        decision=pl.when(referred.is_null()).then("decision").otherwise(pl.lit(REVIEWED)),
+        decision=pl.when(referred.is_null()).then("decision").otherwise(pl.lit(REVIEW_NAME)),
         reason=pl.coalesce("reason", "why", referred),
     ).select(schema.names())
 
 
-def _scored(pixels: NDArray[np.uint8], jury: Jury, hearing: Hearing) -> pl.DataFrame:
+def _scored(pixels: NDArray[np.uint8], ensemble: Ensemble, found: CascadeDecisions) -> pl.DataFrame:
     """Decision, probability, votes and quality of pixels (n, S, S, 3); null where unknown, and `why` without score."""
-    said, finite = _said(jury, hearing), pl.Series(hearing.finite)
+    said, finite = _said(ensemble, found), pl.Series(found.finite)
     return (
         pl.DataFrame(said | measure_quality(pixels))
         .with_columns(pl.when(finite).then(pl.col(*said)), why=pl.when(~finite).then(pl.lit(NOT_FINITE)))
@@ -174,15 +174,15 @@ def _scored(pixels: NDArray[np.uint8], jury: Jury, hearing: Hearing) -> pl.DataF
     )
 
 
-def _said(jury: Jury, hearing: Hearing) -> dict[str, pl.Series]:
-    """Decision, probability and votes by column, null where nobody was heard."""
-    names, verdict = np.array([*jury.classes.names, REVIEWED]), hearing.verdict
-    heard = dict(zip(jury.voters, hearing.heard.T, strict=True))
-    votes = {voter: names[verdict.votes[:, column]] for column, voter in enumerate(jury.voters)}
+def _said(ensemble: Ensemble, found: CascadeDecisions) -> dict[str, pl.Series]:
+    """Decision, probability and votes by column, null where the voter was not asked."""
+    names, batch = np.array([*ensemble.classes.names, REVIEW_NAME]), found.batch
+    asked = dict(zip(ensemble.voters, found.asked.T, strict=True))
+    votes = {voter: names[batch.votes[:, column]] for column, voter in enumerate(ensemble.voters)}
     return {
-        "decision": pl.Series(names[verdict.decisions]),  # REVIEW is -1: the last
-        "probability": _where(heard[STACKER], expit(verdict.log_odds)),
-        **{f"vote_{voter}": _where(heard[voter], each) for voter, each in votes.items()},
+        "decision": pl.Series(names[batch.decisions]),  # REVIEW is -1: the last
+        "probability": _where(asked[STACKER], batch.probability),
+        **{f"vote_{voter}": _where(asked[voter], each) for voter, each in votes.items()},
     }
 
 

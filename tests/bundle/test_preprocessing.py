@@ -55,8 +55,8 @@ def test_screening_sees_what_the_shards_hold(graft, photos, tmp_path):
     layouts = {"made": Layout(Source(layout="class_folders"))}
     images = assemble(examine(photos, layouts, LIMITS, ALONE, lambda _: None, crop=view)).images
     build_split(tmp_path / "test", images, Decoder(photos, SIZE, 10**6, crop=view), Sharding(9, 0))
-    sight = Committee.load(bundle).sight
-    seen = [sight.see(photo(middle, seed=number)).pixels for number, middle in enumerate(MIDDLES)]
+    preprocessor = Committee.load(bundle).preprocessor
+    seen = [preprocessor.apply(photo(middle, seed=number)).pixels for number, middle in enumerate(MIDDLES)]
     in_shards = sorted(each.tobytes() for each in ShardFolder(tmp_path / "test").pixels(0))
     assert in_shards == sorted(each.tobytes() for each in seen)
 
@@ -72,7 +72,7 @@ def test_a_bundle_is_exported_with_its_detector(study, photos, tmp_path):
 
 def test_a_committee_that_sees_the_whole_image_brings_none(exported):
     assert not (exported / FACES).exists()
-    assert Committee.load(exported).sight.finder is None
+    assert Committee.load(exported).preprocessor.finder is None
 
 
 def test_a_damaged_detector_is_refused(graft):
@@ -114,7 +114,7 @@ def test_an_image_without_a_face_is_decided_by_its_centre_otherwise(graft, photo
 
 
 def test_the_part_that_is_seen_is_told(graft):
-    seen = Committee.load(graft()).sight.see(photo((60, 60)))
+    seen = Committee.load(graft()).preprocessor.apply(photo((60, 60)))
     left, top, right, bottom = seen.box
     image = np.asarray(photo((60, 60)))[top:bottom, left:right]
     assert seen.pixels.mean() == pytest.approx(image.mean(), abs=1)

@@ -3,8 +3,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from facesift.bundle.drift_reference import make_reference, write_reference
 from facesift.cli.main import app
-from facesift.screening.drift import make_reference, write_reference
 from tests.made_decisions import images
 
 

@@ -34,7 +34,7 @@ def test_arrows_go_one_way(path):
 
 
 TORCHLESS = (
-    "core.scores", "committee.rules", "committee.predictions", "committee.calibration", "evaluation.reliability",
+    "core.scores", "committee.rules", "committee.decision", "committee.calibration", "evaluation.reliability",
     "committee.operating_points", "committee.risk_guarantee", "screening.drift", "evaluation.prevalence",
     "review.opening", "committee.threshold_selection", "evaluation.source_aware",
     "screening.committee", "committee.cascade", "cli.screen",

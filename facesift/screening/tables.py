@@ -1,4 +1,4 @@
-"""Where a decisions table goes as it grows: CSV or JSON lines, row by row; Parquet, whole at the end.
+"""Reads and writes tables of decisions: CSV and JSON lines row by row, Parquet whole at the end.
 
 A killed run leaves whole lines and perhaps a torn one; `resume` drops that and goes on. Rows on their way to a Parquet
 file wait as CSV in `<name>.rows.csv` beside it, so that such a run can go on too.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
@@ -22,6 +22,7 @@ from facesift.core.files import whole_file
 
 FORMATS = ("csv", "jsonl", "parquet")
 ROW_GROUP = 10_000  # rows of a Parquet file that are written, and read, at a time
+SUFFIXES = tuple(f".{name}" for name in FORMATS)
 SAMPLES = 64  # rows that tell whether the committee is still the same
 BLOCK = 1 << 16  # bytes looked through at a time for the end of the last whole line
 
@@ -180,3 +181,40 @@ def _refusal(name: str) -> Iterator[None]:
             f"{name}: cannot be written ({error.strerror}); the rows before are in it. With --output FILE, the same "
             "command and --resume goes on where it stopped"
         ) from error
+
+
+def scan_decisions(path: Path, numbers: tuple[str, ...], texts: tuple[str, ...]) -> pl.LazyFrame:
+    """Scan a table; its columns in `numbers` become floats, those in `texts` strings, whatever their first rows hold.
+
+    Raises `FacesiftError` for a file that is missing, of another kind, or empty. What is wrong further down shows when
+    the table is collected: do that inside `reading`.
+    """
+    if path.suffix not in SUFFIXES:
+        raise FacesiftError(f"{path}: a table of decisions ends in {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise FacesiftError(f"{path}: no such file; `facesift screen` writes one")
+    types = dict.fromkeys(numbers, pl.Float64) | dict.fromkeys(texts, pl.String)
+    with reading(path):
+        table = _scan(path, types)
+        there = table.collect_schema().names()
+    return table.with_columns(pl.col(name).cast(kind) for name, kind in types.items() if name in there)
+
+
+def _scan(path: Path, types: Mapping[str, type[pl.DataType]]) -> pl.LazyFrame:
+    if path.suffix == ".csv":
+        return pl.scan_csv(path, infer_schema=False)
+    if path.suffix == ".parquet":
+        return pl.scan_parquet(path)
+    there = pl.scan_ndjson(path).collect_schema().names()  # a column that is null in the first lines has no type yet
+    return pl.scan_ndjson(path, schema_overrides={name: kind for name, kind in types.items() if name in there})
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a table is read into a `FacesiftError` that names it."""
+    try:
+        yield
+    except pl.exceptions.NoDataError as error:
+        raise FacesiftError(f"{path}: empty") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise FacesiftError(f"{path}: not a readable table of decisions ({str(error).splitlines()[0]})") from error

@@ -1,70 +1,15 @@
-"""Whether two samples of one number differ by more than chance: bins, the stability index, and its noise."""
+"""Whether two samples of one number differ by more than chance: the population stability index and its noise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
-from facesift.core.files import DIGITS
-
-BINS = 10  # deciles, as scorecards are monitored
-
-Counts = NDArray[np.int64]
-Values = TypeVar("Values", pl.Series, pl.Expr)
-
-
-def _as_written(values: Values) -> Values:
-    """Edges are kept in JSON and values come out of CSV: both have so many digits after the point."""
-    return values.cast(pl.Float64).fill_nan(None).round(DIGITS)
-
-
-@dataclass(frozen=True)
-class Bins:
-    """Ascending edges; a bin reaches up to its edge and includes it. An edge that stands twice is a bin of its own.
-
-    Values that pile up (probabilities at 0, cameras of one size) fill whole deciles: that one value is then a bin, with
-    one bin below and one above it.
-    """
-
-    edges: tuple[float, ...]
-
-    @classmethod
-    def of(cls, values: pl.Series) -> Bins:
-        """Deciles of the values; at least one of them is known.
-
-        >>> Bins.of(pl.Series([0.0] * 30 + [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])).edges
-        (0.0, 0.0, 2.0)
-        """
-        known = _as_written(values).drop_nulls().sort().to_numpy()
-        tops = [float(known[step * (len(known) - 1) // BINS]) for step in range(1, BINS)]
-        heavy = {top for top in tops if tops.count(top) > 1 or top in (known[0], known[-1])}
-        return cls(tuple(top for top in sorted(set(tops)) for _ in range(2 if top in heavy else 1)))
-
-    def expressions(self, column: str) -> list[pl.Expr]:
-        """How many of the column's known values lie up to each edge, and how many there are: one number each."""
-        values = _as_written(pl.col(column))
-        doubled = (*self.edges[1:], np.inf)
-        up_to = [
-            values < edge if edge == following else values <= edge
-            for edge, following in zip(self.edges, doubled, strict=True)
-        ]
-        counted = [*up_to, values.is_not_null()]
-        return [each.sum().cast(pl.Int64).alias(f"{column}:{number}") for number, each in enumerate(counted)]
-
-    def counts(self, column: str, row: Mapping[str, int]) -> Counts:
-        """Values in each bin (edges + 1,), out of the row that `expressions` selected.
-
-        >>> bins, stream = Bins((0.0, 0.0, 2.0)), pl.DataFrame({"p": [-1.0, 0.0, 0.0, 1.0, 2.0, 9.0, None]})
-        >>> bins.counts("p", stream.select(bins.expressions("p")).row(0, named=True)).tolist()
-        [1, 2, 2, 1]
-        """
-        return np.diff([0, *(row[f"{column}:{number}"] for number in range(len(self.edges) + 1))])
+from facesift.bundle.drift_reference import Counts
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,76 @@
+"""How a bundle decides: its stacker, calibration, decision rule and stopping rule, ready for the decision engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facesift.bundle.card import STACKER_FILE, Card
+from facesift.committee.calibration import Calibrator
+from facesift.committee.decision import DecisionRule
+from facesift.committee.ensemble import Ensemble
+from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.stacking import load_stacker
+from facesift.committee.stopping import Scale, StoppingRule, needed
+from facesift.core.errors import FacesiftError
+
+
+def open_ensemble(
+    folder: Path, card: Card, rule: str | None = None, point: str | None = None, *, stop_early: bool = False
+) -> Ensemble:
+    """Set up how the bundle in `folder` decides.
+
+    Args:
+        folder: the bundle.
+        card: its card.
+        rule: a voting rule in place of the bundle's own.
+        point: an operating point of the bundle in place of a voting rule.
+        stop_early: with the bundle's stopping rule for this way to decide.
+
+    Returns:
+        Everything between the members' logits and the decisions.
+
+    Raises:
+        FacesiftError: for both a rule and a point, for one that does not exist, for a stacker of other members or
+            classes, and where the bundle has no stopping rule for this way to decide.
+    """
+    if rule is not None and point is not None:
+        raise FacesiftError(f"rule {rule} and point {point}: images are decided by one of them, give one")
+    classes, fitted = card.class_names, card.calibration
+    return Ensemble(
+        members=tuple(card.member_names),
+        classes=classes,
+        rule=_voting_rule(rule or card.rule) if point is None else _operating_point(card, point),
+        stacker=load_stacker(folder / STACKER_FILE, card.member_names, classes.names),
+        calibrator=Calibrator(fitted.temperature, fitted.bias),
+        stopping=_stopping(card, rule or card.rule, point) if stop_early else None,
+    )
+
+
+def _voting_rule(name: str) -> DecisionRule:
+    if name not in RULES:
+        raise FacesiftError(f"rule {name!r} is none; there are {', '.join(RULES)}")
+    return RULES[name]
+
+
+def _operating_point(card: Card, name: str) -> DecisionRule:
+    if name not in card.points:
+        raise FacesiftError(f"point {name!r} is none of this bundle; there are {', '.join(card.points) or 'none'}")
+    return Thresholds(card.points[name].lo, card.points[name].hi)
+
+
+def _stopping(card: Card, rule: str, point: str | None) -> StoppingRule:
+    """Take the card's stopping rule for a voting rule or an operating point."""
+    fitted = card.stopping
+    way = None if fitted is None else fitted.rules.get(rule) if point is None else fitted.points.get(point)
+    if fitted is None or way is None or way.threshold is None:
+        what = f"rule {rule}" if point is None else f"point {point}"
+        why = "this bundle was made without one"
+        if fitted is not None and way is not None:
+            least, found = needed(fitted.risk), way.flagged
+            why = f"at risk {fitted.risk:g} it takes two members and {least} validation images that they stop or refer"
+            why += f", and there are {len(card.members)} and {found}"
+        raise FacesiftError(f"no stopping rule for {what}: {why}; ask all members, or try --cascade")
+    centre, spread = (np.array([each[name] for name in card.member_names]) for each in (fitted.centre, fitted.spread))
+    return StoppingRule(Scale(centre, spread), way.threshold)

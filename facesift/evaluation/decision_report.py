@@ -1,0 +1,164 @@
+"""The figures of decisions with known labels: of every rule, every voter, every class, and within each source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from facesift.committee.calibration import Calibrator
+from facesift.committee.decision import REVIEW, REVIEW_NAME, DecisionCodes, DecisionRule, Predictions, decide
+from facesift.committee.rules import RULES
+from facesift.committee.sources import mixed_sources
+from facesift.core.classes import Classes
+from facesift.core.counts import Confusion, DecisionCounts, class_report
+from facesift.core.scores import LabelledLogits
+from facesift.evaluation.curves import ranking
+
+
+def count_decisions(labels: NDArray[np.int64], decisions: DecisionCodes, classes: Classes) -> DecisionCounts:
+    """Count decisions against labels, the positive class against the rest; images sent to a person apart.
+
+    Args:
+        labels: class numbers (n,).
+        decisions: class numbers, or `REVIEW`; (n,).
+        classes: the classes, and which of them is the positive one.
+
+    Returns:
+        The counts of all n images.
+    """
+    review, fake = decisions == REVIEW, classes.is_positive(labels)
+    return DecisionCounts(
+        decided=Confusion.of(fake[~review], classes.is_positive(decisions[~review])),
+        review_fake=int((review & (fake == 1)).sum()),
+        review_real=int((review & (fake == 0)).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class LabelledPredictions:
+    """What every voter predicts for n images of one split, beside their labels.
+
+    Attributes:
+        images: image_id, split, source, label, group, a row an image.
+        labels: class numbers (n,).
+        predictions: votes, probabilities and log-odds of the n images.
+        referred: whether a person decides the image whatever the votes (n,), because no face was found in it.
+    """
+
+    images: pl.DataFrame
+    labels: NDArray[np.int64]
+    predictions: Predictions
+    referred: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, held: LabelledLogits) -> LabelledPredictions:
+        """Make them from the logits of all voters, the stacker's last; not calibrated."""
+        return cls(held.images, held.labels, Predictions.of(held.logits, held.classes), held.referred)
+
+    def calibrated(self, calibrator: Calibrator) -> LabelledPredictions:
+        """The same predictions with calibrated log-odds."""
+        return replace(self, predictions=self.predictions.calibrated(calibrator))
+
+    @property
+    def classes(self) -> Classes:
+        """The classes that the numbers stand for."""
+        return self.predictions.classes
+
+    @property
+    def voters(self) -> list[str]:
+        """Names of the voters."""
+        return list(self.predictions.voters)
+
+    @property
+    def votes(self) -> NDArray[np.int64]:
+        """Class numbers (n, voters)."""
+        return self.predictions.votes
+
+    @property
+    def positives(self) -> NDArray[np.int64]:
+        """1 where the image is of the positive class, 0 elsewhere; (n,)."""
+        return self.classes.is_positive(self.labels)
+
+    def positive_probabilities(self) -> dict[str, NDArray[np.float64]]:
+        """Each voter's probability of the positive class, (n,) in [0, 1]; not calibrated."""
+        probabilities = self.predictions.probabilities[:, :, self.classes.number]
+        return {voter: probabilities[:, column] for column, voter in enumerate(self.voters)}
+
+    def within(self, source: str) -> LabelledPredictions:
+        """Only the images of one source."""
+        rows = (self.images["source"] == source).to_numpy()
+        return replace(
+            self,
+            images=self.images.filter(rows),
+            labels=self.labels[rows],
+            predictions=self.predictions.of_images(rows),
+            referred=self.referred[rows],
+        )
+
+    def mixed_sources(self) -> list[str]:
+        """Sources that hold positives and others: only within them is recognising the source no help."""
+        return mixed_sources(self.images["source"], self.positives)
+
+    def decide(self, rule: DecisionRule) -> DecisionCodes:
+        """Decisions (n,): class numbers, or `REVIEW`."""
+        return decide(self.predictions, rule, self.referred).decisions
+
+    def count(self, rule: DecisionRule) -> DecisionCounts:
+        """Count the decisions of one rule against the labels."""
+        return count_decisions(self.labels, self.decide(rule), self.classes)
+
+    def report_rules(self) -> dict[str, Any]:
+        """Counts and figures of every rule; review figures for those that send images to a person."""
+        report = {}
+        for name, rule in RULES.items():
+            counts = self.count(rule)
+            report[name] = counts.report() if rule.abstains or self.referred.any() else counts.decided.report()
+        return report
+
+    def report_voters(self) -> dict[str, Any]:
+        """Counts, figures and ranking quality of every voter by itself."""
+        groups = self.images["group"].to_numpy()
+        return {
+            voter: Confusion.of(self.positives, self.classes.is_positive(self.votes[:, column])).report()
+            | ranking(self.positives, probabilities, groups)
+            for column, (voter, probabilities) in enumerate(self.positive_probabilities().items())
+        }
+
+    def report_classes(self) -> dict[str, Any]:
+        """Accuracy, macro averages and figures by class, of every voter and of every rule that decides all images.
+
+        Images that are referred to a person are decided by the votes here.
+        """
+        decisions = {voter: self.votes[:, column] for column, voter in enumerate(self.voters)}
+        decisions |= {
+            name: decide(self.predictions, rule).decisions for name, rule in RULES.items() if not rule.abstains
+        }
+        return {name: class_report(self.labels, each, self.classes.names) for name, each in decisions.items()}
+
+    def report_within(self) -> dict[str, Any]:
+        """All figures once more inside each source that holds positives and others: `{source: {rules, voters}}`."""
+        inside = {source: self.within(source) for source in self.mixed_sources()}
+        return {
+            source: {"rules": each.report_rules(), "voters": each.report_voters()} for source, each in inside.items()
+        }
+
+    def decisions_table(self, rule: DecisionRule) -> pl.DataFrame:
+        """One row an image: image_id, split, source, label, vote_<voter> ..., decision (class names, or review)."""
+        names = np.array([*self.classes.names, REVIEW_NAME])  # REVIEW is -1: the last
+        votes = {f"vote_{voter}": pl.Series(names[self.votes[:, column]]) for column, voter in enumerate(self.voters)}
+        return self.images.drop("group").with_columns(**votes, decision=pl.Series(names[self.decide(rule)]))
+
+    def confusion_table(self, rule: DecisionRule) -> pl.DataFrame:
+        """Columns actual, decided, images: all combinations, also those that did not occur."""
+        decisions = self.decide(rule)
+        columns = [*enumerate(self.classes.names), (REVIEW, REVIEW_NAME)]
+        rows = [
+            (actual, decided, int(((self.labels == label) & (decisions == decision)).sum()))
+            for label, actual in enumerate(self.classes.names)
+            for decision, decided in columns
+        ]
+        return pl.DataFrame(rows, schema=["actual", "decided", "images"], orient="row")
