@@ -15,7 +15,7 @@ from facesift.datasets.duplicates import near_duplicate_groups
 from facesift.datasets.examination import examine, settle_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.manifest import assemble, check_quarantine, survey
-from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
+from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.images.face_columns import refer
 from facesift.networks.parallel_scoring import SPLIT, Panel
 from facesift.networks.stored_members import load_members
@@ -39,11 +39,12 @@ def main(params: Params, name: str) -> None:
         shards = _build(params, name, images, Path(room) / SPLIT)
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
-        ballot = vote_elsewhere(Panel(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker)
-    report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
+        panel = Panel(scorers, batch_sizes, shards, classes, params.parallel.workers)
+        found = predict_shards(panel, truth, stacker)
+    report = {"rules": found.report_rules(), "voters": found.report_voters(), "classes": found.report_classes()}
     write_json(Path(f"metrics/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
-        print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(ballot.labels)} images")
+        print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(found.labels)} images")
 
 
 def _read(params: Params, name: str) -> pl.DataFrame:

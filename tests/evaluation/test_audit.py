@@ -32,7 +32,7 @@ def noise_statistics(images):
     return pl.DataFrame({"image_id": images["image_id"]} | dict(zip(STATISTICS, values.T, strict=True)))
 
 
-def ballot(images, split, evidence):
+def predictions(images, split, evidence):
     """`evidence`: voter -> expression that is above zero where the voter says fake."""
     truth = images.filter(pl.col("split") == split).sort("image_id")
     scores = {}
@@ -49,9 +49,9 @@ def case(evidence, baselines=(), images=None):
     return AuditData(
         images=images,
         statistics=noise_statistics(images),
-        val=ballot(images, "val", voting),
-        test=ballot(images, "test", voting),
-        scored=ballot(images, "test", evidence),
+        val=predictions(images, "val", voting),
+        test=predictions(images, "test", voting),
+        scored=predictions(images, "test", evidence),
         rule="unanimous",
         bits=48,
         seed=0,

@@ -150,10 +150,10 @@ def of_committee(rows: pl.DataFrame, suspects: pl.Expr) -> Explanation:
     """Judge a made committee that suspects these images and is otherwise guessing."""
     train, test = rows.filter(split="train"), rows.filter(split="test")
     guess = pl.Series(np.random.default_rng(5).random(test.height))
-    test = test.with_columns(suspicion=suspects.cast(pl.Float64) + guess, fake=pl.col("label") == "fake")
+    test = test.with_columns(score=suspects.cast(pl.Float64) + guess, fake=pl.col("label") == "fake")
 
     def auc(part: pl.DataFrame) -> AucEstimate:
-        return AucEstimate(float(roc_auc_score(part["fake"], part["suspicion"])))
+        return AucEstimate(float(roc_auc_score(part["fake"], part["score"])))
 
     within = {"mixed": auc(test.filter(source="mixed"))}
     return explain(auc(test), within, source_baseline(train, test, "fake").auc, byte_probe(rows, "fake", 0))

@@ -36,7 +36,7 @@ def test_arrows_go_one_way(path):
 TORCHLESS = (
     "core.scores", "committee.rules", "committee.decision", "committee.calibration", "evaluation.reliability",
     "committee.operating_points", "committee.risk_guarantee", "screening.drift", "evaluation.prevalence",
-    "review.opening", "committee.threshold_selection", "evaluation.source_aware",
+    "review.opening", "committee.threshold_selection",
     "screening.committee", "committee.cascade", "cli.screen",
 )  # fmt: skip
 
