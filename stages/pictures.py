@@ -9,13 +9,13 @@ import polars as pl
 from facesift.config.members import Augment
 from facesift.config.params import Params
 from facesift.core.files import read_parquet, whole_folder
-from facesift.evaluation.class_means import class_statistics, draw_class_means
-from facesift.evaluation.embedding import choose_points, draw_points, embed, features_of
-from facesift.evaluation.figures import write_png
-from facesift.evaluation.training_samples import draw_forged, draw_smote, draw_training
 from facesift.networks.features import load_features
 from facesift.networks.support_vectors import SVM
 from facesift.networks.weights import check_weights, load_scorer
+from facesift.report.class_means import class_statistics, draw_class_means
+from facesift.report.embedding import choose_points, draw_points, embed, features_of
+from facesift.report.figures import write_png
+from facesift.report.training_samples import draw_forged, draw_smote, draw_training
 from facesift.shards.reading import ShardFolder
 from stages.entry import run
 

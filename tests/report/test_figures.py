@@ -13,10 +13,10 @@ from facesift.config.forging import Forge
 from facesift.config.members import Augment, Resample
 from facesift.config.params import Pictures
 from facesift.core.classes import Classes
-from facesift.evaluation.class_means import ClassStatistics, draw_class_means
-from facesift.evaluation.embedding import class_colours, draw_points
-from facesift.evaluation.figures import GridRow, draw_grid, write_png
-from facesift.evaluation.training_samples import draw_forged, draw_smote, draw_training
+from facesift.report.class_means import ClassStatistics, draw_class_means
+from facesift.report.embedding import class_colours, draw_points
+from facesift.report.figures import GridRow, draw_grid, write_png
+from facesift.report.training_samples import draw_forged, draw_smote, draw_training
 from facesift.sampling.plans import make_plan
 from tests.made import make_shards
 

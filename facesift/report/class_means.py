@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.core.classes import Classes
-from facesift.evaluation.figures import GridRow, draw_grid
+from facesift.report.figures import GridRow, draw_grid
 from facesift.shards.reading import ShardFolder
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import torch
 from facesift.config.forging import Forge
 from facesift.config.members import Augment, Resample
 from facesift.core.errors import FacesiftError
-from facesift.evaluation.training_samples import augmented, choose_rows, forged_samples, smote_samples, training_samples
+from facesift.report.training_samples import augmented, choose_rows, forged_samples, smote_samples, training_samples
 from facesift.sampling.batches import plan_batches
 from facesift.sampling.plans import make_plan
 from tests.made import make_shards

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import Scorer
-from facesift.evaluation.figures import HEADING, SMALL, TEXT, WIDTH, plain_style
+from facesift.report.figures import HEADING, SMALL, TEXT, WIDTH, plain_style
 from facesift.shards.reading import ShardFolder
 
 if TYPE_CHECKING:

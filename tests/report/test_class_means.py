@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facesift.evaluation import class_means
-from facesift.evaluation.class_means import ClassStatistics, class_statistics
+from facesift.report import class_means
+from facesift.report.class_means import ClassStatistics, class_statistics
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import write_index, write_shard
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from facesift.config.members import Augment
 from facesift.config.params import Pictures
-from facesift.evaluation.figures import GridRow, draw_grid
 from facesift.networks.preprocessing import make_augmentation, make_mixing, to_unit
+from facesift.report.figures import GridRow, draw_grid
 from facesift.sampling.batches import plan_images, plan_pixels
 from facesift.sampling.kinds import FORGED, KINDS
 from facesift.sampling.smote import blend
