@@ -71,19 +71,19 @@ def test_interval_of_two_rates_covers_the_truth_in_95_per_cent_of_small_test_set
     covered, draws = 0, 200
     for fake, real in zip(rng.multinomial(20, of_fakes, draws), rng.multinomial(500, of_reals, draws), strict=True):
         screening = DecisionCounts(Confusion(fake[0], real[0], fake[2], real[2]), fake[1], real[1])
-        ends = project(screening, 200)[figure]
+        ends = project(screening, 200).report()[figure]
         covered += ends["low"] <= truth[figure] <= ends["high"]
     assert covered >= 0.95 * draws
 
 
 def test_figures_without_fakes_are_unknown():
-    found = project(DecisionCounts(Confusion(0, 3, 0, 97), 0, 0), 1000)
+    found = project(DecisionCounts(Confusion(0, 3, 0, 97), 0, 0), 1000).report()
     assert found["precision"] == found["missed_per_100k"] == {"value": None, "low": None, "high": None}
     assert found["false_alarms_per_100k"]["value"] == pytest.approx(99_900 * 0.03)
 
 
 def test_precision_is_unknown_where_nothing_was_called_fake_and_its_interval_is_everything():
-    found = project(DecisionCounts(Confusion(0, 0, 5, 95), 0, 0), 1000)["precision"]
+    found = project(DecisionCounts(Confusion(0, 0, 5, 95), 0, 0), 1000).report()["precision"]
     assert found == {"value": None, "low": 0.0, "high": 1.0}
 
 
