@@ -11,8 +11,8 @@ from facesift.evaluation.source_probes import source_baseline
 from tests.made_manifest import as_png, files, other_quality
 
 
-def probe(auc: float | None = 0.5, *, positives: int = 80, telling: str = "quantisation") -> ProbeResult:
-    return ProbeResult(images=1000, positives=positives, auc=auc, facts={telling: auc}, best_fact=telling)
+def probe(auc: float | None = 0.5, *, positives: int = 80, best_fact: str = "quantisation") -> ProbeResult:
+    return ProbeResult(images=1000, positives=positives, auc=auc, facts={best_fact: auc}, best_fact=best_fact)
 
 
 def probes(pooled: float | None = 0.5, **within: float) -> ProbeResults:
