@@ -1,4 +1,4 @@
-"""`bundle.json`: what a committee's bundle holds, how it decides, and the size and hash of every file in it."""
+"""The bundle's card, `bundle.json`: its members, how it decides, and the size and hash of every file in it."""
 
 from __future__ import annotations
 
@@ -73,10 +73,15 @@ class PointCard(Part):
 
 
 class StoppingWay(Part):
-    """The stopping rule for one way to decide; `threshold` is null where too few images were `flagged` to fit one.
+    """The stopping rule for one way to decide.
 
-    `flagged`: validation images that the whole committee stops or refers. Of `test_of` questions to members on the test
-    images `test_asked` are left; of `test_flagged` images to stop or refer `test_passed` are passed early.
+    Attributes:
+        flagged: validation images that the whole committee stops or refers.
+        threshold: null where too few images were flagged to fit one.
+        test_asked: how often members are asked about the test images with the rule.
+        test_of: how often without it.
+        test_flagged: test images that the whole committee stops or refers.
+        test_passed: those of them that the rule passes early.
     """
 
     flagged: int
@@ -98,7 +103,7 @@ class StoppingCard(Part):
 
 
 class FileCard(Part):
-    """What vouches for one file."""
+    """Size and hash of one file."""
 
     bytes: Count
     sha256: Digest

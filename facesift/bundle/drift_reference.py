@@ -41,10 +41,14 @@ def _as_written(values: Values) -> Values:
 
 @dataclass(frozen=True)
 class Bins:
-    """Ascending edges; a bin reaches up to its edge and includes it. An edge that stands twice is a bin of its own.
+    """Bins of about a decile of the reference each.
 
     Values that pile up (probabilities at 0, cameras of one size) fill whole deciles: that one value is then a bin, with
     one bin below and one above it.
+
+    Attributes:
+        edges: upper edges, ascending; a bin includes its edge. An edge that stands twice is a bin of its own. Above
+            the last one is another bin.
     """
 
     edges: tuple[float, ...]
@@ -85,9 +89,16 @@ class Bins:
 def make_reference(table: pl.DataFrame, positive: str) -> Reference:
     """Describe held-out test images for later comparison: bins and counts, no images, no ids.
 
-    `table` has one row an image: label, decision (a class or `review`), probability (calibrated, of `positive`), width,
-    height, bytes, brightness, contrast and sharpness. Raises `FacesiftError` without one of them, and without an image
-    of another class than `positive`.
+    Args:
+        table: one row an image: label, decision (a class or `review`), probability (calibrated, of `positive`), width,
+            height, bytes, brightness, contrast and sharpness; see `describe_test_images`.
+        positive: the positive class.
+
+    Returns:
+        The content of `reference.json`.
+
+    Raises:
+        FacesiftError: without one of the columns, and without an image of another class than `positive`.
     """
     check_columns(table.columns, ("label", *NEEDED), "the test images' table")
     others = table.filter(pl.col("label") != positive)
@@ -121,9 +132,17 @@ def read_reference(path: Path) -> Reference:
 def describe_test_images(
     shards: ShardFolder, manifest: pl.DataFrame, decisions: pl.DataFrame, calibrated: pl.DataFrame
 ) -> pl.DataFrame:
-    """Join label, decision, probability, width, height, bytes, brightness, contrast, sharpness on image_id.
+    """Put together what is known of the test images.
 
-    `manifest`, `decisions` and `calibrated` are the pipeline's tables; one row for each image in the shards.
+    Args:
+        shards: the test images.
+        manifest: the pipeline's image_id, width, height, bytes.
+        decisions: the pipeline's image_id, label, decision.
+        calibrated: the pipeline's image_id, probability.
+
+    Returns:
+        One row for each image in the shards: label, decision, probability, width, height, bytes, brightness, contrast,
+        sharpness.
     """
     return (
         measure_shards(shards)

@@ -1,4 +1,4 @@
-"""Writes a committee's bundle: weights, graph, stacker, drift reference, and the card that vouches for them all."""
+"""Exports a committee as a bundle: weights, ONNX graph, stacker, drift reference, and the card with their hashes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BATCH = 32  # images compared at a time
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the pipeline keeps what a bundle is made of: four folders and a table."""
+    """Where the pipeline keeps what a bundle is made of: four folders and the split's table."""
 
     models: Path
     scores: Path
@@ -51,11 +51,21 @@ class Sources:
 def fill_bundle(
     folder: Path, params: Params, sources: Sources, stored: Mapping[str, LabelledLogits], reference: dict[str, Any]
 ) -> Card:
-    """Write all files of a bundle into the empty `folder` and return its card.
+    """Write all files of a bundle.
 
-    `stored`: the pipeline's logits of the images of `val` and `test`, image_id and `<member>_logit_<class>`;
-    `reference`: what a stream of images is held against. Raises `FacesiftError` for weights that are not those of the
-    scores, for a member that cannot be exported, and when the graph does not agree (see `parity`).
+    Args:
+        folder: an empty folder.
+        params: the study's parameters.
+        sources: where the pipeline keeps what the bundle is made of.
+        stored: the members' logits of the images of `val` and `test`, as the pipeline scored them.
+        reference: what a stream of images is compared with, see `drift_reference`.
+
+    Returns:
+        The card that was written.
+
+    Raises:
+        FacesiftError: for weights that are not those of the scores, for a member that cannot be exported, and when the
+            graph does not agree with torch (see `parity`).
     """
     _copy_weights(folder, params.voting, sources)
     _export_graph(folder, params)

@@ -1,4 +1,4 @@
-"""All members as one ONNX graph: `pixels` (n, S, S, 3) uint8 in, `logits_<member>` (n, classes) float32 out."""
+"""The ONNX graph of all members: `pixels` (n, S, S, 3) uint8 in, `logits_<member>` (n, classes) float32 out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from facesift.bundle.runtimes import PIXELS, output_of
 from facesift.core.errors import FacesiftError
 
-SAMPLE = 2  # images the graph is traced with: one image would be taken for a size that never changes
+SAMPLE = 2  # images the graph is traced with: with one, the exporter would take the number for fixed
 LARGEST = 1_900_000_000  # bytes of weights in one file: Protocol Buffers end at 2 GiB
 
 
@@ -30,10 +30,18 @@ class Graph(nn.Module):
 
 
 def export_graph(path: Path, members: Mapping[str, nn.Module], image_size: int, largest: int = LARGEST) -> None:
-    """Write `path`; weights of more than `largest` bytes go into `<path>.data` beside it.
+    """Write the graph of all members; its bytes depend on the members alone.
 
-    `members` are modules in evaluation mode, see `training.scoring_module`. The bytes depend on them alone: what the
-    exporter notes about source files is removed. Raises `FacesiftError` when the exporter cannot follow a member.
+    What the exporter notes about source files is removed.
+
+    Args:
+        path: the file to write.
+        members: modules in evaluation mode by name, see `networks.pixel_module`.
+        image_size: side S of the images.
+        largest: weights of more bytes than this go into `<path>.data` beside it.
+
+    Raises:
+        FacesiftError: when the exporter cannot follow a member.
     """
     graph = Graph(members).eval()
     program = _trace(graph, [output_of(name) for name in members], image_size)

@@ -1,4 +1,4 @@
-"""Does the exported graph decide as the networks that were trained? Measured on held-out images before it ships."""
+"""The parity check: whether the exported graph decides as the trained networks, measured on test images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ Batch = tuple[list[str], NDArray[np.uint8]]  # image ids and pixels (b, S, S, 3)
 
 @dataclass(frozen=True)
 class Parity:
-    """Largest absolute differences over `images` images: graph against torch, and torch against the stored scores.
+    """The largest absolute differences that were found.
 
-    `undecided`: images that the two decide differently because a vote hangs on less than the tolerance.
+    Attributes:
+        images: how many images were compared.
+        logits: graph against torch.
+        log_odds: graph against torch, calibrated.
+        stored: torch against the pipeline's scores, in logits.
+        undecided: images that the two decide differently because a vote depends on less than the tolerance.
     """
 
     images: int
@@ -33,7 +38,14 @@ class Parity:
 
 @dataclass(frozen=True)
 class ParityCheck:
-    """Two runtimes of one committee, and the largest difference in logits and calibrated log-odds that is let pass."""
+    """Compares two runtimes of one committee.
+
+    Attributes:
+        graph: ONNX Runtime on the exported graph.
+        torch: the networks as they were trained.
+        ensemble: makes decisions of the logits of either.
+        tolerance: the largest difference in logits and calibrated log-odds that is accepted.
+    """
 
     graph: Runtime
     torch: Runtime
@@ -75,7 +87,7 @@ class ParityCheck:
             undecided=int(other.sum()),
         )
         self._check(found, image_ids)
-        wrong = other & ~hangs(self.ensemble, trained, self.tolerance)
+        wrong = other & ~is_close(self.ensemble, trained, self.tolerance)
         if wrong.any():
             image = image_ids[int(np.argmax(wrong))]
             raise FacesiftError(f"image {image}: the exported graph decides it differently from torch; nothing written")
@@ -96,14 +108,16 @@ class ParityCheck:
                 )
 
 
-def hangs(ensemble: Ensemble, logits: VoterLogits, tolerance: float) -> NDArray[np.bool_]:
-    """Whether a change of every logit by `tolerance` could turn a vote, or the mean probability, of an image (n,)."""
+def is_close(ensemble: Ensemble, logits: VoterLogits, tolerance: float) -> NDArray[np.bool_]:
+    """Whether a change of all logits by `tolerance` could turn a vote, or the mean probability, of an image (n,)."""
     scores = list(ensemble.voter_logits(logits).values())
     means = np.mean([class_probabilities(each) for each in scores], axis=0)
-    return np.any([_lead(each) <= 2 * tolerance for each in scores], axis=0) | (_lead(means) <= tolerance)
+    return np.any([_margin_to_next(each) <= 2 * tolerance for each in scores], axis=0) | (
+        _margin_to_next(means) <= tolerance
+    )
 
 
-def _lead(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def _margin_to_next(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """How far the largest of a row is ahead of the next: (n, classes) -> (n,)."""
     ordered = np.sort(values, axis=1)
     return ordered[:, -1] - ordered[:, -2]

@@ -1,4 +1,4 @@
-"""What computes the members' logits: ONNX Runtime on the bundle's one graph, or torch on the members' weights."""
+"""The runtimes that compute the members' logits: ONNX Runtime on the bundle's graph, or torch on the weights."""
 
 from __future__ import annotations
 
@@ -34,10 +34,18 @@ def output_of(member: str) -> str:
 
 
 class OnnxRuntime:
-    """A session over `committee.onnx`; from the first time that some members alone are asked, one session a member.
+    """ONNX Runtime on `committee.onnx`.
 
-    So weights are in memory once. `threads`: None takes one a core. Raises `FacesiftError` without onnxruntime and for
-    a graph that is not the card's.
+    It has one session over all members; from the first time that only some are asked, one session a member instead. So
+    weights are in memory once.
+
+    Args:
+        folder: the bundle.
+        card: its card.
+        threads: for computing; None: one a core.
+
+    Raises:
+        FacesiftError: without onnxruntime, and for a graph that is not the card's.
     """
 
     def __init__(self, folder: Path, card: Card, threads: int | None) -> None:
@@ -99,9 +107,18 @@ def open_runtime(name: str, folder: Path, card: Card, threads: int | None) -> Ru
 
 
 def open_session(path: Path, graph: Path | bytes, threads: int | None) -> Any:
-    """Open the ONNX file `path`, or as `graph` a part of it in bytes; `threads`: None takes one a core.
+    """Open an ONNX file, or a part of one.
 
-    Raises `FacesiftError` without onnxruntime and for a file that it cannot open.
+    Args:
+        path: the file.
+        graph: the same path, or a part of the file in bytes.
+        threads: for computing; None: one a core.
+
+    Returns:
+        An `onnxruntime.InferenceSession`.
+
+    Raises:
+        FacesiftError: without onnxruntime, and for a file that it cannot open.
     """
     try:
         import onnxruntime  # noqa: PLC0415  the pipeline does without

@@ -1,4 +1,4 @@
-"""From the stacked ensemble's score to a probability that means what it says at the natural share of fakes."""
+"""Calibration: from the stacker's score to a probability that is right at the natural share of fakes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ def margins_of(logits: NDArray[np.floating], classes: Classes) -> Scores:
 
 @dataclass(frozen=True)
 class Calibrator:
-    """Calibrated log-odds = margin / temperature + bias. The temperature is positive: the order of images stays."""
+    """Calibrated log-odds = margin / temperature + bias; the order of images stays.
+
+    Attributes:
+        temperature: divides the margins; positive.
+        bias: is added, in log-odds.
+    """
 
     temperature: float = 1.0
     bias: float = 0.0
@@ -44,9 +49,13 @@ class Calibrator:
         return expit(self.log_odds(margins))
 
     def at_share(self, fitted: float, wanted: float) -> Calibrator:
-        """Move from images with the share `fitted` of positives to such with the share `wanted`, both in (0, 1).
+        """Calibrate for another share of positives.
 
         Bayes' rule moves all log-odds by the same amount (prior correction, King & Zeng 2001).
+
+        Args:
+            fitted: the share of positives that this calibrator is right for, in (0, 1).
+            wanted: the share that the new one is to be right for, in (0, 1).
         """
         return replace(self, bias=float(self.bias + (logit(wanted) - logit(fitted))))
 
@@ -55,9 +64,19 @@ UNCALIBRATED = Calibrator()
 
 
 def fit_temperature(margins: Scores, fakes: Fakes) -> Calibrator:
-    """Temperature scaling (Guo et al. 2017): the one divisor of least log loss.
+    """Fit the divisor of least log loss (temperature scaling, Guo et al. 2017).
 
-    It cannot move a prior: an image of margin 0 keeps probability 1/2. Raises `FacesiftError` when a class is missing.
+    It cannot move a prior: an image of margin 0 keeps probability 1/2.
+
+    Args:
+        margins: log-odds (n,), not calibrated.
+        fakes: 1 for the positive class, 0 for the rest (n,).
+
+    Returns:
+        A calibrator without bias.
+
+    Raises:
+        FacesiftError: when a class is missing.
     """
     from scipy.optimize import minimize_scalar  # noqa: PLC0415  applying a calibration needs no optimiser
 
@@ -72,10 +91,20 @@ def fit_temperature(margins: Scores, fakes: Fakes) -> Calibrator:
 
 
 def fit_platt(margins: Scores, fakes: Fakes) -> Calibrator:
-    """Platt scaling (Platt 1999): temperature and bias of least log loss.
+    """Fit temperature and bias of least log loss (Platt scaling, Platt 1999).
 
-    The bias undoes the prior that the stacker learned from re-weighted images. A slope below zero is refused: a
-    committee that ranks backwards becomes flat, it is not turned round. Raises `FacesiftError` when a class is missing.
+    The bias undoes the prior that the stacker learned from re-weighted images. A slope below zero is not allowed: a
+    committee that ranks backwards gets the same probability for all images, it is not turned round.
+
+    Args:
+        margins: log-odds (n,), not calibrated.
+        fakes: 1 for the positive class, 0 for the rest (n,).
+
+    Returns:
+        The calibrator.
+
+    Raises:
+        FacesiftError: when a class is missing.
     """
     from scipy.optimize import minimize  # noqa: PLC0415  applying a calibration needs no optimiser
 
@@ -96,9 +125,16 @@ def fit_platt(margins: Scores, fakes: Fakes) -> Calibrator:
 
 
 def fit_all(margins: Scores, fakes: Fakes, share: float | None = None) -> dict[str, Calibrator]:
-    """Every method by name, and `before`: none; on margins (n,) and fakes (n,) of validation.
+    """Fit every calibration method on validation.
 
-    `share`: the share of positives that `platt` is to mean, in (0, 1); None: as in `fakes`. A temperature cannot move.
+    Args:
+        margins: log-odds (n,), not calibrated.
+        fakes: 1 for the positive class, 0 for the rest (n,).
+        share: the share of positives that `platt` is to be right for, in (0, 1); None: that of `fakes`. A temperature
+            cannot move.
+
+    Returns:
+        The calibrators `platt` and `temperature`, and `before`: none.
     """
     platt = fit_platt(margins, fakes)
     return {

@@ -1,7 +1,7 @@
-"""The stacked ensemble as it was published: trained on the members' outputs for the re-sampled training images.
+"""Fits the stacker as in the published study: on the members' outputs for the re-sampled training images.
 
-The members have seen those images, so it learns from outputs that look better than they are; fitting on held-out
-outputs (`stacking.out_of_fold`) is the default.
+The members were trained on those images, so their outputs look better than they are. The default is to fit on
+held-out outputs (`stacking.out_of_fold`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The fakes' own sources: only there is telling the sources apart no help in telling fakes from real images.
+"""The fakes' own sources: those that hold fakes and others, where recognising the source does not help.
 
 Where fakes come from one source and most real images from another, a score that recognises the source looks good on
 all images together. What is fitted or measured within the fakes' own sources owes nothing to it. An applicant's source

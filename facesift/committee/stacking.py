@@ -26,7 +26,12 @@ Features = NDArray[np.float64]  # (images, classes x members)
 
 @dataclass(frozen=True)
 class Stacker:
-    """Logits = features @ weight.T + bias; `weight` is (classes, classes x members), `bias` (classes,)."""
+    """A linear layer: logits = features @ weight.T + bias.
+
+    Attributes:
+        weight: (classes, classes x members).
+        bias: (classes,).
+    """
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -101,9 +106,19 @@ def fit_stacker(
 ) -> Stacker:
     """Fit the linear layer by L2-regularised (multinomial) logistic regression on weighted images.
 
-    `own` (n,) says which images are of the positives' own sources (`sources.own_images`), for `spec.sources`; None: all
-    are. With `sources: own` the others are left out, with `balanced` they weigh less (`image_weights`). Raises
-    `FacesiftError` when either is asked for and a class has no image in those sources.
+    Args:
+        features: of the images (n, classes x members), see `stack_features`.
+        labels: class numbers (n,).
+        spec: the section `stack` of the parameters.
+        classes: of the labels.
+        own: whether an image is of the positives' own sources (n,), see `sources.own_images`; None: all are. With
+            `spec.sources` `own` the others are left out, with `balanced` they weigh less (`image_weights`).
+
+    Returns:
+        The fitted stacker.
+
+    Raises:
+        FacesiftError: when sources matter and a class has no image in the positives' own.
     """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  a second to import
 
@@ -128,10 +143,22 @@ def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
     classes: Classes,
     own: Own | None = None,
 ) -> NDArray[np.float64]:
-    """Logits (n, classes) of each image by a stacker that has not seen it nor its near-duplicates (`groups`, (n,)).
+    """Score each image by a stacker that was fitted without it and its near-duplicates.
 
-    All images are scored, whichever count in the fit (`own`, see `fit_stacker`). Raises `FacesiftError` when a class
-    has fewer images than there are folds, or fewer in the positives' own sources where those matter.
+    Args:
+        features: of the images (n, classes x members), see `stack_features`.
+        labels: class numbers (n,).
+        groups: of near-duplicates (n,).
+        spec: the section `stack` of the parameters.
+        classes: of the labels.
+        own: see `fit_stacker`; all images are scored, whichever count in the fit.
+
+    Returns:
+        Logits (n, classes).
+
+    Raises:
+        FacesiftError: when a class has fewer images than there are folds, or fewer in the positives' own sources where
+            those matter.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
 
@@ -145,7 +172,7 @@ def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
     _check_own(labels, own, spec, classes, spec.folds)
     logits = np.empty((len(labels), len(classes.names)))
     folds = StratifiedGroupKFold(spec.folds, shuffle=True, random_state=spec.seed)
-    with warnings.catch_warnings():  # of few images of a class in other sources: not every fold needs one
+    with warnings.catch_warnings():  # a class may have few images in other sources: not every fold needs one
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         splits = list(folds.split(features, _strata(labels, own, spec, classes), groups))
     for kept, held in splits:
@@ -155,7 +182,7 @@ def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
 
 
 def _strata(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes) -> NDArray[np.int64]:
-    """What every fold has its share of: each class; where sources matter, of own and of other sources each."""
+    """What the folds are stratified by: the class; where sources matter, class and whether the source is own."""
     return labels if spec.sources == "as_they_come" else labels + len(classes.names) * ~own
 
 

@@ -15,6 +15,8 @@ def clopper_pearson(successes: int, trials: int, confidence: float = CONFIDENCE)
     >>> [round(end, 3) for end in clopper_pearson(6, 6)]
     [0.541, 1.0]
     """
+    # `scipy.stats.binomtest(...).proportion_ci()` gives the same ends, but searches for them: ninety times slower, and
+    # its import takes half a second.
     from scipy.special import betaincinv  # noqa: PLC0415  not every user of the metrics wants intervals
 
     if not trials:

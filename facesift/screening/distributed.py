@@ -21,7 +21,17 @@ BATCHES = 8  # of a task: enough to be worth sending, few enough that all proces
 
 @dataclass(frozen=True)
 class BundleOptions:
-    """Which committee decides, and how; see `Committee.load` and `Committee.screen`."""
+    """Which bundle decides, and how.
+
+    Attributes:
+        bundle: its folder.
+        runtime: see `Committee.load`; so are `rule`, `point` and `stop_early`.
+        rule: a voting rule in place of the bundle's own.
+        point: an operating point in place of a voting rule.
+        batch_size: images scored at a time.
+        cascade: see `Committee.screen`.
+        stop_early: whether to use the bundle's stopping rule.
+    """
 
     bundle: Path
     runtime: str
@@ -33,10 +43,19 @@ class BundleOptions:
 
 
 def screen_distributed(files: Iterable[Found], options: BundleOptions, parallel: Workers) -> Tables:
-    """Yield the decisions table of `files` in their options, a task's rows at a time, whatever processes decide them.
+    """Screen files in several processes; each loads the bundle once and uses one thread.
 
-    Each process loads the bundle once and uses one thread. The rows are those of `Committee.screen_found` with one
-    thread. Raises what `Committee.load` and `parallel.parallel_map` raise.
+    Args:
+        files: as `images.paths.find_files` found them.
+        options: which bundle decides, and how.
+        parallel: the processes.
+
+    Yields:
+        The decisions table in the order of the files, a task's rows at a time. The rows are those of
+        `Committee.screen_found` with one thread.
+
+    Raises:
+        FacesiftError: see `Committee.load` and `parallel.parallel_map`.
     """
     bundle = options.bundle.absolute()
     here = replace(options, bundle=bundle)

@@ -31,10 +31,20 @@ Report = dict[str, Any]
 
 
 def compare(reference: Reference, decisions: pl.DataFrame | pl.LazyFrame) -> Report:
-    """Compare a stream's decisions table (see `facesift screen`) with the reference.
+    """Compare a stream's decisions with the reference.
 
-    Read lazily and counted in one pass: memory does not grow with the rows, and their order changes nothing. Raises
-    `FacesiftError` without a needed column, for a probability outside 0 to 1, and without a single scored image.
+    The table is read lazily and counted in one pass: memory does not grow with the rows, and their order changes
+    nothing.
+
+    Args:
+        reference: of a bundle, see `drift_reference.make_reference`.
+        decisions: the stream's decisions table, as `facesift screen` writes it.
+
+    Returns:
+        The report: figures and state of every column and decision, and the verdict (`drift_verdict.verdict`).
+
+    Raises:
+        FacesiftError: without a needed column, for a probability outside [0, 1], and without a single scored image.
     """
     stream = decisions.lazy()
     check_columns(stream.collect_schema().names(), NEEDED, "the decisions table")

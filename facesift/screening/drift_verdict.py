@@ -1,4 +1,4 @@
-"""From figures of drift to one word - stable, watch, recalibrate -, what moved, and what to do about it."""
+"""The verdict on drift: stable, watch or recalibrate, what moved, and what to do about it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,12 @@ from facesift.bundle.drift_reference import Counts
 
 @dataclass(frozen=True)
 class Shift:
-    """Counts (bins,) of a reference and of a stream in the same bins, neither of them empty."""
+    """Two samples of one number, counted in the same bins.
+
+    Attributes:
+        reference: images of the reference in each bin (bins,), not all 0.
+        stream: images of the stream in each bin (bins,), not all 0.
+    """
 
     reference: Counts
     stream: Counts
@@ -23,7 +28,7 @@ class Shift:
         """Population stability index: 0 for equal shares; 0.1 and 0.25 are the convention's limits (Siddiqi 2006).
 
         Bins that one side lacks: half an image is added to each bin of the reference, and to the stream as many images,
-        spread like the reference, so that nothing is added to the difference. Bins that both lack are left out.
+        divided like the reference, so that nothing is added to the difference. Bins that both lack are left out.
 
         >>> half = np.array([500, 500])
         >>> [round(Shift(half, stream).index(), 2) for stream in (np.array([50, 50]), np.array([70, 30]))]

@@ -44,7 +44,18 @@ Tables = Generator[pl.DataFrame, None, None]
 
 @dataclass(frozen=True)
 class Read:
-    """What came of reading one file: pixels (S, S, 3), or a reason why there are none."""
+    """One file, read.
+
+    Attributes:
+        name: as the user named it.
+        image_id: the first `ID_DIGITS` of its bytes' SHA-256; None where it could not be read, as for all below.
+        bytes: its size.
+        width: of the upright image, in pixels.
+        height: of the upright image, in pixels.
+        pixels: what the members see, uint8 (S, S, 3).
+        reason: why there are no pixels.
+        referred: why a person decides the image whatever the votes.
+    """
 
     name: str
     image_id: str | None = None
@@ -53,12 +64,18 @@ class Read:
     height: int | None = None
     pixels: NDArray[np.uint8] | None = None
     reason: str | None = None
-    referred: str | None = None  # why a person decides it whatever the votes
+    referred: str | None = None
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How files are read: `workers` threads decode, at most `AHEAD` batches ahead: memory does not grow with files."""
+    """How files are read: at most `AHEAD` batches ahead, so that memory does not grow with the number of files.
+
+    Attributes:
+        preprocessor: makes pixels of an image.
+        batch_size: images scored at a time.
+        workers: threads that decode.
+    """
 
     preprocessor: Preprocessor
     batch_size: int
@@ -84,9 +101,16 @@ def decisions_schema(voters: Iterable[str]) -> pl.Schema:
 
 
 def screen_files(files: Iterable[Found], ensemble: Ensemble, score: Score, reading: ReadOptions) -> Tables:
-    """Yield the decisions table of `files` in their order, a batch at a time (see `decisions_schema`).
+    """Screen files with all members.
 
-    `score` gives the members' logits of pixels (n, S, S, 3).
+    Args:
+        files: as `images.paths.find_files` found them.
+        ensemble: makes decisions of the logits.
+        score: gives the members' logits of pixels (n, S, S, 3).
+        reading: how the files are read.
+
+    Yields:
+        The decisions table in the order of the files, a batch at a time, see `decisions_schema`.
     """
     return screen_batches(files, ensemble, lambda pixels: decide_at_once(ensemble, score(pixels)), reading)
 

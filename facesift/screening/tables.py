@@ -31,10 +31,13 @@ Lines = Callable[[pl.DataFrame], str]
 
 @dataclass
 class Output:
-    """An open table; `write` takes some rows and returns when they are out of the process' hands.
+    """An open table of decisions.
 
-    Of the rows that it holds already: `done` names the images, `unscored` counts those without a decision, `samples`
-    are rows by image, one for each combination of votes and decision (at most `SAMPLES`).
+    Attributes:
+        write: takes some rows, and returns when the operating system has them.
+        done: names of the images whose rows it holds already.
+        unscored: how many of those have no decision.
+        samples: some of those rows by image, one for each combination of votes and decision, at most `SAMPLES`.
     """
 
     write: Callable[[pl.DataFrame], None]
@@ -55,10 +58,21 @@ def format_of(path: Path | None, asked: str | None) -> str:
 
 @contextmanager
 def open_output(path: Path | None, kind: str, schema: pl.Schema, *, resume: bool) -> Iterator[Output]:
-    """Open the table `path` (None: the standard output) of format `kind` for rows of `schema`.
+    """Open a table of decisions to write rows into.
 
-    Raises `FacesiftError` when the file is there and `resume` is not asked for, when it holds other columns, and when
-    the disk is full or refuses: what was written stays. `BrokenPipeError` when nobody reads the standard output.
+    Args:
+        path: the file; None: the standard output.
+        kind: one of `FORMATS`, see `format_of`.
+        schema: its columns.
+        resume: go on with a file that is there.
+
+    Yields:
+        The open table.
+
+    Raises:
+        FacesiftError: when the file is there and `resume` is not asked for, when it holds other columns, and when the
+            disk is full or refuses: what was written stays.
+        BrokenPipeError: when nobody reads the standard output.
     """
     if path is None:
         lines = _lines(kind, head=True)
@@ -184,10 +198,20 @@ def _refusal(name: str) -> Iterator[None]:
 
 
 def scan_decisions(path: Path, numbers: tuple[str, ...], texts: tuple[str, ...]) -> pl.LazyFrame:
-    """Scan a table; its columns in `numbers` become floats, those in `texts` strings, whatever their first rows hold.
+    """Open a table of decisions to read it lazily.
 
-    Raises `FacesiftError` for a file that is missing, of another kind, or empty. What is wrong further down shows when
-    the table is collected: do that inside `reading`.
+    What is wrong further down in it shows when it is collected: do that inside `reading`.
+
+    Args:
+        path: a file that ends in one of `SUFFIXES`.
+        numbers: columns that become floats, whatever their first rows hold.
+        texts: columns that become strings.
+
+    Returns:
+        The table, not read yet.
+
+    Raises:
+        FacesiftError: for a file that is missing, of another kind, or empty.
     """
     if path.suffix not in SUFFIXES:
         raise FacesiftError(f"{path}: a table of decisions ends in {', '.join(SUFFIXES)}")

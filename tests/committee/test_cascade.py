@@ -37,7 +37,7 @@ def numbered(images):
     return np.broadcast_to(np.arange(images, dtype=np.uint8)[:, None, None, None], (images, 1, 1, 3))
 
 
-def hear(ensemble, logits):
+def decided(ensemble, logits):
     members = Members(logits)
     return decide_in_turn(ensemble, members, numbered(len(logits["one"]))), members
 
@@ -48,7 +48,7 @@ def hear(ensemble, logits):
 def test_decisions_are_those_of_the_whole_committee(classes, rule, seed):
     ensemble, logits = make_ensemble(classes, rule, seed=seed), random_logits(classes, 30, seed)
     whole = ensemble.decide(logits)
-    found, _ = hear(ensemble, logits)
+    found, _ = decided(ensemble, logits)
     np.testing.assert_array_equal(found.batch.decisions, whole.decisions)
     np.testing.assert_array_equal(found.batch.votes[found.asked], whole.votes[found.asked])
     last = found.asked[:, -1]
@@ -83,21 +83,21 @@ ASKED = {
 
 @pytest.mark.parametrize(("rule", "votes"), [(rule, votes) for rule in ASKED for votes in ASKED[rule]])
 def test_no_member_is_asked_once_an_image_is_decided(rule, votes):
-    found, members = hear(make_ensemble(BINARY, rule), planted(*votes))
+    found, members = decided(make_ensemble(BINARY, rule), planted(*votes))
     assert [names for names, _ in members.asked] == [[name] for name in MEMBERS[: ASKED[rule][votes]]]
     assert found.asked[0].tolist() == [number < ASKED[rule][votes] for number in range(3)] + [ASKED[rule][votes] == 3]
 
 
 def test_decided_images_leave_the_batch():
     logits = {name: np.concatenate([planted(1, 0, 0)[name], planted(0, 0, 0)[name]]) for name in MEMBERS}
-    _, members = hear(make_ensemble(BINARY, "any_fake"), logits)
+    _, members = decided(make_ensemble(BINARY, "any_fake"), logits)
     assert [rows for _, rows in members.asked] == [[0, 1], [1], [1]]
 
 
-def test_a_score_that_is_no_number_ends_the_hearing_of_its_image():
+def test_a_score_that_is_no_number_ends_the_cascade_for_its_image():
     logits = planted(0, 0, 0)
     logits["one"][0, 1] = np.nan
-    found, members = hear(make_ensemble(BINARY, "any_fake"), logits)
+    found, members = decided(make_ensemble(BINARY, "any_fake"), logits)
     assert (found.finite.tolist(), len(members.asked)) == ([False], 1)
 
 

@@ -16,7 +16,7 @@ from facesift.committee.rules import Thresholds
 from facesift.committee.stopping import Scale, StoppingRule, fit_threshold, needed
 from facesift.core.errors import FacesiftError
 from facesift.screening.committee import Committee
-from tests.committee.test_cascade import Members, hear, numbered
+from tests.committee.test_cascade import Members, decided, numbered
 from tests.committee.test_decision import BINARY, MEMBERS, THREE, random_logits
 from tests.committee.test_decision import make_ensemble as ensemble_of
 
@@ -33,7 +33,7 @@ def test_of_new_flagged_images_no_more_than_the_risk_is_passed(risk):
     for _ in range(400):
         margins = rng.normal(size=(150, 3)) + rng.normal(size=(150, 1))
         rule = stopping(fit_threshold(UNIT, margins[:50], risk))
-        early = np.any([rule.passes(margins[50:, :heard]) for heard in (1, 2)], axis=0)
+        early = np.any([rule.passes(margins[50:, :asked]) for asked in (1, 2)], axis=0)
         passed.append(early.mean())
     assert np.mean(passed) == pytest.approx(risk, abs=0.025)  # 2 % at the most by the rank, as many by chance
     assert np.mean(passed) < risk + 2 * np.std(passed) / np.sqrt(len(passed))
@@ -67,7 +67,7 @@ def test_a_score_that_is_no_number_passes_nothing():
 @given(seed=st.integers(0, 10_000))
 def test_images_that_are_not_low_are_decided_as_by_the_whole_committee(classes, way, seed):
     ensemble, logits = ensemble_of(classes, seed=seed, **way), random_logits(classes, 30, seed)
-    found, members = hear(replace(ensemble, stopping=stopping(-0.5)), logits)
+    found, members = decided(replace(ensemble, stopping=stopping(-0.5)), logits)
     whole, asked = ensemble.decide(logits), found.asked[:, : len(MEMBERS)].all(axis=1)
     np.testing.assert_array_equal(found.batch.decisions[asked], whole.decisions[asked])
     assert found.asked[:, : len(MEMBERS)].sum() == sum(len(rows) for _, rows in members.asked)
@@ -75,14 +75,14 @@ def test_images_that_are_not_low_are_decided_as_by_the_whole_committee(classes, 
 
 def test_an_image_that_is_low_is_passed_and_its_next_member_not_asked():
     logits = {name: np.array([[2, -2], [-2, 2]], np.float32) for name in MEMBERS}
-    found, members = hear(replace(ensemble_of(BINARY, "soft"), stopping=stopping(-3.0)), logits)
+    found, members = decided(replace(ensemble_of(BINARY, "soft"), stopping=stopping(-3.0)), logits)
     assert found.batch.decisions[0] == 0
     assert members.asked == [(["one"], [0, 1]), (["two"], [1]), (["three"], [1])]
 
 
 def test_of_several_other_classes_the_likeliest_is_decided():
     logits = {name: np.array([[0, -9, 1], [1, -9, 0]], np.float32) for name in MEMBERS}
-    found, _ = hear(replace(ensemble_of(THREE, "soft"), stopping=stopping(-3.0)), logits)
+    found, _ = decided(replace(ensemble_of(THREE, "soft"), stopping=stopping(-3.0)), logits)
     assert found.batch.decisions.tolist() == [2, 0]
 
 

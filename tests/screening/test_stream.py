@@ -89,13 +89,13 @@ def test_a_row_says_what_the_members_say_of_the_decoded_square(committee, faces)
         data = zipfile.ZipFile(path).read(inside) if inside else (faces / path).read_bytes()
         image = decode(data, LIMIT)
         pixels = to_square(image, SIZE)[None]
-        verdict = committee.decide(pixels)
+        expected = committee.decide(pixels)
         names = [*committee.ensemble.classes.names, "review"]
-        assert row["decision"] == names[verdict.decisions[0]]
+        assert row["decision"] == names[expected.decisions[0]]
         assert [row[f"vote_{voter}"] for voter in committee.ensemble.voters] == [
-            names[vote] for vote in verdict.votes[0]
+            names[vote] for vote in expected.votes[0]
         ]
-        assert row["probability"] == pytest.approx(expit(verdict.log_odds[0]), abs=1e-5)
+        assert row["probability"] == pytest.approx(expit(expected.log_odds[0]), abs=1e-5)
         assert (row["width"], row["height"], row["bytes"]) == (*image.size, len(data))
         for name, values in measure_quality(pixels).items():
             assert row[name] == pytest.approx(values[0], abs=1e-3)

@@ -1,0 +1,62 @@
+"""Screening decides as the pipeline does: through export, files, ONNX and the decisions table."""
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from facesift.committee.calibration import Calibrator
+from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.stacking import load_stacker
+from facesift.core.scores import STACKER, read_scores, read_truth
+from facesift.evaluation.cross_data_set import stacked_ballot
+from facesift.screening.committee import Committee
+from facesift.shards.reading import ShardFolder
+from tests.made_bundle import POINTS, make_study
+
+CLASSES = {"two": ("real", "fake"), "three": ("real", "swapped", "drawn")}
+WAYS = [*({"rule": name} for name in RULES), *({"point": name} for name in POINTS)]
+
+
+@pytest.fixture(scope="module", params=CLASSES)
+def both(request, tmp_path_factory):
+    """A bundle, the test images as files in the order of their ids, and what the pipeline predicts for them."""
+    room = tmp_path_factory.mktemp("room")
+    study = make_study(room / "study", classes=CLASSES[request.param])
+    study.export(room / "bundle")
+    pixels = {}
+    shards = ShardFolder(study.sources.shards / "test")
+    for shard in range(len(shards.sizes)):
+        pixels |= dict(zip(shards.image_ids(shard), shards.pixels(shard), strict=True))
+    (room / "faces").mkdir()
+    for image_id, each in pixels.items():
+        Image.fromarray(each).save(room / "faces" / f"{image_id}.png")
+    return study, room / "bundle", room / "faces"
+
+
+def pipeline_decisions(study, way):
+    params, classes = study.params, study.params.class_names
+    scores = read_scores(study.sources.scores, params.voting, classes)
+    stacker = load_stacker(study.sources.models / "stacker.safetensors", params.voting, classes.names)
+    held = {name: table.filter(split="test") for name, table in scores.items()}
+    truth = read_truth(study.sources.split).filter(split="test")
+    predicted = stacked_ballot(truth, held, stacker, classes).calibrated(Calibrator(0.7, -0.3))
+    rule = RULES[way["rule"]] if "rule" in way else Thresholds(**POINTS[way["point"]])
+    return predicted, predicted.decisions_table(rule)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_decisions_votes_and_probabilities_are_those_of_the_pipeline(both, way):
+    study, bundle, faces = both
+    screened = pl.concat(Committee.load(bundle, threads=1, **way).screen([faces], 32, 1)).sort("image")
+    predicted, table = pipeline_decisions(study, way)
+    assert [name.rpartition("/")[2] for name in screened["image"]] == [f"{each}.png" for each in table["image_id"]]
+    votes = [f"vote_{voter}" for voter in (*study.params.voting, STACKER)]
+    assert screened.select("decision", *votes).equals(table.select("decision", *votes))
+    np.testing.assert_allclose(screened["probability"], predicted.predictions.probability, atol=1e-4)
+
+
+def test_the_ways_tell_images_apart(both):
+    study, _, _ = both
+    decided = {str(way): pipeline_decisions(study, way)[1]["decision"].to_list() for way in WAYS}
+    assert len({tuple(each) for each in decided.values()}) > 2
