@@ -2,7 +2,7 @@
 
 Run in a repository whose members have scored (`data/split.parquet`, `data/scores`). Prints a table in Markdown and
 writes nothing: pooled test figures, then those within each source that holds fakes and real images. `--json` prints all
-that `facesift.evaluation.source_aware.compare` returns.
+that `bench.source_choices.compare` returns.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.source_choices import FIGURES, POOLED, STACK, compare
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import rounded
 from facesift.core.scores import read_held_out
 from facesift.evaluation.results_table import share
-from facesift.evaluation.source_aware import FIGURES, POOLED, STACK, compare
 from workflow.dvc_command import run_script
 
 HEADINGS = (  # the last four: `FIGURES`, and false alarms

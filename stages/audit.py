@@ -9,7 +9,7 @@ import polars as pl
 from facesift.config.params import Params
 from facesift.core.files import read_parquet, write_json
 from facesift.core.scores import STACKER, read_held_out, read_truth
-from facesift.evaluation.audit import Case, audit
+from facesift.evaluation.audit import AuditData, audit
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.image_statistics import statistics_table
 from facesift.evaluation.probes import ROWS, draw
@@ -24,7 +24,7 @@ def main(params: Params) -> None:
     divided = read_truth(DATA / "split.parquet").drop("source", "label")
     images = read_parquet(DATA / "manifest.parquet").join(divided, on="image_id")
     held, voters = read_held_out(DATA, list(params.members), params.class_names), [*params.voting, STACKER]
-    case = Case(
+    data = AuditData(
         images=images,
         statistics=_statistics(images, params.seed),
         val=LabelledPredictions.of(held["val"].of_voters(voters)),
@@ -34,7 +34,7 @@ def main(params: Params) -> None:
         bits=params.split.near_duplicate_bits,
         seed=params.seed,
     )
-    report = audit(case)
+    report = audit(data)
     write_json(Path("metrics/audit.json"), report)
     print(report["verdict"]["sentence"])
 

@@ -16,7 +16,7 @@ from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.manifest import build_manifest, check_quarantine, referred_column
 from facesift.datasets.near_duplicates import near_duplicate_groups
 from facesift.datasets.source_files import count_files
-from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
+from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.networks.weights import load_members
 from facesift.shards.building import RawImageReader, Sharding, build_split
@@ -39,13 +39,12 @@ def main(params: Params, name: str) -> None:
         shards = _build(params, name, images, Path(room) / TEST_SPLIT)
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
-        ballot = vote_elsewhere(
-            ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker
-        )
-    report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
+        scorer = ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers)
+        found = predict_shards(scorer, truth, stacker)
+    report = {"rules": found.report_rules(), "voters": found.report_voters(), "classes": found.report_classes()}
     write_json(Path(f"metrics/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
-        print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(ballot.labels)} images")
+        print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(found.labels)} images")
 
 
 def _read(params: Params, name: str) -> pl.DataFrame:

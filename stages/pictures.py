@@ -9,13 +9,13 @@ import polars as pl
 from facesift.config.members import NO_AUGMENTATION
 from facesift.config.params import Params
 from facesift.core.files import read_parquet, whole_folder
-from facesift.evaluation.album import draw_forged, draw_moments, draw_smote, draw_training
-from facesift.evaluation.class_means import class_moments
-from facesift.evaluation.embedding import choose_points, embed, features_of
-from facesift.evaluation.pictures import draw_points, write_png
 from facesift.networks.features import load_features
 from facesift.networks.support_vectors import SVM
 from facesift.networks.weights import check_weights, load_scorer
+from facesift.report.class_means import class_statistics, draw_class_means
+from facesift.report.embedding import choose_points, draw_points, embed, features_of
+from facesift.report.figures import write_png
+from facesift.report.training_samples import draw_forged, draw_smote, draw_training
 from facesift.shards.reading import ShardFolder
 from stages.entry import run
 
@@ -28,7 +28,7 @@ def main(params: Params) -> None:
     train, test, classes = ShardFolder(SHARDS / "train"), ShardFolder(SHARDS / "test"), params.class_names
     points = choose_points(test, classes, params.pictures.points, params.pictures.seed)
     with whole_folder(PICTURES) as folder:
-        write_png(folder / "classes.png", draw_moments(class_moments(train), classes))
+        write_png(folder / "classes.png", draw_class_means(class_statistics(train), classes))
         for name in params.members:
             _draw_plan(folder, params, name, train)
             _draw_features(folder, params, name, test, points)

@@ -9,7 +9,7 @@ import polars as pl
 
 from facesift.config.params import Params
 from facesift.core.files import read_json, read_parquet, whole_file
-from facesift.report.assemble import Evidence, make_page
+from facesift.report.assemble import ReportInputs, make_page
 from facesift.report.cards import reproduction
 from facesift.report.examples import examples_section
 from facesift.report.page import render
@@ -28,18 +28,18 @@ def main(params: Params) -> None:
     examples = examples_section(named, ShardFolder(DATA / "shards/test"), params.positive, params.report.examples)
     tables = [DATA / "manifest.parquet", DATA / "split.parquet"]
     code = [path for folder in CODE for path in sorted(Path(folder).rglob("*")) if path.suffix in WRITTEN]
-    page = make_page(_evidence(), params, examples, reproduction(params, tables, code, Path()))
+    page = make_page(_read_inputs(), params, examples, reproduction(params, tables, code, Path()))
     with whole_file(PAGE) as part:
         part.write_text(render(page), encoding="utf-8", newline="\n")
     print(f"{page.headline}\n{PAGE}: open it in a browser")
 
 
-def _evidence() -> Evidence:
+def _read_inputs() -> ReportInputs:
     names = ("ingest", "split", "vote", "voters", "within", "audit", "operating", "robustness")
     figures: dict[str, Any] = {name: read_json(METRICS / f"{name}.json") for name in names}
     plots = ("roc", "precision_recall", "reliability")
     curves: dict[str, Any] = {name: pl.read_csv(METRICS / f"plots/{name}.csv") for name in plots}
-    return Evidence(**figures, **curves)
+    return ReportInputs(**figures, **curves)
 
 
 if __name__ == "__main__":

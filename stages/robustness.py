@@ -11,7 +11,13 @@ from facesift.core.files import write_csv, write_json
 from facesift.core.scores import read_truth
 from facesift.evaluation.cross_data_set import truth_of
 from facesift.evaluation.results_table import share
-from facesift.evaluation.robustness import Trial, choose_images, describe_images, figures_table, try_corruptions
+from facesift.evaluation.robustness import (
+    RobustnessTest,
+    choose_images,
+    describe_images,
+    figures_table,
+    measure_corruptions,
+)
 from facesift.networks.weights import load_members
 from facesift.shards.reading import ShardFolder
 from stages.entry import run
@@ -21,20 +27,20 @@ MODELS, SCORES = Path("models"), Path("data/scores")
 
 def main(params: Params) -> None:
     """Read `data/shards/test`, the members and the stacker; write `metrics/robustness.json` and its plot's data."""
-    trial = _trial(params)
+    test = _test(params)
     reports = {}
-    for name, report in try_corruptions(trial, params.robustness):
+    for name, report in measure_corruptions(test, params.robustness):
         reports[name] = report
         print(f"{name}: {_summary(report)}")
-    write_json(Path("metrics/robustness.json"), {"images": describe_images(trial), "corruptions": reports})
+    write_json(Path("metrics/robustness.json"), {"images": describe_images(test), "corruptions": reports})
     write_csv(Path("metrics/plots/robustness.csv"), figures_table(reports))
 
 
-def _trial(params: Params) -> Trial:
+def _test(params: Params) -> RobustnessTest:
     members, classes = params.voting, params.class_names
     shards = ShardFolder(Path("data/shards/test"))
     truth = truth_of(shards, read_truth(Path("data/split.parquet")))
-    return Trial(
+    return RobustnessTest(
         scorers=dict(zip(members, load_members(MODELS, SCORES, members), strict=True)),
         batch_sizes={name: params.members[name].batch_size for name in members},
         stacker=load_stacker(MODELS / "stacker.safetensors", members, classes.names),

@@ -1,1 +1,1 @@
-"""What the figures are worth: metrics, curves, audit probes, slices, robustness and comparisons."""
+"""Evaluation of the committee: figures with intervals, curves, audit probes, slices, robustness, comparisons."""

@@ -1,4 +1,4 @@
-"""The audit: where the figures on the test split come from, and whether each part of the committee earns its place."""
+"""The audit of the test figures: probes, leaks, slices, baselines, and what each part of the committee adds."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from facesift.core.counts import Confusion
 from facesift.core.scores import STACKER
 from facesift.evaluation.baselines import report_baselines
 from facesift.evaluation.complementarity import report_complementarity
-from facesift.evaluation.curves import ranking
+from facesift.evaluation.curves import compare_scores, ranking
 from facesift.evaluation.decision_report import LabelledPredictions
-from facesift.evaluation.leakage import leakage
-from facesift.evaluation.paired import Images, compare_scores
-from facesift.evaluation.probes import Probes, byte_probe, statistics_probe
+from facesift.evaluation.explanation import AucEstimate, Explanation, explain
+from facesift.evaluation.leakage import find_leakage
+from facesift.evaluation.probes import ProbeResults, byte_probe, statistics_probe
 from facesift.evaluation.slices import slices
-from facesift.evaluation.source_probes import SourceAlone, source_alone, source_probe
-from facesift.evaluation.verdict import Auc, Verdict, verdict
+from facesift.evaluation.source_probes import SourceBaseline, source_baseline, source_probe
 
 
 @dataclass(frozen=True)
-class Case:
+class AuditData:
     """What is audited.
 
-    `images`: the manifest's rows with split and group. `statistics`: image_id and `STATISTICS` of training and test
-    images. `val` and `test`: ballots of the voters; `scored`: all members on the test images, yardsticks too.
+    Attributes:
+        images: the manifest's rows with split and group.
+        statistics: image_id and `STATISTICS` of training and test images.
+        val: predictions of the voters on the validation split.
+        test: predictions of the voters on the test split.
+        scored: predictions of all members on the test split, also of those without a vote.
+        rule: name of the deciding rule.
+        bits: limit of near-duplicates, `split.near_duplicate_bits`.
+        seed: of all random draws.
     """
 
     images: pl.DataFrame
@@ -36,98 +42,106 @@ class Case:
     test: LabelledPredictions
     scored: LabelledPredictions
     rule: str
-    bits: int  # split.near_duplicate_bits
+    bits: int
     seed: int
 
     @property
     def positive(self) -> str:
+        """Name of the class looked for."""
         return self.test.classes.positive
 
     def split(self, name: str) -> pl.DataFrame:
-        """Manifest rows and, where known, statistics of one split."""
+        """Return manifest rows and statistics of one split, of images whose statistics are known."""
         rows = self.images.filter(pl.col("split") == name)
         return rows.join(self.statistics, on="image_id", how="inner")
 
+    def baseline_members(self) -> list[str]:
+        """Return the members that are scored without a vote."""
+        return [name for name in self.scored.voters if name not in self.test.voters]
 
-def audit(case: Case) -> dict[str, Any]:
-    """Run every part of the audit; the keys are those of `metrics/audit.json`."""
-    train, test = case.split("train"), case.split("test")
-    alone = source_alone(case.images.filter(pl.col("split") == "train"), test, case.positive)
-    container = byte_probe(case.images, case.positive, case.seed)
-    looks = statistics_probe(pl.concat([train, test]), case.positive, case.seed)
-    baselines = report_baselines(case.val, case.test)
+
+def audit(data: AuditData) -> dict[str, Any]:
+    """Run every part of the audit.
+
+    Args:
+        data: what is audited.
+
+    Returns:
+        The contents of `metrics/audit.json`.
+    """
+    train, test = data.split("train"), data.split("test")
+    alone = source_baseline(data.images.filter(pl.col("split") == "train"), test, data.positive)
+    container = byte_probe(data.images, data.positive, data.seed)
+    looks = statistics_probe(pl.concat([train, test]), data.positive, data.seed)
+    baselines = report_baselines(data.val, data.test)
     return {
-        "verdict": _verdict(case, alone, container, looks).report(),
+        "verdict": _explanation(data, alone, container, looks).report(),
         "sources": {
-            "alone": alone.report() | _intervals(case, alone.scores),
-            "probe": source_probe(train, test, case.seed).report(),
+            "alone": alone.report() | _intervals(data, alone.scores),
+            "probe": source_probe(train, test, data.seed).report(),
         },
-        "probes": {"container": _report_probes(case, container), "statistics": _report_probes(case, looks)},
-        "leakage": leakage(case.images, case.bits).report(),
-        "slices": _slices(case, train, test),
-        "complementarity": report_complementarity(case.test),
-        "baselines": baselines | _other_rows(case, container),
-        "comparisons": _comparisons(case, baselines["best_member"]["member"]),
+        "probes": {"container": _report_probes(data, container), "statistics": _report_probes(data, looks)},
+        "leakage": find_leakage(data.images, data.bits).report(),
+        "slices": _slices(data, train, test),
+        "complementarity": report_complementarity(data.test),
+        "baselines": baselines | _other_rows(data, container),
+        "comparisons": _comparisons(data, baselines["best_member"]["member"]),
     }
 
 
-def _verdict(case: Case, alone: SourceAlone, container: Probes, looks: Probes) -> Verdict:
-    within = {source: _auc(case.test.within(source)) for source in case.test.mixed_sources()}
-    return verdict(_auc(case.test), within, alone.auc, container, looks)
+def _explanation(data: AuditData, alone: SourceBaseline, container: ProbeResults, looks: ProbeResults) -> Explanation:
+    within = {source: _auc(data.test.within(source)) for source in data.test.mixed_sources()}
+    return explain(_auc(data.test), within, alone.auc, container, looks)
 
 
-def _auc(ballot: LabelledPredictions) -> Auc:
-    figures = ballot.report_voters()[STACKER]
-    return Auc(figures["auc"], *(figures["auc_interval"] or ()))
+def _auc(predictions: LabelledPredictions) -> AucEstimate:
+    figures = predictions.report_voters()[STACKER]
+    return AucEstimate(figures["auc"], *(figures["auc_interval"] or ()))
 
 
-def _report_probes(case: Case, probes: Probes) -> dict[str, Any]:
+def _report_probes(data: AuditData, probes: ProbeResults) -> dict[str, Any]:
     """Figures of a probe on all sources together and within each, the areas with their intervals."""
-    within = {source: probe.report() | _intervals(case, probe.scores) for source, probe in probes.within.items()}
-    return {"pooled": probes.pooled.report() | _intervals(case, probes.pooled.scores), "within": within}
+    within = {source: probe.report() | _intervals(data, probe.scores) for source, probe in probes.within.items()}
+    return {"pooled": probes.pooled.report() | _intervals(data, probes.pooled.scores), "within": within}
 
 
-def _intervals(case: Case, scores: pl.DataFrame) -> dict[str, Any]:
+def _intervals(data: AuditData, scores: pl.DataFrame) -> dict[str, Any]:
     """Intervals of the AUC and AP of scores (image_id, score) of test images; None without scores."""
     if scores.is_empty():
         return {"auc_interval": None, "ap_interval": None}
-    rows = case.test.images.join(scores, on="image_id").sort("image_id")
-    labels = (rows["label"] == case.positive).cast(pl.Int64).to_numpy()
+    rows = data.test.images.join(scores, on="image_id").sort("image_id")
+    labels = (rows["label"] == data.positive).cast(pl.Int64).to_numpy()
     found = ranking(labels, rows["score"].to_numpy(), rows["group"].to_numpy())
     return {key: found[key] for key in ("auc_interval", "ap_interval")}
 
 
-def _slices(case: Case, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[str, Any]]:
-    decided = case.test.decisions_table(RULES[case.rule]).select("image_id", "decision")
-    return slices(test.join(decided, on="image_id"), train, case.test.classes)
+def _slices(data: AuditData, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[str, Any]]:
+    decided = data.test.decisions_table(RULES[data.rule]).select("image_id", "decision")
+    return slices(test.join(decided, on="image_id"), train, data.test.classes)
 
 
-def _other_rows(case: Case, container: Probes) -> dict[str, Any]:
-    """Rows for the table of baselines: what is had from the file alone, and from members without a vote."""
+def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
+    """Rows for the table of baselines: the file alone, and the members without a vote."""
     rows = {}
     if container.pooled.auc is not None:
         called = container.pooled.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
-        votes = case.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
-        areas = {"auc": container.pooled.auc, "ap": container.pooled.ap} | _intervals(case, container.pooled.scores)
-        rows["file_facts_alone"] = Confusion.of(case.test.positives, votes).report() | areas
-    figures = case.scored.report_voters()
-    return rows | {f"{name} (yardstick)": figures[name] for name in yardsticks(case)}
+        votes = data.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
+        areas = {"auc": container.pooled.auc, "ap": container.pooled.ap} | _intervals(data, container.pooled.scores)
+        rows["file_facts_alone"] = Confusion.of(data.test.positives, votes).report() | areas
+    figures = data.scored.report_voters()
+    return rows | {f"{name} (yardstick)": figures[name] for name in data.baseline_members()}
 
 
-def yardsticks(case: Case) -> list[str]:
-    """Members that are scored without a vote."""
-    return [name for name in case.scored.voters if name not in case.test.voters]
-
-
-def _comparisons(case: Case, best: str) -> list[dict[str, Any]]:
+def _comparisons(data: AuditData, best: str) -> list[dict[str, Any]]:
     """Each part of the committee against what it has to beat on the test images, paired; `best` is a member."""
-    ballot = case.scored
-    images = Images(ballot.positives, ballot.images["group"].to_numpy())
-    suspicion = ballot.positive_probabilities()
+    scored = data.scored
+    groups = scored.images["group"].to_numpy()
+    probabilities = scored.positive_probabilities()
     pairs = [(STACKER, best)]
-    pairs += [(name, rival) for rival in yardsticks(case) for name in case.test.voters]
+    pairs += [(name, rival) for rival in data.baseline_members() for name in data.test.voters]
     return [
-        {"of": first, "against": second} | compare_scores(images, suspicion[first], suspicion[second])
+        {"of": first, "against": second}
+        | compare_scores(scored.positives, groups, probabilities[first], probabilities[second]).report()
         for first, second in pairs
         if first != second
     ]

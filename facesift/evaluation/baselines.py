@@ -1,4 +1,4 @@
-"""What is had without a committee: answers that look at no image, and the best member alone."""
+"""Baselines of the committee: constant and random answers that look at no image, and the best member alone."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from facesift.core.counts import Confusion
 from facesift.evaluation.complementarity import members_of
 from facesift.evaluation.decision_report import LabelledPredictions
 
-UNSURE = {"auc_interval": None, "ap_interval": None}  # nothing is estimated from the images
+NO_INTERVALS = {"auc_interval": None, "ap_interval": None}  # nothing is estimated from the images
 
 
 def report_baselines(val: LabelledPredictions, test: LabelledPredictions) -> dict[str, dict[str, Any]]:
-    """Return rows on the test split in the shape of `LabelledPredictions.report_voters`, by name, in the order below.
+    """Report the baselines on the test split.
 
-    `always_real`, `always_fake`, `random`, `best_member`. The first three take nothing from the images; `fake` is the
-    positive class, `real` all others. `best_member` was chosen on validation alone; its row also has `member` and
-    `val_ap`.
+    Args:
+        val: predictions of the voters on validation, by which the best member is chosen.
+        test: predictions of the same voters on the test split.
+
+    Returns:
+        Figures as of `LabelledPredictions.report_voters`, by name: `always_real`, `always_fake`, `random` and
+        `best_member` (which also has `member` and `val_ap`). `fake` is the positive class, `real` all others.
     """
     fakes = int(test.positives.sum())
     reals = len(test.positives) - fakes
@@ -40,6 +44,13 @@ def report_random(fakes: int, reals: int) -> dict[str, Any]:
     - given m calls, tp is hypergeometric with mean m p, so F1 is 2 m p / (m + fakes), and m is binomial;
     - AUC is 1/2; AP of a random order is that of `random_ap`, above p where fakes are few.
 
+    Args:
+        fakes: number of images of the positive class.
+        reals: number of other images.
+
+    Returns:
+        Figures as of `LabelledPredictions.report_voters`.
+
     >>> row = report_random(2, 6)
     >>> row["tp"], row["fp"], row["recall"], row["precision"], row["auc"]
     (0.5, 1.5, 0.25, 0.25, 0.5)
@@ -47,11 +58,11 @@ def report_random(fakes: int, reals: int) -> dict[str, Any]:
     images = fakes + reals
     row: dict[str, Any] = dict.fromkeys(Confusion(0, 0, 0, 0).report()) | {"fakes": fakes, "reals": reals}
     if not images:
-        return row | UNSURE | {"auc": None, "ap": None}
+        return row | NO_INTERVALS | {"auc": None, "ap": None}
     p = fakes / images
     row |= {"tp": p * fakes, "fp": p * reals, "fn": (1 - p) * fakes, "tn": (1 - p) * reals}
     known = {"recall": p, "precision": p, "f1": _random_f1(fakes, images)} if fakes else {}
-    return row | UNSURE | known | {"auc": 0.5 if fakes and reals else None, "ap": random_ap(fakes, reals)}
+    return row | NO_INTERVALS | known | {"auc": 0.5 if fakes and reals else None, "ap": random_ap(fakes, reals)}
 
 
 def random_ap(fakes: int, reals: int) -> float | None:
@@ -60,6 +71,13 @@ def random_ap(fakes: int, reals: int) -> float | None:
     The image at rank k is fake with probability fakes / images; given that, of the k - 1 before it a share of
     (fakes - 1) / (images - 1) is fake on average (Bestgen 2015, Exact Expected Average Precision of the Random Baseline
     for System Evaluation).
+
+    Args:
+        fakes: number of images of the positive class.
+        reals: number of other images.
+
+    Returns:
+        The average precision, in (0, 1].
 
     >>> random_ap(1, 1)
     0.75
@@ -72,9 +90,17 @@ def random_ap(fakes: int, reals: int) -> float | None:
 
 
 def best_member(val: LabelledPredictions, test: LabelledPredictions) -> dict[str, Any]:
-    """Test figures of the member with the highest AP on validation; the first of equals.
+    """Report the test figures of the member with the highest AP on validation; the first of equals.
 
-    Raises `ValueError` when the ballots have other voters, or the validation images are all of one class.
+    Args:
+        val: predictions of the voters on validation.
+        test: predictions of the same voters on the test split.
+
+    Returns:
+        Figures as of `LabelledPredictions.report_voters`, and `member` and `val_ap`.
+
+    Raises:
+        ValueError: the two have different voters, or the validation images are all of one class.
     """
     if val.voters != test.voters:
         raise ValueError(f"voters of validation {val.voters} are not those of test {test.voters}")
@@ -89,7 +115,7 @@ def best_member(val: LabelledPredictions, test: LabelledPredictions) -> dict[str
 def _constant(fakes: int, reals: int) -> dict[str, float | None]:
     """Ranking quality of one score for all images: all are tied, so AUC is 1/2 and AP the share of fakes."""
     mixed = bool(fakes and reals)
-    return UNSURE | {"auc": 0.5 if mixed else None, "ap": fakes / (fakes + reals) if mixed else None}
+    return NO_INTERVALS | {"auc": 0.5 if mixed else None, "ap": fakes / (fakes + reals) if mixed else None}
 
 
 def _random_f1(fakes: int, images: int) -> float:

@@ -1,4 +1,4 @@
-"""Whether the members know different things: who errs together with whom, and what each adds to the vote.
+"""Whether the members complement each other: who errs together with whom, and what each adds to the vote.
 
 All votes are read as the positive class against the rest, as recall and precision are.
 """
@@ -22,46 +22,63 @@ ADDED = ("recall", "precision", "review_rate", "caught")
 Flags = NDArray[np.bool_]  # (images,) or (images, voters)
 
 
-def members_of(ballot: LabelledPredictions) -> list[str]:
+def members_of(predictions: LabelledPredictions) -> list[str]:
     """Names of the voters that are members: all but the stacker."""
-    return [voter for voter in ballot.voters if voter != STACKER]
+    return [voter for voter in predictions.voters if voter != STACKER]
 
 
-def report_complementarity(ballot: LabelledPredictions) -> dict[str, Any]:
-    """Return `{pairs, leave_one_out, agreement}`; see `report_pairs`, `leave_one_out` and `report_agreement`."""
+def report_complementarity(predictions: LabelledPredictions) -> dict[str, Any]:
+    """Report everything of this module.
+
+    Args:
+        predictions: predictions of all voters, with labels.
+
+    Returns:
+        `{pairs, leave_one_out, agreement}`; see `report_pairs`, `leave_one_out` and `report_agreement`.
+    """
     return {
-        "pairs": report_pairs(ballot),
-        "leave_one_out": leave_one_out(ballot),
-        "agreement": report_agreement(ballot),
+        "pairs": report_pairs(predictions),
+        "leave_one_out": leave_one_out(predictions),
+        "agreement": report_agreement(predictions),
     }
 
 
-def report_pairs(ballot: LabelledPredictions) -> list[dict[str, Any]]:
-    """For each pair of voters (the stacker too) how alike their votes are and how often they err together.
+def report_pairs(predictions: LabelledPredictions) -> list[dict[str, Any]]:
+    """Report for each pair of voters (the stacker too) how alike their votes are and how often they err together.
 
-    `disagreement` is the share of images with different votes, `kappa` is Cohen's of the votes (Cohen 1960); see
-    `joint_errors` for `fakes` and `reals`.
+    Args:
+        predictions: predictions of all voters, with labels.
+
+    Returns:
+        For each pair `voters`; `disagreement`, the share of images with different votes; `kappa`, Cohen's of the votes
+        (Cohen 1960); and `joint_errors` among `fakes` and among `reals`.
     """
-    called, fakes = _called(ballot), ballot.positives == 1
+    called, fakes = _called(predictions), predictions.positives == 1
     wrong = called != fakes[:, None]
     return [
         {
-            "voters": [ballot.voters[first], ballot.voters[second]],
+            "voters": [predictions.voters[first], predictions.voters[second]],
             "disagreement": float((called[:, first] != called[:, second]).mean()),
             "kappa": _kappa(called[:, first], called[:, second]),
             "fakes": joint_errors(wrong[fakes, first], wrong[fakes, second]),
             "reals": joint_errors(wrong[~fakes, first], wrong[~fakes, second]),
         }
-        for first, second in combinations(range(len(ballot.voters)), 2)
+        for first, second in combinations(range(len(predictions.voters)), 2)
     ]
 
 
 def joint_errors(first: Flags, second: Flags) -> dict[str, Any]:
     """Count the errors of two voters on the same images (n,), and what independent errors would come to.
 
-    `expected_both` is errors of the first times errors of the second over n, None without images. `yules_q` is -1 when
-    they never err together or never are both right, 0 for independent errors, 1 when one errs only where the other
-    does (Kuncheva and Whitaker 2003); None where it is undefined, as when one never errs.
+    Args:
+        first: where the first voter errs, (n,).
+        second: where the second voter errs, (n,).
+
+    Returns:
+        `images`, `first`, `second` and `both`: numbers of images and errors. `expected_both`: errors of the first times
+        errors of the second over n; None without images. `yules_q`: -1 when they never err together or never are both
+        right, 0 for independent errors, 1 when one errs only where the other does (Kuncheva and Whitaker 2003); None
+        where it is undefined, for example when one never errs.
 
     >>> joint_errors(np.array([True, True, False, False]), np.array([True, False, True, False]))["expected_both"]
     1.0
@@ -79,42 +96,53 @@ def joint_errors(first: Flags, second: Flags) -> dict[str, Any]:
     }
 
 
-def leave_one_out(ballot: LabelledPredictions) -> dict[str, Any]:
-    """Figures of every rule without each member in turn, and what the member adds: all voters minus without it.
+def leave_one_out(predictions: LabelledPredictions) -> dict[str, Any]:
+    """Report the figures of every rule without each member in turn, and what the member adds.
 
-    `{member: {rule: {"without": report, "adds": {figure: difference}}}}`; a difference is None where either figure is
-    unknown or the rule has none; a higher review rate is a cost. The stacker keeps its vote, though it was fitted on
-    the outputs of all members: part of what a left-out member knows stays in the vote through it, so `adds` is not what
-    training the committee without the member would cost. A committee of one voter has nothing to leave out.
+    The stacker keeps its vote, though it was fitted on the outputs of all members: part of what a left-out member knows
+    stays in the vote through it, so `adds` is not what training the committee without the member would cost.
+
+    Args:
+        predictions: predictions of all voters, with labels.
+
+    Returns:
+        `{member: {rule: {"without": report, "adds": {figure: difference}}}}`, the difference being all voters minus
+        without the member; None where either figure is unknown or the rule has none. A higher review rate is a cost.
+        Empty for a committee of one voter.
     """
-    if len(ballot.voters) < 2:
+    if len(predictions.voters) < 2:
         return {}
-    full = ballot.report_rules()
+    full = predictions.report_rules()
     report = {}
-    for member in members_of(ballot):
-        without = without_voter(ballot, member).report_rules()
+    for member in members_of(predictions):
+        without = without_voter(predictions, member).report_rules()
         report[member] = {
             rule: {"without": without[rule], "adds": _differences(full[rule], without[rule])} for rule in full
         }
     return report
 
 
-def without_voter(ballot: LabelledPredictions, voter: str) -> LabelledPredictions:
-    """Return the ballot without one voter."""
-    return replace(ballot, predictions=ballot.predictions.without(voter))
+def without_voter(predictions: LabelledPredictions, voter: str) -> LabelledPredictions:
+    """Return the same predictions without one voter."""
+    return replace(predictions, predictions=predictions.predictions.without(voter))
 
 
-def report_agreement(ballot: LabelledPredictions) -> dict[str, Any]:
-    """Say whether the members (the stacker apart) know the same, in numbers, as a flag and in a sentence.
+def report_agreement(predictions: LabelledPredictions) -> dict[str, Any]:
+    """Report whether the members (without the stacker) are redundant.
 
-    `agree`: share of images on which all vote alike; None without images. `missed` are fakes and `alarmed` reals on
-    which at least one (`by_any`) or every member (`by_all`) errs. `redundant` is True when they agree on at least
-    `AGREED` of all images and at least `SHARED` of the errors of any are errors of all, among fakes and among reals;
-    False otherwise; None with fewer than two members or without images. Agreement alone is no sign: where fakes are
-    rare, members that find different fakes agree on nearly all images too.
+    Agreement alone shows nothing: where fakes are rare, members that find different fakes agree on nearly all images.
+
+    Args:
+        predictions: predictions of all voters, with labels.
+
+    Returns:
+        `members`: their number. `agree`: share of images on which all vote alike; None without images. `missed` and
+        `alarmed`: fakes and reals on which at least one (`by_any`) or every member (`by_all`) errs. `redundant`: True
+        when they agree on at least `AGREED` of all images and at least `SHARED` of the errors of any are errors of all,
+        among fakes and among reals; None with fewer than two members or without images. `sentence`: the same in words.
     """
-    columns = [ballot.voters.index(member) for member in members_of(ballot)]
-    called, fakes = _called(ballot)[:, columns], ballot.positives == 1
+    columns = [predictions.voters.index(member) for member in members_of(predictions)]
+    called, fakes = _called(predictions)[:, columns], predictions.positives == 1
     wrong = called != fakes[:, None]
     missed, alarmed = _shared(wrong[fakes]), _shared(wrong[~fakes])
     report: dict[str, Any] = {"members": len(columns), "missed": missed, "alarmed": alarmed}
@@ -137,8 +165,8 @@ def _sentence(agree: float, missed: dict[str, int], *, redundant: bool) -> str:
     return text.replace("%", " %")
 
 
-def _called(ballot: LabelledPredictions) -> Flags:
-    return ballot.votes == ballot.classes.number
+def _called(predictions: LabelledPredictions) -> Flags:
+    return predictions.votes == predictions.classes.number
 
 
 def _shared(wrong: Flags) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The trained committee on another data set: how much of what it knows is about the one it was trained on."""
+"""Predictions of the trained committee on shards of images: another data set, or damaged test images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from facesift.shards.reading import ShardFolder
 
 
 def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
-    """Columns image_id, split, source, label, group of all images in the shards.
+    """Read the ground truth of all images in the shards.
 
-    `groups` holds image_id and group (of near-duplicates) of these images, maybe among others; and `referred`, if a
-    person decides some of them anyway.
+    Args:
+        shards: shards of the images.
+        groups: image_id and (near-duplicate) group of these images and maybe others; and `referred`, where a person
+            decides some of them whatever the scores.
+
+    Returns:
+        Columns image_id, split, source, label, group, and `referred` where `groups` has it.
     """
     tables = [
         pl.DataFrame(
@@ -33,17 +38,36 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(tables).join(known, on="image_id", maintain_order="left")
 
 
-def vote_elsewhere(shard_scorer: ShardScorer, truth: pl.DataFrame, stacker: Stacker) -> LabelledPredictions:
-    """Score every image with every member and the stacker over them, and return the ballot; `truth`: see `truth_of`."""
+def predict_shards(shard_scorer: ShardScorer, truth: pl.DataFrame, stacker: Stacker) -> LabelledPredictions:
+    """Score every image of the scorer's shards with every member and with the stacker.
+
+    Args:
+        shard_scorer: the members and the shards.
+        truth: ground truth of the images, of `truth_of`.
+        stacker: the stacker over the members.
+
+    Returns:
+        Predictions of the members and the stacker, with labels.
+    """
     (scores,) = shard_scorer.score_shards()
-    return stacked_ballot(truth, scores, stacker, shard_scorer.classes)
+    return predict_with_stacker(truth, scores, stacker, shard_scorer.classes)
 
 
-def stacked_ballot(
+def predict_with_stacker(
     truth: pl.DataFrame, scores: dict[str, pl.DataFrame], stacker: Stacker, classes: Classes
 ) -> LabelledPredictions:
-    """Let the stacker score what the members scored, and return the ballot of them all; `truth` as of `truth_of`."""
-    said = label_logits(truth, scores, classes)
-    stacked = add_stacker(said.logits, stacker)[STACKER]
-    voters = scores | {STACKER: score_table(said.images["image_id"].to_list(), TEST_SPLIT, stacked, classes.names)}
+    """Add the stacker's scores to those of the members.
+
+    Args:
+        truth: ground truth of the images, of `truth_of`.
+        scores: score table of each member.
+        stacker: the stacker over the members.
+        classes: names of the classes, and which one is positive.
+
+    Returns:
+        Predictions of the members and the stacker, with labels.
+    """
+    labelled = label_logits(truth, scores, classes)
+    stacked = add_stacker(labelled.logits, stacker)[STACKER]
+    voters = scores | {STACKER: score_table(labelled.images["image_id"].to_list(), TEST_SPLIT, stacked, classes.names)}
     return LabelledPredictions.of(label_logits(truth, voters, classes))

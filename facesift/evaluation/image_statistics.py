@@ -1,4 +1,4 @@
-"""A handful of numbers that say how an image looks as a whole, and nothing about the face on it."""
+"""Sixteen statistics of an image as a whole (brightness, colour, sharpness, border) that say nothing about the face."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ STATISTICS = (
 RED, GREEN, BLUE = 0.299, 0.587, 0.114  # shares of the luma, ITU-R BT.601
 BORDER = 16  # the border is one part in so many of the side wide, at least a pixel
 BLACK, WHITE = 10, 245
-SLAB = 128  # images at a time, which bounds the memory
+BATCH = 128  # images at a time, which bounds the memory
 
 
 def image_statistics(pixels: NDArray[np.uint8 | np.float32]) -> NDArray[np.float64]:
-    """Describe images (b, S, S, 3) in 0 to 255 by the `STATISTICS`, in their order: (b, 16), finite.
+    """Compute the `STATISTICS` of images.
+
+    Args:
+        pixels: images (b, S, S, 3) in 0 to 255.
+
+    Returns:
+        Finite values (b, 16), in the order of `STATISTICS`.
 
     >>> grey = np.full((1, 32, 32, 3), 100, np.uint8)
     >>> dict(zip(STATISTICS, image_statistics(grey)[0].round(6).tolist()))["brightness"]
@@ -38,7 +44,7 @@ def image_statistics(pixels: NDArray[np.uint8 | np.float32]) -> NDArray[np.float
     """
     colour = np.asarray(pixels, np.float32)
     luma = RED * colour[..., 0] + GREEN * colour[..., 1] + BLUE * colour[..., 2]
-    columns = [*_channels(colour), *_moments(luma), *_moments(_saturation(colour))]
+    columns = [*_channels(colour), *_mean_and_deviation(luma), *_mean_and_deviation(_saturation(colour))]
     columns += [_sharpness(luma), _high_frequency(luma), *_border(colour, luma)]
     return np.stack(columns, axis=1).astype(np.float64)
 
@@ -48,7 +54,7 @@ def _channels(colour: Floats) -> list[Floats]:
     return [*means.T, *deviations.T]
 
 
-def _moments(values: Floats) -> list[Floats]:
+def _mean_and_deviation(values: Floats) -> list[Floats]:
     return [values.mean(axis=(1, 2)), values.std(axis=(1, 2))]
 
 
@@ -72,7 +78,7 @@ def _high_frequency(luma: Floats) -> Floats:
     fine = np.hypot(fftfreq(side)[:, None], rfftfreq(side)[None, :]) > 1 / 4
     power = np.abs(rfft2(luma - luma.mean(axis=(1, 2), keepdims=True))) ** 2
     total = power.sum(axis=(1, 2))
-    # A flat image has rounding errors only: below a variance of about 1e-6 nothing is there to divide.
+    # A flat image has rounding errors only: below a variance of about 1e-6 there is nothing to divide.
     return np.where(total > 1e-6 * side**4, power[:, fine].sum(axis=1) / np.maximum(total, 1e-30), 0)
 
 
@@ -88,10 +94,15 @@ def _border(colour: Floats, luma: Floats) -> list[Floats]:
 
 
 def statistics_table(shards: ShardFolder, only: pl.Series | None = None) -> pl.DataFrame:
-    """Describe the images of a split, streamed from its shards: image_id, source, label, and the `STATISTICS`.
+    """Compute the `STATISTICS` of a split's images, streamed from its shards.
 
-    `only`: describe just the images with these ids. Of a very large training split a sample is enough for the probes
-    (`probes.draw`). One row an image, in the order of the shards.
+    Args:
+        shards: shards of the split.
+        only: image_ids to compute them of; None for all. Of a very large training split a sample is enough for the
+            probes (`probes.draw`).
+
+    Returns:
+        Columns image_id, source, label and `STATISTICS`; one row for each image, in the order of the shards.
     """
     wanted = None if only is None else set(only)
     tables = [_describe(shards, shard, wanted) for shard in range(len(shards.sizes))]
@@ -112,5 +123,5 @@ def _describe(shards: ShardFolder, shard: int, wanted: set[str] | None) -> pl.Da
 
 
 def _streamed(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
-    for start in range(0, len(rows), SLAB):
-        yield image_statistics(pixels[rows[start : start + SLAB]])
+    for start in range(0, len(rows), BATCH):
+        yield image_statistics(pixels[rows[start : start + BATCH]])

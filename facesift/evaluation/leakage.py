@@ -1,6 +1,6 @@
-"""Whether copies of one picture lie on both sides of a split: what a model may remember instead of recognise.
+"""Leaks between splits: near-duplicate images that lie in two splits, searched anew from their perceptual hashes.
 
-The hashes are searched anew, with no use of the groups that the split was made by.
+The search does not use the groups that the split was made by.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from numpy.typing import NDArray
 from facesift.core.classes import SPLITS
 from facesift.datasets.near_duplicates import Groups, Words, hash_words, search_tables
 
-LOOSER = 1.5  # times as many bits for the looser look
+LOOSER = 1.5  # times as many bits for the looser search
 MOST_BITS = 64  # of 256; beyond, unrelated aligned faces are alike too
 SHOWN = 5  # pairs named in a report
 PENDING = 1 << 20  # pairs gathered before repeated ones are dropped, which bounds the memory
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Near-duplicates at most `bits` apart, counted as pairs of images that differ in split or in label.
+class DuplicatePairs:
+    """Pairs of near-duplicate images that differ in split or in label.
 
-    `between` counts by pair of splits, `examples` names some of those (image_id, image_id, bits apart).
+    Attributes:
+        bits: hash bits (of 256) that the images of a pair may differ in.
+        between: number of pairs by pair of splits.
+        across_classes: number of pairs of different labels.
+        examples: some pairs in two splits, as (image_id, image_id, differing bits).
     """
 
     bits: int
@@ -51,10 +55,16 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Leakage:
-    """What a look for copies across the splits found.
+    """What a search for copies across the splits found.
 
-    `copies_across_splits` and `groups_across_splits` count image_ids and groups that lie in several splits;
-    `kept_groups` and `kept_images` the near-duplicates of a group. `looser` is information, not a fault.
+    Attributes:
+        images: number of images searched.
+        copies_across_splits: image_ids that lie in several splits.
+        groups_across_splits: near-duplicate groups that lie in several splits.
+        kept_groups: groups of several images.
+        kept_images: images in these groups.
+        near: pairs at the study's own limit; none may lie in two splits.
+        looser: pairs at a looser limit, which are information and not a fault.
     """
 
     images: int
@@ -62,8 +72,8 @@ class Leakage:
     groups_across_splits: int
     kept_groups: int
     kept_images: int
-    near: Pairs
-    looser: Pairs
+    near: DuplicatePairs
+    looser: DuplicatePairs
 
     @property
     def clean(self) -> bool:
@@ -84,22 +94,25 @@ class Leakage:
         }  # fmt: skip
 
 
-def leakage(images: pl.DataFrame, bits: int) -> Leakage:
-    """Look for near-duplicates across splits and classes at the study's limit `bits`, and at a looser one.
+def find_leakage(images: pl.DataFrame, bits: int) -> Leakage:
+    """Search for near-duplicates across splits and classes at the study's limit, and at a looser one.
 
     Both come from one search at the looser limit, `LOOSER` times as many bits within `MOST_BITS`. So among more than
     `duplicates.ALL_PAIRS` images it draws other buckets than the split did, and finds nearly all pairs that the split
     may have missed.
 
     Args:
-        images: image_id, label, phash, group, split; one row an image and split.
-        bits: `split.near_duplicate_bits`.
+        images: image_id, label, phash, group, split; one row for each image and split.
+        bits: the study's limit, `split.near_duplicate_bits`.
+
+    Returns:
+        The counts.
     """
     splits_of = pl.col("split").n_unique()
     sizes = images.group_by("group").agg(pl.len().alias("images"), splits_of)
     several = sizes.filter(pl.col("images") > 1)
     looser = max(bits, min(MOST_BITS, ceil(LOOSER * bits)))
-    found = _Found.among(images, looser)
+    found = _NearPairs.among(images, looser)
     return Leakage(
         images=images.height,
         copies_across_splits=images.group_by("image_id").agg(splits_of).filter(pl.col("split") > 1).height,
@@ -112,7 +125,7 @@ def leakage(images: pl.DataFrame, bits: int) -> Leakage:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _NearPairs:
     """Near pairs (n,) of two *cells*: the images of one hash, split and label, of which `image_id` is the first."""
 
     cells: pl.DataFrame  # phash, split, label, image_id, images
@@ -121,7 +134,7 @@ class _Found:
     apart: NDArray[np.int64]
 
     @classmethod
-    def among(cls, images: pl.DataFrame, limit: int) -> _Found:
+    def among(cls, images: pl.DataFrame, limit: int) -> _NearPairs:
         counted = images.group_by("phash", "split", "label").agg(pl.col("image_id").min(), pl.len().alias("images"))
         cells = counted.sort("phash", "split", "label")
         words = hash_words(cells["phash"])
@@ -129,7 +142,7 @@ class _Found:
         left, right = np.divmod(_distinct(words, kinds, limit), max(1, len(words)))
         return cls(cells, left, right, np.bitwise_count(words[left] ^ words[right]).sum(axis=1, dtype=np.int64))
 
-    def within(self, bits: int) -> Pairs:
+    def within(self, bits: int) -> DuplicatePairs:
         """Count the pairs at most `bits` apart."""
         near = self.apart <= bits
         ends = [
@@ -139,13 +152,17 @@ class _Found:
         pairs = pl.concat(ends, how="horizontal").with_columns(
             apart=pl.Series(self.apart[near]), pairs=pl.col("images0").cast(pl.Int64) * pl.col("images1")
         )
-        torn = pairs.filter(pl.col("split0") != pl.col("split1")).sort("apart", "image_id0", "image_id1")
+        divided = pairs.filter(pl.col("split0") != pl.col("split1")).sort("apart", "image_id0", "image_id1")
         between = {
-            f"{a}-{b}": int(torn.filter(pl.col("split0").is_in([a, b]) & pl.col("split1").is_in([a, b]))["pairs"].sum())
+            f"{a}-{b}": int(
+                divided.filter(pl.col("split0").is_in([a, b]) & pl.col("split1").is_in([a, b]))["pairs"].sum()
+            )
             for a, b in combinations(SPLITS, 2)
         }
         classes = int(pairs.filter(pl.col("label0") != pl.col("label1"))["pairs"].sum())
-        return Pairs(bits, between, classes, torn.select("image_id0", "image_id1", "apart").head(SHOWN).rows())
+        return DuplicatePairs(
+            bits, between, classes, divided.select("image_id0", "image_id1", "apart").head(SHOWN).rows()
+        )
 
 
 def _distinct(words: Words, kinds: NDArray[Any], limit: int) -> Groups:

@@ -1,69 +1,129 @@
-"""The figures at another share of fakes: test sets hold one fake in tens, applications one in thousands.
+"""Projection of the test figures to another share of fakes: one in thousands of applications instead of one in tens.
 
-Only class-conditional rates carry over: what happens to a fake, and what happens to a real image. Precision does not,
-nor does anything that mixes the two. Assumed: fakes are as hard to see there as here.
+Only class-conditional rates carry over: what happens to a fake, and what happens to a real image. Precision and the
+workload do not, so they are computed from these rates. Assumed: fakes are as hard to recognise there as in the test.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from facesift.core.counts import DecisionCounts
-from facesift.core.intervals import clopper_pearson
+from facesift.core.intervals import CONFIDENCE, Interval, clopper_pearson
 
 APPLICATIONS = 100_000
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Rate:
-    """`successes` of `trials` images of one class."""
+    """A share of the images of one class.
+
+    Attributes:
+        successes: images that something happened to.
+        trials: images of the class.
+    """
 
     successes: int
     trials: int
 
     @property
     def value(self) -> float | None:
+        """The share in [0, 1]; None without images."""
         return self.successes / self.trials if self.trials else None
 
-    def interval(self, shared_by: int = 1) -> tuple[float, float] | None:
-        """Clopper-Pearson interval; Bonferroni: `shared_by` such hold all together with 95 % confidence."""
+    def interval(self, shared_by: int = 1) -> Interval | None:
+        """Compute the Clopper-Pearson interval.
+
+        Args:
+            shared_by: number of intervals that shall hold all together with 95 % confidence (Bonferroni).
+
+        Returns:
+            Ends in [0, 1]; None without images.
+        """
         return clopper_pearson(self.successes, self.trials, 1 - (1 - CONFIDENCE) / shared_by)
 
 
-def project(screening: DecisionCounts, one_in: int) -> dict[str, dict[str, float | None]]:
-    """Figures at one fake in `one_in` images: precision, and reviews, missed fakes and false alarms in 100,000.
+@dataclass(frozen=True)
+class ProjectedFigure:
+    """A projected figure with its interval, of at least 95 % confidence.
 
-    Each is `{value, low, high}`; None where a class is missing. A figure of two rates has the ends of the two
-    rates' 97.5 % intervals combined (Bonferroni): it covers with at least 95 %, exactly repeatable. Sampling the two
-    from Beta distributions would give narrower ends, and no promise at the handful of fakes that a test set holds.
+    Attributes:
+        value: the figure; None where a class is missing.
+        low: low end of the interval.
+        high: high end of the interval.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Figures at another share of fakes.
+
+    Attributes:
+        precision: share of fakes among the images decided fake, in [0, 1].
+        reviews_per_100k: images sent to review, of 100,000.
+        missed_per_100k: fakes decided real, of 100,000 images.
+        false_alarms_per_100k: reals decided fake, of 100,000 images.
+    """
+
+    precision: ProjectedFigure
+    reviews_per_100k: ProjectedFigure
+    missed_per_100k: ProjectedFigure
+    false_alarms_per_100k: ProjectedFigure
+
+    def report(self) -> dict[str, dict[str, float | None]]:
+        """Figures for a metrics file: `{figure: {value, low, high}}`."""
+        return asdict(self)
+
+
+def project(screening: DecisionCounts, one_in: int) -> Projection:
+    """Project decision counts to another share of fakes.
+
+    A figure of two rates combines the ends of the two rates' 97.5 % intervals (Bonferroni): it covers with at least
+    95 %, and it is exactly repeatable. Sampling the two rates from Beta distributions would give narrower ends, without
+    a guarantee at the few fakes that a test set holds.
+
+    Args:
+        screening: counts of the decisions on the test split.
+        one_in: images of which one is fake.
+
+    Returns:
+        The projected figures.
     """
     counts, share = screening.decided, 1 / one_in
     fakes, reals = counts.fakes + screening.review_fake, counts.reals + screening.review_real
     called, missed = Rate(counts.tp, fakes), Rate(counts.fn, fakes)
     alarmed, reviewed = Rate(counts.fp, reals), (Rate(screening.review_fake, fakes), Rate(screening.review_real, reals))
-    return {
-        "precision": _precision(called, alarmed, share),
-        "reviews_per_100k": _sum(*reviewed, share),
-        "missed_per_100k": _scaled(missed, APPLICATIONS * share),
-        "false_alarms_per_100k": _scaled(alarmed, APPLICATIONS * (1 - share)),
-    }
+    return Projection(
+        precision=_precision(called, alarmed, share),
+        reviews_per_100k=_sum(*reviewed, share),
+        missed_per_100k=_scaled(missed, APPLICATIONS * share),
+        false_alarms_per_100k=_scaled(alarmed, APPLICATIONS * (1 - share)),
+    )
 
 
-def project_all(screenings: dict[str, DecisionCounts], prevalence: list[int]) -> dict[str, Any]:
-    """`{name: {one_in: figures}}` of several screenings, see `project`."""
+def project_all(screenings: Mapping[str, DecisionCounts], prevalence: Sequence[int]) -> dict[str, Any]:
+    """Project the counts of several rules or operating points, for a metrics file.
+
+    Args:
+        screenings: counts of the decisions on the test split, by name.
+        prevalence: shares of fakes, as the number of images of which one is fake.
+
+    Returns:
+        `{name: {one_in: {figure: {value, low, high}}}}`, see `project`.
+    """
     return {
-        name: {str(one_in): project(screening, one_in) for one_in in prevalence}
+        name: {str(one_in): project(screening, one_in).report() for one_in in prevalence}
         for name, screening in screenings.items()
     }
 
 
-def _figure(value: float | None, low: float | None, high: float | None) -> dict[str, float | None]:
-    return {"value": value, "low": low, "high": high}
-
-
-def _precision(called: Rate, alarmed: Rate, share: float) -> dict[str, float | None]:
+def _precision(called: Rate, alarmed: Rate, share: float) -> ProjectedFigure:
     """It rises with the fakes called fake and falls with the reals called fake: opposite ends go together."""
 
     def precision(fakes: float, reals: float) -> float | None:
@@ -72,22 +132,26 @@ def _precision(called: Rate, alarmed: Rate, share: float) -> dict[str, float | N
 
     fakes, reals = called.interval(shared_by=2), alarmed.interval(shared_by=2)
     if fakes is None or reals is None or called.value is None or alarmed.value is None:
-        return _figure(None, None, None)
-    return _figure(precision(called.value, alarmed.value), precision(fakes[0], reals[1]), precision(fakes[1], reals[0]))
+        return ProjectedFigure()
+    return ProjectedFigure(
+        precision(called.value, alarmed.value), precision(fakes[0], reals[1]), precision(fakes[1], reals[0])
+    )
 
 
-def _sum(of_fakes: Rate, of_reals: Rate, share: float) -> dict[str, float | None]:
+def _sum(of_fakes: Rate, of_reals: Rate, share: float) -> ProjectedFigure:
     def per_100k(fakes: float, reals: float) -> float:
         return APPLICATIONS * (share * fakes + (1 - share) * reals)
 
     fakes, reals = of_fakes.interval(shared_by=2), of_reals.interval(shared_by=2)
     if fakes is None or reals is None or of_fakes.value is None or of_reals.value is None:
-        return _figure(None, None, None)
-    return _figure(per_100k(of_fakes.value, of_reals.value), per_100k(fakes[0], reals[0]), per_100k(fakes[1], reals[1]))
+        return ProjectedFigure()
+    return ProjectedFigure(
+        per_100k(of_fakes.value, of_reals.value), per_100k(fakes[0], reals[0]), per_100k(fakes[1], reals[1])
+    )
 
 
-def _scaled(rate: Rate, factor: float) -> dict[str, float | None]:
+def _scaled(rate: Rate, factor: float) -> ProjectedFigure:
     ends = rate.interval()
     if ends is None or rate.value is None:
-        return _figure(None, None, None)
-    return _figure(factor * rate.value, factor * ends[0], factor * ends[1])
+        return ProjectedFigure()
+    return ProjectedFigure(factor * rate.value, factor * ends[0], factor * ends[1])

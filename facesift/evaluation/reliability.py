@@ -1,9 +1,9 @@
-"""How far probabilities can be believed: reliability table, expected calibration error, Brier score, log loss."""
+"""Reliability of calibrated probabilities: table and curves, expected calibration error, Brier score, log loss."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
@@ -13,10 +13,19 @@ from facesift.core.intervals import clopper_pearson
 
 
 def reliability_table(probabilities: Scores, fakes: Fakes, bins: int) -> pl.DataFrame:
-    """Columns row, predicted, observed, low, high, images: one row for each of `bins` bins.
+    """Compare predicted probabilities with the observed share of fakes in bins.
 
-    Bins have equal mass (as many images each, by rising probability): with 1 fake in 200, bins of equal width
-    would leave all but the first empty. low and high are the 95 % Clopper-Pearson interval of the observed share.
+    Bins have equal mass (the same number of images each, by rising probability): with 1 fake in 200, bins of equal
+    width would leave all but the first empty.
+
+    Args:
+        probabilities: predicted probabilities of the positive class, (n,) in [0, 1].
+        fakes: 1 for the positive class, 0 for the rest, (n,).
+        bins: number of bins; at most one for each image.
+
+    Returns:
+        Columns row, predicted, observed, low, high, images, one row for each bin; low and high are the 95 %
+        Clopper-Pearson interval of the observed share.
     """
     order = np.argsort(probabilities, kind="stable")
     rows = []
@@ -28,7 +37,17 @@ def reliability_table(probabilities: Scores, fakes: Fakes, bins: int) -> pl.Data
 
 
 def expected_calibration_error(probabilities: Scores, fakes: Fakes, bins: int) -> float:
-    """Mean distance of predicted and observed share over the images of equal-mass bins (Naeini et al. 2015).
+    """Compute the mean distance of predicted and observed share over the images of equal-mass bins.
+
+    Naeini, Cooper and Hauskrecht (2015), "Obtaining Well Calibrated Probabilities Using Bayesian Binning".
+
+    Args:
+        probabilities: predicted probabilities of the positive class, (n,) in [0, 1].
+        fakes: 1 for the positive class, 0 for the rest, (n,).
+        bins: number of bins.
+
+    Returns:
+        The error, in [0, 1].
 
     >>> expected_calibration_error(np.array([0.25, 0.25, 0.25, 0.25]), np.array([1, 0, 0, 0]), 1)
     0.0
@@ -37,24 +56,70 @@ def expected_calibration_error(probabilities: Scores, fakes: Fakes, bins: int) -
     return float(((table["predicted"] - table["observed"]).abs() * table["images"]).sum() / len(fakes))
 
 
-def measure(probabilities: Scores, fakes: Fakes, bins: int) -> dict[str, float]:
-    """Figures of probabilities (n,) against fakes (n,): `ece`, `brier`, `log_loss`; less is better."""
+@dataclass(frozen=True)
+class CalibrationErrors:
+    """How far probabilities are from the truth; less is better.
+
+    Attributes:
+        ece: expected calibration error, in [0, 1].
+        brier: Brier score, in [0, 1].
+        log_loss: mean negative log-likelihood, at least 0.
+    """
+
+    ece: float
+    brier: float
+    log_loss: float
+
+
+def measure_calibration(probabilities: Scores, fakes: Fakes, bins: int) -> CalibrationErrors:
+    """Measure predicted probabilities against the truth.
+
+    Args:
+        probabilities: predicted probabilities of the positive class, (n,) in [0, 1].
+        fakes: 1 for the positive class, 0 for the rest, (n,).
+        bins: number of bins of the expected calibration error.
+
+    Returns:
+        The three errors.
+    """
     from sklearn.metrics import brier_score_loss, log_loss  # noqa: PLC0415  a second to import
 
-    return {
-        "ece": expected_calibration_error(probabilities, fakes, bins),
-        "brier": float(brier_score_loss(fakes, probabilities, labels=[0, 1])),
-        "log_loss": float(log_loss(fakes, probabilities, labels=[0, 1])),
-    }
+    return CalibrationErrors(
+        ece=expected_calibration_error(probabilities, fakes, bins),
+        brier=float(brier_score_loss(fakes, probabilities, labels=[0, 1])),
+        log_loss=float(log_loss(fakes, probabilities, labels=[0, 1])),
+    )
 
 
-def measure_all(fits: Mapping[str, Calibrator], margins: Scores, fakes: Fakes, bins: int) -> dict[str, Any]:
-    """`{name: figures}` of each calibration on margins (n,) and fakes (n,), see `measure`."""
-    return {name: measure(fit.probabilities(margins), fakes, bins) for name, fit in fits.items()}
+def measure_all(
+    fits: Mapping[str, Calibrator], margins: Scores, fakes: Fakes, bins: int
+) -> dict[str, dict[str, float]]:
+    """Measure several calibrators on the same images, for a metrics file.
+
+    Args:
+        fits: calibrators by name.
+        margins: uncalibrated log-odds of the positive class, (n,).
+        fakes: 1 for the positive class, 0 for the rest, (n,).
+        bins: number of bins of the expected calibration error.
+
+    Returns:
+        `{name: {ece, brier, log_loss}}`.
+    """
+    return {name: asdict(measure_calibration(fit.probabilities(margins), fakes, bins)) for name, fit in fits.items()}
 
 
 def reliability_curves(fits: Mapping[str, Calibrator], margins: Scores, fakes: Fakes, bins: int) -> pl.DataFrame:
-    """Columns method and those of `reliability_table`, for each calibration of margins (n,) one after the other."""
+    """Make the reliability tables of several calibrators, for a plot.
+
+    Args:
+        fits: calibrators by name.
+        margins: uncalibrated log-odds of the positive class, (n,).
+        fakes: 1 for the positive class, 0 for the rest, (n,).
+        bins: number of bins.
+
+    Returns:
+        Column method, and those of `reliability_table`; one calibrator after the other.
+    """
     tables = [
         reliability_table(fit.probabilities(margins), fakes, bins).select(pl.lit(name).alias("method"), pl.all())
         for name, fit in fits.items()

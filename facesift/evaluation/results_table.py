@@ -1,4 +1,4 @@
-"""The result as tables on the screen: what a person asks first, with counts and interval beside each figure."""
+"""Tables of the test figures for the terminal, with counts and interval beside each figure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,21 @@ unanimous: recall and precision of the decided images; caught counts the reviewe
 
 
 def _digits(interval: Interval) -> int:
-    """Digits after the point of a per cent that an interval of this width can bear."""
+    """Choose the digits after the decimal point of a per cent from the width of its interval."""
     width = interval[1] - interval[0]
     return 0 if width >= 0.05 else 1 if width >= 0.002 else 2
 
 
 def share(value: float | None, interval: Interval | None = None, counts: str = "") -> str:
-    """Format a share as per cent, with its counts and interval; a dash where there was nothing to divide by.
+    """Format a share as per cent, with its counts and interval.
+
+    Args:
+        value: share in [0, 1]; None where it is unknown.
+        interval: ends of the 95 % interval, in [0, 1].
+        counts: counts that the share rests on, as text.
+
+    Returns:
+        The text; a dash in place of an unknown share.
 
     >>> share(5 / 6, [0.3588, 0.9958], "5/6"), share(0.0232, [0.0212, 0.0254]), share(None, counts="0/0")
     ('83.33 % (5/6; 36-100)', '2.32 % (2.1-2.5)', '- (0/0)')
@@ -90,9 +98,14 @@ def _title(counts: Figures) -> str:
 
 
 def print_results(metrics: Path, console: Console | None = None) -> None:
-    """Print the test split's figures out of the vote's metrics files: pooled, then within each source with fakes.
+    """Print the figures of the test split: on all sources together, then within each source with fakes.
 
-    `metrics` is the folder of `vote.json`, `voters.json` and `within.json`; `FacesiftError` names a missing one.
+    Args:
+        metrics: folder of `vote.json`, `voters.json` and `within.json`.
+        console: where to print; None for the terminal.
+
+    Raises:
+        FacesiftError: one of the files is missing.
     """
     console = console or Console(width=120)
     vote, voters, within = (read_json(metrics / f"{name}.json")["test"] for name in ("vote", "voters", "within"))

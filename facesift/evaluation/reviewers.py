@@ -1,22 +1,27 @@
-"""Whether people agree: with the committee, with the files' labels, with each other; and how long they take."""
+"""Agreement of reviewers with the committee, with the files' labels and with each other, and their time."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
 import polars as pl
 
-from facesift.core.intervals import clopper_pearson
+from facesift.core.intervals import Interval, clopper_pearson
 from facesift.datasets.review_files import UNSURE
 
 
 def measure_agreement(judged: pl.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
     """Compare people's unanimous answers with what the committee decided and with what the files say.
 
-    `judged`: decision, truth (null where the files say nothing), answer (null where people decided nothing). For each
-    decision and each label: the answers, how many are the same, and their share with its exact interval; on images
-    sent to `review` the committee said nothing to agree with, so that the share is None.
+    Args:
+        judged: decision, truth (null where the files say nothing), answer (null where people decided nothing).
+        classes: names of the classes.
+
+    Returns:
+        `committee` by decision and `files` by label: the answers, how many are the same, and their share with its exact
+        interval. On images sent to `review` the committee decided nothing, so the share is None.
     """
     answered = judged.drop_nulls("answer")
     return {
@@ -32,23 +37,41 @@ def _compare(answered: pl.DataFrame, column: str, values: list[str], classes: tu
 
 def _shares(answers: pl.Series, value: str, classes: tuple[str, ...]) -> dict[str, Any]:
     counts = {name: int((answers == name).sum()) for name in classes}
-    return {"images": len(answers), "answers": counts} | _agreement(counts.get(value), len(answers))
+    return {"images": len(answers), "answers": counts} | asdict(Agreement.of(counts.get(value), len(answers)))
 
 
-def _agreement(same: int | None, images: int) -> dict[str, Any]:
-    known = same is not None and images > 0
-    return {
-        "same": same,
-        "share": same / images if same is not None and known else None,
-        "interval": clopper_pearson(same, images) if same is not None and known else None,
-    }
+@dataclass(frozen=True)
+class Agreement:
+    """How often two say the same of the same images.
+
+    Attributes:
+        same: images on which they agree; None where one of them says nothing.
+        share: their share of the images, in [0, 1]; None without images.
+        interval: 95 % Clopper-Pearson interval of the share.
+    """
+
+    same: int | None
+    share: float | None = None
+    interval: Interval | None = None
+
+    @classmethod
+    def of(cls, same: int | None, images: int) -> Agreement:
+        """Compute share and interval of `same` among `images` images."""
+        if same is None or not images:
+            return cls(same)
+        return cls(same, same / images, clopper_pearson(same, images))
 
 
 def measure_pairs(answers: pl.DataFrame) -> list[dict[str, Any]]:
     """Compare each pair of reviewers on the images that both decided; `unsure` decides nothing.
 
-    `kappa` is Cohen's (1960): agreement beyond what their shares of answers give by chance, 1 for always; None without
-    a common image, and where both gave one and the same answer throughout.
+    Args:
+        answers: reviewer, image_id, answer.
+
+    Returns:
+        For each pair `reviewers`, `images`, `disagreements`, the fields of `Agreement`, and `kappa`: Cohen's (1960)
+        agreement beyond chance, 1 for complete agreement; None without a common image, and where both gave one and the
+        same answer throughout.
     """
     decided = answers.filter(pl.col("answer") != UNSURE)
     names = sorted(decided["reviewer"].unique())
@@ -63,7 +86,7 @@ def _measure_pair(decided: pl.DataFrame, first: str, second: str) -> dict[str, A
         "images": both.height,
         "disagreements": both.height - same,
         "kappa": _kappa(both["answer"], both["answer_second"]),
-    } | _agreement(same, both.height)
+    } | asdict(Agreement.of(same, both.height))
 
 
 def _kappa(first: pl.Series, second: pl.Series) -> float | None:
@@ -75,7 +98,15 @@ def _kappa(first: pl.Series, second: pl.Series) -> float | None:
 
 
 def measure_time(answers: pl.DataFrame) -> dict[str, Any]:
-    """Seconds an image of all reviewers and of each: the median (a break at lunch moves the mean), and total hours."""
+    """Measure the time that reviewers take.
+
+    Args:
+        answers: reviewer, answer, seconds.
+
+    Returns:
+        `answers`, `unsure`, `median_seconds` for an image (a lunch break moves the mean) and total `hours`, of all
+        reviewers together and of each in `reviewers`.
+    """
     names = sorted(answers["reviewer"].unique())
     return _seconds(answers) | {"reviewers": {name: _seconds(answers.filter(reviewer=name)) for name in names}}
 

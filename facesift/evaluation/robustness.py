@@ -1,4 +1,4 @@
-"""The committee on damaged test images: what remains of recall, precision and ranking, and which decisions flip."""
+"""The committee on damaged test images: change of recall, precision and ranking, and decisions that flip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.core.scores import Scorer
 from facesift.evaluation.corruptions import corrupt
-from facesift.evaluation.cross_data_set import stacked_ballot
+from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.networks.scoring import ShardScorer
 from facesift.shards.reading import ShardFolder
@@ -34,30 +34,39 @@ FIGURES = ("recall", "precision", "f1", "auc", "ap", "review_rate", "caught")
 
 
 @dataclass(frozen=True)
-class Trial:
-    """Who is tried on which images: members with their batch sizes, the stacker, test shards, and chosen images.
+class RobustnessTest:
+    """A committee and the test images it is measured on.
 
-    Each member scores in the batches of its own training stage, so that undamaged images get the very same scores.
+    Each member scores in the batches of its own training stage, so that undamaged images get exactly the same scores.
+
+    Attributes:
+        scorers: scoring function of each member.
+        batch_sizes: images in a batch, by member.
+        stacker: the stacker over the members.
+        shards: shards of the test split.
+        truth: ground truth of the chosen images, of `truth_of`.
+        classes: names of the classes, and which one is positive.
+        parallel: workers that score.
     """
 
     scorers: Mapping[str, Scorer]
     batch_sizes: Mapping[str, int]
     stacker: Stacker
     shards: ShardFolder
-    truth: pl.DataFrame  # of the chosen images, as of `truth_of`
+    truth: pl.DataFrame
     classes: Classes
     parallel: Workers = ONE_PROCESS
 
-    def vote(self, corruption: Corruption | None) -> LabelledPredictions:
+    def predict(self, corruption: Corruption | None) -> LabelledPredictions:
         """Damage and score the chosen images, one batch in memory at a time; None: the images as they are."""
-        return next(self.votes([corruption]))
+        return next(self.predict_each([corruption]))
 
-    def votes(self, corruptions: Sequence[Corruption | None]) -> Iterator[LabelledPredictions]:
-        """Yield the ballot of `vote` for each of the corruptions, in their order."""
-        shard_scorer = ShardScorer(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
+    def predict_each(self, corruptions: Sequence[Corruption | None]) -> Iterator[LabelledPredictions]:
+        """Yield the predictions of `predict` for each of the corruptions, in their order."""
+        panel = ShardScorer(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
         changes = [None if one is None else partial(corrupt, corruption=one) for one in corruptions]
-        for scores in shard_scorer.score_shards(changes, self._chosen()):
-            yield stacked_ballot(self.truth, scores, self.stacker, self.classes)
+        for scores in panel.score_shards(changes, self._chosen()):
+            yield predict_with_stacker(self.truth, scores, self.stacker, self.classes)
 
     def _chosen(self) -> list[frozenset[str] | None]:
         """Of each shard the chosen images; None where they are all."""
@@ -67,10 +76,21 @@ class Trial:
 
 
 def choose_images(truth: pl.DataFrame, positive: str, most: int | None, seed: int) -> pl.DataFrame:
-    """Keep all images of the class `positive` and draw others up to `most` in all; None: keep all.
+    """Choose the images to measure: all of the positive class, and some of the others.
 
-    Which others are drawn depends on the seed and the set of images, not on their order. Raises `FacesiftError` when
-    `most` leaves no room for others: nothing could be a false alarm.
+    Which others are drawn depends on the seed and the set of images, not on their order.
+
+    Args:
+        truth: ground truth of the test images.
+        positive: name of the class of which all images are kept.
+        most: images of all classes at most; None keeps all.
+        seed: of the draw.
+
+    Returns:
+        Rows of `truth`.
+
+    Raises:
+        FacesiftError: `most` leaves no room for other images, so that nothing could be a false alarm.
     """
     if most is None or most >= truth.height:
         return truth
@@ -84,20 +104,34 @@ def choose_images(truth: pl.DataFrame, positive: str, most: int | None, seed: in
     return pl.concat([positives, others.sort("image_id")[np.sort(drawn)]])
 
 
-def try_corruptions(trial: Trial, spec: Robustness) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield name and report (see `compare`) of each corruption, `identity` first: two ballots in memory at a time."""
-    ballots = trial.votes([None, *spec.corruptions.values()])
-    identity = next(ballots)
+def measure_corruptions(test: RobustnessTest, spec: Robustness) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Measure the committee on each kind of damage, with two sets of predictions in memory at a time.
+
+    Args:
+        test: the committee and the images.
+        spec: the corruptions.
+
+    Yields:
+        Name and report (see `compare`) of each corruption, undamaged images (`identity`) first.
+    """
+    predictions = test.predict_each([None, *spec.corruptions.values()])
+    identity = next(predictions)
     yield IDENTITY, {"kind": IDENTITY, "strength": None} | compare(identity, identity)
-    for (name, corruption), ballot in zip(spec.corruptions.items(), ballots, strict=True):
-        yield name, corruption.model_dump() | compare(ballot, identity)
+    for (name, corruption), damaged in zip(spec.corruptions.items(), predictions, strict=True):
+        yield name, corruption.model_dump() | compare(damaged, identity)
 
 
 def compare(damaged: LabelledPredictions, identity: LabelledPredictions) -> dict[str, Any]:
-    """Reports of every rule and voter as `{rules, voters}`, each with its `change` and its `flips` against `identity`.
+    """Compare predictions on damaged images with those on the same images as they are.
 
-    `change`: figure on damaged images minus figure on the same images as they are; None where either is unknown.
-    `flips`: how many images are decided otherwise than before, and for the images of each class, from what to what.
+    Args:
+        damaged: predictions on the damaged images.
+        identity: predictions on the undamaged images.
+
+    Returns:
+        `{rules, voters}`: the report of every rule and voter on damaged images, with `change` (each figure minus that
+        on undamaged images; None where either is unknown) and `flips` (how many images are decided differently, and
+        for the images of each class from what to what).
     """
     before = {"rules": identity.report_rules(), "voters": identity.report_voters()}
     after = {"rules": damaged.report_rules(), "voters": damaged.report_voters()}
@@ -112,22 +146,35 @@ def compare(damaged: LabelledPredictions, identity: LabelledPredictions) -> dict
     }
 
 
-def describe_images(trial: Trial) -> dict[str, Any]:
-    """Count the images tried and those of the whole test split, and say in words what a drawn part means.
+def describe_images(test: RobustnessTest) -> dict[str, Any]:
+    """Count the images measured and those of the whole test split, and say what a drawn part means.
 
     Drawn images are not weighted back to the split: counts stay counts, and intervals on them stay valid.
+
+    Args:
+        test: the committee and the images.
+
+    Returns:
+        `tried` and `test`, each with `positive` and `images`, and `note`.
     """
-    labels = np.concatenate([trial.shards.labels(shard) for shard in range(len(trial.shards.sizes))])
-    whole = pl.DataFrame({"label": np.array(trial.shards.classes)[labels]})
+    labels = np.concatenate([test.shards.labels(shard) for shard in range(len(test.shards.sizes))])
+    whole = pl.DataFrame({"label": np.array(test.shards.classes)[labels]})
     counts = {
-        key: {"positive": int((table["label"] == trial.classes.positive).sum()), "images": table.height}
-        for key, table in (("tried", trial.truth), ("test", whole))
+        key: {"positive": int((table["label"] == test.classes.positive).sum()), "images": table.height}
+        for key, table in (("tried", test.truth), ("test", whole))
     }
-    return counts | {"note": DRAWN if trial.truth.height < whole.height else WHOLE}
+    return counts | {"note": DRAWN if test.truth.height < whole.height else WHOLE}
 
 
 def figures_table(reports: Mapping[str, dict[str, Any]]) -> pl.DataFrame:
-    """Columns corruption, kind, strength, voter (or rule), figure, value: the figures that are known, for a plot."""
+    """List the known figures for a plot.
+
+    Args:
+        reports: report of each corruption (see `compare`).
+
+    Returns:
+        Columns corruption, kind, strength, voter (or rule), figure, value.
+    """
     rows = [
         (name, report["kind"], report["strength"], voter, figure, found[figure])
         for name, report in reports.items()
@@ -139,9 +186,9 @@ def figures_table(reports: Mapping[str, dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns | {"figure": pl.String, "value": pl.Float64}, orient="row")
 
 
-def _decisions(ballot: LabelledPredictions) -> dict[str, NDArray[np.int64]]:
-    voters = {voter: ballot.votes[:, column] for column, voter in enumerate(ballot.voters)}
-    return voters | {name: ballot.decide(rule) for name, rule in RULES.items()}
+def _decisions(predictions: LabelledPredictions) -> dict[str, NDArray[np.int64]]:
+    voters = {voter: predictions.votes[:, column] for column, voter in enumerate(predictions.voters)}
+    return voters | {name: predictions.decide(rule) for name, rule in RULES.items()}
 
 
 def _change(after: dict[str, Any], before: dict[str, Any]) -> dict[str, float | None]:
@@ -152,12 +199,12 @@ def _change(after: dict[str, Any], before: dict[str, Any]) -> dict[str, float | 
     }
 
 
-def _flips(ballot: LabelledPredictions, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, Any]:
+def _flips(predictions: LabelledPredictions, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, Any]:
     """Count flips, in all and by the true class: `{"images": 2, "of": {"fake": {"fake_to_real": 2}, "real": {}}}`."""
-    names = dict(enumerate(ballot.classes.names)) | {REVIEW: "review"}
+    names = dict(enumerate(predictions.classes.names)) | {REVIEW: "review"}
     flips = {}
-    for label, actual in enumerate(ballot.classes.names):
-        here = (ballot.labels == label) & (before != after)
+    for label, actual in enumerate(predictions.classes.names):
+        here = (predictions.labels == label) & (before != after)
         kinds, counts = np.unique(np.stack([before[here], after[here]]), axis=1, return_counts=True)
         flips[actual] = {
             f"{names[old]}_to_{names[new]}": int(count)

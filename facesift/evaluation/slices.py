@@ -1,4 +1,4 @@
-"""How the committee does on parts of the images: by what was edited, by size, by brightness, by source."""
+"""Figures of the committee on slices of the images: by edited part, size, brightness and source."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from facesift.datasets.layouts import PARTS
 from facesift.evaluation.decision_report import count_decisions
 
 THIRDS = (1 / 3, 2 / 3)
-NEEDS_REALS = ("precision", "f1")  # figures, and what is told of them, that mean nothing among fakes alone
+NEEDS_REALS = ("precision", "f1")  # figures (and their intervals) that mean nothing among fakes alone
 
 
 def slices(rows: pl.DataFrame, train: pl.DataFrame, classes: Classes) -> list[dict[str, Any]]:
-    """Count decisions slice by slice; where images differ in several ways at once, so do the slices.
+    """Count decisions slice by slice.
 
-    Slices by `difficulty` and edited part hold fakes alone and say which of them were caught; those by `size` (pixels
-    of the original) and `brightness` are cut at the thirds of the training images; the last are by `source`. To take
-    the source out of a comparison, give the rows of one source.
+    Slices by `difficulty` and edited part hold fakes alone; those by `size` (pixels of the original) and `brightness`
+    are cut at the thirds of the training images; the last are by `source`. Slices may differ in several ways at once:
+    to take the source out of a comparison, give the rows of one source.
 
     Args:
         rows: decided images: image_id, source, label, decision (a class, or `review`), and of the manifest
@@ -32,8 +32,8 @@ def slices(rows: pl.DataFrame, train: pl.DataFrame, classes: Classes) -> list[di
         classes: of the labels and decisions.
 
     Returns:
-        For every value of a slice that occurs: `slice`, `value`, `images`, and the keys of `Screening.report()`; among
-        fakes alone the figures that need reals are None.
+        For every value of a slice that occurs: `slice`, `value`, `images`, and the keys of `DecisionCounts.report()`;
+        among fakes alone the figures that need reals are None.
     """
     pixels = pl.col("width").cast(pl.Int64) * pl.col("height")
     rows, train = rows.with_columns(size=pixels), train.with_columns(size=pixels)
@@ -50,7 +50,13 @@ def slices(rows: pl.DataFrame, train: pl.DataFrame, classes: Classes) -> list[di
 
 
 def thirds(values: pl.Series) -> list[float]:
-    """Return the values that cut `values` into thirds, each once, and none that would leave nothing above it.
+    """Find the values that cut a column into thirds.
+
+    Args:
+        values: numbers, or nulls, which are ignored.
+
+    Returns:
+        At most two rising cuts, none of which leaves nothing above it.
 
     >>> thirds(pl.Series([10, 20, 30, 40, 50, 60])), thirds(pl.Series([7, 7, 7])), thirds(pl.Series([1, 1, 1, 9]))
     ([20.0, 40.0], [], [1.0])
@@ -63,9 +69,9 @@ def thirds(values: pl.Series) -> list[float]:
 
 
 def _by_value(rows: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.DataFrame]]:
-    words = {True: "edited", False: "untouched"}
+    names = {True: "edited", False: "untouched"}
     for value in rows[column].drop_nulls().unique().sort():
-        yield words.get(value, str(value)), rows.filter(pl.col(column) == value)
+        yield names.get(value, str(value)), rows.filter(pl.col(column) == value)
 
 
 def _by_band(rows: pl.DataFrame, column: str, cuts: Sequence[float], digits: int) -> Iterator[tuple[str, pl.DataFrame]]:

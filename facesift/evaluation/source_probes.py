@@ -1,4 +1,4 @@
-"""How much of a result is the source: the data set that an image was taken from.
+"""Probes of the source: what knowing an image's data set alone achieves, and how well its look tells the data set.
 
 Where fakes and reals come from different data sets, telling data sets apart looks like finding fakes.
 """
@@ -22,11 +22,18 @@ ROWS = 20_000  # training images of all sources together
 
 
 @dataclass(frozen=True)
-class SourceAlone:
-    """The detector that knows nothing but the source.
+class SourceBaseline:
+    """Result of the detector that knows nothing but the source.
 
-    An image's score is the share of positives among the training images of its source (`shares`; `overall` for a source
-    that training does not have). `called` counts what comes of calling every image fake whose source has positives.
+    An image's score is the share of positives among the training images of its source.
+
+    Attributes:
+        shares: share of positives by source, in [0, 1].
+        overall: share of positives of all training images, the score of a source that training lacks.
+        auc: area under the ROC curve, in [0, 1]; None when the test images are of one class.
+        ap: average precision, in [0, 1]; None when the test images are of one class.
+        called: counts when every image is called fake whose source has positives.
+        scores: columns image_id and score; one row for each test image.
     """
 
     shares: Mapping[str, float]
@@ -41,12 +48,20 @@ class SourceAlone:
         return self.called.report() | {"auc": self.auc, "ap": self.ap, "shares": dict(self.shares)}
 
 
-def source_alone(train: pl.DataFrame, test: pl.DataFrame, positive: str) -> SourceAlone:
-    """Judge a detector that sees only where an image comes from; both tables: image_id, source, label.
+def source_baseline(train: pl.DataFrame, test: pl.DataFrame, positive: str) -> SourceBaseline:
+    """Measure a detector that knows only where an image comes from.
+
+    Args:
+        train: image_id, source and label of the training images.
+        test: the same columns of the test images.
+        positive: name of the class looked for.
+
+    Returns:
+        The result on the test images.
 
     >>> labels = ["fake", "real", "real", "real"]
     >>> rows = pl.DataFrame({"image_id": list("abcd"), "source": list("xxyy"), "label": labels})
-    >>> known = source_alone(rows, rows, "fake")
+    >>> known = source_baseline(rows, rows, "fake")
     >>> round(known.auc, 3), known.called.recall, known.called.precision
     (0.833, 1.0, 0.5)
     """
@@ -59,15 +74,19 @@ def source_alone(train: pl.DataFrame, test: pl.DataFrame, positive: str) -> Sour
     with_fakes = [source for source, share in shares.items() if share]
     calls = np.where(test["source"].is_in(with_fakes).to_numpy(), FAKE, REAL)
     figures = areas(judged, scores["score"].to_numpy())
-    return SourceAlone(shares, overall, figures["auc"], figures["ap"], Confusion.of(judged, calls), scores)
+    return SourceBaseline(shares, overall, figures.auc, figures.ap, Confusion.of(judged, calls), scores)
 
 
 @dataclass(frozen=True)
 class SourceProbe:
-    """How well the source is told from `image_statistics`, over the `sources` that training and test share.
+    """How well the source is predicted from `image_statistics`.
 
-    `balanced_accuracy` is the mean of the sources' recalls, `chance` what blind guessing reaches of it, and `auc` the
-    mean of one source against the rest (chance: 0.5); all None, for the `reason`, where there is nothing to tell.
+    Attributes:
+        sources: the sources that training and test share.
+        balanced_accuracy: mean of the sources' recalls, in [0, 1]; None with fewer than two sources.
+        auc: mean AUC of one source against the rest (chance: 0.5); None with fewer than two sources.
+        chance: balanced accuracy of guessing.
+        reason: why the figures are unknown.
     """
 
     sources: tuple[str, ...]
@@ -87,9 +106,14 @@ class SourceProbe:
 def source_probe(train: pl.DataFrame, test: pl.DataFrame, seed: int) -> SourceProbe:
     """Predict the source of test images by a logistic regression on their statistics.
 
-    Of the training images at most `ROWS` are used, as many of each source as of the others where it has them, drawn by
-    `seed`. Both tables: image_id, source, and the columns `STATISTICS`. Test images of sources that training lacks are
-    left out.
+    Args:
+        train: image_id, source and the columns `STATISTICS` of the training images; of each source at most an equal
+            share of `ROWS` images is used.
+        test: the same columns of the test images; those of sources that training lacks are left out.
+        seed: of the draw of training images.
+
+    Returns:
+        The result on the test images.
     """
     sources = tuple(sorted(set(train["source"]) & set(test["source"])))
     if len(sources) < 2:
@@ -102,7 +126,7 @@ def source_probe(train: pl.DataFrame, test: pl.DataFrame, seed: int) -> SourcePr
     chances = model.predict_proba(judged.select(columns))
     truth = judged["source"].to_numpy()
     hits = model.classes_[chances.argmax(axis=1)] == truth
-    aucs = [areas((truth == source).astype(np.int64), chances[:, n])["auc"] for n, source in enumerate(sources)]
+    aucs = [areas((truth == source).astype(np.int64), chances[:, n]).auc for n, source in enumerate(sources)]
     return SourceProbe(
         sources,
         balanced_accuracy=float(np.mean([hits[truth == source].mean() for source in sources])),

@@ -1,10 +1,12 @@
-"""What people add to the committee: how long its queue is, how they work through it, and the figures after them.
+"""The review queue: its length, people's answers and time, and the test figures with their answers.
 
-Truth is what the files say (`original_label`): labels that answers have overridden would agree with themselves.
+Truth is the label that the files came with (`original_label`): labels replaced by answers would agree with themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -25,19 +27,22 @@ NOBODY = "nobody has reviewed an image of this study yet; `facesift review` show
 
 
 def measure_reviews(
-    decisions: pl.DataFrame, manifest: pl.DataFrame, reviews: pl.DataFrame, classes: Classes, prevalence: list[int]
+    decisions: pl.DataFrame, manifest: pl.DataFrame, reviews: pl.DataFrame, classes: Classes, prevalence: Sequence[int]
 ) -> dict[str, Any]:
-    """Measure people's work on the held-out images, for `metrics/review.json`.
+    """Measure people's work on the validation and test images.
 
     Args:
         decisions: image_id, split (val or test), decision (a class or `review`).
         manifest: image_id, original_label (null where the files say nothing).
-        reviews: the counting answers, `reviews.REVIEWS`.
-        classes: of the study.
-        prevalence: hours are reckoned for one positive in so many images.
+        reviews: the answers that count, with the columns of `datasets.reviews.REVIEWS`.
+        classes: names of the classes, and which one is positive.
+        prevalence: shares of fakes to compute hours for, as the number of images of which one is positive.
 
-    Figures that rest on nothing are None: all that tell of people, while there is no answer. Raises `FacesiftError` for
-    an answer on one of these images that is not one of the classes.
+    Returns:
+        The contents of `metrics/review.json`; figures about people are None while there is no answer.
+
+    Raises:
+        FacesiftError: an answer on one of these images is not one of the classes.
     """
     check_answers(decisions, reviews, classes.names)
     held = decisions.select("image_id", "split", "decision").join(
@@ -46,7 +51,7 @@ def measure_reviews(
     here = reviews.join(held, on="image_id", how="inner", maintain_order="left", suffix="_now")
     judged = held.join(find_consensus(reviews), on="image_id", how="left", maintain_order="left")
     test = judged.filter(pl.col("split") == "test", pl.col("truth").is_not_null())
-    time, before = measure_time(here), _screen(test, classes, "decision")
+    time, before = measure_time(here), _count(test, classes, "decision")
     return {
         "answers": here.height,
         "elsewhere": reviews.height - here.height,
@@ -55,13 +60,13 @@ def measure_reviews(
         "pairs": measure_pairs(here),
         "disagreements": judged["disagree"].sum(),
         "time": time | {"hours_per_100k": _hours(before, time["median_seconds"], prevalence)},
-        "test": _before_and_after(test, before, classes),
+        "test": _with_answers(test, before, classes),
         "sentence": NOBODY if here.is_empty() else None,
     }
 
 
 def _measure_queue(judged: pl.DataFrame) -> dict[str, Any]:
-    """Count a split's queue. Answered: somebody looked. Left: nobody looked, or they were unsure, or they disagree."""
+    """Count a split's queue. Answered: somebody looked. Left: nobody looked, or people were unsure or disagree."""
     queue = judged.filter(pl.col("decision") == QUEUED)
     decided = queue["answer"].count()
     return {
@@ -77,15 +82,15 @@ def _measure_queue(judged: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _screen(test: pl.DataFrame, classes: Classes, column: str) -> DecisionCounts:
+def _count(test: pl.DataFrame, classes: Classes, column: str) -> DecisionCounts:
     numbers = {name: number for number, name in enumerate(classes.names)}
     decisions = test[column].replace_strict(numbers | {QUEUED: REVIEW}, return_dtype=pl.Int64).to_numpy()
     labels = test["truth"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
     return count_decisions(labels.astype(np.int64), decisions.astype(np.int64), classes)
 
 
-def _before_and_after(test: pl.DataFrame, before: DecisionCounts, classes: Classes) -> dict[str, Any]:
-    """The test split's figures by the rule, with the queue's answers in place of `review`, and with perfect ones."""
+def _with_answers(test: pl.DataFrame, before: DecisionCounts, classes: Classes) -> dict[str, Any]:
+    """Report the test figures of the rule, with people's answers in place of `review`, and with perfect answers."""
     queued = pl.col("decision") == QUEUED
     answered = test.with_columns(
         after=pl.when(queued).then(pl.coalesce("answer", "decision")).otherwise("decision"),
@@ -94,13 +99,13 @@ def _before_and_after(test: pl.DataFrame, before: DecisionCounts, classes: Class
     any_answer = answered.filter(queued & pl.col("answer").is_not_null()).height > 0
     return {
         "before": _report(before),
-        "after": _report(_screen(answered, classes, "after")) if any_answer else None,
-        "upper_bound": _report(_screen(answered, classes, "perfect")),
+        "after": _report(_count(answered, classes, "after")) if any_answer else None,
+        "upper_bound": _report(_count(answered, classes, "perfect")),
     }
 
 
 def _report(screening: DecisionCounts) -> dict[str, Any]:
-    """The usual figures, and `found`: the share of all positives that is decided so, the queue's counted as missed."""
+    """Report the usual figures, and `found`: the share of all positives decided positive, the queued ones missed."""
     tp, every = screening.decided.tp, screening.decided.fakes + screening.review_fake
     return screening.report() | {
         "found": tp / every if every else None,
@@ -108,11 +113,11 @@ def _report(screening: DecisionCounts) -> dict[str, Any]:
     }
 
 
-def _hours(before: DecisionCounts, seconds: float | None, prevalence: list[int]) -> dict[str, Any]:
-    """Hours of one person for the queue of 100,000 images, at the median of seconds and one positive in so many."""
+def _hours(before: DecisionCounts, seconds: float | None, prevalence: Sequence[int]) -> dict[str, Any]:
+    """Compute one person's hours for the queue of 100,000 images at the median seconds and each share of positives."""
     if seconds is None:
         return {str(one_in): None for one_in in prevalence}
-    queues = {str(one_in): project(before, one_in)["reviews_per_100k"] for one_in in prevalence}
+    queues = {str(one_in): asdict(project(before, one_in).reviews_per_100k) for one_in in prevalence}
     return {
         one_in: {end: None if images is None else images * seconds / 3600 for end, images in queue.items()}
         for one_in, queue in queues.items()

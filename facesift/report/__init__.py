@@ -1,1 +1,1 @@
-"""The report page: sections, charts and examples, made from the metrics files."""
+"""What people look at: the report page with its sections and charts, and figures of images and features."""

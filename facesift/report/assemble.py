@@ -1,4 +1,4 @@
-"""The report's sections in the order in which a person who decides needs them."""
+"""The page put together: its sections in the order in which the person who decides needs them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,33 @@ from typing import Any
 import polars as pl
 
 from facesift.config.params import Params
+from facesift.report.audit import audit_sections, notices
 from facesift.report.cards import data_card, model_card
-from facesift.report.charts import Curve
-from facesift.report.figures import curves_section, headline, results_section
-from facesift.report.operation import (
-    calibration_section,
-    operation_section,
-    prevalence_section,
-    robustness_section,
-)
-from facesift.report.origins import notices, origins_sections
-from facesift.report.page import Page, Section
+from facesift.report.curves import calibration_section, curves_section
+from facesift.report.operating_points import operation_section, prevalence_section
+from facesift.report.page import Page, PageSection
+from facesift.report.results import headline, results_section, robustness_section
 
 PROJECTED = ("unanimous", "any_fake", "cost")  # beside the deciding rule: those a bank chooses among
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the stages wrote, as read from `metrics/`."""
+class ReportInputs:
+    """What the stages wrote to `metrics/`, as read from there.
+
+    Attributes:
+        ingest: contents of `ingest.json`.
+        split: contents of `split.json`.
+        vote: contents of `vote.json`, figures by split and rule.
+        voters: contents of `voters.json`, figures by split and voter.
+        within: contents of `within.json`, figures by split and source.
+        audit: contents of `audit.json`.
+        operating: contents of `operating.json`.
+        robustness: contents of `robustness.json`.
+        roc: rows of `plots/roc.csv`.
+        precision_recall: rows of `plots/precision_recall.csv`.
+        reliability: rows of `plots/reliability.csv`.
+    """
 
     ingest: dict[str, Any]
     split: dict[str, Any]
@@ -40,31 +49,32 @@ class Evidence:
     reliability: pl.DataFrame
 
 
-def make_page(evidence: Evidence, params: Params, examples: Section, reproduction: Section) -> Page:
-    """Put the page together; `examples` and `reproduction` need images and files, so they come ready."""
-    rule, vote = params.vote.rule, evidence.vote["test"]
+def make_page(inputs: ReportInputs, params: Params, examples: PageSection, reproduction: PageSection) -> Page:
+    """Put the page together.
+
+    Args:
+        inputs: contents of the metrics files.
+        params: parameters of the study.
+        examples: section of example images, which needs the shards (`report.examples`).
+        reproduction: section of hashes, which needs the files (`report.cards`).
+
+    Returns:
+        The page, ready for `report.page.render`.
+    """
+    rule, vote = params.vote.rule, inputs.vote["test"]
     projected = list(dict.fromkeys((rule, *PROJECTED)))
     sections = [
-        results_section(vote, evidence.voters["test"], evidence.within["test"], evidence.audit["baselines"], rule),
-        *origins_sections(evidence.audit),
-        operation_section(evidence.operating),
-        prevalence_section(evidence.operating, projected),
-        curves_section(
-            _curves(evidence.roc, "false_positive_rate", "recall"),
-            _curves(evidence.precision_recall, "recall", "precision"),
-        ),
-        calibration_section(evidence.operating, evidence.reliability),
-        robustness_section(evidence.robustness, rule),
+        results_section(vote, inputs.voters["test"], inputs.within["test"], inputs.audit["baselines"], rule),
+        *audit_sections(inputs.audit),
+        operation_section(inputs.operating),
+        prevalence_section(inputs.operating, projected),
+        curves_section(inputs.roc, inputs.precision_recall),
+        calibration_section(inputs.operating, inputs.reliability),
+        robustness_section(inputs.robustness, rule),
         examples,
-        data_card(evidence.ingest, evidence.split, params),
+        data_card(inputs.ingest, inputs.split, params),
         model_card(params),
         reproduction,
     ]
     title = f"facesift: study {params.study}"
-    return Page(title, headline(vote[rule], params.positive), notices(evidence.audit), sections)
-
-
-def _curves(table: pl.DataFrame, x: str, y: str) -> dict[str, Curve]:
-    voters = table["voter"].unique(maintain_order=True)
-    chosen = {voter: table.filter(pl.col("voter") == voter).sort("row") for voter in voters}
-    return {voter: Curve(points[x].to_list(), points[y].to_list()) for voter, points in chosen.items()}
+    return Page(title, headline(vote[rule], params.positive), notices(inputs.audit), sections)

@@ -1,4 +1,4 @@
-"""The cards at the page's end: what the data are, what the models are, and how to get the same page again."""
+"""The data card, the model card, and the hashes and command that reproduce the page."""
 
 from __future__ import annotations
 
@@ -13,19 +13,28 @@ from facesift.config.params import Params
 from facesift.config.sampling import Resample
 from facesift.core.files import sha256
 from facesift.core.fingerprint import files_fingerprint, library_versions
-from facesift.report.page import Section, Table
+from facesift.report.page import PageSection, Table
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "imbalanced-learn", "scikit-learn", "h5py", "dvc")
 LIMITS = (
     "The figures hold for images like those of the test split: other cameras, other ways of forging and other file "
     "formats were not tested, unless a cross-data-set test says so. The committee looks at pixels of the size below, "
     "and what that size does not show it cannot see. Scores are no proof against a person: a decision of fake is a "
-    "reason to look, and a decision of real is no promise."
+    "reason to look, and a decision of real is no guarantee."
 )
 
 
-def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> Section:
-    """Counts by source, label and split, what was left out, and how the images were prepared."""
+def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> PageSection:
+    """Show counts by source, label and split, what was left out, and how the images were prepared.
+
+    Args:
+        ingest: contents of `metrics/ingest.json`.
+        split: contents of `metrics/split.json`.
+        params: parameters of the study.
+
+    Returns:
+        The section with one table.
+    """
     rows = []
     for source, labels in ingest["images"].items():
         for label, images in labels.items():
@@ -42,13 +51,13 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
             f"{near['images']:,} near-duplicates in {near['groups']:,} groups were kept on one side of the split "
             f"(perceptual hashes that differ in at most {params.split.near_duplicate_bits} of 256 bits)."
         ),
-        f"Images are {params.data.image_size} x {params.data.image_size} pixels ({_view(params.data)}).",
+        f"Images are {params.data.image_size} x {params.data.image_size} pixels ({_framing(params.data)}).",
     ]
     table = Table(("source", "label", "images", "train", "validation", "test"), rows, "Images")
-    return Section("Data card", text, [table])
+    return PageSection("Data card", text, [table])
 
 
-def _view(data: Data) -> str:
+def _framing(data: Data) -> str:
     if data.crop.method == "none":
         return data.resize
     if data.crop.method == "centre":
@@ -56,8 +65,16 @@ def _view(data: Data) -> str:
     return f"around the face, without one: {data.crop.unfound}"
 
 
-def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> Section:
-    """The members with their recipes, how the committee decides, library versions, and limits."""
+def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> PageSection:
+    """Show the members with their recipes, how the committee decides, library versions, and limits.
+
+    Args:
+        params: parameters of the study.
+        libraries: distributions whose versions are named.
+
+    Returns:
+        The section with one table.
+    """
     rows = [_member_row(name, recipe) for name, recipe in params.members.items()]
     headings = ("member", "network", "re-sampling", "loss", "optimiser", "epochs", "part")
     stack = "validation scores, out of fold" if params.stack.fit_on == "val" else "the re-sampled training images"
@@ -69,23 +86,28 @@ def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> Sectio
         LIMITS,
         "Made with " + ", ".join(f"{name} {version}" for name, version in library_versions(libraries).items()) + ".",
     ]
-    return Section("Model card", text, [Table(headings, rows, "Members")])
+    return PageSection("Model card", text, [Table(headings, rows, "Members")])
 
 
 def _member_row(name: str, recipe: Member) -> list[str]:
-    first = recipe.architecture
-    start = "published weights" if first.pretrained else first.package or first.checkpoint
-    network = f"{recipe.architecture.name}, {start or 'random weights'}"
+    network = recipe.architecture
+    start = "published weights" if network.pretrained else network.package or network.checkpoint
+    architecture = f"{network.name}, {start or 'random weights'}"
     optimiser = f"{recipe.optimizer.name} {recipe.optimizer.lr:g}, {recipe.schedule.name}"
-    part = "votes" if recipe.votes else "yardstick"
-    return [name, network, resampling(recipe.resample), recipe.loss.name, optimiser, str(recipe.epochs), part]
+    part = "votes" if recipe.votes else "baseline"
+    return [name, architecture, resampling(recipe.resample), recipe.loss.name, optimiser, str(recipe.epochs), part]
 
 
 def resampling(recipe: Resample) -> str:
     """Name a way of re-sampling as the studies do.
 
-    >>> ratios = {"smote": 0.4, "forge": None, "undersample": 0.5, "neighbours": 5}
-    >>> resampling(Resample(scope="shard", draw="plan", epoch_images=None, **ratios))
+    Args:
+        recipe: the member's `resample` parameters.
+
+    Returns:
+        A short text for a table.
+
+    >>> resampling(Resample(scope="shard", smote=0.4, undersample=0.5))
     'SMOTE(0.4) + RUS(0.5), by shard'
     """
     steps = [f"SMOTE({recipe.smote:g})"] if recipe.smote else []
@@ -95,10 +117,17 @@ def resampling(recipe: Resample) -> str:
     return " + ".join(steps) + f", by {recipe.scope}" if steps else drawn
 
 
-def reproduction(params: Params, data: list[Path], code: list[Path], root: Path) -> Section:
-    """The command that gives this page again, and the hashes of what it is made from.
+def reproduction(params: Params, data: list[Path], code: list[Path], root: Path) -> PageSection:
+    """Show the command that makes this page again, and the hashes of what it is made from.
 
-    `data`: the tables that name every image and its split; `code`: the program's files, below `root`.
+    Args:
+        params: parameters of the study.
+        data: tables that name every image and its split.
+        code: the program's files.
+        root: folder of the repository, in which `data` and `code` lie.
+
+    Returns:
+        The section with one table of SHA-256 hashes.
     """
     rows = [[f"data: {path.relative_to(root).as_posix()}", sha256(path)] for path in data]
     rows.append([f"code: {len(code)} files of facesift/ and stages/", files_fingerprint(code, root)])
@@ -109,9 +138,16 @@ def reproduction(params: Params, data: list[Path], code: list[Path], root: Path)
             "of the hash below, dvc repro gives this very page. Hashes are SHA-256."
         ),
     ]
-    return Section("Reproduce it", text, [Table(("what", "hash"), rows)])
+    return PageSection("Reproduce it", text, [Table(("what", "hash"), rows)])
 
 
 def parameters_hash(params: Params) -> str:
-    """Hash the values alone: comments, order and notation of the file do not matter."""
+    """Hash the values of the parameters; comments, order and notation of the file do not matter.
+
+    Args:
+        params: parameters of the study.
+
+    Returns:
+        SHA-256 of the sorted JSON, in hexadecimal digits.
+    """
     return hashlib.sha256(json.dumps(params.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

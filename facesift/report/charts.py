@@ -1,4 +1,4 @@
-"""Charts as SVG text: the same numbers give the same bytes."""
+"""Charts as SVG text, line charts and intervals: the same numbers give the same bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ STYLE: Any = {  # matplotlib types the keys one by one
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through points, drawn in their order."""
+    """A line through points, drawn in their order.
+
+    Attributes:
+        x: the points' positions to the right, (n,).
+        y: the points' heights, (n,).
+    """
 
     x: Sequence[float]
     y: Sequence[float]
@@ -36,7 +41,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axis:
-    """A label and the range that is shown."""
+    """An axis of a chart.
+
+    Attributes:
+        label: what is measured.
+        low: lower end of the range that is shown.
+        high: upper end of the range that is shown.
+    """
 
     label: str
     low: float = 0.0
@@ -45,7 +56,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A share with its interval; None where there was nothing to divide by."""
+    """A share with its interval.
+
+    Attributes:
+        value: the share in [0, 1]; None where it is unknown.
+        interval: ends of its 95 % interval; None where it is unknown.
+    """
 
     value: float | None
     interval: Sequence[float] | None
@@ -79,7 +95,18 @@ def _finish(axes: Axes, x: Axis, y: Axis) -> None:
 
 
 def lines(curves: Mapping[str, Curve], x: Axis, y: Axis, *, diagonal: bool = False, marks: bool = False) -> str:
-    """Draw named curves; `diagonal` adds the line of equality, `marks` a dot at every point."""
+    """Draw named curves.
+
+    Args:
+        curves: curves by the name in the legend.
+        x: the axis to the right.
+        y: the axis upwards.
+        diagonal: whether to draw the dotted line where both are equal.
+        marks: whether to draw a dot at every point.
+
+    Returns:
+        The chart as SVG text.
+    """
     with _styled():
         figure, axes = _figure()
         if diagonal:
@@ -93,7 +120,15 @@ def lines(curves: Mapping[str, Curve], x: Axis, y: Axis, *, diagonal: bool = Fal
 
 
 def intervals(rows: Mapping[str, Mapping[str, Estimate]], axis: Axis) -> str:
-    """Draw one line of dots a row, with whiskers for the intervals; the inner names are the colours' legend."""
+    """Draw estimates as dots with whiskers for their intervals.
+
+    Args:
+        rows: by the name of the row, the estimates by the name of the colour in the legend.
+        axis: the axis to the right.
+
+    Returns:
+        The chart as SVG text.
+    """
     with _styled():
         figure, axes = _figure()
         kinds = list(dict.fromkeys(kind for row in rows.values() for kind in row))

@@ -1,4 +1,4 @@
-"""Examples for the eye: test images of each outcome, with their file and what each voter said."""
+"""Example images on the page: test images of each outcome, with their file and the votes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from typing import Any
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.report.page import Gallery, Picture, Section
+from facesift.report.page import Gallery, PageSection, Picture
 from facesift.shards.reading import ShardFolder
 
 QUALITY = 90  # of the JPEGs on the page
-DRAWN = "The first by image_id, a hash of the file: as good as drawn at random, and not chosen for looks."
+DRAWN = "The first by image_id, which is a hash of the file: in effect drawn at random, not chosen by hand."
 
 
 def outcomes(positive: str) -> dict[str, pl.Expr]:
-    """Name of each outcome -> which rows of a decisions table have it."""
+    """Name the outcomes of a decision.
+
+    Args:
+        positive: name of the class looked for.
+
+    Returns:
+        By the name of the outcome, an expression that is true for rows (label, decision) with that outcome.
+    """
     label, decision = pl.col("label"), pl.col("decision")
     fake, review = label == positive, decision == "review"
     return {
@@ -30,10 +37,17 @@ def outcomes(positive: str) -> dict[str, pl.Expr]:
     }
 
 
-def examples_section(decisions: pl.DataFrame, shards: ShardFolder, positive: str, most: int) -> Section:
-    """Show at most `most` images of each outcome.
+def examples_section(decisions: pl.DataFrame, shards: ShardFolder, positive: str, most: int) -> PageSection:
+    """Show some images of each outcome.
 
-    `decisions`: the test images, with image_id, label, container, path, vote_<voter> ... and decision.
+    Args:
+        decisions: the test images, with image_id, label, container, path, vote_<voter> ... and decision.
+        shards: shards of the test split.
+        positive: name of the class looked for.
+        most: images of each outcome at most.
+
+    Returns:
+        The section with a gallery for each outcome that occurs.
     """
     ordered = decisions.sort("image_id")
     chosen = {name: ordered.filter(rows) for name, rows in outcomes(positive).items()}
@@ -44,7 +58,7 @@ def examples_section(decisions: pl.DataFrame, shards: ShardFolder, positive: str
         for name, table in chosen.items()
         if table.height
     ]
-    return Section("Examples", [DRAWN], galleries=galleries)
+    return PageSection("Examples", [DRAWN], galleries=galleries)
 
 
 def _picture(row: dict[str, str], pictures: dict[str, str]) -> Picture:
@@ -54,7 +68,15 @@ def _picture(row: dict[str, str], pictures: dict[str, str]) -> Picture:
 
 
 def thumbnails(shards: ShardFolder, image_ids: Iterable[str]) -> dict[str, str]:
-    """Return the named images as the networks saw them, as JPEG data URIs; shards without one are not read."""
+    """Return images as the networks saw them, as JPEG data URIs.
+
+    Args:
+        shards: shards that hold the images; those without any of them are not read.
+        image_ids: images to return.
+
+    Returns:
+        The data URIs by image_id.
+    """
     wanted = set(image_ids)
     found: dict[str, str] = {}
     for shard in range(len(shards.sizes)):

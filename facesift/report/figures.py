@@ -1,101 +1,133 @@
-"""What a person asks first: how many fakes are caught, how often an alarm is right, and how much is left to review."""
+"""Grids of images as figures, and PNG files whose bytes depend on nothing but what they show."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
-from facesift.report.charts import Axis, Curve, Estimate, intervals, lines
-from facesift.report.page import Chart, Section, Table
-from facesift.report.words import NOTHING, area, percent, precision_of, recall_of, share, span
+from numpy.typing import NDArray
 
-HEADINGS = ("", "recall", "precision", "to review", "caught", "AUC", "AP")
-READING = (
-    "Recall: share of the fakes that were decided fake. Precision: share of fakes among the images decided fake. "
-    "Caught: fakes decided fake or sent to a person. For unanimous, recall and precision are of the decided images. In "
-    "brackets: the 95 % interval in per cent (Clopper-Pearson for shares, bootstrap by image group for areas) and the "
-    "counts. Rows below the rules are the voters by themselves, then yardsticks that each part has to beat."
-)
+from facesift.core.files import whole_file
 
-Reports = Mapping[str, Mapping[str, Any]]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
-
-def headline(figures: Mapping[str, Any], positive: str) -> str:
-    """Say in one or two sentences what the deciding rule did on the test split; `figures` is its report."""
-    fakes = figures["fakes"] + figures.get("review_fake", 0)
-    calls = figures["tp"] + figures["fp"]
-    alarms = f"Of the {calls:,} images it decided {positive}, {percent(figures['precision'])} were."
-    if "caught" not in figures:
-        sure = _sure(figures["recall_interval"])
-        return f"The committee found {figures['tp']:,} of {fakes:,} {positive} faces in the test{sure}. {alarms}"
-    return (
-        f"The committee caught {percent(figures['caught'])} of {fakes:,} {positive} faces in the test"
-        f"{_sure(figures['caught_interval'])}: {figures['tp']:,} it decided by itself, {figures['review_fake']:,} it "
-        f"sent to a person, together with {figures['review_real']:,} others ({percent(figures['review_rate'])} of all "
-        f"images to review). {alarms if calls else f'It decided no image {positive} by itself.'}"
-    )
+WIDTH, DPI = 10.0, 100  # inches and dots an inch: 1000 pixels wide
+NARROWEST = 7.0  # inches: the titles need them
+CELL = 2.6  # inches: no image of a grid is drawn larger
+HEADING, TEXT, SMALL = 11, 9, 8  # points
+LETTERS = 12.5  # of TEXT to the inch
 
 
-def _sure(interval: Any) -> str:
-    return f" (95 % interval {span(interval)} %)" if interval else ""
+@dataclass(frozen=True)
+class GridRow:
+    """A row of images in a grid.
+
+    Attributes:
+        label: text at the left of the row.
+        images: images (S, S, 3) uint8, or heat maps (S, S) that share one scale from 0 to their maximum; None leaves a
+            place empty.
+        captions: text above each image.
+        unit: what the colour bar of heat maps measures.
+    """
+
+    label: str
+    images: Sequence[NDArray[Any] | None]
+    captions: Sequence[str] = ()
+    unit: str = ""
 
 
-def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
-    review, caught = NOTHING, NOTHING
-    if "review_rate" in figures:
-        images = figures["fakes"] + figures["reals"] + figures["reviewed"]
-        fakes = figures["fakes"] + figures["review_fake"]
-        review = share(figures["review_rate"], figures["review_rate_interval"], figures["reviewed"], images)
-        hits = figures["tp"] + figures["review_fake"]
-        caught = share(figures["caught"], figures["caught_interval"], hits, fakes)
-    auc, ap = (area(figures.get(key), figures.get(f"{key}_interval")) for key in ("auc", "ap"))
-    return [_title(name, figures), recall_of(dict(figures)), precision_of(dict(figures)), review, caught, auc, ap]
+def write_png(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, with neither date nor version in the file.
+
+    Args:
+        path: file to write; it appears whole or not at all.
+        figure: what to write.
+    """
+    with plain_style(), whole_file(path) as part:
+        figure.savefig(part, format="png", dpi=DPI, metadata={"Software": None})
 
 
-def _title(name: str, figures: Mapping[str, Any]) -> str:
-    chosen = f" ({figures['member']})" if "member" in figures else ""
-    return name.replace("_", " ") + chosen
+@contextmanager
+def plain_style() -> Iterator[None]:
+    """Draw with matplotlib's own defaults, whatever the user's settings are.
+
+    Yields:
+        Nothing; the settings hold inside the `with` block.
+    """
+    from matplotlib import style  # noqa: PLC0415
+
+    with style.context("default", after_reset=True):
+        yield
 
 
-def result_table(caption: str, rule: str, *groups: Reports) -> Table:
-    """One row a rule, voter or yardstick; the deciding `rule` is stressed."""
-    rows = [(name, figures) for group in groups for name, figures in group.items()]
-    strong = [number for number, (name, _) in enumerate(rows) if name == rule]
-    return Table(HEADINGS, [_row(name, figures) for name, figures in rows], caption, strong)
+def draw_grid(title: str, rows: Sequence[GridRow]) -> Figure:
+    """Draw rows of images under a title.
+
+    Args:
+        title: heading of the figure.
+        rows: rows from top to bottom; the one with most images decides the number of columns.
+
+    Returns:
+        The figure, for `write_png`.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    columns = max(len(row.images) for row in rows)
+    maps = any(image is not None and image.ndim == 2 for row in rows for image in row.images)
+    beside = 1.8 if maps else 0.6  # inches for labels and the scale
+    cell = min(CELL, (WIDTH - beside) / columns)
+    rows = [_wrapped(row, cell) for row in rows]
+    height = 0.6 + sum(cell + 0.1 + 0.15 * max(map(_lines, row.captions), default=0) for row in rows)
+    with plain_style():
+        figure = Figure(figsize=(max(NARROWEST, columns * cell + beside), height), layout="constrained")
+        figure.suptitle(title, fontsize=HEADING)
+        ratios = {"width_ratios": [1.0] * columns + [0.05] * maps}
+        axes = figure.subplots(len(rows), columns + maps, squeeze=False, gridspec_kw=ratios)
+        for row, places in zip(rows, axes, strict=True):
+            shown = _draw_row(row, list(places[:columns]))
+            if maps:
+                _draw_scale(figure, shown, places[columns], row.unit)
+    return figure
 
 
-def results_section(vote: Reports, voters: Reports, within: Reports, yardsticks: Reports, rule: str) -> Section:
-    """Pooled figures, then those within every source that holds both classes; all of the test split."""
-    counts = next(iter(voters.values()))
-    title = f"All sources together: {counts['fakes']:,} fakes, {counts['reals']:,} reals"
-    tables = [result_table(title, rule, vote, voters, yardsticks)]
-    charts = []
-    for source, inside in within.items():
-        inner = next(iter(inside["voters"].values()))
-        if inner["reals"] < counts["reals"]:
-            title = f"Within {source}: {inner['fakes']:,} fakes, {inner['reals']:,} reals of this source alone"
-            tables.append(result_table(title, rule, inside["rules"], inside["voters"]))
-            charts.append(_against(source, voters, inside["voters"]))
-    return Section("Figures on the test split", [READING], tables, charts)
+def _wrapped(row: GridRow, cell: float) -> GridRow:
+    """Break label and captions into lines that are no longer than an image of `cell` inches is wide."""
+
+    def wrap(text: str) -> str:
+        return fill(text, max(4, int(cell * LETTERS)))
+
+    return replace(row, label=wrap(row.label), captions=[wrap(text) for text in row.captions])
 
 
-def _against(source: str, pooled: Reports, inside: Reports) -> Chart:
-    rows = {
-        voter: {
-            "all sources": Estimate(figures["auc"], figures.get("auc_interval")),
-            f"within {source}": Estimate(inside[voter]["auc"], inside[voter].get("auc_interval")),
-        }
-        for voter, figures in pooled.items()
-    }
-    caption = f"Telling fake from real: in all images, and among the images of {source} alone. 0.5 is guessing."
-    return Chart(intervals(rows, Axis("AUC (area under the ROC curve)")), caption)
+def _lines(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
 
 
-def curves_section(roc: Mapping[str, Curve], precision_recall: Mapping[str, Curve]) -> Section:
-    """ROC and precision-recall curves of every voter on the test split."""
-    recall, precision = Axis("recall", high=1.02), Axis("precision", high=1.02)
-    charts = [
-        Chart(lines(precision_recall, recall, precision), "Precision and recall as the threshold moves."),
-        Chart(lines(roc, Axis("false alarms among reals"), recall, diagonal=True), "ROC; the dotted line is guessing."),
-    ]
-    return Section("Curves", charts=charts)
+def _draw_row(row: GridRow, places: list[Axes]) -> AxesImage | None:
+    """Draw a row's images, and return one of its heat maps for the scale."""
+    top = max((float(image.max()) for image in row.images if image is not None and image.ndim == 2), default=0.0)
+    shown = None
+    for number, place in enumerate(places):
+        place.set(xticks=[], yticks=[], frame_on=False)
+        image = row.images[number] if number < len(row.images) else None
+        if image is not None:
+            drawn = place.imshow(image, cmap="magma", vmin=0, vmax=top or 1.0)
+            shown = drawn if image.ndim == 2 else shown
+        place.set_title(row.captions[number] if number < len(row.captions) else "", fontsize=TEXT, pad=3)
+    places[0].set_ylabel(row.label, fontsize=TEXT)
+    return shown
+
+
+def _draw_scale(figure: Figure, shown: AxesImage | None, place: Axes, unit: str) -> None:
+    if shown is None:
+        place.set_axis_off()
+        return
+    figure.colorbar(shown, cax=place).set_label(unit, fontsize=SMALL)
+    place.tick_params(labelsize=SMALL)

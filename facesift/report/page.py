@@ -1,4 +1,4 @@
-"""A page of sections with text, tables, charts and pictures, rendered into one file that needs nothing else."""
+"""The page's parts (sections, tables, charts, pictures), and its rendering into one HTML file that loads nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text below headings; the first column names the row. `strong` numbers the rows to stress."""
+    """A table of text.
+
+    Attributes:
+        headings: names of the columns.
+        rows: cells of each row; the first names the row.
+        caption: title above the table.
+        strong: numbers of the rows to stress, from 0.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -19,7 +26,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing as SVG text, with what it shows in words for those who cannot see it."""
+    """A drawing.
+
+    Attributes:
+        svg: the drawing as SVG text, which is not escaped.
+        caption: what it shows, in words.
+    """
 
     svg: str
     caption: str
@@ -27,7 +39,12 @@ class Chart:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as a data URI, and what stands below it."""
+    """An example image.
+
+    Attributes:
+        data: the image as a data URI.
+        caption: the text below it.
+    """
 
     data: str
     caption: str
@@ -35,7 +52,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures of one kind."""
+    """Example images of one kind.
+
+    Attributes:
+        title: the kind.
+        pictures: the images, in the order they are shown.
+        note: a sentence below the title.
+    """
 
     title: str
     pictures: Sequence[Picture]
@@ -43,8 +66,17 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A part of the page. `text`: paragraphs; `details`: folded away until asked for."""
+class PageSection:
+    """A part of the page.
+
+    Attributes:
+        title: heading of the section.
+        text: paragraphs below it.
+        tables: tables below the text.
+        charts: drawings below the tables.
+        galleries: example images below the charts.
+        details: whether the section is folded until the reader opens it.
+    """
 
     title: str
     text: Sequence[str] = ()
@@ -56,7 +88,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence the reader must not miss."""
+    """A sentence the reader must not miss.
+
+    Attributes:
+        kind: `warning` is coloured, `plain` is not.
+        text: the sentence.
+    """
 
     kind: Literal["warning", "plain"]
     text: str
@@ -64,16 +101,30 @@ class Notice:
 
 @dataclass(frozen=True)
 class Page:
-    """The whole report."""
+    """The whole report.
+
+    Attributes:
+        title: names the study.
+        headline: the result in one or two sentences.
+        notices: sentences below the headline.
+        sections: the parts of the page, in their order.
+    """
 
     title: str
     headline: str
     notices: Sequence[Notice] = ()
-    sections: Sequence[Section] = field(default_factory=list)
+    sections: Sequence[PageSection] = field(default_factory=list)
 
 
 def render(page: Page) -> str:
-    """Return the page as HTML with all styles, drawings and pictures inside it; every text is escaped."""
+    """Render the page as one HTML file with all styles, drawings and pictures inside it.
+
+    Args:
+        page: what to show; every text is escaped, the charts' SVG is not.
+
+    Returns:
+        The HTML text.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(

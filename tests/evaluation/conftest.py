@@ -1,4 +1,4 @@
-"""Ballots of planted votes."""
+"""Predictions of planted votes."""
 
 import numpy as np
 import polars as pl
@@ -11,8 +11,8 @@ from facesift.evaluation.decision_report import LabelledPredictions
 CLASSES = Classes(("real", "fake"), "fake")
 
 
-def planted_ballot(labels, evidence, split="test"):
-    """A ballot of images with labels (n,); `evidence` is {voter: (n,)}, fake where it is above zero."""
+def planted_predictions(labels, evidence, split="test"):
+    """Predictions of images with labels (n,); `evidence` is {voter: (n,)}, fake where it is above zero."""
     ids = [f"{number:032x}" for number in range(len(labels))]
     names = np.array(CLASSES.names)[np.asarray(labels)]
     truth = pl.DataFrame({"image_id": ids, "split": split, "source": "made", "label": names, "group": range(len(ids))})
@@ -25,4 +25,4 @@ def planted_ballot(labels, evidence, split="test"):
 
 @pytest.fixture(name="planted")
 def planted_fixture():
-    return planted_ballot
+    return planted_predictions

@@ -7,10 +7,10 @@ import pytest
 from facesift.core.classes import Classes
 from facesift.core.scores import label_logits, score_table
 from facesift.datasets.layouts import PARTS
-from facesift.evaluation.audit import Case, audit
+from facesift.evaluation.audit import AuditData, audit
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.image_statistics import STATISTICS
-from facesift.report.origins import notices
+from facesift.report.audit import notices
 from tests.made_manifest import files
 
 CLASSES = Classes(("real", "fake"), "fake")
@@ -32,7 +32,7 @@ def noise_statistics(images):
     return pl.DataFrame({"image_id": images["image_id"]} | dict(zip(STATISTICS, values.T, strict=True)))
 
 
-def ballot(images, split, evidence):
+def predictions(images, split, evidence):
     """`evidence`: voter -> expression that is above zero where the voter says fake."""
     truth = images.filter(pl.col("split") == split).sort("image_id")
     scores = {}
@@ -43,15 +43,15 @@ def ballot(images, split, evidence):
     return LabelledPredictions.of(label_logits(truth, scores, CLASSES))
 
 
-def case(evidence, yardsticks=(), images=None):
+def case(evidence, baselines=(), images=None):
     images = manifest() if images is None else images
-    voting = {voter: each for voter, each in evidence.items() if voter not in yardsticks}
-    return Case(
+    voting = {voter: each for voter, each in evidence.items() if voter not in baselines}
+    return AuditData(
         images=images,
         statistics=noise_statistics(images),
-        val=ballot(images, "val", voting),
-        test=ballot(images, "test", voting),
-        scored=ballot(images, "test", evidence),
+        val=predictions(images, "val", voting),
+        test=predictions(images, "test", voting),
+        scored=predictions(images, "test", evidence),
         rule="unanimous",
         bits=48,
         seed=0,
@@ -65,12 +65,12 @@ NOTHING = pl.lit(-0.2)
 
 @pytest.fixture(scope="module")
 def sources_only():
-    return audit(case({"one": BY_SOURCE, "plain": NOTHING, "stacker": BY_SOURCE}, yardsticks=["plain"]))
+    return audit(case({"one": BY_SOURCE, "plain": NOTHING, "stacker": BY_SOURCE}, baselines=["plain"]))
 
 
 @pytest.fixture(scope="module")
 def skilled():
-    return audit(case({"one": BY_LABEL, "plain": NOTHING, "stacker": BY_LABEL}, yardsticks=["plain"]))
+    return audit(case({"one": BY_LABEL, "plain": NOTHING, "stacker": BY_LABEL}, baselines=["plain"]))
 
 
 def test_a_committee_that_recognises_the_source_is_told_so(sources_only):
@@ -100,7 +100,7 @@ def test_areas_of_every_probe_have_their_intervals(sources_only):
             assert low <= figures[area] <= high
 
 
-def test_a_member_that_beats_the_yardstick_is_called_better(skilled):
+def test_a_member_that_beats_the_baseline_is_called_better(skilled):
     row = next(row for row in skilled["comparisons"] if (row["of"], row["against"]) == ("one", "plain"))
     assert (row["auc"]["verdict"], row["ap"]["verdict"]) == ("better", "better")
 
@@ -111,7 +111,7 @@ def test_every_baseline_is_in_the_table(skilled):
     ]  # fmt: skip
 
 
-def test_a_yardstick_has_no_part_in_what_members_add(skilled):
+def test_a_baseline_has_no_part_in_what_members_add(skilled):
     assert set(skilled["complementarity"]["leave_one_out"]) == {"one"}
 
 

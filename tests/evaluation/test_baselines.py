@@ -13,24 +13,24 @@ GOOD, POOR = np.where(LABELS == 1, 1.0, -1.0), np.array([-1.0, 1, 1, -1, -1, -1,
 
 
 def test_constant_answers_are_what_scikit_learn_says_of_a_constant_score(planted):
-    ballot = planted(LABELS, {"a": GOOD})
-    report = report_baselines(ballot, ballot)
+    predictions = planted(LABELS, {"a": GOOD})
+    report = report_baselines(predictions, predictions)
     for name in ("always_real", "always_fake"):
         assert report[name]["auc"] == roc_auc_score(LABELS, np.zeros(8))
         assert report[name]["ap"] == average_precision_score(LABELS, np.zeros(8))
 
 
 def test_always_real_finds_nothing_and_always_fake_finds_all(planted):
-    ballot = planted(LABELS, {"a": GOOD})
-    report = report_baselines(ballot, ballot)
+    predictions = planted(LABELS, {"a": GOOD})
+    report = report_baselines(predictions, predictions)
     assert (report["always_real"]["recall"], report["always_real"]["precision"]) == (0, None)
     assert (report["always_fake"]["recall"], report["always_fake"]["precision"]) == (1, 0.25)
 
 
 def test_every_row_has_the_keys_of_a_voter(planted):
-    ballot = planted(LABELS, {"a": GOOD})
-    keys = set(ballot.report_voters()["a"])
-    for row in report_baselines(ballot, ballot).values():
+    predictions = planted(LABELS, {"a": GOOD})
+    keys = set(predictions.report_voters()["a"])
+    for row in report_baselines(predictions, predictions).values():
         assert keys <= set(row)
 
 
@@ -76,10 +76,10 @@ def test_best_member_is_chosen_on_validation_though_another_is_best_on_test(plan
 
 
 def test_stacker_is_never_the_best_member(planted):
-    ballot = planted(LABELS, {"a": POOR, "stacker": GOOD})
-    assert best_member(ballot, ballot)["member"] == "a"
+    predictions = planted(LABELS, {"a": POOR, "stacker": GOOD})
+    assert best_member(predictions, predictions)["member"] == "a"
 
 
-def test_ballots_of_other_voters_are_refused(planted):
+def test_predictions_of_other_voters_are_refused(planted):
     with pytest.raises(ValueError, match=r"voters of validation \['a'\] are not those of test \['b'\]"):
         best_member(planted(LABELS, {"a": GOOD}), planted(LABELS, {"b": GOOD}))

@@ -77,7 +77,7 @@ def test_an_image_is_described_alike_in_any_company():
 
 
 def test_the_table_describes_every_image_of_the_shards(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SLAB", 3)
+    monkeypatch.setattr(module, "BATCH", 3)
     shards = make_shards(tmp_path, 10, 2)
     table = statistics_table(shards)
     wanted = np.concatenate([image_statistics(shards.pixels(shard)) for shard in (0, 1)])

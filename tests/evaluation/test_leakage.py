@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from facesift.datasets import near_duplicates
 from facesift.datasets.splitting import split_images
 from facesift.evaluation import leakage as module
-from facesift.evaluation.leakage import leakage
+from facesift.evaluation.leakage import find_leakage
 from tests.made import default_params
 from tests.made_config import Split
 
@@ -43,72 +43,72 @@ def random_hashes(images: int, seed: int = 0) -> list[np.ndarray]:
 
 def test_a_pair_on_both_sides_is_found():
     first, *others = random_hashes(10)
-    found = leakage(table([first, flipped(first, 40), *others], ["train", "test"] + ["train"] * 9), BITS)
+    found = find_leakage(table([first, flipped(first, 40), *others], ["train", "test"] + ["train"] * 9), BITS)
     assert (found.near.across_splits, found.clean) == (1, False)
 
 
 def test_the_pair_is_named_with_its_distance():
     first = random_hashes(1)[0]
-    found = leakage(table([first, flipped(first, 40)], ["train", "test"]), BITS)
+    found = find_leakage(table([first, flipped(first, 40)], ["train", "test"]), BITS)
     assert [[*sorted(pair[:2]), pair[2]] for pair in found.near.examples] == [["000", "001", 40]]
 
 
 def test_pairs_are_counted_by_where_they_lie():
     first = random_hashes(1)[0]
     copies = [flipped(first, 5, seed) for seed in range(4)]
-    found = leakage(table(copies, ["train", "val", "val", "test"]), BITS)
+    found = find_leakage(table(copies, ["train", "val", "val", "test"]), BITS)
     assert found.near.between == {"train-val": 2, "train-test": 1, "val-test": 2}
 
 
 def test_a_pair_on_one_side_is_no_leak():
     first = random_hashes(1)[0]
-    found = leakage(table([first, flipped(first, 40)], ["test", "test"]), BITS)
+    found = find_leakage(table([first, flipped(first, 40)], ["test", "test"]), BITS)
     assert found.clean
 
 
 @pytest.mark.parametrize(("apart", "near"), [(BITS, 1), (BITS + 1, 0)])
 def test_the_limit_is_that_of_the_split(apart: int, near: int):
     first = random_hashes(1)[0]
-    assert leakage(table([first, flipped(first, apart)], ["train", "val"]), BITS).near.across_splits == near
+    assert find_leakage(table([first, flipped(first, apart)], ["train", "val"]), BITS).near.across_splits == near
 
 
 def test_the_looser_look_counts_more_and_faults_nothing():
     first = random_hashes(1)[0]
-    found = leakage(table([first, flipped(first, 60)], ["train", "val"]), BITS)
+    found = find_leakage(table([first, flipped(first, 60)], ["train", "val"]), BITS)
     assert (found.report()["looser"]["more_across_splits"], found.clean) == (1, True)
 
 
 @pytest.mark.parametrize(("bits", "looser"), [(0, 0), (3, 5), (40, 60), (48, 64), (64, 64)])
 def test_the_looser_limit_is_half_as_much_again_within_reason(bits: int, looser: int):
-    assert leakage(table(random_hashes(3), ["train"] * 3), bits).looser.bits == looser
+    assert find_leakage(table(random_hashes(3), ["train"] * 3), bits).looser.bits == looser
 
 
 def test_equal_hashes_count_as_pairs_of_images():
     first = random_hashes(1)[0]
-    found = leakage(table([first] * 5, ["train", "train", "train", "test", "test"]), BITS)
+    found = find_leakage(table([first] * 5, ["train", "train", "train", "test", "test"]), BITS)
     assert found.near.across_splits == 6
 
 
 def test_pairs_of_two_classes_are_counted():
     first = random_hashes(1)[0]
-    found = leakage(table([first, flipped(first, 9)], ["train", "train"], ["real", "fake"]), BITS)
+    found = find_leakage(table([first, flipped(first, 9)], ["train", "train"], ["real", "fake"]), BITS)
     assert (found.near.across_classes, found.clean) == (1, True)
 
 
 def test_a_file_in_two_splits_is_found():
     images = table(random_hashes(4), ["train"] * 4)
-    found = leakage(pl.concat([images, images[:1].with_columns(split=pl.lit("test"))]), BITS)
+    found = find_leakage(pl.concat([images, images[:1].with_columns(split=pl.lit("test"))]), BITS)
     assert (found.copies_across_splits, found.near.across_splits, found.clean) == (1, 1, False)
 
 
 def test_a_group_in_two_splits_is_found():
     images = table(random_hashes(2), ["train", "test"]).with_columns(group=pl.lit(0))
-    assert (leakage(images, BITS).groups_across_splits, leakage(images, BITS).clean) == (1, False)
+    assert (find_leakage(images, BITS).groups_across_splits, find_leakage(images, BITS).clean) == (1, False)
 
 
 def test_images_kept_together_are_counted():
     images = table(random_hashes(5), ["train"] * 5).with_columns(group=pl.Series([0, 0, 0, 1, 2]))
-    assert leakage(images, BITS).report()["kept_together"] == {"groups": 1, "images": 3}
+    assert find_leakage(images, BITS).report()["kept_together"] == {"groups": 1, "images": 3}
 
 
 def divided(images: int, seed: int) -> pl.DataFrame:
@@ -125,14 +125,14 @@ def divided(images: int, seed: int) -> pl.DataFrame:
 
 @given(st.integers(0, 20))
 def test_the_real_split_is_clean(seed: int):
-    assert leakage(divided(120, seed), BITS).clean
+    assert find_leakage(divided(120, seed), BITS).clean
 
 
 def test_an_image_moved_to_another_split_is_found():
     images = divided(120, 0)
     pair = images.filter(pl.col("group").is_duplicated())[0]
     moved = pl.when(image_id=pair["image_id"][0]).then(pl.lit("test" if pair["split"][0] != "test" else "val"))
-    assert leakage(images.with_columns(split=moved.otherwise("split")), BITS).near.across_splits == 1
+    assert find_leakage(images.with_columns(split=moved.otherwise("split")), BITS).near.across_splits == 1
 
 
 def test_no_group_column_is_needed_to_be_right():
@@ -140,14 +140,14 @@ def test_no_group_column_is_needed_to_be_right():
     pair = images.filter(pl.col("group").is_duplicated())[0]
     moved = pl.when(image_id=pair["image_id"][0]).then(pl.lit("test" if pair["split"][0] != "test" else "val"))
     hidden = images.with_columns(split=moved.otherwise("split")).with_columns(group=pl.int_range(pl.len()))
-    assert (leakage(hidden, BITS).groups_across_splits, leakage(hidden, BITS).clean) == (0, False)
+    assert (find_leakage(hidden, BITS).groups_across_splits, find_leakage(hidden, BITS).clean) == (0, False)
 
 
 def test_the_search_in_buckets_finds_what_comparing_all_finds(monkeypatch):
     bases = random_hashes(150)
     bits = [flipped(base, seed * 5, seed) for base in bases for seed in (0, 3, 6)]
     images = table(bits, ["train", "val", "test"] * 150)
-    everything = leakage(images, BITS).near
+    everything = find_leakage(images, BITS).near
     monkeypatch.setattr(near_duplicates, "plan_tables", lambda *_: (6, 80))
     monkeypatch.setattr(module, "PENDING", 50)
-    assert leakage(images, BITS).near.across_splits == everything.across_splits > 0
+    assert find_leakage(images, BITS).near.across_splits == everything.across_splits > 0

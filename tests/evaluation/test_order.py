@@ -6,7 +6,7 @@ import pytest
 
 from facesift.committee.stacking import Stacker
 from facesift.core.classes import Classes
-from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
+from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.networks import scoring
 from facesift.networks.scoring import ShardScorer
 from facesift.sampling.batches import shard_batches
@@ -37,8 +37,13 @@ def shard_scorer(shards, batch_size):
 def figures(shards, batch_size=8):
     ids = [one for shard in range(len(shards.sizes)) for one in shards.image_ids(shard)]
     truth = truth_of(shards, pl.DataFrame({"image_id": ids, "group": [int(one, 16) % 1000 for one in ids]}))
-    ballot = vote_elsewhere(shard_scorer(shards, batch_size), truth, STACKER)
-    return ballot.report_rules(), ballot.report_voters(), ballot.report_classes(), ballot.report_within()
+    found = predict_shards(shard_scorer(shards, batch_size), truth, STACKER)
+    return (
+        found.report_rules(),
+        found.report_voters(),
+        found.report_classes(),
+        found.report_within(),
+    )
 
 
 def rewritten(shards, folder, cuts, seed):

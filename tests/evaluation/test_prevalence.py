@@ -23,7 +23,7 @@ def test_projection_to_the_observed_prevalence_is_what_was_observed(screening):
     fakes, reals = classes_of(screening)
     assume(fakes and reals)
     images, decided = fakes + reals, screening.decided
-    found = project(screening, images / fakes)
+    found = project(screening, images / fakes).report()
     assert found["precision"]["value"] == pytest.approx(decided.precision, rel=1e-12)
     assert found["reviews_per_100k"]["value"] == pytest.approx(100_000 * screening.review_rate)
     assert found["missed_per_100k"]["value"] == pytest.approx(100_000 * decided.fn / images)
@@ -32,20 +32,20 @@ def test_projection_to_the_observed_prevalence_is_what_was_observed(screening):
 
 @given(screenings, st.sampled_from([2, 212, 10_000]))
 def test_every_figure_lies_in_its_interval(screening, one_in):
-    for figure in project(screening, one_in).values():
+    for figure in project(screening, one_in).report().values():
         if figure["value"] is not None:
             assert figure["low"] - 1e-9 <= figure["value"] <= figure["high"] + 1e-9
 
 
 @given(screenings)
 def test_precision_falls_as_fakes_get_rarer(screening):
-    found = [project(screening, one_in)["precision"]["value"] for one_in in (212, 1000, 10_000)]
+    found = [project(screening, one_in).report()["precision"]["value"] for one_in in (212, 1000, 10_000)]
     assume(None not in found)
     assert found == sorted(found, reverse=True)
 
 
 def test_published_vote_at_one_fake_in_ten_thousand():
-    found = project(PUBLISHED, 10_000)
+    found = project(PUBLISHED, 10_000).report()
     assert found["precision"]["value"] == pytest.approx(1e-4 * 55 / 80 / (1e-4 * 55 / 80 + 0.9999 * 85 / 20400))
     assert found["missed_per_100k"]["value"] == pytest.approx(10 * 5 / 80)
     assert found["false_alarms_per_100k"]["value"] == pytest.approx(99_990 * 85 / 20400)
@@ -54,7 +54,7 @@ def test_published_vote_at_one_fake_in_ten_thousand():
 
 def test_missed_fakes_have_the_exact_interval_of_their_rate():
     ends = binomtest(5, 80).proportion_ci(0.95, method="exact")
-    found = project(PUBLISHED, 1000)["missed_per_100k"]
+    found = project(PUBLISHED, 1000).report()["missed_per_100k"]
     assert (found["low"], found["high"]) == pytest.approx((100 * ends.low, 100 * ends.high))
 
 
@@ -71,19 +71,19 @@ def test_interval_of_two_rates_covers_the_truth_in_95_per_cent_of_small_test_set
     covered, draws = 0, 200
     for fake, real in zip(rng.multinomial(20, of_fakes, draws), rng.multinomial(500, of_reals, draws), strict=True):
         screening = DecisionCounts(Confusion(fake[0], real[0], fake[2], real[2]), fake[1], real[1])
-        ends = project(screening, 200)[figure]
+        ends = project(screening, 200).report()[figure]
         covered += ends["low"] <= truth[figure] <= ends["high"]
     assert covered >= 0.95 * draws
 
 
 def test_figures_without_fakes_are_unknown():
-    found = project(DecisionCounts(Confusion(0, 3, 0, 97), 0, 0), 1000)
+    found = project(DecisionCounts(Confusion(0, 3, 0, 97), 0, 0), 1000).report()
     assert found["precision"] == found["missed_per_100k"] == {"value": None, "low": None, "high": None}
     assert found["false_alarms_per_100k"]["value"] == pytest.approx(99_900 * 0.03)
 
 
 def test_precision_is_unknown_where_nothing_was_called_fake_and_its_interval_is_everything():
-    found = project(DecisionCounts(Confusion(0, 0, 5, 95), 0, 0), 1000)["precision"]
+    found = project(DecisionCounts(Confusion(0, 0, 5, 95), 0, 0), 1000).report()["precision"]
     assert found == {"value": None, "low": 0.0, "high": 1.0}
 
 

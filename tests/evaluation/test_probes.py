@@ -7,12 +7,12 @@ from PIL import Image
 
 from facesift.evaluation import probes
 from facesift.evaluation.image_statistics import STATISTICS
-from facesift.evaluation.probes import CONTAINER, Probes, byte_probe, draw, statistics_probe
+from facesift.evaluation.probes import CONTAINER, ProbeResults, byte_probe, draw, statistics_probe
 from facesift.images.decoding import open_image, quantisation_hash
 from tests.made_manifest import IMAGES, as_png, files, one_size, other_quality
 
 
-def probed(rows: pl.DataFrame) -> Probes:
+def probed(rows: pl.DataFrame) -> ProbeResults:
     return byte_probe(rows, "fake", seed=0)
 
 
@@ -20,7 +20,7 @@ def probed(rows: pl.DataFrame) -> Probes:
 def test_a_planted_mark_of_the_file_is_found_and_named(plant, fact: str):
     found = probed(plant(files())).pooled
     assert found.auc > 0.95
-    assert found.telling == fact
+    assert found.best_fact == fact
 
 
 def test_jpegs_saved_at_another_quality_are_found():
@@ -120,7 +120,7 @@ def test_a_planted_look_is_found_and_named():
     rows = looks(files()).with_columns(sharpness=pl.col("sharpness") + 4 * (pl.col("label") == "fake"))
     found = statistics_probe(rows, "fake", 0).pooled
     assert found.auc > 0.9
-    assert found.telling == "sharpness"
+    assert found.best_fact == "sharpness"
 
 
 def test_fakes_that_are_all_middling_are_found():

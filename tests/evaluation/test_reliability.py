@@ -1,10 +1,17 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 
 from facesift.committee.calibration import Calibrator
-from facesift.evaluation.reliability import expected_calibration_error, measure, reliability_curves, reliability_table
+from facesift.evaluation.reliability import (
+    expected_calibration_error,
+    measure_calibration,
+    reliability_curves,
+    reliability_table,
+)
 
 RNG = np.random.default_rng(0)
 PROBABILITIES = RNG.beta(1, 20, 1000)
@@ -41,7 +48,9 @@ def test_calibration_error_is_the_distance_of_a_constant_prediction():
 
 def test_figures_of_a_certain_and_right_prediction_are_zero():
     fakes = np.array([0, 0, 1])
-    assert measure(fakes.astype(float), fakes, 3) == pytest.approx({"ece": 0, "brier": 0, "log_loss": 0}, abs=1e-9)
+    assert asdict(measure_calibration(fakes.astype(float), fakes, 3)) == pytest.approx(
+        {"ece": 0, "brier": 0, "log_loss": 0}, abs=1e-9
+    )
 
 
 def test_curves_hold_every_method_in_the_order_of_its_bins():

@@ -11,14 +11,14 @@ from facesift.committee.stacking import Stacker
 from facesift.config.evaluation import IDENTITY, Corruption, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.evaluation.cross_data_set import truth_of, vote_elsewhere
+from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.evaluation.robustness import (
-    Trial,
+    RobustnessTest,
     choose_images,
     compare,
     describe_images,
     figures_table,
-    try_corruptions,
+    measure_corruptions,
 )
 from facesift.networks.scoring import ShardScorer
 from tests.made import make_shards
@@ -53,20 +53,22 @@ def each_its_own(shards):
 def trial(tmp_path):
     shards = make_shards(tmp_path, 40, 10)
     scorers = {"bright": bright, "grainy": grainy}
-    return Trial(scorers, {"bright": 16, "grainy": 7}, BOTH, shards, truth_of(shards, each_its_own(shards)), CLASSES)
+    return RobustnessTest(
+        scorers, {"bright": 16, "grainy": 7}, BOTH, shards, truth_of(shards, each_its_own(shards)), CLASSES
+    )
 
 
 def tried(trial, **corruptions):
-    return dict(try_corruptions(trial, Robustness(images=None, corruptions=corruptions)))
+    return dict(measure_corruptions(trial, Robustness(images=None, corruptions=corruptions)))
 
 
 BLUR = Corruption(kind="blur", strength=0.08)
 
 
 def test_undamaged_images_get_the_votes_of_the_cross_test(trial):
-    undamaged = trial.vote(None)
-    shard_scorer = ShardScorer(trial.scorers, {"bright": 16, "grainy": 16}, trial.shards, CLASSES)
-    cross = vote_elsewhere(shard_scorer, trial.truth, BOTH)
+    undamaged = trial.predict(None)
+    panel = ShardScorer(trial.scorers, {"bright": 16, "grainy": 16}, trial.shards, CLASSES)
+    cross = predict_shards(panel, trial.truth, BOTH)
     assert undamaged.images.equals(cross.images)
     assert np.array_equal(undamaged.votes, cross.votes)
 
@@ -92,9 +94,9 @@ def test_lost_fakes_are_counted_as_flips(trial):
 
 
 def test_change_is_damaged_minus_undamaged(trial):
-    undamaged, damaged = trial.vote(None), trial.vote(Corruption(kind="shift", strength=0.4))
+    undamaged, damaged = trial.predict(None), trial.predict(Corruption(kind="shift", strength=0.4))
     report = compare(damaged, undamaged)["voters"]["bright"]
-    before, after = (ballot.report_voters()["bright"] for ballot in (undamaged, damaged))
+    before, after = (predictions.report_voters()["bright"] for predictions in (undamaged, damaged))
     assert after["auc"] != before["auc"]
     assert report["change"]["auc"] == after["auc"] - before["auc"]
     assert {key: report[key] for key in after} == after
@@ -148,17 +150,17 @@ def test_room_for_positives_alone_is_refused():
 
 
 def test_drawn_images_are_scored_as_among_all(trial):
-    part = Trial(
+    part = RobustnessTest(
         trial.scorers, trial.batch_sizes, BOTH, trial.shards, choose_images(trial.truth, "fake", 33, 1), CLASSES
     )
     noise = Corruption(kind="noise", strength=20)
-    whole = trial.vote(noise)
+    whole = trial.predict(noise)
     kept = whole.images["image_id"].is_in(part.truth["image_id"].to_list()).to_numpy()
-    assert np.array_equal(part.vote(noise).votes, whole.votes[kept])
+    assert np.array_equal(part.predict(noise).votes, whole.votes[kept])
 
 
 def test_drawn_images_are_labelled_as_such(trial):
-    part = Trial(
+    part = RobustnessTest(
         trial.scorers, trial.batch_sizes, BOTH, trial.shards, choose_images(trial.truth, "fake", 33, 1), CLASSES
     )
     described = describe_images(part)

@@ -5,7 +5,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from facesift.evaluation import source_probes
 from facesift.evaluation.image_statistics import STATISTICS
-from facesift.evaluation.source_probes import source_alone, source_probe
+from facesift.evaluation.source_probes import source_baseline, source_probe
 
 
 def images(counts: dict[tuple[str, str], int]) -> pl.DataFrame:
@@ -25,7 +25,7 @@ TEST = images({("rff", "fake"): 10, ("rff", "real"): 10, ("celeba", "real"): 100
 
 
 def test_the_score_is_the_share_of_fakes_of_the_source():
-    found = source_alone(TRAIN, TEST, "fake")
+    found = source_baseline(TRAIN, TEST, "fake")
     assert dict(TEST.join(found.scores, on="image_id").select("source", "score").unique().rows()) == {
         "rff": 0.4,
         "celeba": 0.0,
@@ -33,34 +33,34 @@ def test_the_score_is_the_share_of_fakes_of_the_source():
 
 
 def test_its_figures_are_those_of_scikit_learn():
-    found = source_alone(TRAIN, TEST, "fake")
+    found = source_baseline(TRAIN, TEST, "fake")
     labels, scores = (TEST["label"] == "fake").to_numpy(), np.where(TEST["source"] == "rff", 0.4, 0)
     wanted = roc_auc_score(labels, scores), average_precision_score(labels, scores)
     assert (found.auc, found.ap) == pytest.approx(wanted)
 
 
 def test_calling_the_source_of_the_fakes_fake_finds_them_all():
-    called = source_alone(TRAIN, TEST, "fake").called
+    called = source_baseline(TRAIN, TEST, "fake").called
     assert (called.tp, called.fp, called.fn, called.tn) == (10, 10, 0, 100)
 
 
 def test_test_labels_do_not_change_its_scores():
     other = TEST.with_columns(label=pl.col("label").reverse())
-    assert source_alone(TRAIN, TEST, "fake").scores.equals(source_alone(TRAIN, other, "fake").scores)
+    assert source_baseline(TRAIN, TEST, "fake").scores.equals(source_baseline(TRAIN, other, "fake").scores)
 
 
 def test_with_one_source_it_knows_nothing():
     one = pl.col("source") == "rff"
-    assert source_alone(TRAIN.filter(one), TEST.filter(one), "fake").auc == 0.5
+    assert source_baseline(TRAIN.filter(one), TEST.filter(one), "fake").auc == 0.5
 
 
 def test_an_unknown_source_has_the_share_of_all():
     elsewhere = TEST.with_columns(source=pl.lit("new"))
-    assert set(source_alone(TRAIN, elsewhere, "fake").scores["score"]) == {0.08}
+    assert set(source_baseline(TRAIN, elsewhere, "fake").scores["score"]) == {0.08}
 
 
 def test_without_test_fakes_its_figures_are_unknown():
-    found = source_alone(TRAIN, TEST.filter(label="real"), "fake")
+    found = source_baseline(TRAIN, TEST.filter(label="real"), "fake")
     assert (found.auc, found.called.recall) == (None, None)
 
 

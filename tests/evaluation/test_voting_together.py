@@ -65,8 +65,8 @@ def train_committee(room, *, visible):
     return LabelledPredictions.of(label_logits(truth_of(val, "val"), scores, CLASSES))
 
 
-def committee_area(ballot):
-    return roc_auc_score(ballot.labels, ballot.predictions.probabilities[:, :, 1].mean(axis=1))
+def committee_area(predictions):
+    return roc_auc_score(predictions.labels, predictions.predictions.probabilities[:, :, 1].mean(axis=1))
 
 
 def test_committee_trained_on_shuffled_labels_is_at_chance(tmp_path):
@@ -98,7 +98,7 @@ def test_stacker_trained_on_the_plan_learns_which_output_to_trust(tmp_path):
     assert roc_auc_score(labels, np.diff(stacker.logits(features))[:, 0]) > 0.99
 
 
-def ballot_of_two_sources(images=200):
+def predictions_of_two_sources(images=200):
     rng = np.random.default_rng(0)
     source = np.where(np.arange(images) < 80, "rff", "celeba")
     label = np.where(np.arange(images) < 20, "fake", "real")
@@ -110,16 +110,16 @@ def ballot_of_two_sources(images=200):
 
 
 def test_figures_within_a_source_show_a_committee_that_knows_the_source_alone():
-    ballot = ballot_of_two_sources()
-    inside = ballot.report_within()
+    predictions = predictions_of_two_sources()
+    inside = predictions.report_within()
     assert list(inside) == ["rff"]
-    assert ballot.report_voters()["a"]["auc"] > 0.8
+    assert predictions.report_voters()["a"]["auc"] > 0.8
     assert inside["rff"]["voters"]["a"]["auc"] == pytest.approx(0.5, abs=0.15)
 
 
 def test_confusion_table_counts_every_image():
-    ballot = ballot_of_two_sources()
-    assert ballot.confusion_table(RULES["unanimous"])["images"].sum() == len(ballot.labels)
+    predictions = predictions_of_two_sources()
+    assert predictions.confusion_table(RULES["unanimous"])["images"].sum() == len(predictions.labels)
 
 
 def test_ranking_of_one_class_is_unknown():
@@ -136,14 +136,14 @@ def test_curves_are_short_and_keep_their_ends(points):
 
 
 def test_result_table_shows_counts_beside_shares(tmp_path):
-    ballot = ballot_of_two_sources()
-    write_json(tmp_path / "vote.json", {"test": ballot.report_rules()})
-    write_json(tmp_path / "voters.json", {"test": ballot.report_voters()})
-    write_json(tmp_path / "within.json", {"test": ballot.report_within()})
+    predictions = predictions_of_two_sources()
+    write_json(tmp_path / "vote.json", {"test": predictions.report_rules()})
+    write_json(tmp_path / "voters.json", {"test": predictions.report_voters()})
+    write_json(tmp_path / "within.json", {"test": predictions.report_within()})
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     print_results(tmp_path, console)
     text = console.export_text()
-    tp = ballot.report_voters()["a"]["tp"]
+    tp = predictions.report_voters()["a"]["tp"]
     assert f"({tp}/20; " in text
     assert "within rff: 20 fakes, 60 reals of this source alone" in text
 
@@ -153,7 +153,7 @@ def test_result_table_without_metrics_says_how_to_make_them(tmp_path):
         print_results(tmp_path)
 
 
-def ballot_with_referrals(images=12):
+def predictions_with_referrals(images=12):
     ids = [f"{number:032x}" for number in range(images)]
     label = ["fake" if number < 4 else "real" for number in range(images)]
     truth = pl.DataFrame({"image_id": ids, "split": "test", "source": "made", "label": label, "group": range(images)})
@@ -164,19 +164,19 @@ def ballot_with_referrals(images=12):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_images_without_a_face_are_decided_by_a_person_whatever_the_rule(rule):
-    table = ballot_with_referrals().decisions_table(RULES[rule])
+    table = predictions_with_referrals().decisions_table(RULES[rule])
     assert [row for row, decision in enumerate(table["decision"]) if decision == "review"] == [0, 5]
     assert table["vote_a"][0] == "fake"
 
 
 def test_every_rule_that_refers_images_counts_them():
-    report = ballot_with_referrals().report_rules()["majority"]
+    report = predictions_with_referrals().report_rules()["majority"]
     assert (report["review_fake"], report["review_real"], report["tp"]) == (1, 1, 3)
 
 
 def test_figures_by_class_are_of_the_votes():
-    assert ballot_with_referrals().report_classes()["majority"]["accuracy"] == 1.0
+    assert predictions_with_referrals().report_classes()["majority"]["accuracy"] == 1.0
 
 
-def test_part_of_a_ballot_keeps_its_referrals():
-    assert ballot_with_referrals().within("made").decide(RULES["majority"]).tolist().count(-1) == 2
+def test_part_of_the_predictions_keeps_its_referrals():
+    assert predictions_with_referrals().within("made").decide(RULES["majority"]).tolist().count(-1) == 2

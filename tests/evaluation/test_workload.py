@@ -88,7 +88,7 @@ def test_answers_on_images_that_are_not_held_out_are_counted():
 
 
 def test_hours_are_the_projected_queue_at_the_median_of_seconds():
-    queue = project(DecisionCounts(Confusion(tp=1, fp=1, fn=1, tn=3), 2, 2), 1000)["reviews_per_100k"]
+    queue = project(DecisionCounts(Confusion(tp=1, fp=1, fn=1, tn=3), 2, 2), 1000).report()["reviews_per_100k"]
     rows = [answer(image, "fake", seconds=seconds) for image, seconds in zip(IDS[6:9], (2.0, 9.0, 400.0), strict=True)]
     found = measured(*rows)["time"]
     assert found["median_seconds"] == 9

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from facesift.report.charts import Axis, Curve, Estimate, intervals, lines
-from facesift.report.page import Chart, Gallery, Notice, Page, Picture, Section, Table, render
+from facesift.report.page import Chart, Gallery, Notice, Page, PageSection, Picture, Table, render
 from tests.browser import CHROMIUM, look
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs="
@@ -21,9 +21,9 @@ def page():
     pictures = [Picture(PIXEL, f"a_very_long_file_name_{number}_{'x' * 60}.jpg") for number in range(9)]
     whiskers = intervals({"one": {"all": Estimate(0.5, (0.2, 0.8)), "few": Estimate(None, None)}}, Axis("AUC"))
     sections = [
-        Section("Figures", ["some text"], [WIDE], [Chart(chart(), "a curve"), Chart(whiskers, "whiskers")]),
-        Section("Examples", galleries=[Gallery(HOSTILE, pictures)]),
-        Section("Hashes", tables=[Table(["what", "hash"], [["code", "0" * 64]])], details=True),
+        PageSection("Figures", ["some text"], [WIDE], [Chart(chart(), "a curve"), Chart(whiskers, "whiskers")]),
+        PageSection("Examples", galleries=[Gallery(HOSTILE, pictures)]),
+        PageSection("Hashes", tables=[Table(["what", "hash"], [["code", "0" * 64]])], details=True),
     ]
     return render(Page("a study", "The headline.", [Notice("warning", "Mind this.")], sections))
 

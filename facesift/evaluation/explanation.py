@@ -1,6 +1,6 @@
-"""One plain sentence on what explains the committee's result, if a probe does.
+"""What explains the committee's result: a sentence for each probe that does as well as the committee.
 
-The claims are facts that were measured, put side by side. That no probe explains a result proves nothing about it.
+The claims put measured figures side by side. That no probe explains a result proves nothing about it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,27 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
-from facesift.evaluation.probes import CONTAINER, FEWEST, Probe, Probes
+from facesift.evaluation.probes import CONTAINER, FEWEST, ProbeResult, ProbeResults
 
-MARGIN = 0.02  # a probe so close below the committee explains it: repeated training moves an AUC by about as much
-DROP = 0.15  # a source on which the committee loses so much of its pooled AUC shows that the rest came from elsewhere
-USEFUL = 0.6  # below lies what weak skill and a small test set reach; also what the low end of a probe must exceed
-GLARING = 0.8  # a probe this good is named even where the committee is better: it may have learnt this and more
-SPREAD = 1.96  # standard errors either way of a 95 % interval
+MARGIN = 0.02  # a probe this close below the committee explains it: training again moves an AUC by about as much
+DROP = 0.15  # where the AUC within a source is this far below the pooled one, the rest came from telling sources
+USEFUL = 0.6  # AUC below it is close to chance; the low end of a probe's interval must reach it
+OBVIOUS = 0.8  # a probe this good is named even where the committee is better
+Z = 1.96  # standard errors on either side in a 95 % interval
 
 Kind = Literal["source", "source_in_part", "container", "statistics", "chance", "none", "unknown"]
+Claim = tuple[Kind, str]  # a kind of explanation and its sentence
 
 
 @dataclass(frozen=True)
-class Auc:
-    """An area under the ROC curve in [0, 1], and its 95 % interval where known; all None where unknown."""
+class AucEstimate:
+    """An area under the ROC curve with its 95 % interval.
+
+    Attributes:
+        value: the area in [0, 1]; None where it is unknown.
+        low: low end of the interval; None where it is unknown.
+        high: high end of the interval; None where it is unknown.
+    """
 
     value: float | None
     low: float | None = None
@@ -35,15 +42,20 @@ class Auc:
         return next((end for end in (self.low, self.value) if end is not None), 0.0)
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The value with its interval, as a sentence says it."""
         known = self.low is not None and self.high is not None
         return f"{self.value:.3f}" + (f" (95 % interval {self.low:.3f} to {self.high:.3f})" if known else "")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What explains the result: `kinds` for machines, the weightiest first, and a `sentence` for each."""
+class Explanation:
+    """What explains the committee's result.
+
+    Attributes:
+        kinds: kinds of explanation, the weightiest first.
+        sentences: one sentence for each kind.
+    """
 
     kinds: tuple[Kind, ...]
     sentences: tuple[str, ...]
@@ -63,63 +75,80 @@ class Verdict:
         return {"kind": self.kind, "kinds": list(self.kinds), "sentence": self.sentence}
 
 
-def verdict(
-    pooled: Auc,
-    within: Mapping[str, Auc],
+def explain(
+    pooled: AucEstimate,
+    within: Mapping[str, AucEstimate],
     source_auc: float | None,
-    container: Probes,
-    statistics: Probes | None = None,
-) -> Verdict:
+    container: ProbeResults,
+    statistics: ProbeResults | None = None,
+) -> Explanation:
     """Say which probes explain the committee's AUC on the test split.
 
     Args:
         pooled: the committee on all sources together.
         within: the committee inside each source whose test images are of both kinds.
-        source_auc: what knowing only the source reaches on all together (`source_probes.source_alone`).
-        container: what file format, size and JPEG tables reach (`probes.byte_probe`).
-        statistics: what brightness, colour and sharpness reach (`probes.statistics_probe`).
+        source_auc: AUC of knowing only the source, on all together (`source_probes.source_baseline`).
+        container: results of file format, size and JPEG tables (`probes.byte_probe`).
+        statistics: results of brightness, colour and sharpness (`probes.statistics_probe`).
+
+    Returns:
+        The explanation, which may be that no probe explains the result.
     """
     if pooled.value is None:
-        return Verdict(
+        return Explanation(
             ("unknown",), ("The test images are all of one class: no AUC is known, and nothing to explain.",)
         )
-    found = [_source(pooled.value, within, source_auc)]
-    found.append(_telling(pooled, within, source_auc, container, "container"))
+    found = [_source_claim(pooled.value, within, source_auc)]
+    found.append(_probe_claim(pooled, within, source_auc, container, "container"))
     if statistics:
-        found.append(_telling(pooled, within, source_auc, statistics, "statistics"))
-    claims = [claim for claim in found if claim] or [_nothing(pooled.value, source_auc, container)]
-    return Verdict(tuple(kind for kind, _ in claims), tuple(sentence for _, sentence in claims))
+        found.append(_probe_claim(pooled, within, source_auc, statistics, "statistics"))
+    claims = [claim for claim in found if claim] or [_no_claim(pooled.value, source_auc, container)]
+    return Explanation(tuple(kind for kind, _ in claims), tuple(sentence for _, sentence in claims))
 
 
-def weak(pooled: float, inside: Auc) -> bool:
-    """Whether the committee's AUC inside a source leaves open that it has no skill there, or is far below the pooled.
+def skill_in_doubt(pooled: float, inside: AucEstimate) -> bool:
+    """Say whether the committee may have no skill within a source, or has much less than on all sources together.
 
-    >>> weak(0.951, Auc(0.7, low=0.55, high=0.8)), weak(0.951, Auc(0.75, 0.7, 0.8)), weak(0.951, Auc(0.9, 0.85, 0.94))
-    (True, True, False)
+    Args:
+        pooled: AUC of the committee on all sources together.
+        inside: AUC of the committee within the source.
+
+    Returns:
+        True when the low end of `inside` is below `USEFUL`, or its value is more than `DROP` below `pooled`.
+
+    >>> cases = AucEstimate(0.7, 0.55, 0.8), AucEstimate(0.75, 0.7, 0.8), AucEstimate(0.9, 0.85, 0.94)
+    >>> [skill_in_doubt(0.951, inside) for inside in cases]
+    [True, True, False]
     """
     return inside.value is not None and (inside.floor < USEFUL or inside.value < pooled - DROP)
 
 
-def probe_interval(probe: Probe) -> Auc:
-    """Return a probe's AUC with its 95 % interval; unknown with fewer than `FEWEST` images of a class.
+def probe_interval(probe: ProbeResult) -> AucEstimate:
+    """Estimate the 95 % interval of a probe's AUC from its counts.
 
     Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic curve".
 
-    >>> round(probe_interval(Probe(images=200, positives=50, auc=0.8)).low, 3)
+    Args:
+        probe: result of the probe.
+
+    Returns:
+        The AUC with its interval; unknown with fewer than `FEWEST` images of a class.
+
+    >>> round(probe_interval(ProbeResult(images=200, positives=50, auc=0.8)).low, 3)
     0.721
     """
     if probe.auc is None or min(probe.positives, probe.images - probe.positives) < FEWEST:
-        return Auc(None)
+        return AucEstimate(None)
     auc, fakes, reals = probe.auc, probe.positives, probe.images - probe.positives
     # Probabilities that two fakes outrank one real, and that one fake outranks two reals.
     two_fakes, two_reals = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     spread = auc * (1 - auc) + (fakes - 1) * (two_fakes - auc**2) + (reals - 1) * (two_reals - auc**2)
     error = sqrt(max(spread, 0.0) / (fakes * reals))
-    return Auc(auc, max(0.0, auc - SPREAD * error), min(1.0, auc + SPREAD * error))
+    return AucEstimate(auc, max(0.0, auc - Z * error), min(1.0, auc + Z * error))
 
 
-def _source(pooled: float, within: Mapping[str, Auc], source_auc: float | None) -> tuple[Kind, str] | None:
-    """Claim that the source explains the result: it does as well alone, and the committee is weak without its help."""
+def _source_claim(pooled: float, within: Mapping[str, AucEstimate], source_auc: float | None) -> Claim | None:
+    """Claim that the source explains the result: it does as well alone, and within sources skill is in doubt."""
     if source_auc is None or pooled < USEFUL or source_auc < max(USEFUL, pooled - MARGIN):
         return None
     start = f"The committee's pooled AUC of {pooled:.3f} is explained by the data set an image comes from: "
@@ -127,7 +156,7 @@ def _source(pooled: float, within: Mapping[str, Auc], source_auc: float | None) 
     known = {source: auc for source, auc in within.items() if auc.value is not None}
     if not known:
         return "source", start + alone + "no source holds fakes and reals by which real skill could be told."
-    low = [source for source in known if weak(pooled, known[source])]
+    low = [source for source in known if skill_in_doubt(pooled, known[source])]
     if not low:
         return None
     reached = f"within {_join(low)}, fakes against reals of one source, the committee reaches {_values(known, low)}"
@@ -138,21 +167,21 @@ def _source(pooled: float, within: Mapping[str, Auc], source_auc: float | None) 
     return "source_in_part", f"{part}{alone}{reached}, but within {_join(strong)} {_values(known, strong)}."
 
 
-def _values(known: Mapping[str, Auc], sources: list[str]) -> str:
-    return _join([known[source].words for source in sources])
+def _values(known: Mapping[str, AucEstimate], sources: list[str]) -> str:
+    return _join([known[source].text for source in sources])
 
 
-def _telling(
-    pooled: Auc,
-    within: Mapping[str, Auc],
+def _probe_claim(
+    pooled: AucEstimate,
+    within: Mapping[str, AucEstimate],
     source_auc: float | None,
-    probes: Probes,
+    probes: ProbeResults,
     kind: Literal["container", "statistics"],
-) -> tuple[Kind, str] | None:
-    """Claim that a probe tells the label where it does as well as the committee, or glaringly well."""
+) -> Claim | None:
+    """Claim that a probe predicts the label where it does as well as the committee, or very well."""
     facts = "file format, size and JPEG tables" if kind == "container" else "brightness, colour and sharpness"
     places = [
-        _place(f" within {source}", within.get(source, Auc(None)).value, probe)
+        _place(f" within {source}", within.get(source, AucEstimate(None)).value, probe)
         for source, probe in probes.within.items()
     ]
     # On all sources together a probe also recognises the source: only what it tells beyond that is news.
@@ -163,23 +192,23 @@ def _telling(
     return (kind, f"The label can be told from {facts} alone: {_join(said)}.") if said else None
 
 
-def _place(where: str, committee: float | None, probe: Probe) -> str | None:
+def _place(where: str, committee: float | None, probe: ProbeResult) -> str | None:
     auc = probe_interval(probe)
     if auc.value is None or auc.floor < USEFUL:
         return None
-    if auc.value < GLARING and (committee is None or auc.value < committee - MARGIN):
+    if auc.value < OBVIOUS and (committee is None or auc.value < committee - MARGIN):
         return None
     against = "" if committee is None else f", where the committee reaches {committee:.3f}"
     return f"AUC {auc.value:.3f}{where}{against} (most telling: {_fact(probe)})"
 
 
-def _fact(probe: Probe) -> str:
-    name = probe.telling or "all together"
+def _fact(probe: ProbeResult) -> str:
+    name = probe.best_fact or "all together"
     alone = probe.facts.get(name)
     return CONTAINER.get(name, name.replace("_", " ")) + ("" if alone is None else f", by itself {alone:.3f}")
 
 
-def _nothing(pooled: float, source_auc: float | None, container: Probes) -> tuple[Kind, str]:
+def _no_claim(pooled: float, source_auc: float | None, container: ProbeResults) -> Claim:
     committee = f"the committee's pooled AUC of {pooled:.3f}"
     if pooled < USEFUL:
         return "chance", f"T{committee[1:]} is close to chance (0.5): there is no skill to explain."

@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.evaluation.embedding import choose_points, embed, features_of
+from facesift.report.embedding import choose_points, embed, features_of
 from tests.made import make_shards
 
 BINARY = Classes(("real", "fake"), "fake")

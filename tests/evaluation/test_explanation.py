@@ -5,25 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from facesift.evaluation.probes import Probe, Probes, byte_probe
-from facesift.evaluation.source_probes import source_alone
-from facesift.evaluation.verdict import Auc, Verdict, probe_interval, verdict, weak
+from facesift.evaluation.explanation import AucEstimate, Explanation, explain, probe_interval, skill_in_doubt
+from facesift.evaluation.probes import ProbeResult, ProbeResults, byte_probe
+from facesift.evaluation.source_probes import source_baseline
 from tests.made_manifest import as_png, files, other_quality
 
 
-def probe(auc: float | None = 0.5, *, positives: int = 80, telling: str = "quantisation") -> Probe:
-    return Probe(images=1000, positives=positives, auc=auc, facts={telling: auc}, telling=telling)
+def probe(auc: float | None = 0.5, *, positives: int = 80, best_fact: str = "quantisation") -> ProbeResult:
+    return ProbeResult(images=1000, positives=positives, auc=auc, facts={best_fact: auc}, best_fact=best_fact)
 
 
-def probes(pooled: float | None = 0.5, **within: float) -> Probes:
-    return Probes(probe(pooled), {source: probe(auc) for source, auc in within.items()})
+def probes(pooled: float | None = 0.5, **within: float) -> ProbeResults:
+    return ProbeResults(probe(pooled), {source: probe(auc) for source, auc in within.items()})
 
 
 NOTHING = probes(0.52, rff=0.51)
 
 
 def test_a_result_that_the_source_explains_is_said_to_be():
-    found = verdict(Auc(0.951), {"rff": Auc(0.52)}, 0.94, NOTHING)
+    found = explain(AucEstimate(0.951), {"rff": AucEstimate(0.52)}, 0.94, NOTHING)
     assert found.report() == {
         "kind": "source",
         "kinds": ["source"],
@@ -35,40 +35,40 @@ def test_a_result_that_the_source_explains_is_said_to_be():
 
 
 @pytest.mark.parametrize(
-    "within", [Auc(0.75), Auc(0.94, 0.59, 0.99)], ids=["far below pooled", "interval reaches chance"]
+    "within", [AucEstimate(0.75), AucEstimate(0.94, 0.59, 0.99)], ids=["far below pooled", "interval reaches chance"]
 )
-def test_a_weak_source_lets_the_source_explain(within: Auc):
-    assert verdict(Auc(0.951), {"rff": within}, 0.94, NOTHING).kind == "source"
+def test_a_weak_source_lets_the_source_explain(within: AucEstimate):
+    assert explain(AucEstimate(0.951), {"rff": within}, 0.94, NOTHING).kind == "source"
 
 
 @pytest.mark.parametrize(
     ("pooled", "within", "source"),
     [
-        (Auc(0.951), {"rff": Auc(0.52)}, 0.92),
-        (Auc(0.951), {"rff": Auc(0.93, 0.9, 0.95)}, 0.95),
-        (Auc(0.9), {"rff": Auc(0.9)}, 0.5),
-        (Auc(0.9), {}, None),
+        (AucEstimate(0.951), {"rff": AucEstimate(0.52)}, 0.92),
+        (AucEstimate(0.951), {"rff": AucEstimate(0.93, 0.9, 0.95)}, 0.95),
+        (AucEstimate(0.9), {"rff": AucEstimate(0.9)}, 0.5),
+        (AucEstimate(0.9), {}, None),
     ],
     ids=["the source does worse", "skill within the source", "one source", "source unknown"],
 )
-def test_otherwise_the_source_is_not_blamed(pooled: Auc, within: dict[str, Auc], source: float | None):
-    assert verdict(pooled, within, source, NOTHING).kind == "none"
+def test_otherwise_the_source_is_not_blamed(pooled: AucEstimate, within: dict[str, AucEstimate], source: float | None):
+    assert explain(pooled, within, source, NOTHING).kind == "none"
 
 
 def test_skill_in_another_source_makes_it_a_part():
-    found = verdict(Auc(0.951), {"rff": Auc(0.52), "more": Auc(0.93, 0.9, 0.95)}, 0.94, NOTHING)
+    found = explain(AucEstimate(0.951), {"rff": AucEstimate(0.52), "more": AucEstimate(0.93, 0.9, 0.95)}, 0.94, NOTHING)
     assert found.kind == "source_in_part"
     assert "but within more 0.930 (95 % interval 0.900 to 0.950)" in found.sentence
 
 
 def test_fakes_and_reals_of_different_sources_cannot_be_told_from_skill():
-    found = verdict(Auc(0.99), {}, 1.0, NOTHING)
+    found = explain(AucEstimate(0.99), {}, 1.0, NOTHING)
     assert found.kind == "source"
     assert "no source holds fakes and reals" in found.sentence
 
 
 def test_marks_of_the_file_within_a_source_are_named():
-    found = verdict(Auc(0.9), {"rff": Auc(0.9)}, 0.5, probes(0.92, rff=0.92))
+    found = explain(AucEstimate(0.9), {"rff": AucEstimate(0.9)}, 0.5, probes(0.92, rff=0.92))
     assert found.kind == "container"
     assert found.sentence == (
         "The label can be told from file format, size and JPEG tables alone: AUC 0.920 within rff, where the committee "
@@ -77,40 +77,40 @@ def test_marks_of_the_file_within_a_source_are_named():
 
 
 def test_glaring_marks_are_named_even_where_the_committee_is_better():
-    assert verdict(Auc(0.99), {"rff": Auc(0.99)}, 0.5, probes(0.85, rff=0.85)).kind == "container"
+    assert explain(AucEstimate(0.99), {"rff": AucEstimate(0.99)}, 0.5, probes(0.85, rff=0.85)).kind == "container"
 
 
 def test_marks_that_tell_less_than_the_committee_are_not_blamed():
-    assert verdict(Auc(0.9), {"rff": Auc(0.9)}, 0.5, probes(0.7, rff=0.7)).kind == "none"
+    assert explain(AucEstimate(0.9), {"rff": AucEstimate(0.9)}, 0.5, probes(0.7, rff=0.7)).kind == "none"
 
 
 def test_marks_that_only_recognise_the_source_are_not_news():
-    assert verdict(Auc(0.951), {"rff": Auc(0.52)}, 0.95, probes(0.955, rff=0.51)).kinds == ("source",)
+    assert explain(AucEstimate(0.951), {"rff": AucEstimate(0.52)}, 0.95, probes(0.955, rff=0.51)).kinds == ("source",)
 
 
 def test_marks_across_sources_of_one_kind_each_are_told_beyond_the_source():
-    assert verdict(Auc(0.9), {}, 0.6, probes(0.95)).kinds == ("container",)
+    assert explain(AucEstimate(0.9), {}, 0.6, probes(0.95)).kinds == ("container",)
 
 
 def test_marks_in_a_few_images_are_no_evidence():
-    few = Probes(probe(0.9, positives=4), {"rff": probe(0.9, positives=4)})
-    assert verdict(Auc(0.9), {"rff": Auc(0.9)}, 0.5, few).kind == "none"
+    few = ProbeResults(probe(0.9, positives=4), {"rff": probe(0.9, positives=4)})
+    assert explain(AucEstimate(0.9), {"rff": AucEstimate(0.9)}, 0.5, few).kind == "none"
 
 
 def test_simple_looks_are_named():
-    looks = Probes(probe(0.9, telling="high_frequency"), {"rff": probe(0.9, telling="high_frequency")})
-    found = verdict(Auc(0.9), {"rff": Auc(0.9)}, 0.5, NOTHING, looks)
+    looks = ProbeResults(probe(0.9, best_fact="high_frequency"), {"rff": probe(0.9, best_fact="high_frequency")})
+    found = explain(AucEstimate(0.9), {"rff": AucEstimate(0.9)}, 0.5, NOTHING, looks)
     assert found.kind == "statistics"
     assert "brightness, colour and sharpness alone: AUC 0.900 within rff" in found.sentence
 
 
 def test_several_explanations_are_all_given():
-    found = verdict(Auc(0.951), {"rff": Auc(0.7)}, 0.94, probes(0.96, rff=0.85))
+    found = explain(AucEstimate(0.951), {"rff": AucEstimate(0.7)}, 0.94, probes(0.96, rff=0.85))
     assert found.kinds == ("source", "container")
 
 
 def test_that_nothing_explains_is_not_called_good():
-    found = verdict(Auc(0.9), {"rff": Auc(0.9)}, 0.5, NOTHING)
+    found = explain(AucEstimate(0.9), {"rff": AucEstimate(0.9)}, 0.5, NOTHING)
     assert found.sentence == (
         "No probe explains the committee's pooled AUC of 0.900; other shortcuts are not ruled out. "
         "Known alone, the source 0.500 and the file 0.520."
@@ -118,15 +118,15 @@ def test_that_nothing_explains_is_not_called_good():
 
 
 def test_where_there_is_no_skill_there_is_nothing_to_explain():
-    assert verdict(Auc(0.55), {"rff": Auc(0.5)}, 0.6, NOTHING).kind == "chance"
+    assert explain(AucEstimate(0.55), {"rff": AucEstimate(0.5)}, 0.6, NOTHING).kind == "chance"
 
 
 def test_an_unknown_result_is_not_explained():
-    assert verdict(Auc(None), {}, None, probes(None)).kind == "unknown"
+    assert explain(AucEstimate(None), {}, None, probes(None)).kind == "unknown"
 
 
 def test_an_unknown_source_is_not_weak():
-    assert not weak(0.95, Auc(None))
+    assert not skill_in_doubt(0.95, AucEstimate(None))
 
 
 @given(st.floats(0, 1), st.integers(5, 500))
@@ -141,22 +141,22 @@ def test_a_probe_s_interval_covers_the_true_area():
     hits = 0
     for _ in range(300):
         auc = roc_auc_score(labels, rng.normal(size=300) + labels)  # the true area is 0.760
-        found = probe_interval(Probe(images=300, positives=60, auc=auc))
+        found = probe_interval(ProbeResult(images=300, positives=60, auc=auc))
         hits += found.low <= 0.760 <= found.high
     assert 0.91 < hits / 300 < 0.99
 
 
-def of_committee(rows: pl.DataFrame, suspects: pl.Expr) -> Verdict:
+def of_committee(rows: pl.DataFrame, suspects: pl.Expr) -> Explanation:
     """Judge a made committee that suspects these images and is otherwise guessing."""
     train, test = rows.filter(split="train"), rows.filter(split="test")
     guess = pl.Series(np.random.default_rng(5).random(test.height))
-    test = test.with_columns(suspicion=suspects.cast(pl.Float64) + guess, fake=pl.col("label") == "fake")
+    test = test.with_columns(score=suspects.cast(pl.Float64) + guess, fake=pl.col("label") == "fake")
 
-    def auc(part: pl.DataFrame) -> Auc:
-        return Auc(float(roc_auc_score(part["fake"], part["suspicion"])))
+    def auc(part: pl.DataFrame) -> AucEstimate:
+        return AucEstimate(float(roc_auc_score(part["fake"], part["score"])))
 
     within = {"mixed": auc(test.filter(source="mixed"))}
-    return verdict(auc(test), within, source_alone(train, test, "fake").auc, byte_probe(rows, "fake", 0))
+    return explain(auc(test), within, source_baseline(train, test, "fake").auc, byte_probe(rows, "fake", 0))
 
 
 MIXED = files(source="mixed", images=800, fakes=0.4)

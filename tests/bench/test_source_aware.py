@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from bench import source_aware as front
+from bench.source_choices import OPERATING, POOLED, STACK, compare
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
 from facesift.core.scores import label_logits, score_table
-from facesift.evaluation.source_aware import OPERATING, POOLED, STACK, compare
 from stages import operate, stack, vote
 from tests.made import default_params
 from tests.made_config import parse_params

@@ -11,9 +11,10 @@ from PIL import Image
 
 from facesift.config.evaluation import Pictures
 from facesift.core.classes import Classes
-from facesift.evaluation.album import draw_forged, draw_moments, draw_smote, draw_training
-from facesift.evaluation.class_means import Moments
-from facesift.evaluation.pictures import Row, class_colours, draw_grid, draw_points, write_png
+from facesift.report.class_means import ClassStatistics, draw_class_means
+from facesift.report.embedding import class_colours, draw_points
+from facesift.report.figures import GridRow, draw_grid, write_png
+from facesift.report.training_samples import draw_forged, draw_smote, draw_training
 from facesift.sampling.plans import make_plan
 from tests.made import make_shards
 from tests.made_config import Augment, Forge, Resample
@@ -23,9 +24,9 @@ MANY = Classes(("real", "deepfake_of_2019", "face_swap", "gan_generated", "retou
 SPEC = Pictures(points=100, samples=12, seed=3)
 
 
-def moments(classes):
+def statistics(classes):
     rng = np.random.default_rng(0)
-    return [Moments.of(rng.integers(0, 256, (3, 16, 16, 3))) for _ in classes.names]
+    return [ClassStatistics.of(rng.integers(0, 256, (3, 16, 16, 3))) for _ in classes.names]
 
 
 def points(classes, images=60):
@@ -49,8 +50,8 @@ def draw_forged_plan(shards):
 
 
 FIGURES = {
-    "two classes": lambda *_: draw_moments(moments(BINARY), BINARY),
-    "five classes": lambda *_: draw_moments(moments(MANY), MANY),
+    "two classes": lambda *_: draw_class_means(statistics(BINARY), BINARY),
+    "five classes": lambda *_: draw_class_means(statistics(MANY), MANY),
     "points": lambda *_: points(MANY),
     "training": lambda *data: draw_training("member_1", *data, Augment(flip=1.0), SPEC),
     "smote": lambda *data: draw_smote("member_1", *data, SPEC),
@@ -101,18 +102,18 @@ def test_settings_of_the_process_stay_as_they_were(tmp_path):
 
 def test_images_are_drawn_as_they_are():
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    (drawn,) = draw_grid("title", [Row("row", [image])]).axes[0].get_images()
+    (drawn,) = draw_grid("title", [GridRow("row", [image])]).axes[0].get_images()
     assert np.array_equal(drawn.get_array(), image)
 
 
 def test_heat_maps_of_a_row_share_one_scale():
-    figure = draw_grid("title", [Row("row", [np.full((4, 4), 3.0), np.full((4, 4), 12.0)], unit="grey levels")])
+    figure = draw_grid("title", [GridRow("row", [np.full((4, 4), 3.0), np.full((4, 4), 12.0)], unit="grey levels")])
     assert [axes.get_images()[0].get_clim() for axes in figure.axes[:2]] == [(0, 12), (0, 12)]
 
 
 def test_differences_are_from_the_positive_class_to_each_other():
-    found = moments(MANY)
-    figure = draw_moments(found, MANY)
+    found = statistics(MANY)
+    figure = draw_class_means(found, MANY)
     columns = len(MANY.names) + 1  # and the scale
     third = [axes.get_images() for axes in figure.axes[2 * columns : 3 * columns - 1]]
     assert [bool(images) for images in third] == [True, True, True, False, True]
@@ -121,8 +122,8 @@ def test_differences_are_from_the_positive_class_to_each_other():
 
 
 def test_class_without_an_image_is_left_empty():
-    found = [*moments(BINARY)[:1], Moments.of(np.empty((0, 16, 16, 3)))]
-    figure = draw_moments(found, BINARY)
+    found = [*statistics(BINARY)[:1], ClassStatistics.of(np.empty((0, 16, 16, 3)))]
+    figure = draw_class_means(found, BINARY)
     assert [bool(axes.get_images()) for axes in figure.axes[:2]] == [True, False]
 
 

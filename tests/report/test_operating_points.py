@@ -3,17 +3,22 @@
 import numpy as np
 import pytest
 
-from facesift.committee.rules import Thresholds
-from facesift.report.operation import operation_section
+from facesift.committee.decision import REVIEW
+from facesift.core.classes import Classes
+from facesift.evaluation.decision_report import count_decisions
+from facesift.report.operating_points import operation_section
 
-POINT = Thresholds(-1.0, 1.0)
 LOG_ODDS, FAKES = np.array([-2.0, 0.0, 2.0, 3.0, -3.0, 0.5]), np.array([0, 0, 1, 0, 0, 1])
+DECISIONS = np.where(LOG_ODDS < -1, 0, np.where(LOG_ODDS >= 1, 1, REVIEW))
+
+
+def report(images):
+    return count_decisions(FAKES[:images], DECISIONS[:images], Classes(("real", "fake"), "fake")).report()
 
 
 def section(own_images, fitted_on="all"):
     """One point on six test images, of which the first so many are of the source rff, that holds both."""
-    within = POINT.screen(LOG_ODDS[:own_images], FAKES[:own_images]).report()
-    point = {"lo": 0.3, "hi": 0.7, "test": POINT.screen(LOG_ODDS, FAKES).report(), "within": {"test": {"rff": within}}}
+    point = {"lo": 0.3, "hi": 0.7, "test": report(6), "within": {"test": {"rff": report(own_images)}}}
     sources = {"fitted_on": fitted_on, "names": ["rff"]}
     return operation_section({"points": {"cost": point}, "guarantee": {"sentence": "None."}, "sources": sources})
 

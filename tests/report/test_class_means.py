@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facesift.evaluation import class_means as moments
-from facesift.evaluation.class_means import Moments, class_moments
+from facesift.report import class_means
+from facesift.report.class_means import ClassStatistics, class_statistics
 from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import write_shard
@@ -38,19 +38,19 @@ def write(folder, sizes, size=8, seed=0):
 
 
 @pytest.mark.parametrize("block", [1, 8 * 8 * 3 * 7, 1 << 22])
-def test_moments_of_each_class_are_numpys(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(moments, "BLOCK", block)  # one image, seven, a whole shard at a time
+def test_mean_and_deviation_of_each_class_are_numpys(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(class_means, "BLOCK", block)  # one image, seven, a whole shard at a time
     shards, pixels, labels = write(tmp_path / "train", [20, 33, 5])
-    for number, found in enumerate(class_moments(shards)):
+    for number, found in enumerate(class_statistics(shards)):
         mine = pixels[labels == number].astype(np.float64)
         assert found.images == len(mine)
         np.testing.assert_allclose(found.mean, mine.mean(axis=0), rtol=1e-12)
         np.testing.assert_allclose(found.deviation, mine.std(axis=0), rtol=1e-12)
 
 
-def test_class_without_an_image_has_moments_of_none(tmp_path):
+def test_class_without_an_image_has_statistics_of_none(tmp_path):
     shards, _, _ = write(tmp_path / "train", [12])
-    odd = class_moments(shards)[2]
+    odd = class_statistics(shards)[2]
     assert odd.images == 0
     assert not odd.deviation.any()
 
@@ -59,9 +59,9 @@ numbers = arrays(np.float64, st.tuples(st.integers(0, 6), st.just(2)), elements=
 
 
 @given(st.lists(numbers, min_size=1, max_size=5))
-def test_moments_do_not_depend_on_how_images_are_cut(parts):
-    merged = sum(map(Moments.of, parts[1:]), Moments.of(parts[0]))
-    whole = Moments.of(np.concatenate(parts))
+def test_statistics_do_not_depend_on_how_images_are_cut(parts):
+    merged = sum(map(ClassStatistics.of, parts[1:]), ClassStatistics.of(parts[0]))
+    whole = ClassStatistics.of(np.concatenate(parts))
     assert merged.images == whole.images
     np.testing.assert_allclose(merged.mean, whole.mean, atol=1e-9)
     np.testing.assert_allclose(merged.squares, whole.squares, rtol=1e-9, atol=1e-6)
@@ -69,18 +69,18 @@ def test_moments_do_not_depend_on_how_images_are_cut(parts):
 
 def test_deviation_survives_a_large_mean():
     values = np.array([[1e9], [1e9 + 1], [1e9 + 2]])
-    found = Moments.of(values[:1]) + Moments.of(values[1:])
+    found = ClassStatistics.of(values[:1]) + ClassStatistics.of(values[1:])
     np.testing.assert_allclose(found.deviation, values.std(axis=0), rtol=1e-9)
 
 
 def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
-    monkeypatch.setattr(moments, "BLOCK", 32 * 32 * 3 * 8)
+    monkeypatch.setattr(class_means, "BLOCK", 32 * 32 * 3 * 8)
     peaks = []
     for images in (40, 400):
         shards, _, _ = write(tmp_path / str(images), [images] * 2, size=32)
-        class_moments(shards)  # imports and opens
+        class_statistics(shards)  # imports and opens
         tracemalloc.start()
-        class_moments(shards)
+        class_statistics(shards)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]

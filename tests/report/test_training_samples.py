@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from facesift.core.errors import FacesiftError
-from facesift.evaluation.samples import augmented, choose_rows, forged_samples, smote_samples, training_samples
+from facesift.report.training_samples import augmented, choose_rows, forged_samples, smote_samples, training_samples
 from facesift.sampling.batches import plan_batches
 from facesift.sampling.plans import make_plan
 from tests.made import make_shards
@@ -39,23 +39,23 @@ def test_seed_decides_the_images(plan):
 
 
 def test_synthetic_images_are_those_of_training(shards, plan):
-    blends = smote_samples(shards, plan, 6, seed=0)
+    smote = smote_samples(shards, plan, 6, seed=0)
     trained = np.concatenate([pixels for pixels, _ in plan_batches(shards, plan, 16, 1, 0)])
-    assert len(blends.step) == 6
-    for image in blends.made:
+    assert len(smote.step) == 6
+    for image in smote.synthetic:
         assert (np.abs(trained - image).max(axis=(1, 2, 3)) <= 0.5).any()
 
 
 def test_synthetic_images_lie_between_base_and_neighbour(shards, plan):
-    blends = smote_samples(shards, plan, 6, seed=0)
-    ends = np.stack([blends.base, blends.neighbour])
-    assert (blends.made >= ends.min(axis=0)).all()
-    assert (blends.made <= ends.max(axis=0)).all()
+    smote = smote_samples(shards, plan, 6, seed=0)
+    ends = np.stack([smote.base, smote.neighbour])
+    assert (smote.synthetic >= ends.min(axis=0)).all()
+    assert (smote.synthetic <= ends.max(axis=0)).all()
 
 
-def test_plan_without_smote_has_no_blends(shards):
-    blends = smote_samples(shards, make_plan(shards, Resample(scope="none"), 1), 6, seed=0)
-    assert (len(blends.made), len(blends.step)) == (0, 0)
+def test_plan_without_smote_has_no_smote(shards):
+    smote = smote_samples(shards, make_plan(shards, Resample(scope="none"), 1), 6, seed=0)
+    assert (len(smote.synthetic), len(smote.step)) == (0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_forged_images_are_those_of_training(shards, forged):
     found = forged_samples(shards, forged, 4, seed=0)
     trained = {image.tobytes() for pixels, _ in plan_batches(shards, forged, 16, 1, 0) for image in pixels}
     assert found.kind == ["composite"] * 4 + ["self_blend"] * 4
-    assert {image.astype(np.float32).tobytes() for image in found.made} <= trained
+    assert {image.astype(np.float32).tobytes() for image in found.forged} <= trained
 
 
 def test_forged_images_are_not_taken_for_smotes(forged):
@@ -75,7 +75,7 @@ def test_forged_images_are_not_taken_for_smotes(forged):
 
 
 def test_plan_without_forging_has_no_forged_samples(shards, plan):
-    assert len(forged_samples(shards, plan, 4, seed=0).made) == 0
+    assert len(forged_samples(shards, plan, 4, seed=0).forged) == 0
 
 
 def test_plan_of_other_shards_is_refused(tmp_path, plan):

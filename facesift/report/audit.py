@@ -1,18 +1,25 @@
-"""Where the figures come from: the audit's findings, in sentences and tables."""
+"""The audit on the page: what explains the figures, what each part adds, and figures slice by slice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from facesift.report.page import Notice, Section, Table
-from facesift.report.words import NOTHING, area, percent, precision_of, recall_of, share
+from facesift.report.formatting import NOTHING, area, percent, precision_of, recall_of, share
+from facesift.report.page import Notice, PageSection, Table
 
 QUIET = ("none", "unknown")  # verdicts that name nothing
 
 
 def notices(audit: Mapping[str, Any]) -> list[Notice]:
-    """What the reader must not miss: what explains the result, leaks, and members that all say the same."""
+    """Say what the reader must not miss: what explains the result, leaks, and members that all say the same.
+
+    Args:
+        audit: contents of `metrics/audit.json`.
+
+    Returns:
+        At least one notice: the first says what explains the result, or that no probe does.
+    """
     said = audit["verdict"]
     found = [Notice("plain" if said["kind"] in QUIET else "warning", said["sentence"])]
     if not audit["leakage"]["clean"]:
@@ -24,12 +31,19 @@ def notices(audit: Mapping[str, Any]) -> list[Notice]:
     return found
 
 
-def origins_sections(audit: Mapping[str, Any]) -> list[Section]:
-    """Shortcuts, what each part is worth, and slices."""
-    return [_shortcuts(audit), _worth(audit), _slices(audit["slices"])]
+def audit_sections(audit: Mapping[str, Any]) -> list[PageSection]:
+    """Show the probes, what each part of the committee adds, and the slices.
+
+    Args:
+        audit: contents of `metrics/audit.json`.
+
+    Returns:
+        Three sections.
+    """
+    return [_probes_section(audit), _contributions_section(audit), _slices_section(audit["slices"])]
 
 
-def _shortcuts(audit: Mapping[str, Any]) -> Section:
+def _probes_section(audit: Mapping[str, Any]) -> PageSection:
     alone, probe = audit["sources"]["alone"], audit["sources"]["probe"]
     auc, ap = (area(alone[key], alone[f"{key}_interval"]) for key in ("auc", "ap"))
     rows = [["the source alone", f"{alone['fakes'] + alone['reals']:,}", auc, ap, NOTHING]]
@@ -37,11 +51,11 @@ def _shortcuts(audit: Mapping[str, Any]) -> Section:
         rows += list(_probe_rows(title, audit["probes"][name]))
     headings = ("what is known of an image", "images", "AUC", "AP", "most telling")
     text = [
-        "How well fakes are told from reals by what has nothing to do with a forgery.",
+        "How well fakes are told from reals by properties that have nothing to do with a forgery.",
         *_source_text(probe),
         _leakage_text(audit["leakage"]),
     ]
-    return Section("What the figures are made of", text, [Table(headings, rows)])
+    return PageSection("What the figures are made of", text, [Table(headings, rows)])
 
 
 def _probe_rows(title: str, probes: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -77,7 +91,7 @@ def _leakage_text(leakage: Mapping[str, Any]) -> str:
     )
 
 
-def _worth(audit: Mapping[str, Any]) -> Section:
+def _contributions_section(audit: Mapping[str, Any]) -> PageSection:
     tables = []
     if audit["comparisons"]:
         headings = ("of", "against", "AUC difference", "", "AP difference", " ")
@@ -88,7 +102,7 @@ def _worth(audit: Mapping[str, Any]) -> Section:
         rows = [_added(member, rules["unanimous"]["adds"]) for member, rules in added.items()]
         columns = ("member", "recall", "precision", "to review", "caught")
         tables.append(Table(columns, rows, "What each member adds to the unanimous vote (percentage points)"))
-    return Section("Does each part earn its place?", [audit["complementarity"]["agreement"]["sentence"]], tables)
+    return PageSection("Does each part earn its place?", [audit["complementarity"]["agreement"]["sentence"]], tables)
 
 
 def _comparison(row: Mapping[str, Any]) -> list[str]:
@@ -106,17 +120,17 @@ def _added(member: str, adds: Mapping[str, float | None]) -> list[str]:
     return [member, *(NOTHING if value is None else f"{100 * value:+.1f}" for value in figures)]
 
 
-def _slices(rows: Sequence[Mapping[str, Any]]) -> Section:
+def _slices_section(rows: Sequence[Mapping[str, Any]]) -> PageSection:
     table = Table(
         ("slice", "images", "fakes", "recall", "precision", "caught"),
-        [_slice(row) for row in rows],
+        [_slice_row(row) for row in rows],
     )
     text = ["The deciding rule, slice by slice; sizes and brightness are cut at the thirds of the training images."]
-    return Section("Slices", text, [table], details=True)
+    return PageSection("Slices", text, [table], details=True)
 
 
-def _slice(row: Mapping[str, Any]) -> list[str]:
+def _slice_row(row: Mapping[str, Any]) -> list[str]:
     fakes = row["fakes"] + row["review_fake"]
     caught = share(row["caught"], row["caught_interval"], row["tp"] + row["review_fake"], fakes)
     name = f"{row['slice'].replace('_', ' ')}: {row['value']}"
-    return [name, f"{row['images']:,}", f"{fakes:,}", recall_of(dict(row)), precision_of(dict(row)), caught]
+    return [name, f"{row['images']:,}", f"{fakes:,}", recall_of(row), precision_of(row), caught]

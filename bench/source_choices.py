@@ -1,13 +1,12 @@
-"""What it brings to fit stacker and thresholds with an eye to sources: on all test images, and within sources.
+"""Figures of every choice of `stack.sources` and `operating.sources`: on all test images, and within sources.
 
-Works on score tables alone, so any study can be asked what another choice of `stack.sources` and `operating.sources`
-would do. Everything is fitted and chosen on validation; the test split is measured.
+They need score tables alone. Everything is fitted and chosen on validation; the test split is measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -36,8 +35,16 @@ Rows = NDArray[np.bool_]  # (images,), those to look at
 
 
 @dataclass(frozen=True)
-class Split:
-    """One split's scores: stacking features, labels and fakes of n images, their sources and near-duplicate groups."""
+class SplitScores:
+    """What the stacker is fitted or measured on: n images of one split.
+
+    Attributes:
+        features: stacking features of the voting members (n, k).
+        labels: class numbers (n,).
+        fakes: 1 for the positive class, 0 for the rest, (n,).
+        sources: names of the sources (n,).
+        groups: near-duplicate groups (n,).
+    """
 
     features: Features
     labels: NDArray[np.int64]
@@ -46,13 +53,21 @@ class Split:
     groups: NDArray[np.integer]
 
     @classmethod
-    def of(cls, held: LabelledLogits, params: Params) -> Split:
-        """Take a split's labels, and the stacking features that its voting members give."""
+    def of(cls, held: LabelledLogits, params: Params) -> SplitScores:
+        """Take the labels of a split and the stacking features of its voting members.
+
+        Args:
+            held: labels, and logits of all voting members.
+            params: parameters of the study.
+
+        Returns:
+            The split's scores.
+        """
         features = stack_features([held.logits[member] for member in params.voting])
         return cls(features, held.labels, held.positives, held.images["source"], held.groups)
 
     def places(self) -> dict[str, Rows]:
-        """All images first, then those of each source that holds positives and others."""
+        """Return which images to look at, by name: all first, then each source that holds positives and others."""
         inside = {source: (self.sources == source).to_numpy() for source in mixed_sources(self.sources, self.fakes)}
         return {POOLED: np.full(len(self.labels), fill_value=True)} | inside
 
@@ -60,15 +75,22 @@ class Split:
 def compare(held: Mapping[str, LabelledLogits], params: Params) -> list[dict[str, Any]]:
     """Measure every pair of `stack.sources` and `operating.sources` on the logits of `val` and `test`.
 
-    `held` has the logits of every voting member by split. The stacker is fitted on validation, whatever
-    `stack.fit_on` says.
+    The stacker is fitted on validation, whatever `stack.fit_on` says.
 
-    Returns one row a pair and place: `stack`, `operating`, `where` (`all`, or a source), `images`, `fakes`; `auc` and
-    `ap`, `auc_gain` and `ap_gain` over `stack: as_they_come` (paired bootstrap), each with `_interval`; `points`: by
-    operating point `recall` (of the fakes that were decided), `caught` (review counts) and `review_rate`, each with
-    `_interval`, and `false_alarms`. Raises `FacesiftError` when validation has no source with fakes and others.
+    Args:
+        held: logits of every voting member, by split.
+        params: parameters of the study.
+
+    Returns:
+        One row for each pair and place: `stack`, `operating`, `where` (`all`, or a source), `images`, `fakes`; `auc`
+        and `ap`, `auc_gain` and `ap_gain` over `stack: as_they_come` (paired bootstrap), each with `_interval`;
+        `points`: by operating point `recall` (of the fakes that were decided), `caught` (review counts) and
+        `review_rate`, each with `_interval`, and `false_alarms`.
+
+    Raises:
+        FacesiftError: validation has no source with fakes and others.
     """
-    val, test = (Split.of(held[split], params) for split in ("val", "test"))
+    val, test = (SplitScores.of(held[split], params) for split in ("val", "test"))
     rows, places, first = [], test.places(), None
     for stack in STACK:
         logits = _stack(val, test, params.stack.model_copy(update={"sources": stack, "fit_on": "val"}), params)
@@ -87,7 +109,7 @@ def compare(held: Mapping[str, LabelledLogits], params: Params) -> list[dict[str
     return rows
 
 
-def _stack(val: Split, test: Split, spec: Stack, params: Params) -> dict[str, Logits]:
+def _stack(val: SplitScores, test: SplitScores, spec: Stack, params: Params) -> dict[str, Logits]:
     """Logits of both splits by a stacker that is fitted on validation, where they are out-of-fold."""
     own, classes = own_images(val.sources, val.fakes), params.class_names
     stacker = fit_stacker(val.features, val.labels, spec, classes, own)
@@ -97,16 +119,16 @@ def _stack(val: Split, test: Split, spec: Stack, params: Params) -> dict[str, Lo
     }
 
 
-def _choose(val: Split, logits: Logits, operating: str, params: Params) -> Selection:
+def _choose(val: SplitScores, logits: Logits, operating: str, params: Params) -> Selection:
     seen = ValidationScores(margins_of(logits, params.class_names), val.fakes, val.groups, val.sources)
     chosen = params.operating.model_copy(update={"sources": operating})
     return select_thresholds(seen, params.model_copy(update={"operating": chosen}))
 
 
-def _ranking(test: Split, place: Rows, ranked: NDArray[np.float64], first: NDArray[np.float64]) -> dict[str, Any]:
+def _ranking(test: SplitScores, place: Rows, ranked: NDArray[np.float64], first: NDArray[np.float64]) -> dict[str, Any]:
     """AUC and average precision of scores in a place, and what they gain over the `first` scores."""
     fakes, groups = test.fakes[place], test.groups[place]
-    found, before = (areas(fakes, scores[place]) for scores in (ranked, first))
+    found, before = (asdict(areas(fakes, scores[place])) for scores in (ranked, first))
     draws, draws_before = (bootstrap_rankings(fakes, scores[place], groups) for scores in (ranked, first))
     report: dict[str, Any] = {}
     for number, name in enumerate(found):
