@@ -8,19 +8,19 @@ import polars as pl
 
 from facesift.committee.predictions import Ballot
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
 from facesift.core.scores import join_scores, read_scores, read_truth
 from facesift.evaluation.audit import Case, audit
 from facesift.evaluation.image_statistics import statistics_table
 from facesift.evaluation.probes import ROWS, draw
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 DATA, SHARDS, STACKER = Path("data"), Path("data/shards"), "stacker"
 
 
 def main(params: Params) -> None:
-    """Read the manifest, the split, all scores and the training and test shards; write `metrics/audit.json`."""
+    """Read the manifest, the split, all scores and the training and test shards; write `data/figures/audit.json`."""
     divided = read_truth(DATA / "split.parquet").drop("source", "label")
     images = read_parquet(DATA / "manifest.parquet").join(divided, on="image_id")
     classes, voters = params.class_names, [*params.voting, STACKER]
@@ -40,7 +40,7 @@ def main(params: Params) -> None:
         seed=params.seed,
     )
     report = audit(case)
-    write_json(Path("metrics/audit.json"), report)
+    write_json(Path("data/figures/audit.json"), report)
     print(report["verdict"]["sentence"])
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from facesift.committee.stacker_file import load_stacker
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from facesift.datasets.duplicates import near_duplicate_groups
@@ -21,13 +22,12 @@ from facesift.networks.parallel_scoring import SPLIT, Panel
 from facesift.networks.stored_members import load_members
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import Decoder, Sharding, build_split
-from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
 
 
 def main(params: Params, name: str) -> None:
-    """Read `data/raw/<cross_test.NAME.raw>`, the members and the stacker; write `metrics/cross/NAME.json`."""
+    """Read `data/raw/<cross_test.NAME.raw>`, the members and the stacker; write `data/figures/cross/NAME.json`."""
     if name not in params.cross_test:
         raise FacesiftError(f"cross_test.{name}: no such data set in params.yaml; there are {list(params.cross_test)}")
     members, classes = params.voting, params.class_names
@@ -41,7 +41,7 @@ def main(params: Params, name: str) -> None:
         truth = truth_of(shards, images.with_columns(group=groups))
         ballot = vote_elsewhere(Panel(scorers, batch_sizes, shards, classes, params.parallel.workers), truth, stacker)
     report = {"rules": ballot.report_rules(), "voters": ballot.report_voters(), "classes": ballot.report_classes()}
-    write_json(Path(f"metrics/cross/{name}.json"), report)
+    write_json(Path(f"data/figures/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
         print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(ballot.labels)} images")
 

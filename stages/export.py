@@ -10,11 +10,11 @@ import polars as pl
 from facesift.bundle.exporting import Sources, fill_bundle
 from facesift.bundle.test_images import describe_test_images
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, whole_folder
 from facesift.core.scores import join_scores, read_scores
 from facesift.screening.drift import make_reference
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 DATA, BUNDLE = Path("data"), Path("models/committee")
 SOURCES = Sources(Path("models"), DATA / "scores", Path("metrics"), DATA / "shards", DATA / "split.parquet")

@@ -16,13 +16,13 @@ from facesift.committee.sources import mixed_sources
 from facesift.committee.threshold_selection import Choice, Validation, choose
 from facesift.committee.thresholds import Policy
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.counts import DecisionCounts
 from facesift.core.files import read_parquet, write_csv, write_json, write_parquet
 from facesift.core.scores import join_scores, labels_from, logits_from, read_scores, read_truth
 from facesift.evaluation.prevalence import project_all
 from facesift.evaluation.reliability import measure_all, reliability_curves
 from facesift.evaluation.results_table import share
-from stages.entry import run
 
 VOTER = "stacker"
 Screenings = dict[str, DecisionCounts]  # by operating point

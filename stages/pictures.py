@@ -8,6 +8,7 @@ import polars as pl
 
 from facesift.config.members import Augment
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, whole_folder
 from facesift.evaluation.album import draw_forged, draw_moments, draw_smote, draw_training
 from facesift.evaluation.class_means import class_moments
@@ -17,7 +18,6 @@ from facesift.networks.features import load_features
 from facesift.networks.support_vectors import SVM
 from facesift.networks.weights import check_weights, load_scorer
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 PICTURES = Path("data/pictures")
 MODELS, PLANS, SCORES, SHARDS = Path("models"), Path("data/plans"), Path("data/scores"), Path("data/shards")

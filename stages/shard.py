@@ -8,11 +8,11 @@ import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet
 from facesift.images.face_columns import FACE
 from facesift.shards.reading import SPLITS, ShardEntry
 from facesift.shards.writing import Decoder, Sharding, build_split
-from stages.entry import run
 
 SHARDS = Path("data/shards")
 COLUMNS = ["image_id", "source", "label", "container", "path"]

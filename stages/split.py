@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json, write_parquet
 from facesift.datasets.splitting import SPLITS, Division, divide, summary
 from facesift.images.face_columns import refer
-from stages.entry import run
 
 MANIFEST = Path("data/manifest.parquet")
 SPLIT = Path("data/split.parquet")

@@ -12,13 +12,13 @@ from facesift.committee.sources import own_images
 from facesift.committee.stacker_file import save_stacker
 from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, stack_features
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.classes import Classes
 from facesift.core.counts import Confusion
 from facesift.core.files import read_parquet, write_json, write_parquet
 from facesift.core.scores import join_scores, labels_from, logits_from, read_scores, score_table, votes_of
 from facesift.evaluation.results_table import share
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
 
@@ -26,7 +26,6 @@ MODELS, SCORES = Path("models"), Path("data/scores")
 def main(params: Params) -> None:
     """Read `data/split.parquet` and `data/scores`; write the stacker, its scores and its validation figures."""
     members, classes = params.voting, params.class_names
-    _drop_strangers(list(params.members))
     truth = read_parquet(Path("data/split.parquet"), ["image_id", "split", "source", "label", "group"])
     joined = join_scores(truth.filter(pl.col("split") != "train"), read_scores(SCORES, members, classes))
     held = {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
@@ -45,18 +44,10 @@ def main(params: Params) -> None:
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
     votes = classes.is_positive(votes_of(val_logits, classes))
     figures = Confusion.of(classes.is_positive(labels), votes).report()
-    write_json(
-        Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
-    )
+    told = {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
+    write_json(Path("data/figures/stack.json"), told)
     recall, precision = share(figures["recall"]), share(figures["precision"])
     print(f"stacker over {', '.join(members)}: validation recall {recall}, precision {precision}")
-
-
-def _drop_strangers(members: list[str]) -> None:
-    """Remove scores of members that the study no longer has: DVC would count them as this stage's input."""
-    for path in sorted(SCORES.glob("*.parquet")):
-        if path.stem not in members:
-            path.unlink()
 
 
 def _features(joined: pl.DataFrame, members: list[str], classes: Classes) -> NDArray[np.float64]:

@@ -8,11 +8,11 @@ import polars as pl
 
 from facesift.committee.predictions import Ballot
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_csv, write_json, write_parquet
 from facesift.core.scores import join_scores, read_scores, read_truth
 from facesift.evaluation.curves import precision_recall_points, roc_points
 from facesift.evaluation.results_table import print_results
-from stages.entry import run
 
 PLOTS = Path("metrics/plots")
 

@@ -7,7 +7,7 @@ import polars as pl
 import yaml
 
 from facesift.config.params import Params, parse_params
-from facesift.datasets.layouts import BINARY
+from facesift.core.classes import BINARY
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import write_index, write_shard
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from workflow.dvc_command import dvc
 
-UP_TO = "vote"  # the stage that experiments end with
+UP_TO = "summary"  # the stage that experiments end with
 
 
 def overrides(key: str, now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 REAL, FAKE = 0, 1
+BINARY = ("real", "fake")  # names of the two classes by their numbers
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from facesift.config.data import Source
+from facesift.core.classes import BINARY
 from facesift.images.archives import LOOSE, RawFile
 
 PARTS = ("left_eye", "right_eye", "nose", "mouth")
 FOLDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-BINARY = ("real", "fake")
 
 _DIFFICULTY = re.compile(r"(easy|mid|hard)_", re.IGNORECASE)
 _EDITED = re.compile(r"(?:easy|mid|hard)_\d+_([01]{4})(?!\w)", re.IGNORECASE)

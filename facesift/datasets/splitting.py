@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from facesift.config.data import Split
+from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
 from facesift.datasets.duplicates import near_duplicate_groups
 from facesift.datasets.group_split import Floats, Ints, deal
-from facesift.datasets.layouts import BINARY
 
 SPLITS = ("train", "val", "test")
 TRAIN, VAL = 0, 1

@@ -99,7 +99,9 @@ def reproduction(params: Params, data: list[Path], code: list[Path], root: Path)
     `data`: the tables that name every image and its split; `code`: the program's files, below `root`.
     """
     rows = [[f"data: {path.relative_to(root).as_posix()}", sha256(path)] for path in data]
-    rows.append([f"code: {len(code)} files of facesift/ and stages/", code_hash(code, root)])
+    rows.append(
+        [f"code of this page: {len(code)} files (dvc.lock has the hashes of every stage's code)", code_hash(code, root)]
+    )
     rows.append(["parameters: params.yaml, as read", parameters_hash(params)])
     text = [
         (

@@ -30,7 +30,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.config.members import Resample
-from facesift.datasets.layouts import BINARY
+from facesift.core.classes import BINARY
 from facesift.sampling.donors import read_faces
 from facesift.sampling.kinds import FORGED, KINDS, forging_columns
 from facesift.sampling.kinds import SCHEMA as FORGING

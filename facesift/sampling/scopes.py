@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from facesift.config.forging import Forge
 from facesift.config.members import Resample
+from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
-from facesift.datasets.layouts import BINARY
 from facesift.sampling.donors import Faces, choose_donors
 from facesift.sampling.kinds import KINDS
 from facesift.sampling.smote import draw_pairs

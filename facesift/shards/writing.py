@@ -20,10 +20,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.config.data import WHOLE, Crop
+from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
 from facesift.core.files import sha256, whole_file, whole_folder, write_json
 from facesift.core.parallel import ALONE, Workers, parallel_map
-from facesift.datasets.layouts import BINARY
 from facesift.images.archives import read_bytes
 from facesift.images.crops import View
 from facesift.images.decoding import BadImage, decode

@@ -11,8 +11,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, average_precision_score, precision_score, recall_score
 
 from bench.toy_images import write_sources
-from facesift.committee.stacker_file import load_stacker
-from facesift.committee.stacking import stack_features
+from facesift.committee.stacking import load_stacker, stack_features
 from facesift.config.data import CrossTest
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError

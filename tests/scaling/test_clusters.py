@@ -18,8 +18,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from facesift.committee.stacker_file import save_stacker
-from facesift.committee.stacking import Stacker
+from facesift.committee.stacking import Stacker, save_stacker
 from facesift.config.members import Architecture
 from facesift.core.files import sha256, write_parquet
 from facesift.core.scores import score_table
@@ -85,7 +84,7 @@ def make_project(folder: Path, raw: Path, **parallel) -> Path:
 
 RUN = """
 import importlib, sys
-from stages.entry import run
+from facesift.config.stage import run
 for name in sys.argv[1:]:
     sys.argv[1:] = []
     run(importlib.import_module(f"stages.{name}").main)

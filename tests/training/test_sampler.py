@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.config.members import Resample
-from facesift.core.classes import Classes
-from facesift.datasets.layouts import BINARY
+from facesift.core.classes import BINARY, Classes
 from facesift.sampling.plans import make_plan
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import write_index, write_shard
