@@ -92,7 +92,7 @@ def figures(ran: Ran, system: System) -> list[str]:
     """Accuracy, recall and precision of a system's voter on the test images; a dash where there is none."""
     room, _, voter = system.voter.rpartition("/")
     if room:
-        report = ran.metrics[f"cross/{room}"]
+        report = ran.metrics["cross"][room]
         classes, found = report["classes"], report["voters"] | report["rules"]
     else:
         classes = ran.metrics["classes"]["test"]

@@ -9,11 +9,12 @@ import polars as pl
 import yaml
 
 from facesift.bundle.exporting import Sources, fill_bundle
-from facesift.committee.stacking import Stacker, save_stacker
+from facesift.committee.stacker_file import save_stacker
+from facesift.committee.stacking import Stacker
 from facesift.config.members import Architecture
 from facesift.config.params import Params, parse_params
 from facesift.core.files import sha256, write_json, write_parquet
-from facesift.core.scores import LabelledLogits, read_held_out
+from facesift.core.scores import join_scores
 from facesift.networks.architectures import build_network
 from facesift.networks.scoring import score_splits
 from facesift.networks.support_vectors import SVM, fit_svm
@@ -38,9 +39,9 @@ class Study:
 
     params: Params
     sources: Sources
-    stored: dict[str, LabelledLogits]
+    stored: dict[str, pl.DataFrame]
 
-    def export(self, folder: Path, params: Params | None = None, stored: LabelledLogits | None = None):
+    def export(self, folder: Path, params: Params | None = None, stored: pl.DataFrame | None = None):
         """Write a bundle into the new `folder`; `stored`: other logits of the test images."""
         folder.mkdir(parents=True)
         chosen = self.stored if stored is None else self.stored | {"test": stored}
@@ -56,26 +57,21 @@ def make_study(room: Path, members=None, classes=("real", "fake")) -> Study:
     sources = Sources(room / "models", room / "scores", room / "metrics", room / "shards", room / "split.parquet")
     for number, split in enumerate(("train", "val", "test")):
         make_shards(sources.shards / split, 30, 10, seed=10 * number, classes=tuple(classes))
+    tables = {}
     for name in params.voting:
         weights = sources.models / f"{name}.safetensors"
         save_tensors(weights, _tensors(params, name), _header(params, name))
         held = {split: ShardFolder(sources.shards / split) for split in ("val", "test")}
-        scores = score_splits(load_scorer(weights), held, 16, params.classes)
-        write_parquet(sources.scores / f"{name}.parquet", scores, {"weights_sha256": sha256(weights)})
-    write_parquet(sources.split, _truth(sources))
+        tables[name] = score_splits(load_scorer(weights), held, 16, params.classes)
+        write_parquet(sources.scores / f"{name}.parquet", tables[name], {"weights_sha256": sha256(weights)})
+    truth = tables[params.voting[0]].select("image_id", "split")
+    write_parquet(sources.split, truth)
     _write_stacker_and_figures(params, sources)
-    return Study(params, sources, read_held_out(room, params.voting, params.class_names, stacker=False))
-
-
-def _truth(sources: Sources) -> pl.DataFrame:
-    parts = []
-    for split in ("val", "test"):
-        shards = ShardFolder(sources.shards / split)
-        ids = [each for shard in range(len(shards.sizes)) for each in shards.image_ids(shard)]
-        labels = np.concatenate([shards.labels(shard) for shard in range(len(shards.sizes))])
-        names = [shards.classes[number] for number in labels]
-        parts.append(pl.DataFrame({"image_id": ids, "split": split, "source": "made", "label": names}))
-    return pl.concat(parts).with_row_index("group")
+    stored = {
+        split: join_scores(part, {name: table.filter(split=split) for name, table in tables.items()})
+        for split, part in ((split, truth.filter(split=split)) for split in ("val", "test"))
+    }
+    return Study(params, sources, stored)
 
 
 def make_params(members, classes) -> Params:

@@ -1,17 +1,13 @@
-"""What happened in each epoch: kept in the checkpoint, printed as it happens, written as curves at the end."""
+"""What happened in each epoch: kept in the checkpoint, printed as it happens."""
 
 from __future__ import annotations
 
 import math
-import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytorch_lightning as pl
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import rounded, whole_folder
 
 CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_recall", "val_precision", "val_ap")
 
@@ -40,18 +36,3 @@ class History(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs = list(state_dict["epochs"])
-
-
-def write_curves(folder: Path, epochs: list[dict[str, float]]) -> None:
-    """Write one DVCLive table a figure, `<figure>.tsv` with the columns step and figure, into `folder`."""
-    from dvclive import Live  # noqa: PLC0415  it imports all of DVC
-
-    with TemporaryDirectory() as room:
-        with Live(dir=room, save_dvc_exp=False, dvcyaml=False) as live:
-            for figures in epochs:
-                for key, value in rounded(figures).items():
-                    live.log_metric(key, value)
-                live.next_step()
-        with whole_folder(folder) as part:
-            for table in sorted((Path(room) / "plots" / "metrics").glob("*.tsv")):
-                shutil.copyfile(table, part / table.name)

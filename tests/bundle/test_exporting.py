@@ -11,8 +11,8 @@ import torch
 from facesift.bundle.card import GRAPH, GRAPH_DATA
 from facesift.bundle.exporting import DECIDING, first_images
 from facesift.bundle.onnx_graph import export_graph
-from facesift.bundle.parity import ParityCheck, hangs
-from facesift.committee.ensemble import Ensemble
+from facesift.bundle.parity import Comparison, hangs
+from facesift.committee.decision import Jury
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.networks.pixel_module import load_module
@@ -82,7 +82,7 @@ def test_first_images_are_those_of_the_shards(study):
 def compare(exported, study, tolerance, stored):
     graph, torch_says = Committee.load(exported), Committee.load(exported, "torch")
     images = first_images(ShardFolder(study.sources.shards / "test"), 5)
-    return ParityCheck(graph.runtime, torch_says.runtime, graph.ensemble, tolerance).measure(images, stored)
+    return Comparison(graph.runtime, torch_says.runtime, graph.jury, tolerance).measure(images, stored)
 
 
 def test_graph_beyond_the_tolerance_is_refused(study, exported):
@@ -91,8 +91,7 @@ def test_graph_beyond_the_tolerance_is_refused(study, exported):
 
 
 def test_scores_of_other_weights_are_refused(study, exported):
-    stored = study.stored["test"]
-    other = replace(stored, logits=stored.logits | {"two": stored.logits["two"] + np.array([0, 0.5], np.float32)})
+    other = study.stored["test"].with_columns(pl.col("two_logit_fake") + 0.5)
     with pytest.raises(FacesiftError, match=r"the weights and data/scores differ in logits by 0\.5"):
         compare(exported, study, 0.001, other)
 
@@ -116,13 +115,18 @@ class Fixed:
 
 
 def one_image(study, exported, graph, torch_says):
-    ensemble = Committee.load(exported).ensemble
-    test = study.stored["test"]
-    image_ids = test.images["image_id"].to_list()[:1]
-    said = {name: np.asarray(each, np.float32) for name, each in torch_says.items()}
-    stored = LabelledLogits(test.classes, test.images[:1], test.labels[:1], said, test.referred[:1])
+    jury = Committee.load(exported).jury
+    image_ids = study.stored["test"]["image_id"].to_list()[:1]
+    stored = pl.DataFrame(
+        {"image_id": image_ids}
+        | {
+            f"{name}_logit_{label}": [logits[0][n]]
+            for name, logits in torch_says.items()
+            for n, label in enumerate(jury.classes.names)
+        }
+    )
     batch = (image_ids, np.zeros((1, SIZE, SIZE, 3), np.uint8))
-    return ParityCheck(Fixed(graph), Fixed(torch_says), ensemble, 0.1).measure([batch], stored)
+    return Comparison(Fixed(graph), Fixed(torch_says), jury, 0.1).measure([batch], stored)
 
 
 def test_vote_that_hangs_on_less_than_the_tolerance_may_differ(study, exported):
@@ -138,9 +142,9 @@ def test_logits_that_are_no_numbers_are_beyond_every_tolerance(study, exported):
 
 
 def test_a_close_vote_hangs_and_a_clear_one_does_not(exported):
-    ensemble: Ensemble = Committee.load(exported).ensemble
+    jury: Jury = Committee.load(exported).jury
     close = {"one": np.array([[1.0, 1.01], [0.0, 50.0]]), "two": np.array([[0.0, 50.0], [0.0, 50.0]])}
-    assert hangs(ensemble, close, 0.1).tolist() == [True, False]
+    assert hangs(jury, close, 0.1).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("classes", [("real", "fake"), ("real", "swapped", "drawn")])

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from scipy.stats import ks_2samp
 
-from facesift.bundle.drift_reference import BINS, Bins
-from facesift.screening.shift import Shift
+from facesift.bundle.shift import BINS, Bins, Shift
 from facesift.core.files import read_json, write_json
 
 VALUES = st.lists(st.floats(-1e6, 1e6) | st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=60)

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from facesift.cli.main import app
-from facesift.bundle.drift_reference import make_reference, write_reference
+from facesift.screening.drift import make_reference, write_reference
 from tests.made_decisions import images
 
 

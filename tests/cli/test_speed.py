@@ -10,7 +10,7 @@ from PIL import Image
 
 from facesift.cli.bench import Bench, run_bench
 from facesift.cli.speed import Load, peak_memory, summary, time_graph
-from facesift.cli.speed_decisions import FasterWays
+from facesift.cli.speed_decisions import Comparison
 from facesift.cli.speed_graphs import bundle_subject, networks_of, quantised, random_subject
 from facesift.core.errors import FacesiftError
 from facesift.images.paths import find_files
@@ -101,9 +101,9 @@ class Reversed:
 
 
 def test_decisions_that_change_are_counted(exported, faces):
-    ways, committee = FasterWays(exported, exported, 1), Committee.load(exported)
-    ways._int8 = reverse = replace(committee, runtime=Reversed(committee.runtime))
-    found = ways.measure(find_files([faces]), 4)["int8"]
+    comparison, committee = Comparison(exported, exported, 1), Committee.load(exported)
+    comparison._int8 = reverse = replace(committee, runtime=Reversed(committee.runtime))
+    found = comparison.measure(find_files([faces]), 4)["int8"]
     ours, theirs = committee.decide(noise(10)), reverse.decide(noise(10))
     assert 0 < found["changed"] == (ours.decisions != theirs.decisions).sum()
     farthest = np.abs(ours.log_odds - theirs.log_odds).max()
@@ -113,7 +113,7 @@ def test_decisions_that_change_are_counted(exported, faces):
 def test_images_of_which_none_can_be_read_are_named(exported, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
     with pytest.raises(FacesiftError, match="none of the files is an image that can be read"):
-        FasterWays(exported, None, 1).measure(find_files([str(tmp_path / "bad.png")]), 4)
+        Comparison(exported, None, 1).measure(find_files([str(tmp_path / "bad.png")]), 4)
 
 
 def test_the_report_has_a_row_for_each_precision_and_what_they_decide(exported, faces):

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
-from facesift.committee.cascade import OPEN, check_cascade, decide_in_turn, settled
-from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.cascade import COUNTING, OPEN, check_cascade, hear_in_turn, settled
+from facesift.committee.rules import RULES
+from facesift.committee.thresholds import Policy
 from facesift.core.errors import FacesiftError
 from facesift.screening.committee import Committee
-from tests.committee.test_decision import BINARY, MEMBERS, THREE, make_ensemble, random_logits
+from tests.committee.test_decision import BINARY, MEMBERS, THREE, make_jury, random_logits
 from tests.screening.test_committee import noise
 
-COUNTING = [name for name, rule in RULES.items() if rule.counts_votes]
 CLASSES = pytest.mark.parametrize("classes", [BINARY, THREE], ids=["two", "three"])
 
 
@@ -37,22 +37,22 @@ def numbered(images):
     return np.broadcast_to(np.arange(images, dtype=np.uint8)[:, None, None, None], (images, 1, 1, 3))
 
 
-def hear(ensemble, logits):
+def hear(jury, logits):
     members = Members(logits)
-    return decide_in_turn(ensemble, members, numbered(len(logits["one"]))), members
+    return hear_in_turn(jury, members, numbered(len(logits["one"]))), members
 
 
 @CLASSES
 @pytest.mark.parametrize("rule", COUNTING)
 @given(seed=st.integers(0, 10_000))
 def test_decisions_are_those_of_the_whole_committee(classes, rule, seed):
-    ensemble, logits = make_ensemble(classes, rule, seed=seed), random_logits(classes, 30, seed)
-    whole = ensemble.decide(logits)
-    found, _ = hear(ensemble, logits)
-    np.testing.assert_array_equal(found.batch.decisions, whole.decisions)
-    np.testing.assert_array_equal(found.batch.votes[found.asked], whole.votes[found.asked])
-    last = found.asked[:, -1]
-    np.testing.assert_array_equal(found.batch.log_odds[last], whole.log_odds[last])
+    jury, logits = make_jury(classes, rule, seed=seed), random_logits(classes, 30, seed)
+    whole = jury.judge(logits)
+    hearing, _ = hear(jury, logits)
+    np.testing.assert_array_equal(hearing.verdict.decisions, whole.decisions)
+    np.testing.assert_array_equal(hearing.verdict.votes[hearing.heard], whole.votes[hearing.heard])
+    last = hearing.heard[:, -1]
+    np.testing.assert_array_equal(hearing.verdict.log_odds[last], whole.log_odds[last])
 
 
 @CLASSES
@@ -62,11 +62,11 @@ def test_settled_is_what_no_further_votes_can_change(classes, rule, given_votes)
     numbers, left = range(len(classes.names)), 4 - given_votes
     for votes in product(numbers, repeat=given_votes):
         ends = {
-            int(RULES[rule].combine(np.array([[*votes, *more]]), np.empty(0), classes)[0])
+            int(RULES[rule](np.array([[*votes, *more]]), np.empty(0), classes)[0])
             for more in product(numbers, repeat=left)
         }
         expected = ends.pop() if len(ends) == 1 else OPEN
-        assert settled(RULES[rule], np.array([votes]), left, classes).tolist() == [expected], votes
+        assert settled(rule, np.array([votes]), left, classes).tolist() == [expected], votes
 
 
 def planted(*votes):
@@ -83,30 +83,30 @@ ASKED = {
 
 @pytest.mark.parametrize(("rule", "votes"), [(rule, votes) for rule in ASKED for votes in ASKED[rule]])
 def test_no_member_is_asked_once_an_image_is_decided(rule, votes):
-    found, members = hear(make_ensemble(BINARY, rule), planted(*votes))
+    hearing, members = hear(make_jury(BINARY, rule), planted(*votes))
     assert [names for names, _ in members.asked] == [[name] for name in MEMBERS[: ASKED[rule][votes]]]
-    assert found.asked[0].tolist() == [number < ASKED[rule][votes] for number in range(3)] + [ASKED[rule][votes] == 3]
+    assert hearing.heard[0].tolist() == [number < ASKED[rule][votes] for number in range(3)] + [ASKED[rule][votes] == 3]
 
 
 def test_decided_images_leave_the_batch():
     logits = {name: np.concatenate([planted(1, 0, 0)[name], planted(0, 0, 0)[name]]) for name in MEMBERS}
-    _, members = hear(make_ensemble(BINARY, "any_fake"), logits)
+    _, members = hear(make_jury(BINARY, "any_fake"), logits)
     assert [rows for _, rows in members.asked] == [[0, 1], [1], [1]]
 
 
 def test_a_score_that_is_no_number_ends_the_hearing_of_its_image():
     logits = planted(0, 0, 0)
     logits["one"][0, 1] = np.nan
-    found, members = hear(make_ensemble(BINARY, "any_fake"), logits)
-    assert (found.finite.tolist(), len(members.asked)) == ([False], 1)
+    hearing, members = hear(make_jury(BINARY, "any_fake"), logits)
+    assert (hearing.finite.tolist(), len(members.asked)) == ([False], 1)
 
 
 @pytest.mark.parametrize(
-    "ensemble", [make_ensemble(BINARY, "soft"), make_ensemble(BINARY, Thresholds(-1, 1))], ids=["soft", "point"]
+    "jury", [make_jury(BINARY, "soft"), make_jury(BINARY, policy=Policy(-1, 1))], ids=["soft", "point"]
 )
-def test_what_weighs_all_scores_cannot_be_a_cascade(ensemble):
+def test_what_weighs_all_scores_cannot_be_a_cascade(jury):
     with pytest.raises(FacesiftError, match=r"weighs the scores of all members.*any_fake, majority, unanimous"):
-        check_cascade(ensemble)
+        check_cascade(jury)
 
 
 @pytest.fixture

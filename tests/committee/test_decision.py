@@ -1,25 +1,30 @@
-"""The decision engine: votes, probabilities, thresholds and referrals become decisions."""
+"""The bundle decides as the pipeline does."""
 
 import numpy as np
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from facesift.committee.calibration import Calibrator
-from facesift.committee.decision import REVIEW, Predictions, decide
-from facesift.committee.ensemble import Ensemble
-from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.calibration import Calibration
+from facesift.committee.decision import Jury
+from facesift.committee.predictions import Ballot
+from facesift.committee.rules import REVIEW, RULES
 from facesift.committee.stacking import Stacker
+from facesift.committee.thresholds import Policy
 from facesift.core.classes import Classes
+from facesift.core.scores import score_table
+from facesift.evaluation.cross_data_set import stacked_ballot
 
 BINARY = Classes(("real", "fake"), "fake")
 THREE = Classes(("real", "swapped", "drawn"), "swapped")
 MEMBERS = ("one", "two", "three")
 
 
-def make_ensemble(classes, rule="unanimous", seed=0):
-    """`rule`: the name of a voting rule, or thresholds."""
+def make_jury(classes, rule="unanimous", policy=None, seed=0):
     rng, number = np.random.default_rng(seed), len(classes.names)
     stacker = Stacker(rng.normal(size=(number, number * len(MEMBERS))), rng.normal(size=number))
-    return Ensemble(MEMBERS, classes, stacker, Calibrator(0.5, -1.0), RULES.get(rule, rule))
+    return Jury(MEMBERS, classes, stacker, Calibration(0.5, -1.0), rule, policy)
 
 
 def random_logits(classes, images, seed):
@@ -27,65 +32,41 @@ def random_logits(classes, images, seed):
     return {name: rng.normal(size=(images, len(classes.names))).round(1).astype(np.float32) for name in MEMBERS}
 
 
-def test_stacker_votes_last_by_its_logits_rounded_as_in_a_score_table():
-    ensemble, logits = make_ensemble(BINARY), random_logits(BINARY, 30, 0)
-    stacked = ensemble.voter_logits(logits)["stacker"]
-    assert stacked.dtype == np.float32
-    votes = ensemble.decide(logits).votes
-    assert votes.shape == (30, 4)
-    np.testing.assert_array_equal(votes[:, -1], stacked[:, 1] >= stacked[:, 0])
-
-
-@pytest.mark.parametrize("rule", [*RULES.values(), Thresholds(-1.0, 1.0)], ids=lambda rule: rule.name)
-def test_referred_images_are_reviewed_whatever_the_rule(rule):
-    predictions = Predictions.of(random_logits(BINARY, 30, 4), BINARY)
-    referred = np.arange(30) % 3 == 0
-    found, before = decide(predictions, rule, referred), decide(predictions, rule)
-    assert set(found.decisions[referred]) == {REVIEW}
-    np.testing.assert_array_equal(found.decisions[~referred], before.decisions[~referred])
-    np.testing.assert_array_equal(found.votes, before.votes)
+def pipeline_ballot(jury, logits) -> Ballot:
+    ids = [f"{row:032x}" for row in range(len(logits["one"]))]
+    tables = {name: score_table(ids, "test", each, jury.classes.names) for name, each in logits.items()}
+    label = jury.classes.names[0]
+    truth = pl.DataFrame({"image_id": ids, "split": "test", "source": "s", "label": label, "group": range(len(ids))})
+    return stacked_ballot(truth, tables, jury.stacker, jury.classes)
 
 
 @pytest.mark.parametrize("classes", [BINARY, THREE], ids=["two", "three"])
-@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
-def test_a_rule_knows_whether_it_abstains_and_whether_it_looks_at_votes_alone(classes, rule):
-    logits = random_logits(classes, 300, 5)
-    predictions = Predictions.of(logits, classes)
-    decided = decide(predictions, rule).decisions
-    assert (REVIEW in decided) == rule.abstains
-    surer = Predictions.of({name: each * (5.0 if name == "one" else 1.0) for name, each in logits.items()}, classes)
-    assert (decide(surer, rule).decisions == decided).all() == rule.counts_votes
+@pytest.mark.parametrize("rule", RULES)
+@given(seed=st.integers(0, 10_000))
+def test_decisions_and_votes_are_those_of_the_vote_stage(classes, rule, seed):
+    jury, logits = make_jury(classes, rule, seed=seed), random_logits(classes, 30, seed)
+    ballot, verdict = pipeline_ballot(jury, logits), jury.judge(logits)
+    np.testing.assert_array_equal(verdict.votes, ballot.votes)
+    np.testing.assert_array_equal(verdict.decisions, ballot.decide(rule))
 
 
-def test_thresholds_without_room_between_them_abstain_from_nothing():
-    assert (Thresholds(0.5, 0.5).abstains, Thresholds(0.0, 0.5).abstains) == (False, True)
+def test_a_policy_decides_by_the_calibrated_log_odds():
+    jury = make_jury(BINARY, policy=Policy(-2.0, 1.0))
+    verdict = jury.judge(random_logits(BINARY, 200, 1))
+    assert set(verdict.decisions) == {0, 1, REVIEW}
+    np.testing.assert_array_equal(verdict.decisions == 1, verdict.log_odds >= 1.0)
+    np.testing.assert_array_equal(verdict.decisions == 0, verdict.log_odds < -2.0)
 
 
-def test_part_of_the_images_is_decided_as_among_all():
-    predictions = Predictions.of(random_logits(THREE, 60, 6), THREE)
-    rows = np.arange(60) % 2 == 0
-    for rule in (*RULES.values(), Thresholds(-1.0, 1.0)):
-        part = decide(predictions.of_images(rows), rule).decisions
-        np.testing.assert_array_equal(part, decide(predictions, rule).decisions[rows])
-
-
-def test_thresholds_decide_by_the_calibrated_log_odds():
-    ensemble = make_ensemble(BINARY, Thresholds(-2.0, 1.0))
-    found = ensemble.decide(random_logits(BINARY, 200, 1))
-    assert set(found.decisions) == {0, 1, REVIEW}
-    np.testing.assert_array_equal(found.decisions == 1, found.log_odds >= 1.0)
-    np.testing.assert_array_equal(found.decisions == 0, found.log_odds < -2.0)
-
-
-def test_below_the_thresholds_the_likeliest_other_class_is_named():
-    ensemble, logits = make_ensemble(THREE, Thresholds(0.0, 1e9)), random_logits(THREE, 200, 2)
-    found, stacked = ensemble.decide(logits), ensemble.voter_logits(logits)["stacker"]
-    below = found.decisions != REVIEW
-    np.testing.assert_array_equal(found.decisions[below], np.where(stacked[below, 0] >= stacked[below, 2], 0, 2))
-    assert {0, 2} <= set(found.decisions)
+def test_below_a_policy_the_likeliest_other_class_is_named():
+    jury, logits = make_jury(THREE, policy=Policy(0.0, 1e9)), random_logits(THREE, 200, 2)
+    verdict, stacked = jury.judge(logits), jury.voices(logits)["stacker"]
+    below = verdict.decisions != REVIEW
+    np.testing.assert_array_equal(verdict.decisions[below], np.where(stacked[below, 0] >= stacked[below, 2], 0, 2))
+    assert {0, 2} <= set(verdict.decisions)
 
 
 def test_log_odds_are_the_stackers_margin_calibrated():
-    ensemble, logits = make_ensemble(BINARY), random_logits(BINARY, 5, 3)
-    stacked = ensemble.voter_logits(logits)["stacker"].astype(np.float64)
-    np.testing.assert_allclose(ensemble.decide(logits).log_odds, (stacked[:, 1] - stacked[:, 0]) / 0.5 - 1.0)
+    jury, logits = make_jury(BINARY), random_logits(BINARY, 5, 3)
+    stacked = jury.voices(logits)["stacker"].astype(np.float64)
+    np.testing.assert_allclose(jury.judge(logits).log_odds, (stacked[:, 1] - stacked[:, 0]) / 0.5 - 1.0)

@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.committee.operating_points import (
-    ThresholdCounts,
-    by_cost,
-    by_review_budget,
-    by_target_recall,
-    fit_points,
-)
-from facesift.committee.rules import BEYOND, Thresholds
+from facesift.committee.operating_points import Tally, by_cost, by_review_budget, by_target_recall, fit_points
+from facesift.committee.thresholds import BEYOND, Policy
 from facesift.config.operation import Cost, Operating
 
 images = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=12).filter(
@@ -31,41 +25,41 @@ def arrays(rows):
     return np.array([float(score) for score, _ in rows]), np.array([int(fake) for _, fake in rows])
 
 
-def all_thresholds(scores):
+def all_policies(scores):
     ends = [-BEYOND, *(np.unique(scores)[1:] - 0.25), BEYOND]
-    return [Thresholds(lo, hi) for lo, hi in combinations_with_replacement(ends, 2)]
+    return [Policy(lo, hi) for lo, hi in combinations_with_replacement(ends, 2)]
 
 
-def shares(point, scores, fakes, prevalence):
+def shares(policy, scores, fakes, prevalence):
     """Missed, reviewed and falsely alarmed shares of all images, by weighing each image."""
     prevalence = fakes.mean() if prevalence is None else prevalence
     weights = np.where(fakes == 1, prevalence / fakes.sum(), (1 - prevalence) / (1 - fakes).sum())
-    real, fake = scores < point.lo, scores >= point.hi
+    real, fake = scores < policy.lo, scores >= policy.hi
     return weights[real & (fakes == 1)].sum(), weights[~real & ~fake].sum(), weights[fake & (fakes == 0)].sum()
 
 
-def total(point, scores, fakes, cost, review=1):
-    missed, reviewed, alarmed = shares(point, scores, fakes, cost.prevalence)
+def total(policy, scores, fakes, cost, review=1):
+    missed, reviewed, alarmed = shares(policy, scores, fakes, cost.prevalence)
     return cost.miss * missed + review * cost.review * reviewed + cost.false_alarm * alarmed
 
 
 @given(images, costs)
 def test_no_pair_of_thresholds_costs_less(rows, cost):
     scores, fakes = arrays(rows)
-    found = by_cost(ThresholdCounts.of(scores, fakes, cost.prevalence), cost)
-    least = min(total(point, scores, fakes, cost) for point in all_thresholds(scores))
+    found = by_cost(Tally.of(scores, fakes, cost.prevalence), cost)
+    least = min(total(policy, scores, fakes, cost) for policy in all_policies(scores))
     assert total(found, scores, fakes, cost) == pytest.approx(least, abs=1e-9)
 
 
 @given(images, costs, st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]))
 def test_no_pair_within_the_review_budget_misses_and_alarms_less(rows, cost, budget):
     scores, fakes = arrays(rows)
-    found = by_review_budget(ThresholdCounts.of(scores, fakes, cost.prevalence), budget, cost)
+    found = by_review_budget(Tally.of(scores, fakes, cost.prevalence), budget, cost)
 
-    def within(point):
-        return shares(point, scores, fakes, cost.prevalence)[1] <= budget + 1e-9
+    def within(policy):
+        return shares(policy, scores, fakes, cost.prevalence)[1] <= budget + 1e-9
 
-    least = min(total(point, scores, fakes, cost, review=0) for point in all_thresholds(scores) if within(point))
+    least = min(total(policy, scores, fakes, cost, review=0) for policy in all_policies(scores) if within(policy))
     assert within(found)
     assert total(found, scores, fakes, cost, review=0) == pytest.approx(least, abs=1e-9)
 
@@ -73,10 +67,10 @@ def test_no_pair_within_the_review_budget_misses_and_alarms_less(rows, cost, bud
 @given(images, costs, st.sampled_from([0.3, 0.5, 0.9, 1.0]))
 def test_target_recall_takes_the_highest_lo_that_catches_enough_and_the_cheapest_hi(rows, cost, target):
     scores, fakes = arrays(rows)
-    found = by_target_recall(ThresholdCounts.of(scores, fakes, cost.prevalence), target, cost)
-    enough = [point for point in all_thresholds(scores) if point.screen(scores, fakes).caught >= target - 1e-9]
-    highest = max(point.lo for point in enough)
-    least = min(total(point, scores, fakes, cost) for point in enough if point.lo == highest)
+    found = by_target_recall(Tally.of(scores, fakes, cost.prevalence), target, cost)
+    enough = [policy for policy in all_policies(scores) if policy.screen(scores, fakes).caught >= target - 1e-9]
+    highest = max(policy.lo for policy in enough)
+    least = min(total(policy, scores, fakes, cost) for policy in enough if policy.lo == highest)
     assert ((scores < found.lo) == (scores < highest)).all()
     assert total(found, scores, fakes, cost) == pytest.approx(least, abs=1e-9)
 
@@ -86,8 +80,8 @@ def test_lo_never_passes_hi(rows, cost):
     scores, fakes = arrays(rows)
     guarantee = {"miss": 0.1, "review": None, "delta": 0.1}
     operating = {"sources": "all", "max_review": 0.1, "target_recall": 0.9, "guarantee": guarantee}
-    points = fit_points(ThresholdCounts.of(scores, fakes), Operating(**operating), cost)
-    assert all(point.lo <= point.hi for point in points.values())
+    points = fit_points(Tally.of(scores, fakes), Operating(**operating), cost)
+    assert all(policy.lo <= policy.hi for policy in points.values())
 
 
 def test_prevalence_reckons_as_if_there_were_as_many_reals():
@@ -96,27 +90,27 @@ def test_prevalence_reckons_as_if_there_were_as_many_reals():
     many = np.concatenate([scores, *[scores[fakes == 0]] * 9])
     labels = np.concatenate([fakes, np.zeros(9 * 160, int)])
     cost = Cost(miss=100, review=1, false_alarm=10, prevalence=40 / 1640)
-    assert by_cost(ThresholdCounts.of(scores, fakes, cost.prevalence), cost) == by_cost(ThresholdCounts.of(many, labels), cost)
+    assert by_cost(Tally.of(scores, fakes, cost.prevalence), cost) == by_cost(Tally.of(many, labels), cost)
 
 
 def test_thresholds_lie_half_way_between_neighbouring_scores():
     cost = Cost(miss=10, review=1, false_alarm=10, prevalence=None)
     scores, fakes = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), np.array([0, 0, 1, 0, 1, 1])
-    assert by_cost(ThresholdCounts.of(scores, fakes), cost) == Thresholds(1.5, 3.5)
+    assert by_cost(Tally.of(scores, fakes), cost) == Policy(1.5, 3.5)
 
 
 @given(st.floats(-1e6, 1e6))
 def test_scores_that_differ_in_the_last_bit_are_told_apart(score):
     scores = np.array([score, np.nextafter(score, np.inf)])
     cost = Cost(miss=1, review=1, false_alarm=1, prevalence=None)
-    screening = by_cost(ThresholdCounts.of(scores, np.array([0, 1])), cost).screen(scores, np.array([0, 1]))
+    screening = by_cost(Tally.of(scores, np.array([0, 1])), cost).screen(scores, np.array([0, 1]))
     assert (screening.decided.tn, screening.decided.tp) == (1, 1)
 
 
 def test_policy_that_decides_nothing_reviews_every_image():
     scores = np.array([-800.0, 0.0, 800.0])
-    assert Thresholds(-BEYOND, BEYOND).screen(scores, np.array([0, 0, 1])).reviewed == 3
+    assert Policy(-BEYOND, BEYOND).screen(scores, np.array([0, 0, 1])).reviewed == 3
 
 
 def test_thresholds_for_people_are_probabilities():
-    assert Thresholds(0.0, BEYOND).probabilities() == {"lo": 0.5, "hi": 1.0}
+    assert Policy(0.0, BEYOND).probabilities() == {"lo": 0.5, "hi": 1.0}

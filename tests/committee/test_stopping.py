@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesift.bundle.decision_rule import open_ensemble
 from facesift.bundle.stopping_rules import describe_stopping
-from facesift.committee.cascade import decide_in_turn
-from facesift.committee.decision import REVIEW
-from facesift.committee.rules import Thresholds
-from facesift.committee.stopping import Scale, StoppingRule, fit_threshold, needed
+from facesift.committee.cascade import hear_in_turn
+from facesift.committee.decision import make_jury
+from facesift.committee.rules import REVIEW
+from facesift.committee.stopping import Scale, Stopping, fit_threshold, needed
+from facesift.committee.thresholds import Policy
 from facesift.core.errors import FacesiftError
 from facesift.screening.committee import Committee
 from tests.committee.test_cascade import Members, hear, numbered
 from tests.committee.test_decision import BINARY, MEMBERS, THREE, random_logits
-from tests.committee.test_decision import make_ensemble as ensemble_of
+from tests.committee.test_decision import make_jury as jury_of
 
 UNIT = Scale(np.zeros(3), np.ones(3))
 
 
 def stopping(threshold, scale=UNIT):
-    return StoppingRule(scale, threshold)
+    return Stopping(scale, threshold)
 
 
 @pytest.mark.parametrize("risk", [0.05, 0.2])
@@ -63,45 +63,45 @@ def test_a_score_that_is_no_number_passes_nothing():
 
 
 @pytest.mark.parametrize("classes", [BINARY, THREE], ids=["two", "three"])
-@pytest.mark.parametrize("way", [{"rule": "any_fake"}, {"rule": "soft"}, {"rule": Thresholds(-1.0, 1.0)}], ids=str)
+@pytest.mark.parametrize("way", [{"rule": "any_fake"}, {"rule": "soft"}, {"policy": Policy(-1.0, 1.0)}], ids=str)
 @given(seed=st.integers(0, 10_000))
 def test_images_that_are_not_low_are_decided_as_by_the_whole_committee(classes, way, seed):
-    ensemble, logits = ensemble_of(classes, seed=seed, **way), random_logits(classes, 30, seed)
-    found, members = hear(replace(ensemble, stopping=stopping(-0.5)), logits)
-    whole, asked = ensemble.decide(logits), found.asked[:, : len(MEMBERS)].all(axis=1)
-    np.testing.assert_array_equal(found.batch.decisions[asked], whole.decisions[asked])
-    assert found.asked[:, : len(MEMBERS)].sum() == sum(len(rows) for _, rows in members.asked)
+    jury, logits = jury_of(classes, seed=seed, **way), random_logits(classes, 30, seed)
+    hearing, members = hear(replace(jury, stopping=stopping(-0.5)), logits)
+    whole, heard = jury.judge(logits), hearing.heard[:, : len(MEMBERS)].all(axis=1)
+    np.testing.assert_array_equal(hearing.verdict.decisions[heard], whole.decisions[heard])
+    assert hearing.heard[:, : len(MEMBERS)].sum() == sum(len(rows) for _, rows in members.asked)
 
 
 def test_an_image_that_is_low_is_passed_and_its_next_member_not_asked():
     logits = {name: np.array([[2, -2], [-2, 2]], np.float32) for name in MEMBERS}
-    found, members = hear(replace(ensemble_of(BINARY, "soft"), stopping=stopping(-3.0)), logits)
-    assert found.batch.decisions[0] == 0
+    hearing, members = hear(replace(jury_of(BINARY, "soft"), stopping=stopping(-3.0)), logits)
+    assert hearing.verdict.decisions[0] == 0
     assert members.asked == [(["one"], [0, 1]), (["two"], [1]), (["three"], [1])]
 
 
 def test_of_several_other_classes_the_likeliest_is_decided():
     logits = {name: np.array([[0, -9, 1], [1, -9, 0]], np.float32) for name in MEMBERS}
-    found, _ = hear(replace(ensemble_of(THREE, "soft"), stopping=stopping(-3.0)), logits)
-    assert found.batch.decisions.tolist() == [2, 0]
+    hearing, _ = hear(replace(jury_of(THREE, "soft"), stopping=stopping(-3.0)), logits)
+    assert hearing.verdict.decisions.tolist() == [2, 0]
 
 
 def described(risk=0.05, **parts):
-    ensembles = {rule: ensemble_of(BINARY, rule) for rule in ("unanimous", "soft")}
-    points = {"cost": ensemble_of(BINARY, rule=Thresholds(-1.0, 1.0))}
+    juries = {rule: jury_of(BINARY, rule) for rule in ("unanimous", "soft")}
+    points = {"cost": jury_of(BINARY, policy=Policy(-1.0, 1.0))}
     given = {"validation": random_logits(BINARY, 200, 1), "test": random_logits(BINARY, 100, 2)} | parts
-    return describe_stopping(ensembles, points, **given, risk=risk)
+    return describe_stopping(juries, points, **given, risk=risk)
 
 
 def test_the_card_counts_what_the_rule_does_to_test_images():
     card, test = described(0.3), random_logits(BINARY, 100, 2)
-    way, ensemble = card.points["cost"], ensemble_of(BINARY, rule=Thresholds(-1.0, 1.0))
+    way, jury = card.points["cost"], jury_of(BINARY, policy=Policy(-1.0, 1.0))
     scale = Scale(*(np.array(list(each.values())) for each in (card.centre, card.spread)))
-    found = decide_in_turn(replace(ensemble, stopping=stopping(way.threshold, scale)), Members(test), numbered(100))
-    flagged = np.isin(ensemble.decide(test).decisions, [1, REVIEW])
-    passed = flagged & (found.batch.decisions == 0)
+    hearing = hear_in_turn(replace(jury, stopping=stopping(way.threshold, scale)), Members(test), numbered(100))
+    flagged = np.isin(jury.judge(test).decisions, [1, REVIEW])
+    passed = flagged & (hearing.verdict.decisions == 0)
     assert (way.test_of, way.test_flagged, way.test_passed) == (300, flagged.sum(), passed.sum())
-    assert way.test_asked == found.asked[:, :3].sum() < 300
+    assert way.test_asked == hearing.heard[:, :3].sum() < 300
 
 
 def test_the_threshold_does_not_depend_on_test_images():
@@ -148,8 +148,8 @@ def test_bundle_made_without_stopping_rule_is_named(bundle):
         Committee.load(bundle, point="cost", stop_early=True)
 
 
-def test_the_ensemble_of_a_bundle_has_no_stopping_rule_unless_asked(exported):
-    assert open_ensemble(exported, Committee.load(exported).card).stopping is None
+def test_the_juries_of_a_bundle_have_no_stopping_rule_unless_asked(exported):
+    assert make_jury(exported, Committee.load(exported).card).stopping is None
 
 
 def test_the_command_stops_early_and_says_what_it_saved(bundle, tmp_path, capsys):

@@ -5,9 +5,8 @@ import polars as pl
 import pytest
 from scipy.special import expit, logit
 
-from facesift.committee.calibration import Calibrator, fit_platt
-from facesift.committee.decision import REVIEW, Predictions, decide
-from facesift.committee.threshold_selection import ValidationScores, select_thresholds
+from facesift.committee.calibration import Calibration, fit_platt
+from facesift.committee.threshold_selection import Validation, choose
 from facesift.core.errors import FacesiftError
 from tests.made import default_params
 
@@ -26,36 +25,36 @@ def validation(own_reals=400, fakes=400, others=3200, *, far=6.0, skill=2.0, see
     labels = np.repeat([0, 1, 0], [own_reals, fakes, others])
     sources = np.repeat(["own", "other"], [own_reals + fakes, others])
     margins = rng.normal(size=len(labels)) + skill * labels - far * (sources == "other")
-    return ValidationScores(margins, labels, np.arange(len(labels)), pl.Series(sources))
+    return Validation(margins, labels, np.arange(len(labels)), pl.Series(sources))
 
 
 def test_a_single_source_makes_no_difference():
     seen = validation(others=0)
-    assert select_thresholds(seen, params("own")).points == select_thresholds(seen, params("all")).points
-    assert select_thresholds(seen, params("own")).fits == select_thresholds(seen, params("all")).fits
+    assert choose(seen, params("own")).policies == choose(seen, params("all")).policies
+    assert choose(seen, params("own")).fits == choose(seen, params("all")).fits
 
 
 def test_with_own_sources_the_scores_of_others_decide_nothing():
-    near, far = (select_thresholds(validation(far=far), params("own")) for far in (0.0, 6.0))
+    near, far = (choose(validation(far=far), params("own")) for far in (0.0, 6.0))
     assert near == far
 
 
 def test_with_all_sources_the_scores_of_others_decide():
-    near, far = (select_thresholds(validation(far=far), params("all")) for far in (0.0, 6.0))
-    assert near.points != far.points
+    near, far = (choose(validation(far=far), params("all")) for far in (0.0, 6.0))
+    assert near.policies != far.policies
 
 
 def test_probabilities_are_right_for_own_real_images_at_the_share_of_all_validation():
     """The planted log-odds are known: 2 x - 2 among as many fakes as real images, less the log-odds of the share."""
     seen, margins = validation(), np.linspace(-2, 4, 7)
     truth = expit(2 * margins - 2 + logit(0.1))
-    np.testing.assert_allclose(select_thresholds(seen, params("own")).calibrator.probabilities(margins), truth, atol=0.04)
+    np.testing.assert_allclose(choose(seen, params("own")).calibration.probabilities(margins), truth, atol=0.04)
 
 
 def test_real_images_of_other_sources_make_a_high_score_look_certain():
     seen = validation()
     pooled, own = (
-        select_thresholds(seen, params(sources)).calibrator.probabilities(np.array([1.5]))[0] for sources in ("all", "own")
+        choose(seen, params(sources)).calibration.probabilities(np.array([1.5]))[0] for sources in ("all", "own")
     )
     assert pooled > own + 0.2
 
@@ -63,33 +62,31 @@ def test_real_images_of_other_sources_make_a_high_score_look_certain():
 def test_review_budget_is_a_share_of_all_images_at_the_share_of_fakes_of_all_validation():
     """Own images alone are half fakes: reckoned so, twice as many real images could be reviewed."""
     seen = validation()
-    choice = select_thresholds(seen, params("own"))
-    own = seen.of_images((seen.sources == "own").to_numpy())
-    logits = np.stack([np.zeros(len(own.margins)), own.margins], axis=1)
-    predictions = Predictions.of({"stacker": logits}, PARAMS.class_names, choice.calibrator)
-    reviewed = decide(predictions, choice.points["max_review"]).decisions == REVIEW
-    rate = 0.1 * reviewed[own.fakes == 1].sum() / 400 + 0.9 * reviewed[own.fakes == 0].sum() / 400
+    choice = choose(seen, params("own"))
+    own = seen.of((seen.sources == "own").to_numpy())
+    screening = choice.policies["max_review"].screen(choice.calibration.log_odds(own.margins), own.fakes)
+    rate = 0.1 * screening.review_fake / 400 + 0.9 * screening.review_real / 400
     assert 0 < rate <= PARAMS.operating.max_review + 1e-9
 
 
 def test_given_prevalence_is_reckoned_with_whatever_the_sources():
     seen = validation()
-    rare, common = (select_thresholds(seen, params("own", cost={"prevalence": share})).points["cost"] for share in (0.001, 0.5))
+    rare, common = (choose(seen, params("own", cost={"prevalence": share})).policies["cost"] for share in (0.001, 0.5))
     assert rare != common
 
 
-def test_guarantee_about_own_sources_names_them():
-    guarantee = select_thresholds(validation(skill=8.0), params("own")).guarantee
-    assert guarantee.thresholds is not None
-    assert guarantee.sentence().endswith("It is about images like those of own.")
+def test_promise_about_own_sources_names_them():
+    promised = choose(validation(skill=8.0), params("own")).promised
+    assert promised.policy is not None
+    assert promised.sentence().endswith("It is about images like those of own.")
 
 
-def test_guarantee_about_all_sources_names_none():
-    assert "It is about" not in select_thresholds(validation(skill=8.0), params("all")).guarantee.sentence()
+def test_promise_about_all_sources_names_none():
+    assert "It is about" not in choose(validation(skill=8.0), params("all")).promised.sentence()
 
 
 def test_sources_fitted_on_are_told():
-    assert [select_thresholds(validation(), params(sources)).sources for sources in ("all", "own")] == [["other", "own"], ["own"]]
+    assert [choose(validation(), params(sources)).sources for sources in ("all", "own")] == [["other", "own"], ["own"]]
 
 
 def test_no_source_with_fakes_and_others_is_named():
@@ -97,11 +94,11 @@ def test_no_source_with_fakes_and_others_is_named():
     with pytest.raises(
         FacesiftError, match=r"operating\.sources: own needs a source that holds fake and others .*other, own"
     ):
-        select_thresholds(seen, params("own"))
+        choose(seen, params("own"))
 
 
 def test_another_share_moves_all_log_odds_alike():
-    moved = Calibrator(2.0, 0.5).at_share(0.5, 0.1)
+    moved = Calibration(2.0, 0.5).at_share(0.5, 0.1)
     assert moved.log_odds(np.array([0.0, 3.0])) == pytest.approx(np.array([0.5, 2.0]) + logit(0.1))
 
 
@@ -114,4 +111,4 @@ def test_moved_calibration_is_that_of_images_with_the_other_share():
 
 
 def test_the_same_share_moves_nothing():
-    assert Calibrator(2.0, 0.3).at_share(0.07, 0.07) == Calibrator(2.0, 0.3)
+    assert Calibration(2.0, 0.3).at_share(0.07, 0.07) == Calibration(2.0, 0.3)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from facesift.committee.rules import screen as screen_decisions
 from facesift.committee.rules import unanimous
 from facesift.core.classes import Classes
 from facesift.core.counts import Confusion, DecisionCounts, class_report
-from facesift.evaluation.decision_report import count_decisions
 
 FAKE = Classes(("real", "fake"), "fake")
 
@@ -56,7 +56,7 @@ def published_test_votes():
 
 def test_published_test_vote_gives_the_printed_figures():
     labels, votes = published_test_votes()
-    screening = count_decisions(labels, unanimous(votes, np.empty(0), FAKE), FAKE)
+    screening = screen_decisions(labels, unanimous(votes, np.empty(0), FAKE), FAKE)
     decided = screening.decided
     assert (decided.tp, decided.fn, screening.review_fake) == (55, 5, 20)
     assert (decided.fp, decided.tn, screening.review_real) == (85, 19859, 456)
@@ -67,7 +67,7 @@ def test_published_test_vote_gives_the_printed_figures():
 
 def test_published_review_workload():
     labels, votes = published_test_votes()
-    screening = count_decisions(labels, unanimous(votes, np.empty(0), FAKE), FAKE)
+    screening = screen_decisions(labels, unanimous(votes, np.empty(0), FAKE), FAKE)
     assert (screening.reviewed, screening.reviewed_with_alarms, screening.images) == (476, 616, 20480)
     assert round(100 * screening.review_rate, 1) == 2.3
     assert screening.caught == 75 / 80

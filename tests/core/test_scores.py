@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.committee.predictions import Ballot
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.core.scores import class_probabilities, join_scores, label_logits, labels_from, score_table, votes_of
-from facesift.evaluation.decision_report import LabelledPredictions
+from facesift.core.scores import class_probabilities, join_scores, labels_from, score_table, votes_of
 
 CLASSES = Classes(("real", "fake"), "fake")
 
@@ -29,7 +29,7 @@ def test_shuffled_score_tables_give_the_same_metrics():
     images = truth()
     tables = {"a": scores(images, 1), "b": scores(images, 2)}
     shuffled = {name: table.sample(fraction=1, shuffle=True, seed=5) for name, table in tables.items()}
-    report = [LabelledPredictions.of(label_logits(images, each, CLASSES)).report_voters() for each in (tables, shuffled)]
+    report = [Ballot.of(join_scores(images, each), ["a", "b"], CLASSES).report_voters() for each in (tables, shuffled)]
     assert report[0] == report[1]
 
 

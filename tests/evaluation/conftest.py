@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.committee.predictions import Ballot
 from facesift.core.classes import Classes
-from facesift.core.scores import label_logits, score_table
-from facesift.evaluation.decision_report import LabelledPredictions
+from facesift.core.scores import join_scores, score_table
 
 CLASSES = Classes(("real", "fake"), "fake")
 
@@ -20,7 +20,7 @@ def planted_ballot(labels, evidence, split="test"):
         voter: score_table(ids, split, np.stack([-np.asarray(each, float), np.asarray(each, float)], 1), CLASSES.names)
         for voter, each in evidence.items()
     }
-    return LabelledPredictions.of(label_logits(truth, scores, CLASSES))
+    return Ballot.of(join_scores(truth, scores), list(scores), CLASSES)
 
 
 @pytest.fixture(name="planted")

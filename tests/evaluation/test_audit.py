@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.committee.predictions import Ballot
 from facesift.core.classes import Classes
-from facesift.core.scores import label_logits, score_table
-from facesift.evaluation.decision_report import LabelledPredictions
+from facesift.core.scores import join_scores, score_table
 from facesift.datasets.layouts import PARTS
 from facesift.evaluation.audit import Case, audit
 from facesift.evaluation.image_statistics import STATISTICS
@@ -40,7 +40,7 @@ def ballot(images, split, evidence):
         each = truth.with_columns(said=expression.cast(pl.Float64))["said"].to_numpy()
         each = each + 0.5 * np.random.default_rng(7).normal(size=len(each))
         scores[voter] = score_table(truth["image_id"].to_list(), split, np.stack([-each, each], 1), CLASSES.names)
-    return LabelledPredictions.of(label_logits(truth, scores, CLASSES))
+    return Ballot.of(join_scores(truth, scores), list(scores), CLASSES)
 
 
 def case(evidence, yardsticks=(), images=None):

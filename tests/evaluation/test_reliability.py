@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 
-from facesift.committee.calibration import Calibrator
+from facesift.committee.calibration import Calibration
 from facesift.evaluation.reliability import expected_calibration_error, measure, reliability_curves, reliability_table
 
 RNG = np.random.default_rng(0)
@@ -45,6 +45,6 @@ def test_figures_of_a_certain_and_right_prediction_are_zero():
 
 
 def test_curves_hold_every_method_in_the_order_of_its_bins():
-    curves = reliability_curves({"a": Calibrator(), "b": Calibrator(2.0)}, np.linspace(-3, 3, 40), FAKES[:40], 4)
+    curves = reliability_curves({"a": Calibration(), "b": Calibration(2.0)}, np.linspace(-3, 3, 40), FAKES[:40], 4)
     assert curves.columns == ["method", "row", "predicted", "observed", "low", "high", "images"]
     assert curves.select("method", "row").rows() == [(name, row) for name in "ab" for row in range(4)]

@@ -12,7 +12,7 @@ from bench import source_aware as front
 from facesift.config.params import parse_params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
-from facesift.core.scores import label_logits, score_table
+from facesift.core.scores import join_scores, score_table
 from facesift.evaluation.source_aware import OPERATING, POOLED, STACK, compare
 from stages import operate, stack, vote
 from tests.made import default_params
@@ -55,14 +55,8 @@ def planted(seed=0, counts=COUNTS):
 
 def held(**changes):
     truth, scores = planted(**changes)
-    return {
-        split: label_logits(
-            truth.filter(split=split),
-            {name: table.filter(split=split) for name, table in scores.items()},
-            PARAMS.class_names,
-        )
-        for split in ("val", "test")
-    }
+    joined = join_scores(truth, scores)
+    return {split: joined.filter(pl.col("split") == split) for split in ("val", "test")}
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from facesift.committee.plan_stacking import plan_features, train_stacker
+from facesift.committee.predictions import Ballot
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import out_of_fold, stack_features
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
-from facesift.core.scores import label_logits, score_table
+from facesift.core.scores import join_scores, labels_from, logits_from, score_table
 from facesift.evaluation.curves import POINTS, precision_recall_points, ranking, roc_points
-from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.results_table import print_results
 from facesift.networks.architectures import build_network
 from facesift.networks.scoring import network_scorer, score_splits
@@ -56,15 +56,15 @@ def train_committee(room, *, visible):
         module = MemberModule(network, recipe, feed.steps_per_epoch, CLASSES, name)
         fitted = fit_member(name, module, PARAMS.trainer, feed, room / name)
         scores[name] = score_splits(network_scorer(fitted.module, torch.device("cpu")), {"val": val}, 32, CLASSES.names)
-    held = label_logits(truth_of(val, "val"), scores, CLASSES)
-    features = stack_features(list(held.logits.values()))
-    stacked = out_of_fold(features, held.labels, np.arange(len(held.labels)), PARAMS.stack, CLASSES)
-    scores["stacker"] = score_table(held.images["image_id"].to_list(), "val", stacked, CLASSES.names)
-    return LabelledPredictions.of(label_logits(truth_of(val, "val"), scores, CLASSES))
+    joined = join_scores(truth_of(val, "val"), scores)
+    features = stack_features([logits_from(joined, name, CLASSES) for name in scores])
+    stacked = out_of_fold(features, labels_from(joined, CLASSES), np.arange(len(joined)), PARAMS.stack, CLASSES)
+    scores["stacker"] = score_table(joined["image_id"].to_list(), "val", stacked, CLASSES.names)
+    return Ballot.of(join_scores(truth_of(val, "val"), scores), list(scores), CLASSES)
 
 
 def committee_area(ballot):
-    return roc_auc_score(ballot.labels, ballot.predictions.probabilities[:, :, 1].mean(axis=1))
+    return roc_auc_score(ballot.labels, ballot.probabilities[:, :, 1].mean(axis=1))
 
 
 def test_committee_trained_on_shuffled_labels_is_at_chance(tmp_path):
@@ -104,7 +104,7 @@ def ballot_of_two_sources(images=200):
     truth = pl.DataFrame({"image_id": ids, "split": "test", "source": source, "label": label, "group": range(images)})
     logits = rng.normal(size=(images, 2))
     logits[:80, 1] += 6  # it recognises the source, not the fakes
-    return LabelledPredictions.of(label_logits(truth, {"a": score_table(ids, "test", logits, CLASSES.names)}, CLASSES))
+    return Ballot.of(join_scores(truth, {"a": score_table(ids, "test", logits, CLASSES.names)}), ["a"], CLASSES)
 
 
 def test_figures_within_a_source_show_a_committee_that_knows_the_source_alone():
@@ -117,7 +117,7 @@ def test_figures_within_a_source_show_a_committee_that_knows_the_source_alone():
 
 def test_confusion_table_counts_every_image():
     ballot = ballot_of_two_sources()
-    assert ballot.confusion_table(RULES["unanimous"])["images"].sum() == len(ballot.labels)
+    assert ballot.confusion_table("unanimous")["images"].sum() == len(ballot.labels)
 
 
 def test_ranking_of_one_class_is_unknown():
@@ -157,12 +157,12 @@ def ballot_with_referrals(images=12):
     truth = pl.DataFrame({"image_id": ids, "split": "test", "source": "made", "label": label, "group": range(images)})
     marked = truth.with_columns(referred=pl.Series([number in (0, 5) for number in range(images)]))
     logits = np.array([[0, 1] if each == "fake" else [1, 0] for each in label])
-    return LabelledPredictions.of(label_logits(marked, {"a": score_table(ids, "test", logits, CLASSES.names)}, CLASSES))
+    return Ballot.of(join_scores(marked, {"a": score_table(ids, "test", logits, CLASSES.names)}), ["a"], CLASSES)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_images_without_a_face_are_decided_by_a_person_whatever_the_rule(rule):
-    table = ballot_with_referrals().decisions_table(RULES[rule])
+    table = ballot_with_referrals().decisions_table(rule)
     assert [row for row, decision in enumerate(table["decision"]) if decision == "review"] == [0, 5]
     assert table["vote_a"][0] == "fake"
 
@@ -177,4 +177,4 @@ def test_figures_by_class_are_of_the_votes():
 
 
 def test_part_of_a_ballot_keeps_its_referrals():
-    assert ballot_with_referrals().within("made").decide(RULES["majority"]).tolist().count(-1) == 2
+    assert ballot_with_referrals().within("made").decide("majority").tolist().count(-1) == 2

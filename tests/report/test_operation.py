@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from facesift.committee.rules import Thresholds
+from facesift.committee.thresholds import Policy
 from facesift.report.operation import operation_section
 
-POINT = Thresholds(-1.0, 1.0)
+POLICY = Policy(-1.0, 1.0)
 LOG_ODDS, FAKES = np.array([-2.0, 0.0, 2.0, 3.0, -3.0, 0.5]), np.array([0, 0, 1, 0, 0, 1])
 
 
 def section(own_images, fitted_on="all"):
     """One point on six test images, of which the first so many are of the source rff, that holds both."""
-    within = POINT.screen(LOG_ODDS[:own_images], FAKES[:own_images]).report()
-    point = {"lo": 0.3, "hi": 0.7, "test": POINT.screen(LOG_ODDS, FAKES).report(), "within": {"test": {"rff": within}}}
+    within = POLICY.screen(LOG_ODDS[:own_images], FAKES[:own_images]).report()
+    point = {"lo": 0.3, "hi": 0.7, "test": POLICY.screen(LOG_ODDS, FAKES).report(), "within": {"test": {"rff": within}}}
     sources = {"fitted_on": fitted_on, "names": ["rff"]}
     return operation_section({"points": {"cost": point}, "guarantee": {"sentence": "None."}, "sources": sources})
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from facesift.core.errors import FacesiftError
-from facesift.bundle.drift_reference import WATCHED, make_reference, read_reference, write_reference
-from facesift.screening.drift import compare, compare_file
+from facesift.screening.drift import WATCHED, compare, compare_file, make_reference, read_reference, write_reference
 from tests.made_decisions import images
 
 REFERENCE = make_reference(images(2_000, 0, fakes=0.05), "fake")

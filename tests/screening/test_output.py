@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
-from facesift.screening.tables import format_of, open_output, waiting_rows
+from facesift.screening.output import format_of, open_output, waiting_rows
 from facesift.screening.stream import decisions_schema
 
 SCHEMA = decisions_schema(("one", "stacker"))

@@ -11,12 +11,12 @@ from PIL import Image
 from scipy.special import expit
 
 from facesift.bundle.card import ImageCard
-from facesift.bundle.preprocessing import Preprocessor
+from facesift.bundle.preprocessing import Sight
 from facesift.config.data import WHOLE
 from facesift.images.decoding import BadImage, decode, to_square
 from facesift.images.paths import Found, find_files
 from facesift.images.quality import QUALITIES, measure_quality
-from facesift.screening.stream import AHEAD, ReadOptions, decisions_schema, screen_files
+from facesift.screening.stream import AHEAD, Reading, decisions_schema, screen_files
 from tests.images.test_decoding import noise, stored
 from tests.made import SIZE
 
@@ -90,9 +90,9 @@ def test_a_row_says_what_the_members_say_of_the_decoded_square(committee, faces)
         image = decode(data, LIMIT)
         pixels = to_square(image, SIZE)[None]
         verdict = committee.decide(pixels)
-        names = [*committee.ensemble.classes.names, "review"]
+        names = [*committee.jury.classes.names, "review"]
         assert row["decision"] == names[verdict.decisions[0]]
-        assert [row[f"vote_{voter}"] for voter in committee.ensemble.voters] == [names[vote] for vote in verdict.votes[0]]
+        assert [row[f"vote_{voter}"] for voter in committee.jury.voters] == [names[vote] for vote in verdict.votes[0]]
         assert row["probability"] == pytest.approx(expit(verdict.log_odds[0]), abs=1e-5)
         assert (row["width"], row["height"], row["bytes"]) == (*image.size, len(data))
         for name, values in measure_quality(pixels).items():
@@ -108,7 +108,7 @@ def test_columns_are_those_of_the_contract(committee, faces):
 
 def test_a_batch_of_bad_images_alone_has_the_same_columns(committee, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"")
-    assert table(committee, tmp_path / "bad.jpg").schema == decisions_schema(committee.ensemble.voters)
+    assert table(committee, tmp_path / "bad.jpg").schema == decisions_schema(committee.jury.voters)
 
 
 def test_a_file_that_is_not_there_has_a_reason(committee, tmp_path):
@@ -141,8 +141,8 @@ def test_scores_that_are_no_numbers_are_a_reason(committee, faces):
         logits["two"][1] = np.nan
         return logits
 
-    reading = ReadOptions(committee.preprocessor, 9, 2)
-    (found,) = screen_files(find_files([faces]), committee.ensemble, score, reading)
+    reading = Reading(committee.sight, 9, 2)
+    (found,) = screen_files(find_files([faces]), committee.jury, score, reading)
     assert found["decision"].is_null().to_list() == [False, True, *[False] * 7]
     assert found["reason"][1] == "its scores are not finite numbers"
     assert found["probability"][1] is None
@@ -156,7 +156,7 @@ def test_files_are_listed_no_further_ahead_than_is_decoded(committee):
             listed.append(len(listed))
             yield Found("gone.jpg", ".", "gone.jpg")
 
-    tables = screen_files(endless(), committee.ensemble, committee.logits, ReadOptions(committee.preprocessor, 5, 2))
+    tables = screen_files(endless(), committee.jury, committee.logits, Reading(committee.sight, 5, 2))
     for number in range(1, 4):
         next(tables)
         assert len(listed) <= (number + AHEAD) * 5
@@ -187,5 +187,5 @@ def test_the_bundle_crops_when_its_study_did(committee, tmp_path):
     (tmp_path / "wide.png").write_bytes(data.getvalue())
     image = ImageCard(image_size=SIZE, resize="crop", crop=WHOLE, max_pixels=LIMIT, max_bytes=LIMIT)
     files = find_files([tmp_path / "wide.png"])
-    (found,) = screen_files(files, committee.ensemble, committee.logits, ReadOptions(Preprocessor(image), 1, 1))
+    (found,) = screen_files(files, committee.jury, committee.logits, Reading(Sight(image), 1, 1))
     assert found["brightness"].to_list() == [255.0]

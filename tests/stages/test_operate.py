@@ -5,13 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from facesift.committee.calibration import Calibrator
-from facesift.committee.decision import Predictions, decide
-from facesift.committee.rules import Thresholds
+from facesift.committee.calibration import Calibration, margins_of
+from facesift.committee.thresholds import Policy
 from facesift.core.errors import FacesiftError
 from facesift.core.files import rounded, write_parquet
 from facesift.core.scores import logits_from
-from facesift.evaluation.decision_report import count_decisions
 from stages import operate
 from tests.made import default_params
 
@@ -66,32 +64,31 @@ def test_everything_that_is_chosen_depends_on_validation_alone():
 
 
 @pytest.mark.usefixtures("folder")
-def test_with_enough_fakes_the_guarantee_is_an_operating_point():
+def test_with_enough_fakes_the_promise_is_an_operating_point():
     _, report = operated()
     assert report["guarantee"]["promised"] == {"miss": 0.1, "review": 0.2, "probability": 0.9}
     assert set(report["points"]) == {"cost", "max_review", "target_recall", "guarantee"}
 
 
 @pytest.mark.usefixtures("folder")
-def test_with_six_fakes_nothing_is_guaranteed(capsys):
+def test_with_six_fakes_nothing_is_promised(capsys):
     _, report = operated(images=300, fakes=6)
     assert report["guarantee"]["promised"] is None
     assert set(report["points"]) == {"cost", "max_review", "target_recall"}
-    assert "No guarantee can be given of at most 10.0% of the fakes missed" in capsys.readouterr().out
+    assert "No promise can be made of at most 10.0% of the fakes missed" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("folder")
 def test_calibration_file_repeats_the_reported_decisions():
     truth, report = operated()
     content = json.loads(CALIBRATION.read_text())
-    calibrator = Calibrator(content["temperature"], content["bias"])
+    calibration = Calibration(content["temperature"], content["bias"])
     stacked = pl.read_parquet("data/stack.parquet").select(pl.all().name.prefix("stacker_"))
     rows = (truth["split"] == "test").to_numpy()
     fakes = (truth["label"] == "fake").to_numpy().astype(int)[rows]
-    classes = PARAMS.class_names
-    predictions = Predictions.of({"stacker": logits_from(stacked, "stacker", classes)}, classes, calibrator)
+    log_odds = calibration.log_odds(margins_of(logits_from(stacked, "stacker", PARAMS.class_names), PARAMS.class_names))
     for name, point in content["points"].items():
-        screening = count_decisions(fakes, decide(predictions, Thresholds(**point)).decisions[rows], classes)
+        screening = Policy(**point).screen(log_odds[rows], fakes)
         assert json.loads(json.dumps(rounded(screening.report()))) == report["points"][name]["test"]
 
 
