@@ -19,9 +19,9 @@ def main(params: Params) -> None:
     labels = read_parquet(DATA / "decisions.parquet", ["image_id", "split", "label"]).filter(pl.col("split") == "test")
     images = labels.join(read_parquet(DATA / "calibrated.parquet", ["image_id", "probability"]), on="image_id")
     eer = equal_error_rate((images["label"] == params.positive).to_numpy(), images["probability"].to_numpy())
-    vote, voters, within = (read_json(METRICS / f"{name}.json")["test"] for name in ("vote", "voters", "within"))
+    test = {name: read_json(METRICS / f"{name}.json")["test"] for name in ("vote", "voters", "within")}
     guarantee = read_json(METRICS / "operating.json")["guarantee"]["promised"]
-    figures = summarise(params.vote.rule, vote, voters, within, eer, guaranteed=guarantee is not None)
+    figures = summarise(params.vote.rule, test, eer, guaranteed=guarantee is not None)
     write_json(METRICS / "summary.json", figures)
     print(", ".join(f"{name} {value}" for name, value in figures.items()))
 

@@ -1,6 +1,6 @@
 """What `dvc exp show` knows, in one readable table: `python -m workflow.experiments`.
 
-`dvc exp show` has the figures of the test images. Here: what an experiment changed, and the figures that experiments are
+`dvc exp show` has figures of the test images. Here: what an experiment changed, and the figures that experiments are
 chosen by. Those are of the validation images: who chooses by the test images has no test left.
 """
 

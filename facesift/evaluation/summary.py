@@ -15,15 +15,14 @@ Figures = Mapping[str, Any]
 
 
 def summarise(
-    rule: str, vote: Figures, voters: Figures, within: Figures, eer: float | None, *, guaranteed: bool
+    rule: str, test: Mapping[str, Figures], eer: float | None, *, guaranteed: bool
 ) -> dict[str, float | int | str | None]:
     """Pick the figures that fit on one line of `dvc exp show`, rounded to four digits.
 
     Args:
         rule: The study's decision rule.
-        vote: Figures of each rule on the test split, as in `metrics/vote.json`.
-        voters: Figures of each member and of the stacker on the test split, as in `metrics/voters.json`.
-        within: Both of these inside each source that holds fakes and reals, as in `metrics/within.json`.
+        test: Figures of the test split by the names of their files in `metrics/`: `vote` of each rule, `voters` of each
+            member and of the stacker, `within` of both inside each source that holds fakes and reals.
         eer: Equal error rate of the stacker on the test split.
         guaranteed: Whether a risk guarantee is made.
 
@@ -33,9 +32,11 @@ def summarise(
         `own_caught` and `own_review`, the same within the fakes' own sources (see `_own`); `guarantee`, made or none.
         Shares are in [0, 1]; None where there is nothing to divide by.
     """
-    chosen, stacker = vote[rule], voters["stacker"]
+    chosen, stacker = test["vote"][rule], test["voters"]["stacker"]
     found = {name: chosen[name] for name in ("recall", "precision", "f1")} | _screened([chosen])
-    found |= {"fakes": _fakes(chosen), "auc": stacker["auc"], "ap": stacker["ap"], "eer": eer} | _own(rule, within)
+    found |= {"fakes": _fakes(chosen), "auc": stacker["auc"], "ap": stacker["ap"], "eer": eer} | _own(
+        rule, test["within"]
+    )
     shares = {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in found.items()}
     return shares | {"guarantee": "made" if guaranteed else "none"}
 
