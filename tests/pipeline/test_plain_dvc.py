@@ -168,7 +168,7 @@ def test_plots_are_one_page_that_loads_its_script_from_the_repository(repository
 
 def test_the_script_of_the_plots_comes_out_of_a_package(tmp_path, monkeypatch):
     pytest.importorskip("vl_convert")
-    from upkeep.vega_bundle import BUNDLE, main
+    from workflow.vega_bundle import BUNDLE, main
 
     monkeypatch.chdir(tmp_path)
     main()

@@ -1,4 +1,4 @@
-"""Write `.dvc/vega.js`, so that `dvc plots show` needs no network: `python -m upkeep.vega_bundle`.
+"""Write `.dvc/vega.js`, so that `dvc plots show` needs no network: `python -m workflow.vega_bundle`.
 
 The file is Vega, Vega-Lite and Vega-Embed (BSD 3-Clause) as one script out of the package vl-convert-python.
 """
