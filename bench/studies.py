@@ -101,7 +101,7 @@ def figures(ran: StudyRun, system: System) -> list[str]:
     """Return accuracy, recall and precision of a system's voter on the test images; a dash for an unknown one."""
     data_set, _, voter = system.voter.rpartition("/")
     if data_set:
-        report = ran.metrics[f"cross/{data_set}"]
+        report = ran.metrics["cross"][data_set]
         classes, found = report["classes"], report["voters"] | report["rules"]
     else:
         classes = ran.metrics["classes"]["test"]

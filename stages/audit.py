@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
 from facesift.core.scores import STACKER, read_held_out, read_truth
 from facesift.evaluation.audit import AuditData, audit
@@ -14,13 +15,12 @@ from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.image_statistics import statistics_table
 from facesift.evaluation.probes import ROWS, draw
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 DATA, SHARDS = Path("data"), Path("data/shards")
 
 
 def main(params: Params) -> None:
-    """Read the manifest, the split, all scores and the training and test shards; write `metrics/audit.json`."""
+    """Read the manifest, the split, all scores and the training and test shards; write `data/figures/audit.json`."""
     divided = read_truth(DATA / "split.parquet").drop("source", "label")
     images = read_parquet(DATA / "manifest.parquet").join(divided, on="image_id")
     held, voters = read_held_out(DATA, list(params.members), params.class_names), [*params.voting, STACKER]
@@ -35,7 +35,7 @@ def main(params: Params) -> None:
         seed=params.seed,
     )
     report = audit(data)
-    write_json(Path("metrics/audit.json"), report)
+    write_json(Path("data/figures/audit.json"), report)
     print(report["verdict"]["sentence"])
 
 

@@ -9,25 +9,26 @@ import polars as pl
 
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
-from facesift.datasets.manifest import build_manifest, check_quarantine, referred_column
+from facesift.datasets.manifest import build_manifest, check_quarantine
 from facesift.datasets.near_duplicates import near_duplicate_groups
 from facesift.datasets.source_files import count_files
 from facesift.evaluation.cross_data_set import predict_shards, truth_of
+from facesift.images.faces import referred_column
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.networks.weights import load_members
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
 
 
 def main(params: Params, name: str) -> None:
-    """Read `data/raw/<cross_test.NAME.raw>`, the members and the stacker; write `metrics/cross/NAME.json`."""
+    """Read `data/raw/<cross_test.NAME.raw>`, the members and the stacker; write `data/figures/cross/NAME.json`."""
     if name not in params.cross_test:
         raise FacesiftError(f"cross_test.{name}: no such data set in params.yaml; there are {list(params.cross_test)}")
     members, classes = params.voting, params.class_names
@@ -42,7 +43,7 @@ def main(params: Params, name: str) -> None:
         scorer = ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers)
         found = predict_shards(scorer, truth, stacker)
     report = {"rules": found.report_rules(), "voters": found.report_voters(), "classes": found.report_classes()}
-    write_json(Path(f"metrics/cross/{name}.json"), report)
+    write_json(Path(f"data/figures/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():
         print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(found.labels)} images")
 

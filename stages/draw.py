@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.portraits.dataset import write_portraits
-from stages.entry import run
 
 
 def main(params: Params, name: str) -> None:

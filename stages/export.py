@@ -8,10 +8,10 @@ from typing import Any
 from facesift.bundle.drift_reference import describe_test_images, make_reference
 from facesift.bundle.exporting import Sources, fill_bundle
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, whole_folder
 from facesift.core.scores import read_held_out
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 DATA, BUNDLE = Path("data"), Path("models/committee")
 SOURCES = Sources(Path("models"), DATA / "scores", Path("metrics"), DATA / "shards", DATA / "split.parquet")

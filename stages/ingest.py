@@ -10,6 +10,7 @@ import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.datasets.examination import examine_files, handle_missing_faces
@@ -19,12 +20,11 @@ from facesift.datasets.manifest import Manifest, build_manifest, check_quarantin
 from facesift.datasets.relabelling import Relabelling, relabel
 from facesift.datasets.reviews import read_reviews
 from facesift.datasets.source_files import FileCounts, count_files
-from stages.entry import run
 
 REVIEWS = Path("data/reviews")
 MANIFEST = Path("data/manifest.parquet")
 QUARANTINE = Path("data/quarantine.csv")
-METRICS = Path("metrics/ingest.json")
+METRICS = Path("data/figures/ingest.json")
 
 
 def _read(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: Params) -> Manifest:

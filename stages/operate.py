@@ -11,6 +11,7 @@ from facesift.committee.calibration import Calibrator, Fakes, Scores
 from facesift.committee.rules import RULES, Thresholds
 from facesift.committee.threshold_selection import Selection, ValidationScores, select_thresholds
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.counts import DecisionCounts
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.core.scores import read_held_out
@@ -18,7 +19,6 @@ from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.prevalence import project_all
 from facesift.evaluation.reliability import measure_all, reliability_curves
 from facesift.evaluation.results_table import share
-from stages.entry import run
 
 Counts = dict[str, DecisionCounts]  # by operating point
 

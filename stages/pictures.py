@@ -8,6 +8,7 @@ import polars as pl
 
 from facesift.config.members import NO_AUGMENTATION
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, whole_folder
 from facesift.networks.features import load_features
 from facesift.networks.support_vectors import SVM
@@ -17,7 +18,6 @@ from facesift.report.embedding import choose_points, draw_points, embed, feature
 from facesift.report.figures import write_png
 from facesift.report.training_samples import draw_forged, draw_smote, draw_training
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 PICTURES = Path("data/pictures")
 MODELS, PLANS, SCORES, SHARDS = Path("models"), Path("data/plans"), Path("data/scores"), Path("data/shards")

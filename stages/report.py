@@ -8,17 +8,17 @@ from typing import Any
 import polars as pl
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_json, read_parquet, whole_file
 from facesift.report.assemble import ReportInputs, make_page
 from facesift.report.cards import reproduction
 from facesift.report.examples import examples_section
 from facesift.report.page import render
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 METRICS, DATA, PAGE = Path("metrics"), Path("data"), Path("report/index.html")
 FACTS = ["image_id", "container", "path"]
-CODE, WRITTEN = ("facesift", "stages"), {".py", ".html", ".js", ".css"}
+WINGS, WRITTEN = ("core", "config", "shards", "report"), {".py", ".html", ".js", ".css"}  # what dvc.yaml names
 
 
 def main(params: Params) -> None:
@@ -27,7 +27,7 @@ def main(params: Params) -> None:
     named = decisions.join(read_parquet(DATA / "manifest.parquet", FACTS), on="image_id")
     examples = examples_section(named, ShardFolder(DATA / "shards/test"), params.positive, params.report.examples)
     tables = [DATA / "manifest.parquet", DATA / "split.parquet"]
-    code = [path for folder in CODE for path in sorted(Path(folder).rglob("*")) if path.suffix in WRITTEN]
+    code = [path for wing in WINGS for path in sorted(Path("facesift", wing).rglob("*")) if path.suffix in WRITTEN]
     page = make_page(_read_inputs(), params, examples, reproduction(params, tables, code, Path()))
     with whole_file(PAGE) as part:
         part.write_text(render(page), encoding="utf-8", newline="\n")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
 from facesift.datasets.reviews import read_reviews
 from facesift.evaluation.results_table import share
 from facesift.evaluation.workload import measure_reviews
-from stages.entry import run
 
 DATA, REVIEWS = Path("data"), Path("data/reviews")
 

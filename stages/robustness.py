@@ -7,6 +7,7 @@ from typing import Any
 
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import write_csv, write_json
 from facesift.core.scores import read_truth
 from facesift.evaluation.cross_data_set import truth_of
@@ -20,19 +21,18 @@ from facesift.evaluation.robustness import (
 )
 from facesift.networks.weights import load_members
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
 
 
 def main(params: Params) -> None:
-    """Read `data/shards/test`, the members and the stacker; write `metrics/robustness.json` and its plot's data."""
+    """Read `data/shards/test`, the members and the stacker; write `data/figures/robustness.json` and its plot."""
     test = _test(params)
     reports = {}
     for name, report in measure_corruptions(test, params.robustness):
         reports[name] = report
         print(f"{name}: {_summary(report)}")
-    write_json(Path("metrics/robustness.json"), {"images": describe_images(test), "corruptions": reports})
+    write_json(Path("data/figures/robustness.json"), {"images": describe_images(test), "corruptions": reports})
     write_csv(Path("metrics/plots/robustness.csv"), figures_table(reports))
 
 

@@ -7,20 +7,20 @@ from typing import Any
 
 from facesift.config.params import Params
 from facesift.config.sampling import Resample
+from facesift.config.stage import member_of, run
 from facesift.core.files import write_json, write_parquet
 from facesift.sampling.plans import count_plan, make_plan
 from facesift.shards.reading import ShardFolder
-from stages.entry import member_of, run
 
 
 def main(params: Params, member: str) -> None:
-    """Read `data/shards/train`; write `data/plans/<member>.parquet` and `metrics/sampling/<member>.json`."""
+    """Read `data/shards/train`; write `data/plans/<member>.parquet` and its counts."""
     recipe = member_of(params, member)
     shards = ShardFolder(Path("data/shards/train"))
     plan = make_plan(shards, recipe.resample, recipe.seed, member)
     counts = count_plan(plan, shards.classes)
     write_parquet(Path(f"data/plans/{member}.parquet"), plan)
-    write_json(Path(f"metrics/sampling/{member}.json"), counts)
+    write_json(Path(f"data/plans/{member}.json"), counts)
     print(
         f"{member} ({_words(recipe.resample)}, scope {recipe.resample.scope}): "
         + ", ".join(_amount(name, counts[name]) for name in shards.classes)

@@ -8,12 +8,12 @@ import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet
-from facesift.datasets.manifest import FACE_COLUMNS
+from facesift.images.faces import FACE_COLUMNS
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.index import ShardEntry
-from stages.entry import run
 
 SHARDS = Path("data/shards")
 COLUMNS = ["image_id", "source", "label", "container", "path"]

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet, write_json, write_parquet
-from facesift.datasets.manifest import referred_column
 from facesift.datasets.splitting import SplitResult, split_images, summarise_split
-from stages.entry import run
+from facesift.images.faces import referred_column
 
 MANIFEST = Path("data/manifest.parquet")
 SPLIT = Path("data/split.parquet")

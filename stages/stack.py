@@ -9,12 +9,12 @@ import polars as pl
 from facesift.committee.sources import own_images
 from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, save_stacker, stack_features
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.counts import Confusion
 from facesift.core.files import write_json, write_parquet
 from facesift.core.scores import read_held_out, score_table, votes_of
 from facesift.evaluation.results_table import share
 from facesift.shards.reading import ShardFolder
-from stages.entry import run
 
 MODELS, SCORES = Path("models"), Path("data/scores")
 
@@ -22,7 +22,6 @@ MODELS, SCORES = Path("models"), Path("data/scores")
 def main(params: Params) -> None:
     """Read `data/split.parquet` and `data/scores`; write the stacker, its scores and its validation figures."""
     members, classes = params.voting, params.class_names
-    _drop_strangers(list(params.members))
     held = read_held_out(Path("data"), members, classes, stacker=False)
     features = {split: stack_features(list(each.logits.values())) for split, each in held.items()}
     val = held["val"]
@@ -41,18 +40,10 @@ def main(params: Params) -> None:
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
     votes = classes.is_positive(votes_of(val_logits, classes))
     figures = Confusion.of(val.positives, votes).report()
-    write_json(
-        Path("metrics/stack.json"), {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
-    )
+    report = {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
+    write_json(Path("data/figures/stack.json"), report)
     recall, precision = share(figures["recall"]), share(figures["precision"])
     print(f"stacker over {', '.join(members)}: validation recall {recall}, precision {precision}")
-
-
-def _drop_strangers(members: list[str]) -> None:
-    """Remove scores of members that the study no longer has: DVC would count them as this stage's input."""
-    for path in sorted(SCORES.glob("*.parquet")):
-        if path.stem not in members:
-            path.unlink()
 
 
 def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:

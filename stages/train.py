@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from facesift.config.params import Params
+from facesift.config.stage import member_of, run
 from facesift.core.counts import Confusion, class_report
 from facesift.core.files import read_parquet, sha256, write_json, write_parquet
 from facesift.core.scores import label_logits, read_truth, votes_of
@@ -17,18 +18,16 @@ from facesift.networks.scoring import score_splits
 from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import save_tensors
 from facesift.shards.reading import ShardFolder
-from facesift.training.callbacks import write_curves
 from facesift.training.distributed import gather_tables
 from facesift.training.fit import checkpoint_key, delete_checkpoints
 from facesift.training.member import TrainingData, train_member
-from stages.entry import member_of, run
 
 SHARDS = Path("data/shards")
 WORK = Path(".work/train")  # outside the stage's outputs, which DVC clears before a run
 
 
 def main(params: Params, name: str) -> None:
-    """Read `data/shards` and the member's plan; write its weights, scores, metrics and curves."""
+    """Read `data/shards` and the member's plan; write its weights, scores, and figures of each epoch."""
     member, classes = member_of(params, name), params.class_names
     check_name(member.architecture.name, name)
     plan, weights = Path(f"data/plans/{name}.parquet"), Path(f"models/{name}.safetensors")
@@ -48,8 +47,8 @@ def main(params: Params, name: str) -> None:
     write_parquet(Path(f"data/scores/{name}.parquet"), scores, {"weights_sha256": sha256(weights)})
     figures = _figures(params, name, scores)
     epochs = trained.epochs or [{"val_accuracy": figures["val"]["accuracy"]}]
-    write_json(Path(f"metrics/members/{name}.json"), figures | {"best_epoch": trained.best_epoch})
-    write_curves(Path(f"metrics/curves/{name}"), epochs)
+    report = {"figures": figures | {"best_epoch": trained.best_epoch}, "epochs": epochs}
+    write_json(Path(f"data/training/{name}.json"), report)
     delete_checkpoints(room)
 
 

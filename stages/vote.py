@@ -8,12 +8,12 @@ import polars as pl
 
 from facesift.committee.rules import RULES, VotingRule
 from facesift.config.params import Params
+from facesift.config.stage import run
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.core.scores import read_held_out
 from facesift.evaluation.curves import precision_recall_points, roc_points
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.results_table import print_results
-from stages.entry import run
 
 PLOTS = Path("metrics/plots")
 

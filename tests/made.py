@@ -6,12 +6,11 @@ import numpy as np
 import polars as pl
 import yaml
 
-from facesift.config.params import Params
+from facesift.config.params import Params, parse_params
 from facesift.core.classes import BINARY
 from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import write_shard
-from tests.made_config import parse_params
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 32

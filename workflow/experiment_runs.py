@@ -14,7 +14,7 @@ from typing import Any
 
 from workflow.dvc_command import dvc
 
-LAST_STAGE = "vote"  # of an experiment
+LAST_STAGE = "summary"  # of an experiment
 
 
 def overrides(key: str, now: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -64,7 +64,7 @@ def set_values(values: Sequence[str]) -> list[str]:
 
 def queue(name: str, values: Sequence[str]) -> None:
     """Put an experiment into DVC's queue."""
-    dvc("exp", "run", "-q", "--queue", "--no-hydra", "--allow-missing", "-n", name, *set_values(values), LAST_STAGE)
+    dvc("exp", "run", "-q", "--queue", "--allow-missing", "-n", name, *set_values(values), LAST_STAGE)
 
 
 def run_queue(jobs: int, threads: int) -> None:
@@ -82,5 +82,5 @@ def run_one(name: str, values: Sequence[str], threads: int) -> None:
     Raises:
         FacesiftError: when it fails.
     """
-    dvc("exp", "run", "--temp", "--no-hydra", "--allow-missing", "-n", name, *set_values(values), LAST_STAGE,
+    dvc("exp", "run", "--temp", "--allow-missing", "-n", name, *set_values(values), LAST_STAGE,
         threads=threads)  # fmt: skip

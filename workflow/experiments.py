@@ -7,9 +7,11 @@ test left.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -21,6 +23,7 @@ from workflow.dvc_command import dvc_output, run_script
 
 FIGURES = ("recall", "precision", "review_rate", "caught", "ap")
 HEADINGS = ("recall", "precision", "to review", "caught", "AP")
+FILES = ("metrics/vote.json", "metrics/voters.json", "metrics/members.json")
 BASE = "(as committed)"
 WORKSPACE = "(as it is)"
 
@@ -57,7 +60,7 @@ class Experiment:
 
     def member(self, name: str) -> dict[str, Any]:
         """Return the figures of one member on validation images; empty if it was not trained."""
-        return dict(self._tree(f"metrics/members/{name}.json").get("val", {}))
+        return dict(self._tree("metrics/members.json").get(name, {}).get("val", {}))
 
     def changes(self, base: Experiment) -> dict[str, str]:
         """Return the parameters that differ from another experiment's, by dotted key; `-` for one that is gone."""
@@ -102,8 +105,29 @@ def read_experiments() -> list[Experiment]:
 def _experiment(row: Mapping[str, Any], name: str, state: str) -> Experiment:
     data = row["data"] or {}
     params = data.get("params", {}).get("params.yaml", {}).get("data", {})
-    metrics = {file: entry["data"] for file, entry in data.get("metrics", {}).items() if entry.get("data")}
-    return Experiment(name or row["rev"][:7], state, params, metrics if state in ("", "success") else {})
+    metrics = read_metrics(row["rev"]) if state in ("", "success") else {}
+    return Experiment(name or row["rev"][:7], state, params, metrics)
+
+
+def read_metrics(rev: str) -> dict[str, dict[str, Any]]:
+    """Return the figures that experiments are chosen by, as they stand in a commit or in the `workspace`.
+
+    DVC knows `metrics/summary.json` alone, whose figures are of test images.
+    """
+    found = {}
+    for file in FILES:
+        text = _text(rev, file)
+        if text:
+            found[file] = json.loads(text)
+    return found
+
+
+def _text(rev: str, file: str) -> str:
+    """Content of a file in a commit or in the work tree; empty if it is not there."""
+    if rev == "workspace":
+        return Path(file).read_text(encoding="utf-8") if Path(file).is_file() else ""
+    command = ["git", "show", f"{rev}:./{file}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def percent(value: float | None) -> str:

@@ -14,13 +14,13 @@ import polars as pl
 from facesift.config.data import WHOLE, Crop, Ingest
 from facesift.core.parallel import Workers, parallel_map
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import FACE_COLUMNS, IMAGES, QUARANTINE, Frames, Manifest, face_values
+from facesift.datasets.manifest import IMAGES, QUARANTINE, Frames, Manifest
 from facesift.datasets.near_duplicates import perceptual_hash
 from facesift.datasets.source_files import SourceFile, printable, source_files
 from facesift.images.archives import image_id, read_bytes
 from facesift.images.decoding import BadImage, open_image, quantisation_hash, upright_rgb
 from facesift.images.face_detector import installed_detector
-from facesift.images.faces import NO_FACE
+from facesift.images.faces import FACE_COLUMNS, NO_FACE, face_values
 
 CHUNK = 256  # files examined by one task
 UNLABELLED = "unlabelled"  # where the label is still to be given

@@ -12,7 +12,6 @@ import polars as pl
 from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import PARTS
-from facesift.images.faces import Face
 
 IMAGES = pl.Schema(
     {
@@ -34,12 +33,6 @@ IMAGES = pl.Schema(
     }
 )
 QUARANTINE = pl.Schema(dict.fromkeys(("source", "container", "path", "reason"), pl.String))
-# In pixels of the upright image, see `images.faces.Face`; all null where no face was found.
-FACE_COLUMNS: dict[str, pl.DataType] = {
-    "face_box": pl.Array(pl.Float64, 4),
-    "face_landmarks": pl.Array(pl.Float64, (5, 2)),
-    "face_score": pl.Float64(),
-}
 FOLD_ORDER = {"test": 0, "val": 1, "train": 2}
 SHOWN = 5  # reasons quoted when too many files are bad
 Frames = tuple[pl.DataFrame, pl.DataFrame]  # usable images, unusable files
@@ -60,31 +53,6 @@ class Manifest:
     quarantine: pl.DataFrame
     exact_duplicates: int
     faces: dict[str, dict[str, dict[str, int]]] | None = None
-
-
-def face_values(face: Face | None) -> tuple[Any, ...]:
-    """Return the values of `FACE_COLUMNS` for a face; all None without one."""
-    return (None, None, None) if face is None else (face.box, face.landmarks, face.score)
-
-
-def face_of_row(row: dict[str, Any]) -> Face | None:
-    """Return the face of a manifest's row; None where none was found, or none was looked for."""
-    if row.get("face_box") is None:
-        return None
-    left, top, right, bottom = row["face_box"]
-    return Face((left, top, right, bottom), tuple((x, y) for x, y in row["face_landmarks"]), row["face_score"])
-
-
-def referred_column(images: pl.DataFrame) -> pl.Series:
-    """Mark the images that a person decides, whatever the committee says: those without a face.
-
-    Args:
-        images: rows of a manifest, with the column `face_box`.
-
-    Returns:
-        Column `referred`: true where no face was found.
-    """
-    return images["face_box"].is_null().rename("referred")
 
 
 def build_manifest(examined: Iterable[Frames]) -> Manifest:
@@ -167,7 +135,7 @@ def check_quarantine(quarantine: pl.DataFrame, recognised: int, limits: Ingest) 
 
 
 def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
-    """Count images by source and label, further copies, quarantined and ignored files, for `metrics/ingest.json`.
+    """Count images by source and label, further copies, quarantined and ignored files, for `data/figures/ingest.json`.
 
     Args:
         manifest: the study's manifest.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -22,6 +23,12 @@ OVERLAP = 0.3  # boxes with a higher intersection over union are one face
 PLACES = 2  # decimals of pixels that are kept, so that the manifest's face equals the one that screening finds
 LEFT_TO_RIGHT = ((0, 1), (3, 4))  # eyes, corners of the mouth
 NO_FACE = "no face found"
+# Columns of a table of images, in pixels of the upright image; all null where no face was found.
+FACE_COLUMNS: dict[str, pl.DataType] = {
+    "face_box": pl.Array(pl.Float64, 4),
+    "face_landmarks": pl.Array(pl.Float64, (5, 2)),
+    "face_score": pl.Float64(),
+}
 
 Floats = NDArray[np.floating]
 Maps = tuple[Floats, Floats, Floats, Floats]  # scores (1, H, W), log sizes, offsets (2, H, W), landmarks (10, H, W)
@@ -133,3 +140,28 @@ def largest_face(found: list[tuple[Floats, Floats, float]], scale: tuple[float, 
         landmarks[list(pair)] = sorted(landmarks[list(pair)].tolist())
     named: list[tuple[float, float]] = [(x, y) for x, y in landmarks.tolist()]
     return Face((left, top, right, bottom), tuple(named), round(score, 4))
+
+
+def face_values(face: Face | None) -> tuple[Any, ...]:
+    """Return the values of `FACE_COLUMNS` for a face; all None without one."""
+    return (None, None, None) if face is None else (face.box, face.landmarks, face.score)
+
+
+def face_of_row(row: dict[str, Any]) -> Face | None:
+    """Return the face of a row of the manifest; None where none was found, or none was looked for."""
+    if row.get("face_box") is None:
+        return None
+    left, top, right, bottom = row["face_box"]
+    return Face((left, top, right, bottom), tuple((x, y) for x, y in row["face_landmarks"]), row["face_score"])
+
+
+def referred_column(images: pl.DataFrame) -> pl.Series:
+    """Mark the images that a person decides, whatever the committee says: those without a face.
+
+    Args:
+        images: rows of a manifest, with the column `face_box`.
+
+    Returns:
+        Column `referred`: true where no face was found.
+    """
+    return images["face_box"].is_null().rename("referred")

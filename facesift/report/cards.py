@@ -130,7 +130,12 @@ def reproduction(params: Params, data: list[Path], code: list[Path], root: Path)
         The section with one table of SHA-256 hashes.
     """
     rows = [[f"data: {path.relative_to(root).as_posix()}", sha256(path)] for path in data]
-    rows.append([f"code: {len(code)} files of facesift/ and stages/", files_fingerprint(code, root)])
+    rows.append(
+        [
+            f"code of this page: {len(code)} files (dvc.lock has the hashes of every stage's code)",
+            files_fingerprint(code, root),
+        ]
+    )
     rows.append(["parameters: params.yaml, as read", parameters_hash(params)])
     text = [
         (

@@ -21,11 +21,10 @@ from facesift.core.classes import BINARY, SPLITS
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_folder
 from facesift.core.parallel import ONE_PROCESS, Workers, parallel_map
-from facesift.datasets.manifest import face_of_row
 from facesift.images.archives import image_id, read_bytes
 from facesift.images.crops import InputSquare
 from facesift.images.decoding import BadImage, decode
-from facesift.images.faces import Face
+from facesift.images.faces import Face, face_of_row
 from facesift.shards.index import ShardEntry, ShardIndex, write_index
 from facesift.shards.writing import write_shard
 
@@ -135,7 +134,7 @@ def build_split(
     Args:
         folder: for example `data/shards/train`; its name is the split.
         images: `image_id`, `source`, `label`, `container`, `path`, one row per image. For a crop around faces also
-            `width`, `height` and `manifest.FACE_COLUMNS`; the shards then get the dataset `landmarks`.
+            `width`, `height` and `images.faces.FACE_COLUMNS`; the shards then get the dataset `landmarks`.
         reader: where the images are and the size they get.
         sharding: sizes, seed and processes.
         done: called after each shard.

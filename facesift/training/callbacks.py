@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,7 +11,6 @@ from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import rounded, whole_folder
 
 CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_recall", "val_precision", "val_ap")
 LAG = 10  # of the first steps: after n of them, the average goes back over about n / LAG
@@ -48,26 +44,6 @@ class History(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs = list(state_dict["epochs"])
-
-
-def write_curves(folder: Path, epochs: list[dict[str, float]]) -> None:
-    """Write one DVCLive table for each figure, `<figure>.tsv` with the columns step and figure.
-
-    Args:
-        folder: is replaced as a whole.
-        epochs: figures of each epoch by name.
-    """
-    from dvclive import Live  # noqa: PLC0415  it imports all of DVC
-
-    with TemporaryDirectory() as directory:
-        with Live(dir=directory, save_dvc_exp=False, dvcyaml=False) as live:
-            for figures in epochs:
-                for key, value in rounded(figures).items():
-                    live.log_metric(key, value)
-                live.next_step()
-        with whole_folder(folder) as part:
-            for table in sorted((Path(directory) / "plots" / "metrics").glob("*.tsv")):
-                shutil.copyfile(table, part / table.name)
 
 
 def decay_at(updates: int, decay: float) -> float:

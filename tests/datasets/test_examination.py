@@ -5,7 +5,8 @@ from facesift.config.data import WHOLE, Ingest
 from facesift.core.parallel import ONE_PROCESS
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import FACE_COLUMNS, build_manifest, face_of_row, referred_column, summarise_manifest
+from facesift.datasets.manifest import build_manifest, summarise_manifest
+from facesift.images.faces import FACE_COLUMNS, face_of_row, referred_column
 from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 

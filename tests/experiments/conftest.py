@@ -19,7 +19,7 @@ def study() -> dict:
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory) -> Repository:
-    """The tiny study after one `dvc repro vote`, committed, with one thread as in all these tests."""
+    """The tiny study after one `dvc repro summary`, committed, with one thread as in all these tests."""
     repository = create(
         tmp_path_factory.mktemp("experiments"), study(), lambda raw: write_faces(raw / "tiny/faces.zip")
     )
@@ -27,7 +27,7 @@ def reproduced(tmp_path_factory) -> Repository:
         shutil.copyfile(ROOT / name, repository.folder / name)
     (repository.folder / ".venv").mkdir()
     (repository.folder / ".venv/.ready").touch()  # newer than what it is made from: `make install` has nothing to do
-    with_one_thread(repository, "dvc", "repro", "vote")
+    with_one_thread(repository, "dvc", "repro", "summary")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "reproduced")
     return repository

@@ -26,6 +26,7 @@ COPIED = (
     "data/reviews/README.md",
     ".dvc/config",
     ".dvc/.gitignore",
+    ".dvc/plots.html",
 )
 COPIED_FOLDERS = ("facesift", "stages", "conf", "workflow", ".dvc/plots")
 RECIPE = whole_member({

@@ -1,15 +1,9 @@
-"""Which files of the project a stage runs: the closure of its imports, read from the source."""
+"""Which files and which wings of the library a stage reaches: the closure of its imports, read from the source."""
 
 import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# They check and explain, they do not change what a stage computes.
-NEUTRAL = {
-    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "facesift/config").glob("*.py")),
-    "facesift/core/errors.py",
-    "stages/entry.py",
-}
 
 
 def module_file(name: str) -> Path | None:
@@ -21,12 +15,14 @@ def module_file(name: str) -> Path | None:
 
 
 def imported(path: Path) -> set[Path]:
-    files = set()
+    """Files of the project that a file imports anywhere in it, also inside of functions."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            files |= {file for name in names if (file := module_file(name))}
-    return files
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return {file for name in names if (file := module_file(name))}
 
 
 def closure(stage: str) -> set[str]:
@@ -37,5 +33,10 @@ def closure(stage: str) -> set[str]:
         if path not in seen:
             seen.add(path)
             todo.extend(imported(path))
-    files = {path.relative_to(ROOT).as_posix() for path in seen if path.name != "__init__.py"}
-    return files - NEUTRAL
+    return {path.relative_to(ROOT).as_posix() for path in seen if path.name != "__init__.py"}
+
+
+def code_of(stage: str) -> set[str]:
+    """What dvc.yaml has to name: the wings (folders) of the library, and the files that lie in none."""
+    parts = [path.split("/") for path in closure(stage)]
+    return {"/".join(part[:2]) for part in parts}

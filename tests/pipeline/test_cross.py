@@ -21,7 +21,7 @@ from stages.cross import main
 
 SOURCES = {"faces": {"layout": "rff"}}
 COUNTS = {"real": 50, "fake": 10}
-CROSSED = "metrics/cross/other.json"
+CROSSED = "metrics/cross.json"
 
 
 def add_cross_test(tree):
@@ -47,7 +47,7 @@ def read_other(folder):
 
 
 def test_new_cross_test_runs_itself_and_the_report_of_the_parameters(crossed):
-    assert set(crossed[1]) == {"cross@other", "report"}
+    assert set(crossed[1]) == {"cross@other", "figures", "report"}
 
 
 def test_cross_test_that_is_done_is_not_run_again(crossed):
@@ -55,7 +55,7 @@ def test_cross_test_that_is_done_is_not_run_again(crossed):
 
 
 def test_every_image_of_the_other_set_is_decided(crossed):
-    report = json.loads((crossed[0].folder / CROSSED).read_text())
+    report = json.loads((crossed[0].folder / CROSSED).read_text())["other"]
     for name, figures in report["rules"].items():
         counted = sum(figures.get(key, 0) for key in ("tp", "fp", "fn", "tn", "reviewed"))
         assert counted == sum(COUNTS.values()), name
@@ -70,7 +70,7 @@ def test_cross_figures_are_those_of_the_networks_on_the_files(crossed):
     logits = {name: load_scorer(folder / f"models/{name}.safetensors")(pixels) for name in members}
     stacker = load_stacker(folder / "models/stacker.safetensors", members, ("real", "fake"))
     logits["stacker"] = stacker.logits(stack_features([logits[name] for name in members]))
-    report = json.loads((folder / CROSSED).read_text())
+    report = json.loads((folder / CROSSED).read_text())["other"]
     assert set(report["voters"]) == set(logits)
     for voter, each in logits.items():
         votes = (each[:, 1] >= each[:, 0]).astype(int)
@@ -108,10 +108,11 @@ def test_stage_names_the_set_that_is_not_there(crossed, monkeypatch, name, messa
         main(params.model_copy(update={"cross_test": params.cross_test | {"gone": gone}}), name)
 
 
-def test_taking_the_cross_test_out_runs_nothing(crossed):
+def test_taking_the_cross_test_out_leaves_no_figures_of_it(crossed):
     repository = crossed[0]
     before = (repository.folder / "params.yaml").read_text()
     repository.change(lambda tree: tree.update(cross_test={}))
-    ran = repository.repro()
+    ran, figures = repository.repro(), json.loads((repository.folder / CROSSED).read_text())
     (repository.folder / "params.yaml").write_text(before)
-    assert ran == []
+    assert ran == ["figures", "report"]
+    assert figures == {}

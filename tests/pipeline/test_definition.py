@@ -8,44 +8,73 @@ from dvc.repo import Repo
 
 from facesift.config.params import Params
 from tests.made import ROOT
-from tests.pipeline.imports import closure
+from tests.pipeline.imports import code_of
 
 STAGES = {
-    name: stage.get("do", stage)
-    for file in ("dvc.yaml",)
-    for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items()
+    name: stage.get("do", stage) for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
 }
 
 
+def test_the_pipeline_is_short_and_names_no_file_of_the_library():
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 350
+    names = {dep for stage in STAGES.values() for dep in stage["deps"] if dep.startswith("facesift")}
+    assert all((ROOT / name).is_dir() for name in names)
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_code_deps_are_exactly_what_the_stage_imports(stage):
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
-    folders = {dep for dep in STAGES[stage]["deps"] if dep in ("facesift", "stages")}
-    assert listed == {path for path in closure(stage) if path.partition("/")[0] not in folders}
+def test_code_deps_are_the_wings_that_the_stage_imports_and_its_script(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith(("facesift", "stages"))}
+    assert listed == code_of(stage)
+
+
+def test_training_does_not_depend_on_what_follows_it():
+    later = {f"facesift/{wing}" for wing in ("committee", "evaluation", "report", "bundle", "screening", "review")}
+    for stage in ("shard", "sample", "train"):
+        assert not later & set(STAGES[stage]["deps"])
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_deps_exist(stage):
     known = {name: field.annotation for name, field in Params.model_fields.items()}
     for key in STAGES[stage].get("params", []):
+        if isinstance(key, dict):  # the whole file
+            assert key == {"params.yaml": None}
+            continue
         first, *rest = key.split(".")
         assert first in known
         if rest and first not in ("drawn", "members", "cross_test"):
             assert rest[0] in known[first].model_fields
 
 
-def test_metrics_and_plots_stay_in_git():
-    """All but the pictures: they show the faces of real people, so they go where the images go, into DVC's cache."""
-    entries = [entry for stage in STAGES.values() for key in ("metrics", "plots") for entry in stage.get(key, [])]
-    assert [entry for entry in entries if isinstance(entry, str)] == ["data/pictures"]
-    for entry in entries:
-        if not isinstance(entry, str):
-            (options,) = entry.values()
-            assert options["cache"] is False
+SLOW = ("draw", "ingest", "shard", "sample", "train", "stack", "robustness", "audit", "export", "cross")
+
+
+def options_of(stage, key):
+    """Options of each output below `outs`, `metrics` or `plots`; {} for one without."""
+    found = [entry if isinstance(entry, dict) else {entry: {}} for entry in STAGES[stage].get(key, [])]
+    return {name: options for entry in found for name, options in entry.items()}
+
+
+@pytest.mark.parametrize("stage", SLOW)
+def test_slow_stages_keep_the_run_cache(stage):
+    """A plain output that is not cached, or one that persists, would switch the run cache off for the stage."""
+    assert all(options == {} for options in options_of(stage, "outs").values())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_figures_stay_in_git_and_pictures_in_the_cache(stage):
+    """The pictures show the faces of real people, so they go where the images go."""
+    for key in ("outs", "metrics", "plots"):
+        for name, options in options_of(stage, key).items():
+            assert (options.get("cache") is False) == name.startswith("metrics/"), name
+
+
+def test_the_summary_is_the_only_metric():
+    assert [name for stage in STAGES for name in options_of(stage, "metrics")] == ["metrics/summary.json"]
 
 
 def test_every_stage_module_is_a_stage():
-    modules = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "entry"}
+    modules = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
     assert modules == set(STAGES)
 
 

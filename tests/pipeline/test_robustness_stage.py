@@ -25,7 +25,7 @@ def test_undamaged_test_images_give_the_figures_of_the_vote(repository):
 def test_another_strength_changes_only_that_corruption_and_runs_no_other_figures(repository):
     before = read(repository, "metrics/robustness.json")["corruptions"]
     repository.change(lambda tree: tree["robustness"]["corruptions"]["noise8"].update(strength=60))
-    assert set(repository.repro()) == {"robustness", "report"}
+    assert set(repository.repro()) == {"robustness", "figures", "report"}
     after = read(repository, "metrics/robustness.json")["corruptions"]
     assert {name for name in after if after[name] != before[name]} == {"noise8"}
 

@@ -15,17 +15,20 @@ from tests.pipeline.conftest import Repository
 from tests.remotes.conftest import ARCHIVE, MODEL, RAW, Remote, commit, found_team, join, publish, pull, use
 
 AFTER = {
+    "members",
     "stack",
     "vote",
     "operate",
+    "summary",
     "export",
     "robustness",
     "audit",
     "review",
     "pictures",
+    "figures",
     "report",
 }  # what follows a member
-TABLES = ("data/decisions.parquet", "data/calibrated.parquet", "metrics/vote.json", "metrics/audit.json")
+TABLES = ("data/decisions.parquet", "data/calibrated.parquet", "metrics/vote.json", "data/figures/audit.json")
 
 
 @dataclass

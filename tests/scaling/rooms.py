@@ -55,6 +55,5 @@ def train(folder: Path, *launcher: str) -> str:
 
 def written(folder: Path) -> dict[str, bytes]:
     """The outputs of the stage by name."""
-    files = [folder / "models/one.safetensors", folder / "data/scores/one.parquet", folder / "metrics/members/one.json"]
-    files += sorted((folder / "metrics/curves/one").iterdir())
+    files = [folder / "models/one.safetensors", folder / "data/scores/one.parquet", folder / "data/training/one.json"]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -84,7 +84,7 @@ def make_project(folder: Path, raw: Path, **parallel) -> Path:
 
 RUN = """
 import importlib, sys
-from stages.entry import run
+from facesift.config.stage import run
 for name in sys.argv[1:]:
     sys.argv[1:] = []
     run(importlib.import_module(f"stages.{name}").main)
@@ -124,9 +124,9 @@ def test_two_workers_write_the_same_bytes_as_one_process(alone, raw, tmp_path, b
 
 def test_outputs_compared_are_all_there(alone):
     names = set(outputs(alone))
-    assert {"data/manifest.parquet", "data/quarantine.csv", "metrics/robustness.json"} <= names
+    assert {"data/manifest.parquet", "data/quarantine.csv", "data/figures/robustness.json"} <= names
     assert sum(name.endswith(".h5") for name in names) > 2
-    assert json.loads(outputs(alone)["metrics/ingest.json"])["quarantined"] == 1
+    assert json.loads(outputs(alone)["data/figures/ingest.json"])["quarantined"] == 1
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

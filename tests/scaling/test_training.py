@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 
+from facesift.core.files import read_json
 from tests.scaling.rooms import make_room, start, train, written
 
 # No chance in a step, and steps whose size follows the gradient: what is left is the order of floating point sums.
@@ -39,10 +40,8 @@ def two(tmp_path_factory):
 
 
 def curves(folder):
-    return {
-        path.stem: pl.read_csv(path, separator="\t")[path.stem].to_numpy()
-        for path in sorted((folder / "metrics/curves/one").iterdir())
-    }
+    epochs = read_json(folder / "data/training/one.json")["epochs"]
+    return {name: np.array([figures[name] for figures in epochs]) for name in epochs[0]}
 
 
 def test_two_processes_learn_the_same_weights_as_one(one, two):

@@ -9,7 +9,7 @@ from facesift.committee.calibration import Calibrator
 from facesift.committee.rules import RULES, Thresholds
 from facesift.committee.stacking import load_stacker
 from facesift.core.scores import STACKER, read_scores, read_truth
-from facesift.evaluation.cross_data_set import stacked_ballot
+from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.screening.committee import Committee
 from facesift.shards.reading import ShardFolder
 from tests.made_bundle import POINTS, make_study
@@ -40,7 +40,7 @@ def pipeline_decisions(study, way):
     stacker = load_stacker(study.sources.models / "stacker.safetensors", params.voting, classes.names)
     held = {name: table.filter(split="test") for name, table in scores.items()}
     truth = read_truth(study.sources.split).filter(split="test")
-    predicted = stacked_ballot(truth, held, stacker, classes).calibrated(Calibrator(0.7, -0.3))
+    predicted = predict_with_stacker(truth, held, stacker, classes).calibrated(Calibrator(0.7, -0.3))
     rule = RULES[way["rule"]] if "rule" in way else Thresholds(**POINTS[way["point"]])
     return predicted, predicted.decisions_table(rule)
 

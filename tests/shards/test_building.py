@@ -14,8 +14,8 @@ from PIL import Image
 
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS, Workers
-from facesift.datasets.manifest import FACE_COLUMNS
 from facesift.images.decoding import decode, to_square
+from facesift.images.faces import FACE_COLUMNS
 from facesift.shards.building import RawImageReader, Sharding, assign_shards, build_split
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import SLICE, write_shard

@@ -33,7 +33,7 @@ def test_the_plan_is_the_members(params: Params) -> None:
 
 def test_the_counts_go_to_the_metrics(params: Params) -> None:
     sample.main(params, "one")
-    counts = read_json(Path("metrics/sampling/one.json"))
+    counts = read_json(Path("data/plans/one.json"))
     assert (counts["real"]["original"], counts["fake"]["original"], counts["fake"]["synthetic"]) == (52, 16, 36)
 
 
@@ -52,7 +52,7 @@ def forging(params: Params) -> Params:
 
 def test_forged_images_are_counted_by_kind(forging: Params) -> None:
     sample.main(forging, "one")
-    fake = read_json(Path("metrics/sampling/one.json"))["fake"]
+    fake = read_json(Path("data/plans/one.json"))["fake"]
     assert sum(fake["made"].values()) == fake["synthetic"] == 52 - 16
     assert fake["made"]["smote"] == 26 - 16
 
@@ -84,6 +84,6 @@ def test_too_many_neighbours_names_the_members_key(params: Params) -> None:
 
 def test_running_again_gives_the_same_bytes(params: Params) -> None:
     sample.main(params, "one")
-    first = [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("metrics/sampling/one.json"))]
+    first = [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("data/plans/one.json"))]
     sample.main(params, "one")
-    assert first == [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("metrics/sampling/one.json"))]
+    assert first == [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("data/plans/one.json"))]

@@ -9,7 +9,7 @@ import yaml
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
-from facesift.datasets.manifest import FACE_COLUMNS
+from facesift.images.faces import FACE_COLUMNS
 from stages import split
 from tests.made_config import parse_params
 from tests.made_faces import crop

@@ -16,7 +16,6 @@ from facesift.networks.architectures import build_network
 from facesift.networks.package_weights import PackagedFile
 from facesift.networks.scoring import network_scorer, score_splits
 from facesift.sampling.plans import make_plan
-from facesift.training.callbacks import write_curves
 from facesift.training.data_module import MemberDataModule
 from facesift.training.fit import checkpoint_key, fit_member
 from facesift.training.lightning_module import MemberModule
@@ -190,9 +189,3 @@ def test_diverged_training_names_the_learning_rate(tmp_path):
     optimizer = RECIPE.optimizer.model_copy(update={"name": "sgd", "lr": 1e30})
     with pytest.raises(FacesiftError, match=r"m: the loss is not a number.*members\.m\.optimizer\.lr"):
         fit(tmp_path, recipe=RECIPE.model_copy(update={"optimizer": optimizer}))
-
-
-def test_curves_have_a_row_an_epoch(tmp_path):
-    write_curves(tmp_path / "curves", [{"train_loss": 0.5, "val_loss": 0.7}, {"train_loss": 0.25, "val_loss": 0.6}])
-    assert (tmp_path / "curves/train_loss.tsv").read_text() == "step\ttrain_loss\n0\t0.5\n1\t0.25\n"
-    assert sorted(path.name for path in (tmp_path / "curves").iterdir()) == ["train_loss.tsv", "val_loss.tsv"]

@@ -15,20 +15,21 @@ VOTE = {
 VOTERS = {"val": {"stacker": {"ap": 0.9}}}
 
 
-def row(rule, rev="abc1234567", **metrics):
-    files = {f"metrics/{name}.json": {"data": tree} for name, tree in metrics.items()}
+def row(rule, rev="abc1234567"):
     params = {"params.yaml": {"data": {"study": "s", "vote": {"rule": rule}}}}
-    return {"rev": rev, "data": {"params": params, "metrics": files}}
+    return {"rev": rev, "data": {"params": params}}
 
 
 @pytest.fixture
 def shown(monkeypatch):
     """What `dvc exp show --json` says: work tree, commit, and one experiment each that ran, waits and failed."""
-    trees = {"vote": VOTE, "voters": VOTERS}
     ran = [("soft", None), ("later", {"state": "queued"}), ("bad", {"state": "failed"})]
-    below = [{"name": name, "executor": state, "revs": [row("soft", **trees)]} for name, state in ran]
-    answer = [row("unanimous", **trees), row("unanimous", **trees) | {"experiments": below}]
+    below = [{"name": name, "executor": state, "revs": [row("soft")]} for name, state in ran]
+    answer = [row("unanimous"), row("unanimous") | {"experiments": below}]
     monkeypatch.setattr(experiments, "dvc_output", lambda *_: json.dumps(answer))
+    monkeypatch.setattr(
+        experiments, "read_metrics", lambda _: {"metrics/vote.json": VOTE, "metrics/voters.json": VOTERS}
+    )
     return answer
 
 

@@ -56,7 +56,7 @@ def test_all_members_that_vote_are_swept_if_none_is_chosen():
 
 
 def test_a_row_has_the_members_own_figures_on_validation():
-    metrics = {"metrics/members/one.json": {"val": {"recall": 0.75, "precision": 0.5}}}
+    metrics = {"metrics/members.json": {"one": {"val": {"recall": 0.75, "precision": 0.5}}}}
     row = row_of(Variant("one", "none", None, None, "focal"), Experiment("x", "success", {}, metrics))
     assert (row["member_recall"], row["member_precision"], row["recall"]) == (0.75, 0.5, None)
 

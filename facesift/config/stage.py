@@ -1,4 +1,4 @@
-"""How every stage starts: validated parameters in, a user's mistake out as one message instead of a stack trace."""
+"""How a program starts from `params.yaml`: checked parameters in, a user's mistake out as one message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from facesift.core.errors import FacesiftError
 def run(main: Callable[..., None]) -> None:
     """Call `main(params, *arguments)` with the parameters of `params.yaml` and the command line's arguments.
 
-    Exits with 1 and the message alone when `main` raises `FacesiftError`.
+    Ends the program with exit status 1 and one message, without a stack trace, when `main` raises `FacesiftError`.
+
+    Args:
+        main: The program; it takes the parameters first, then the command line's arguments as strings.
     """
     try:
         main(load_params(), *sys.argv[1:])
@@ -22,7 +25,18 @@ def run(main: Callable[..., None]) -> None:
 
 
 def member_of(params: Params, name: str) -> Member:
-    """Return the entry `members.<name>`; `FacesiftError` lists the names there are."""
+    """Return the entry `members.<name>` of the parameters.
+
+    Args:
+        params: The parameters of the study.
+        name: Name of a member.
+
+    Returns:
+        The member's parameters.
+
+    Raises:
+        FacesiftError: There is no such member; the message lists the names there are.
+    """
     if name not in params.members:
         raise FacesiftError(f"members.{name}: no such member in params.yaml; there are {', '.join(params.members)}")
     return params.members[name]

@@ -1,0 +1,27 @@
+"""Put the figures that went through DVC's cache into git: `python -m stages.figures`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facesift.config.params import Params
+from facesift.config.stage import run
+from facesift.core.files import read_json, write_json
+
+FIGURES, METRICS = Path("data/figures"), Path("metrics")
+STAGES = ("ingest", "stack", "robustness", "audit")
+
+
+def main(params: Params) -> None:
+    """Read `data/figures`; write the same figures to `metrics/`, those of all cross tests in one file."""
+    for path in sorted((FIGURES / "cross").glob("*.json")):
+        if path.stem not in params.cross_test:
+            path.unlink()
+    for name in STAGES:
+        write_json(METRICS / f"{name}.json", read_json(FIGURES / f"{name}.json"))
+    crossed = {name: read_json(FIGURES / f"cross/{name}.json") for name in params.cross_test}
+    write_json(METRICS / "cross.json", crossed)
+
+
+if __name__ == "__main__":
+    run(main)
