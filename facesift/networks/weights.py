@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from facesift.networks.test_time_augmentation import average_over_views, stored_
 
 KEY = "facesift"  # one key only: safetensors writes several in random order
 VERSION = 1
+LIBRARIES = ("facesift", "numpy", "pytorch-lightning", "timm", "torch", "torchvision")  # their versions are recorded
 REQUIRED, REQUIRED_PREPROCESSING = ("architecture", "classes", "preprocessing"), ("image_size", "normalise")
 
 
@@ -78,10 +80,25 @@ def save_weights(path: Path, network: nn.Module, header: dict[str, Any]) -> None
 
 
 def save_tensors(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> None:
-    """Write arrays by name with the header of `save_weights`; also for support vectors."""
-    text = json.dumps(header | {"version": VERSION}, sort_keys=True)
+    """Write arrays by name with the header of `save_weights`; also for support vectors.
+
+    The header also gets the versions of `LIBRARIES`: other versions may give other weights.
+    """
+    text = json.dumps(header | {"version": VERSION, "libraries": library_versions()}, sort_keys=True)
     with whole_file(path) as part:
         part.write_bytes(save(tensors, metadata={KEY: text}))
+
+
+def library_versions() -> dict[str, str]:
+    """Return the installed version of each of `LIBRARIES` by name; `unknown`: not installed as a package."""
+    return {name: _version(name) for name in LIBRARIES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def read_header(path: Path) -> WeightsHeader:

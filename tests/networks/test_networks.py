@@ -1,4 +1,5 @@
 import math
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -82,6 +83,14 @@ def test_same_weights_give_the_same_bytes(tmp_path):
     for name in "ab":
         save_weights(tmp_path / name, build_network(TINY, 2, 0), header)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_header_records_the_versions_of_the_libraries(tmp_path):
+    header = {"architecture": TINY.model_dump(), "classes": ["real", "fake"], "preprocessing": SEEN}
+    save_weights(tmp_path / "a.safetensors", build_network(TINY, 2, 0), header)
+    versions = read_header(tmp_path / "a.safetensors").stored["libraries"]
+    assert versions["torch"] == version("torch")
+    assert {"facesift", "numpy", "pytorch-lightning", "timm", "torchvision"} < versions.keys()
 
 
 def test_file_that_is_no_weights_file_is_named(tmp_path):
