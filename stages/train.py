@@ -10,7 +10,8 @@ import polars as pl
 from facesift.config.params import Params
 from facesift.config.stage import member_of, run
 from facesift.core.counts import Confusion, class_report
-from facesift.core.files import read_parquet, sha256, write_json, write_parquet
+from facesift.core.files import read_parquet, write_json, write_parquet
+from facesift.core.fingerprint import sha256
 from facesift.core.scores import label_logits, read_truth, votes_of
 from facesift.networks.architectures import check_name
 from facesift.networks.package_weights import find_weights

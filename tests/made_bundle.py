@@ -11,7 +11,8 @@ import yaml
 from facesift.bundle.exporting import Sources, fill_bundle
 from facesift.committee.stacking import Stacker, save_stacker
 from facesift.config.params import Params
-from facesift.core.files import sha256, write_json, write_parquet
+from facesift.core.files import write_json, write_parquet
+from facesift.core.fingerprint import sha256
 from facesift.core.scores import LabelledLogits, read_held_out
 from facesift.networks.architectures import build_network
 from facesift.networks.scoring import score_splits

@@ -12,7 +12,8 @@ from facesift.config.data import Crop
 from facesift.config.section import Count, Name
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_json, sha256
+from facesift.core.files import read_json
+from facesift.core.fingerprint import sha256
 from facesift.images.crops import InputSquare
 
 CARD, GRAPH, STACKER_FILE, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"

@@ -21,8 +21,8 @@ from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.rules import RULES
 from facesift.config.params import Params
 from facesift.core.classes import SPLITS
-from facesift.core.files import read_json, sha256, write_json
-from facesift.core.fingerprint import library_versions
+from facesift.core.files import read_json, write_json
+from facesift.core.fingerprint import library_versions, sha256
 from facesift.core.scores import LabelledLogits
 from facesift.images.face_detector import read_detector
 from facesift.networks.pixel_module import load_module

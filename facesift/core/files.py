@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -147,9 +146,3 @@ def write_csv(path: Path, frame: pl.DataFrame) -> None:
     """Write a table as CSV with a header, Unix line breaks and floats of `DIGITS` digits."""
     with whole_file(path) as part:
         frame.write_csv(part, float_precision=DIGITS, line_terminator="\n")
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

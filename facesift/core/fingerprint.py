@@ -7,10 +7,14 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from facesift.core.files import sha256
-
 PACKAGE = Path(__file__).parents[1]  # the folder `facesift`
 UNKNOWN = "unknown"  # version of a library that is not installed
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_fingerprint(wings: Sequence[str] | None = None) -> str:

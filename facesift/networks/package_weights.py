@@ -24,7 +24,7 @@ from pathlib import Path
 from torch import Tensor
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import sha256
+from facesift.core.fingerprint import sha256
 from facesift.networks.checkpoints import SUFFIXES, read_checkpoint
 
 KEY = "architecture.package"

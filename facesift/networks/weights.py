@@ -19,7 +19,8 @@ from torch import nn
 
 from facesift.config.members import Architecture, Normalise, Views
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_parquet_metadata, sha256, whole_file
+from facesift.core.files import read_parquet_metadata, whole_file
+from facesift.core.fingerprint import sha256
 from facesift.core.scores import Scorer
 from facesift.networks.architectures import build_network, stored_architecture
 from facesift.networks.preprocessing import make_normalisation, stored_normalisation

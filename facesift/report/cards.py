@@ -11,8 +11,7 @@ from facesift.config.data import Data
 from facesift.config.members import Member
 from facesift.config.params import Params
 from facesift.config.sampling import Resample
-from facesift.core.files import sha256
-from facesift.core.fingerprint import files_fingerprint, library_versions
+from facesift.core.fingerprint import files_fingerprint, library_versions, sha256
 from facesift.report.page import PageSection, Table
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "imbalanced-learn", "scikit-learn", "h5py", "dvc")
@@ -107,7 +106,8 @@ def resampling(recipe: Resample) -> str:
     Returns:
         A short text for a table.
 
-    >>> resampling(Resample(scope="shard", smote=0.4, undersample=0.5))
+    >>> ratios = {"smote": 0.4, "forge": None, "undersample": 0.5, "neighbours": 5}
+    >>> resampling(Resample(scope="shard", draw="plan", epoch_images=None, **ratios))
     'SMOTE(0.4) + RUS(0.5), by shard'
     """
     steps = [f"SMOTE({recipe.smote:g})"] if recipe.smote else []

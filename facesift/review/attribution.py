@@ -23,7 +23,7 @@ from facesift.bundle.preprocessing import Preprocessor
 from facesift.committee.calibration import margins_of
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.core.files import sha256
+from facesift.core.fingerprint import sha256
 from facesift.core.scores import Scorer
 from facesift.images.decoding import decode
 from facesift.review.attribution_drawing import AttributionMap, draw_map

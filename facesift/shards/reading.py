@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import sha256
+from facesift.core.fingerprint import sha256
 from facesift.shards.index import INDEX, REPAIR, ShardEntry, read_index
 
 

@@ -11,7 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.core.classes import BINARY
-from facesift.core.files import sha256, whole_file
+from facesift.core.files import whole_file
+from facesift.core.fingerprint import sha256
 from facesift.images.archives import ID_DIGITS
 from facesift.shards.index import ShardEntry
 

@@ -19,8 +19,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from facesift.config.machines import Trainer
 from facesift.config.members import Architecture, Member
 from facesift.core.errors import FacesiftError
-from facesift.core.files import sha256
-from facesift.core.fingerprint import code_fingerprint, library_versions
+from facesift.core.fingerprint import code_fingerprint, library_versions, sha256
 from facesift.networks.package_weights import find_weights
 from facesift.sampling.batches import Share
 from facesift.training.callbacks import History, MovingAverage

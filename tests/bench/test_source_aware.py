@@ -156,7 +156,7 @@ def test_figures_are_those_of_the_stages_with_these_parameters(study, rows, sour
 @FEW
 def test_front_prints_a_line_a_row_and_writes_nothing(study):
     before = sorted(study.rglob("*"))
-    text = front.main("max_review", as_json=False)
+    text = front.comparison_text("max_review", as_json=False)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + len(STACK) * len(OPERATING) * 2
     assert {line.count("|") for line in lines} == {len(front.HEADINGS) + 1}
@@ -166,11 +166,11 @@ def test_front_prints_a_line_a_row_and_writes_nothing(study):
 @FEW
 @pytest.mark.usefixtures("study")
 def test_front_gives_all_rows_as_json():
-    assert len(json.loads(front.main("cost", as_json=True))) == len(STACK) * len(OPERATING) * 2
+    assert len(json.loads(front.comparison_text("cost", as_json=True))) == len(STACK) * len(OPERATING) * 2
 
 
 @FEW
 @pytest.mark.usefixtures("study")
 def test_front_names_the_points_there_are():
     with pytest.raises(FacesiftError, match=r"--point 'cheap' is none .*cost, .*max_review, target_recall"):
-        front.main("cheap", as_json=False)
+        front.comparison_text("cheap", as_json=False)

@@ -5,7 +5,8 @@ import pytest
 from facesift.bundle.card import CARD, FACES
 from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_json, sha256, write_json
+from facesift.core.files import read_json, write_json
+from facesift.core.fingerprint import sha256
 from facesift.core.parallel import ONE_PROCESS
 from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout

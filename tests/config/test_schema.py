@@ -37,7 +37,7 @@ def test_page_of_the_parameters_is_current():
 
 
 def test_schema_knows_the_networks_there_are():
-    from facesift.networks.architectures import OWN
+    from facesift.networks.published_networks import NETWORKS
     from facesift.networks.support_vectors import SVM
 
-    assert set(OWN_NETWORKS) == {*OWN, SVM}
+    assert set(OWN_NETWORKS) == {*NETWORKS, SVM}

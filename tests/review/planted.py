@@ -68,7 +68,8 @@ def in_order(decisions: Path) -> list[str]:
 
 def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real", "fake")) -> Path:
     """Write what the page needs of a bundle: its card and the weights of two small networks."""
-    from facesift.core.files import sha256, write_json
+    from facesift.core.files import write_json
+    from facesift.core.fingerprint import sha256
     from facesift.networks.architectures import build_network
     from facesift.networks.weights import save_weights
     from tests.made_config import Architecture

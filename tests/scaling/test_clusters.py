@@ -19,7 +19,8 @@ import yaml
 from PIL import Image
 
 from facesift.committee.stacking import Stacker, save_stacker
-from facesift.core.files import sha256, write_parquet
+from facesift.core.files import write_parquet
+from facesift.core.fingerprint import sha256
 from facesift.core.scores import score_table
 from facesift.networks.architectures import build_network
 from facesift.networks.weights import save_weights

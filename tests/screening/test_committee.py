@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import sha256
+from facesift.core.fingerprint import sha256
 from facesift.networks.weights import load_scorer
 from facesift.screening.committee import Committee
 from tests.made import ROOT, SIZE

@@ -127,7 +127,7 @@ def test_a_shard_of_another_build_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("chunks", [(2, SIZE, SIZE, 3), None])
 def test_another_hdf5_layout_is_refused_even_with_the_right_checksum(folder: Path, chunks: Any) -> None:
-    from facesift.core.files import sha256
+    from facesift.core.fingerprint import sha256
 
     path = folder / "00001.h5"
     with h5py.File(path, "w") as file:
@@ -142,7 +142,7 @@ def test_another_hdf5_layout_is_refused_even_with_the_right_checksum(folder: Pat
 
 
 def test_a_file_that_is_not_hdf5_is_refused_even_with_the_right_checksum(folder: Path) -> None:
-    from facesift.core.files import sha256
+    from facesift.core.fingerprint import sha256
 
     path = folder / "00001.h5"
     path.write_bytes(b"something else")

@@ -10,5 +10,8 @@ def test_unknown_network_is_refused_before_anything_is_read(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)  # an empty folder: neither plan nor shards
     tree = default_params().model_dump()
     tree["members"]["convnext1"]["architecture"]["name"] = "convnext_thesys"
-    with pytest.raises(FacesiftError, match=r"members\.convnext1\.architecture\.name: 'convnext_thesys' is none"):
+    with pytest.raises(
+        FacesiftError,
+        match="'convnext_thesys' is no network; did you mean convnext_thesis",
+    ):
         main(parse_params(tree), "convnext1")
