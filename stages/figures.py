@@ -9,7 +9,7 @@ from facesift.config.stage import run
 from facesift.core.files import read_json, write_json
 
 FIGURES, METRICS = Path("data/figures"), Path("metrics")
-STAGES = ("ingest", "stack", "robustness", "audit")
+STAGES = ("ingest", "split", "stack", "robustness", "audit")
 
 
 def main(params: Params) -> None:

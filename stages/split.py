@@ -17,7 +17,7 @@ from facesift.images.faces import referred_column
 
 MANIFEST = Path("data/manifest.parquet")
 SPLIT = Path("data/split.parquet")
-METRICS = Path("metrics/split.json")
+METRICS = Path("data/figures/split.json")
 COLUMNS = ["image_id", "source", "label", "phash", "fold"]
 
 
@@ -40,7 +40,7 @@ def _refer(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def main(params: Params) -> None:
-    """Read `data/manifest.parquet`; write `data/split.parquet` and `metrics/split.json`."""
+    """Read `data/manifest.parquet`; write `data/split.parquet` and `data/figures/split.json`."""
     division = split_images(read_parquet(MANIFEST, COLUMNS), params.split, params.seed, params.class_names.names)
     write_parquet(SPLIT, _refer(division.table) if params.data.crop.refers else division.table)
     write_json(METRICS, summarise_split(division))

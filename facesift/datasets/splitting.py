@@ -129,7 +129,7 @@ def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
 
 
 def summarise_split(result: SplitResult) -> dict[str, Any]:
-    """Count images by split, source and label, near-duplicates and removed leaks, for `metrics/split.json`."""
+    """Count images by split, source and label, near-duplicates and removed leaks, for `data/figures/split.json`."""
     counts: dict[str, dict[str, dict[str, int]]] = {}
     grouped = result.table.group_by("split", "source", "label").len().sort("split", "source", "label")
     for split, source, label, number in grouped.rows():

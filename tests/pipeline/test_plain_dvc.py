@@ -182,4 +182,4 @@ def test_an_edit_in_a_wing_runs_only_the_stages_that_name_it(repository):
         with (repository.folder / f"facesift/{wing}/__init__.py").open("a") as file:
             file.write("# a word\n")
     status = repository.run("dvc", "status", "--json")
-    assert set(json.loads(status[status.index("{") :])) == {"export", "report"}
+    assert set(json.loads(status[status.index("{") :])) == {"pictures", "report"}
