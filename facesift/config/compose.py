@@ -17,6 +17,11 @@ from facesift.core.errors import FacesiftError
 
 CONF = Path("conf")
 Tree = dict[str, Any]
+# What conf/base.yaml has values for.
+BLOCKS = (
+    "member", "source", "architecture", "resample", "forge", "loss", "optimizer", "schedule", "augment", "normalise",
+    "views",
+)  # fmt: skip
 
 
 def compose(study: str, settings: Sequence[str] = (), conf: Path = CONF) -> Tree:
@@ -37,10 +42,12 @@ def compose(study: str, settings: Sequence[str] = (), conf: Path = CONF) -> Tree
     if study not in names:
         raise FacesiftError(f"study {study!r} is not in {conf / 'study'}{near(study, names)}")
     groups = [path.name for path in conf.iterdir() if path.is_dir()]
-    chosen = [f"study={study}", *(setting for setting in settings if is_choice(setting, groups))]
+    chosen = [f"study={study}", *(setting.lstrip("+") for setting in settings if is_choice(setting, groups))]
     for setting in chosen[1:]:
         _check_choice(setting, conf)
-    tree = filled(_hydra(chosen, conf), base_values(conf))
+    composed = _hydra(chosen, conf)
+    _check_members(study, chosen[1:], composed)
+    tree = filled(composed, base_values(conf))
     rest = [setting for setting in settings if not is_choice(setting, groups)]
     return filled(apply_settings(tree, rest), base_values(conf))
 
@@ -53,8 +60,22 @@ def studies(conf: Path = CONF) -> list[str]:
 
 
 def base_values(conf: Path = CONF) -> Tree:
-    """Read conf/base.yaml: the values of repeated blocks that do not say otherwise."""
-    return dict(yaml.safe_load((conf / "base.yaml").read_text(encoding="utf-8")))
+    """Read conf/base.yaml: the values of repeated blocks that do not say otherwise.
+
+    Raises:
+        FacesiftError: when the file is missing, damaged or lacks a block.
+    """
+    path = conf / "base.yaml"
+    try:
+        base = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FacesiftError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise FacesiftError(f"{path}: not valid YAML: {error}") from error
+    missing = [name for name in BLOCKS if not isinstance(base, dict) or not isinstance(base.get(name), dict)]
+    if missing:
+        raise FacesiftError(f"{path}: lacks the block {', '.join(missing)}; `git checkout {path}` brings it back")
+    return dict(base)
 
 
 def filled(tree: Mapping[str, Any], base: Mapping[str, Any]) -> Tree:
@@ -65,13 +86,14 @@ def filled(tree: Mapping[str, Any], base: Mapping[str, Any]) -> Tree:
         base: what `base_values` reads.
     """
     whole = {"drawn": {}, "cross_test": {}} | dict(tree)
-    if "data" in whole:
+    if isinstance(whole.get("data"), Mapping):
         whole["data"] = whole["data"] | {"sources": _sources(whole["data"].get("sources", {}), base)}
-    whole["cross_test"] = {
-        name: test | {"sources": _sources(test.get("sources", {}), base)} if isinstance(test, dict) else test
-        for name, test in whole["cross_test"].items()
-    }
-    if "members" in whole:
+    if isinstance(whole["cross_test"], Mapping):
+        whole["cross_test"] = {
+            name: test | {"sources": _sources(test.get("sources", {}), base)} if isinstance(test, dict) else test
+            for name, test in whole["cross_test"].items()
+        }
+    if isinstance(whole.get("members"), Mapping):
         whole["members"] = {name: filled_member(recipe, base) for name, recipe in whole["members"].items()}
     if "stack" in whole:
         whole["stack"] = _parts(whole["stack"], base, ("resample", "optimizer"))
@@ -86,7 +108,7 @@ def filled_member(recipe: Any, base: Mapping[str, Any]) -> Any:
     member = _parts({name: {} for name in ("augment", "normalise", "views")} | base["member"] | recipe, base, parts)
     loss = member.get("loss")
     if isinstance(loss, Mapping):
-        member["loss"] = base["loss"].get(loss.get("name"), {}) | loss
+        member["loss"] = base["loss"].get(str(loss.get("name")), {}) | loss
     return member
 
 
@@ -117,6 +139,19 @@ def _check_choice(setting: str, conf: Path) -> None:
     names = sorted(path.stem for path in (conf / group).glob("*.yaml"))
     if value not in names:
         raise FacesiftError(f"{setting}: {value!r} is not in {conf / group}{near(value, names)}")
+
+
+def _check_members(study: str, choices: Sequence[str], tree: Tree) -> None:
+    """Refuse other members for a study that changes members of its own: its changes would be left over."""
+    members = tree.get("members")
+    if not choices or not isinstance(members, Mapping):
+        return
+    parts = [name for name, recipe in members.items() if isinstance(recipe, Mapping) and "architecture" not in recipe]
+    if parts:
+        raise FacesiftError(
+            f"{', '.join(choices)}: study {study} changes the members {', '.join(parts)}, which are not among these; "
+            "choose a study that changes no members, or write a file in conf/study/"
+        )
 
 
 def _hydra(overrides: Sequence[str], conf: Path) -> Tree:

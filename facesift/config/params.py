@@ -74,6 +74,7 @@ class Params(Section):
             raise ValueError("`members`: none of them votes (`votes: false` is for baselines)")
         for key, resample in self._resamples():
             self._resample_fits(key, resample)
+        self._weights_fit()
         for name, source in self.data.sources.items():
             if source.layout == "rff" and self.classes != ["real", "fake"]:
                 raise ValueError(f"`data.sources.{name}`: layout rff is of the classes [real, fake], in this order")
@@ -90,6 +91,13 @@ class Params(Section):
     def class_names(self) -> Classes:
         """The classes in the order of their numbers, with the positive one."""
         return Classes(tuple(self.classes), self.positive)
+
+    def _weights_fit(self) -> None:
+        losses = {f"members.{name}.loss": member.loss for name, member in self.members.items()}
+        for key, part in {**losses, "stack": self.stack}.items():
+            weights = getattr(part, "class_weights", None)
+            if weights is not None and len(weights) != len(self.classes):
+                raise ValueError(f"`{key}.class_weights`: {len(weights)} weights for {len(self.classes)} classes")
 
     def _resample_fits(self, key: str, resample: Resample) -> None:
         if len(self.classes) > 2 and resample.scope != "none":
@@ -135,6 +143,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FacesiftError(f"{path}: cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, an impossible date, a number without end
         raise FacesiftError(f"{path}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise FacesiftError(f"{path}: not valid YAML: nested too deeply") from error
     return parse_params(tree, str(path))

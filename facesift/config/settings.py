@@ -48,7 +48,7 @@ def near(name: str, names: Iterable[str], prefix: str = "") -> str:
 def is_choice(setting: str, groups: Iterable[str]) -> bool:
     """Return whether a setting chooses a file of a group of conf/, such as `members=lenet`."""
     key, _, value = setting.partition("=")
-    return key in groups and not value.lstrip().startswith("{")
+    return key.lstrip("+") in groups and not value.lstrip().startswith("{")
 
 
 def split_setting(setting: str) -> tuple[str, str]:

@@ -58,7 +58,7 @@ def write_study(name: str, settings: Sequence[str]) -> Params:
     Raises:
         FacesiftError: an unknown name or key, a value out of range, or data that are not there.
     """
-    if chosen := [setting for setting in settings if setting.startswith("study=")]:
+    if chosen := [setting for setting in settings if setting.lstrip("+~").startswith("study=")]:
         raise FacesiftError(f"{chosen[0]}: the study is {name} already; give one name")
     tree = compose(name, settings)
     params = parse_params(tree, f"study {name}")
@@ -67,8 +67,11 @@ def write_study(name: str, settings: Sequence[str]) -> Params:
     text = render(tree)
     if parse_params(yaml.safe_load(text), f"study {name}, written") != params:
         raise FacesiftError(f"study {name}: a value cannot be written so that it is read again; nothing is written")
-    with whole_file(PARAMS) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+    try:
+        with whole_file(PARAMS) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise FacesiftError(f"{PARAMS}: cannot be written ({error.strerror})") from error
     return params
 
 

@@ -17,6 +17,7 @@ from facesift.bundle.runtimes import Runtime, open_runtime
 from facesift.committee.cascade import CascadeDecisions, check_cascade, decide_in_turn
 from facesift.committee.decision import BatchDecisions
 from facesift.committee.ensemble import Ensemble
+from facesift.core.errors import FacesiftError
 from facesift.images.paths import InputFile, find_files
 from facesift.screening.stream import ReadOptions, Tables, screen_batches, screen_files
 
@@ -73,8 +74,17 @@ class Committee:
         return self.runtime.logits(pixels, self.card.member_names)
 
     def decide(self, pixels: NDArray[np.uint8]) -> BatchDecisions:
-        """Score and decide pixels (n, S, S, 3) of the card's `image_size`."""
-        return self.ensemble.decide(self.logits(pixels))
+        """Score and decide pixels (n, S, S, 3) of the card's `image_size`.
+
+        Raises:
+            FacesiftError: when a member's logits are not finite: no decision is made of them.
+        """
+        logits = self.logits(pixels)
+        for member, values in logits.items():
+            bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+            if bad.size:
+                raise FacesiftError(f"{member}: its logits of image {bad[0]} are not finite; the image is not decided")
+        return self.ensemble.decide(logits)
 
     def screen(
         self, paths: Iterable[str | Path], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False

@@ -72,6 +72,16 @@ WRONG = {
     ("portraits", "vote.rul=soft"): "vote.rul: unknown key; did you mean vote.rule?",
     ("portraits", "members.plain.architecture.name=resnet18"): "did you mean timm:resnet18?",
     ("portraits", "study=folders"): "the study is portraits already",
+    ("portraits", "+study=folders"): "the study is portraits already",
+    ("portraits", "data=5"): "data: Input should be",
+    ("portraits", "cross_test=null"): "cross_test: Input should be",
+    (
+        "portraits",
+        "members=lenet",
+    ): "study portraits changes the members convnext1, convnext2, convnext3",
+    ("portraits", "stack.class_weights=[1]"): "`stack.class_weights`: 1 weights for 2 classes",
+    ("portraits", "members.plain.loss.class_weights=[1,2,3]"): "`members.plain.loss.class_weights`: 3 weights",
+    ("portraits", "members.plain.loss={name: [a]}"): "members.plain.loss",
     ("portraits", "data.raw=elsewhere"): "elsewhere: not there. Put into it, zipped or not:",
     ("portraits", "+cross_test.a={raw: other, sources: {a: {layout: rff}}}"): "other: not there",
 }
@@ -100,3 +110,12 @@ def test_neither_dvc_nor_torch_is_loaded(clone):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1]", b"\xff\xfe", b"a: [", b"member: {}"])
+def test_a_damaged_base_of_the_values_is_named(clone, damage):
+    (clone / "conf/base.yaml").write_bytes(damage)
+    result = study("portraits")
+    assert result.exit_code == 1
+    assert "conf/base.yaml" in said(result)
+    assert (clone / "params.yaml").read_text() == "as it was\n"

@@ -129,3 +129,11 @@ def test_file_that_is_no_yaml_is_named(tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(FacesiftError, match=r"params\.yaml: cannot be read"):
         load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"seed: 2020-13-45", b"a: [", b"[" * 3000])
+def test_a_file_that_is_no_yaml_is_named(tmp_path, damage):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(damage)
+    with pytest.raises(FacesiftError, match=r"params\.yaml: not valid YAML"):
+        load_params(path)

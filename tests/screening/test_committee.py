@@ -178,3 +178,13 @@ def test_screening_loads_no_training_package(exported):
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_logits_that_are_not_finite_are_not_decided(committee, monkeypatch):
+    pixels = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+    logits = committee.logits(pixels)
+    first = next(iter(logits))
+    logits[first] = np.array([[0.0, 1.0], [np.nan, 1.0]], np.float32)
+    monkeypatch.setattr(type(committee), "logits", lambda *_: logits)
+    with pytest.raises(FacesiftError, match=rf"{first}: its logits of image 1 are not finite"):
+        committee.decide(pixels)
