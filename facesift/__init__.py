@@ -4,6 +4,7 @@ What most programs need is here by one name; everything else is in the sub-packa
 
     load_committee(folder)    load a trained committee from its bundle
     Committee                 what it returns: `screen` files, `decide` on pixels, read `logits`
+    decide(predictions, rule) decide by a voting rule or thresholds, as pipeline and screening do
     find_files(paths)         list the images in files, folders and zip files
     scan_decisions(path, ...) read a table of decisions that `facesift screen` wrote
     compare_file(bundle, ...) say whether a stream of images has drifted
@@ -31,6 +32,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facesift.committee.decision import decide
     from facesift.config.params import Params, load_params
     from facesift.core.classes import Classes
     from facesift.core.errors import FacesiftError
@@ -48,6 +50,7 @@ _HOMES = {
     "FacesiftError": "facesift.core.errors",
     "Params": "facesift.config.params",
     "ShardFolder": "facesift.shards.reading",
+    "decide": "facesift.committee.decision",
     "compare_file": "facesift.screening.drift",
     "find_files": "facesift.images.paths",
     "load_params": "facesift.config.params",
@@ -62,6 +65,7 @@ __all__ = [
     "ShardFolder",
     "__version__",
     "compare_file",
+    "decide",
     "find_files",
     "load_committee",
     "load_params",
