@@ -1,4 +1,4 @@
-"""Ask where the figures come from: `python -m stages.audit`."""
+"""Write leak checks, baselines and figures per source and slice: `python -m stages.audit`."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from facesift.config.settings import apply_settings, is_choice, near, split_setting
+from facesift.config.settings import apply_settings, is_choice, split_setting
+from facesift.config.structure import near
 from facesift.core.errors import FacesiftError
 
 CONF = Path("conf")
@@ -166,5 +167,5 @@ def _hydra(overrides: Sequence[str], conf: Path) -> Tree:
         with initialize_config_dir(str(conf.resolve()), version_base=None):
             tree = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise FacesiftError(f"{conf}: {error}") from error
+        raise FacesiftError(f"{conf}, {', '.join(overrides)}: {error}") from error
     return {str(key): value for key, value in tree.items()}  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""How a committee is tried: damaged images, other data sets, pictures and the page."""
+"""Parameters of the evaluation: damaged images, other data sets, pictures and the report."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ out of range never reaches a stage.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +19,7 @@ from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Member
 from facesift.config.sampling import Resample
 from facesift.config.section import Name, Section, Seed
-from facesift.config.structure import fields_at
+from facesift.config.structure import fields_at, near
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 
@@ -72,6 +71,8 @@ class Params(Section):
             raise ValueError("`members.stacker`: this name is the stacked ensemble's; choose another")
         if not self.voting:
             raise ValueError("`members`: none of them votes (`votes: false` is for baselines)")
+        if unknown := sorted(set(self.split.limit) - set(self.classes)):
+            raise ValueError(f"`split.limit.{unknown[0]}`: {unknown[0]} is not one of `classes` ({self.classes})")
         for key, resample in self._resamples():
             self._resample_fits(key, resample)
         self._weights_fit()
@@ -110,17 +111,12 @@ class Params(Section):
         return members if self.stack.fit_on == "val" else [*members, ("stack.resample", self.stack.resample)]
 
 
-def _near(key: str, known: list[str]) -> str:
-    close = get_close_matches(key, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
 def _explain(problem: Any) -> str:
     """Turn one pydantic error into `key: what is wrong (got value)`."""
     path = [part for part in problem["loc"] if part not in ("cross_entropy", "focal")]
     key = ".".join(str(part) for part in path)
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_near(str(path[-1]), fields_at(Params, problem['loc'][:-1]))}"
+        return f"{key}: unknown key{near(str(path[-1]), fields_at(Params, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ")

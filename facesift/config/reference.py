@@ -19,9 +19,10 @@ from facesift.config.structure import holds_names, sections_of
 HEAD = """\
 # Parameters: every key of params.yaml
 
-Made from the schema in `facesift/config/`: do not edit this page, but the descriptions there, and then run
-`python -m facesift.config.reference > docs/parameters.md`. Values come from `conf/` (`make study NAME=...`).
-`NAME` stands for names that you choose. Every key is required. A number may be written as 1e-3.
+This page is made from the schema in `facesift/config/`. To change it, edit the descriptions there and
+run `python -m facesift.config.reference > docs/parameters.md`. Values come from `conf/`
+(`make study NAME=...`). `NAME` stands for names that you choose. Every key is required. A number may
+be written as 1e-3.
 
 | key | value | meaning |
 |---|---|---|

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from facesift.config.params import Params
-from facesift.config.structure import fields_at
+from facesift.config.structure import fields_at, near
 from facesift.core.errors import FacesiftError
 
 Tree = dict[str, Any]
@@ -31,18 +30,6 @@ def apply_settings(tree: Mapping[str, Any], settings: Sequence[str]) -> Tree:
     for setting in settings:
         _apply(changed, setting)
     return changed
-
-
-def near(name: str, names: Iterable[str], prefix: str = "") -> str:
-    """Say which name may have been meant, or else all there are; starts with `; `.
-
-    >>> near("gama", ["gamma", "alpha"]), near("x", ["gamma", "alpha"]), near("x", [])
-    ('; did you mean gamma?', '; there are gamma, alpha', '')
-    """
-    known = list(names)
-    if close := get_close_matches(name, known, n=1):
-        return f"; did you mean {prefix}{close[0]}?"
-    return f"; there are {', '.join(known)}" if known else ""
 
 
 def is_choice(setting: str, groups: Iterable[str]) -> bool:
@@ -77,6 +64,11 @@ def _apply(tree: Tree, setting: str) -> None:
         return
     given = _parse(f"{key}={value}", setting)
     merges = isinstance(given, dict) and isinstance(node.get(last), dict) and last not in WHOLE
+    if merges and not given and node[last]:
+        raise FacesiftError(
+            f"{setting}: keys are laid over those that are there, so this changes nothing; "
+            f"~{key}.{next(iter(node[last]))} deletes one"
+        )
     node[last] = _laid_over(node[last], given) if merges else given
 
 

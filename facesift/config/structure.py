@@ -1,8 +1,9 @@
-"""How the sections of the parameters are nested: which section a field holds, and what stands at a path of keys."""
+"""How the sections of the parameters are nested, and which key or name a misspelt one may have meant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin
 
 from facesift.config.section import Section
@@ -53,3 +54,15 @@ def fields_at(root: type[Section], path: Sequence[str | int]) -> list[str]:
         kinds = tuple(dict.fromkeys(kind for field in held for kind in sections_of(field.annotation)))
         named = holds_names(held[0].annotation)
     return [] if named else list(dict.fromkeys(name for kind in kinds for name in kind.model_fields))
+
+
+def near(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """Say which name may have been meant, or else all there are; starts with `; `. Upper and lower case are alike.
+
+    >>> near("gama", ["gamma", "alpha"]), near("C", ["c", "class_weights"]), near("x", ["gamma", "alpha"])
+    ('; did you mean gamma?', '; did you mean c?', '; there are gamma, alpha')
+    """
+    known = {known.lower(): known for known in names}
+    if close := get_close_matches(name.lower(), known, n=1):
+        return f"; did you mean {prefix}{known[close[0]]}?"
+    return f"; there are {', '.join(known.values())}" if known else ""

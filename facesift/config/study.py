@@ -26,15 +26,21 @@ LAYOUTS = {
 
 
 def list_studies() -> list[str]:
-    """Return a line for each study: its name, whether its data are there, and what it is."""
-    lines = []
-    for name in studies():
-        params = parse_params(compose(name), f"study {name}")
-        drawn = params.data.raw in params.drawn
-        state = "drawn by the pipeline" if drawn else "data missing" if missing_data(params) else "data there"
-        lines.append((name, state, describe(name)))
+    """Return a line for each study: its name, whether its data are there, and what it is or what is wrong with it."""
+    lines = [(name, *_state(name)) for name in studies()]
     width = max(len(name) for name, *_ in lines)
     return [f"{name:<{width}}  {state:<21}  {shorten(what, 100, placeholder=' ...')}" for name, state, what in lines]
+
+
+def _state(name: str) -> tuple[str, str]:
+    try:
+        params = parse_params(compose(name), f"study {name}")
+    except FacesiftError as error:
+        return "wrong", str(error)
+    drawn = params.data.raw in params.drawn
+    return "drawn by the pipeline" if drawn else "data missing" if missing_data(params) else "data there", describe(
+        name
+    )
 
 
 def describe(name: str, conf: Path = CONF) -> str:

@@ -129,7 +129,7 @@ def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
         areas = {"auc": container.pooled.auc, "ap": container.pooled.ap} | _intervals(data, container.pooled.scores)
         rows["file_facts_alone"] = Confusion.of(data.test.positives, votes).report() | areas
     figures = data.scored.report_voters()
-    return rows | {f"{name} (yardstick)": figures[name] for name in data.baseline_members()}
+    return rows | {f"{name} (baseline)": figures[name] for name in data.baseline_members()}
 
 
 def _comparisons(data: AuditData, best: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Predictions of the trained committee on shards of images: another data set, or damaged test images."""
+"""Scores and decisions of the trained committee for other shards: another data set, or damaged images."""
 
 from __future__ import annotations
 

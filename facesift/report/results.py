@@ -68,7 +68,7 @@ def _review_cells(figures: Mapping[str, Any]) -> list[str]:
 
 def _title(name: str, figures: Mapping[str, Any]) -> str:
     chosen = f" ({figures['member']})" if "member" in figures else ""
-    return name.replace("(yardstick)", "(baseline)").replace("_", " ") + chosen  # the metrics file keeps its old key
+    return name.replace("_", " ") + chosen
 
 
 def result_table(caption: str, rule: str, *groups: Reports) -> Table:

@@ -1,9 +1,12 @@
 """Studies are composed of conf/ with every key, and settings change them as `dvc exp run -S` would."""
 
+import shutil
+
 import pytest
 
 from facesift.config.compose import compose
 from facesift.config.params import parse_params
+from facesift.config.study import list_studies
 from facesift.core.errors import FacesiftError
 from tests.made import ROOT
 from tests.made_config import BASE, whole_member
@@ -57,6 +60,8 @@ def test_what_a_recipe_gives_goes_before_the_base_values():
 
 
 WRONG = {
+    "stack.C=2": r"stack\.C: unknown key; did you mean stack\.c\?",
+    "members={}": r"members=\{\}: keys are laid over those that are there, .* ~members\.\w+ deletes one",
     "members.convnext1.los.gamma=3": r"members\.convnext1\.los: unknown key; did you mean members\.convnext1\.loss\?",
     "members.convnet1.epochs=3": r"members\.convnet1: unknown key; did you mean members\.convnext1\?",
     "members.convnext1.loss.gamma=3": r"loss\.gamma: unknown key; there are class_weights, label_smoothing, name",
@@ -74,6 +79,11 @@ def test_wrong_setting_is_named(setting):
         compose("portraits", [setting], CONF)
 
 
+def test_a_limit_for_a_class_that_is_none_is_refused():
+    with pytest.raises(FacesiftError, match=r"`split\.limit\.fakes`: fakes is not one of `classes`"):
+        composed("split.limit.fakes=9")
+
+
 def test_wrong_study_is_named():
     with pytest.raises(FacesiftError, match=r"'rff_celeba_bst' is not in .*study; did you mean rff_celeba_best\?"):
         compose("rff_celeba_bst", conf=CONF)
@@ -82,3 +92,12 @@ def test_wrong_study_is_named():
 def test_a_folder_without_conf_is_named(tmp_path):
     with pytest.raises(FacesiftError, match="not there; run this in the root of a clone"):
         compose("portraits", conf=tmp_path / "conf")
+
+
+def test_a_damaged_study_is_named_in_the_list_beside_the_others(tmp_path, monkeypatch):
+    shutil.copytree(CONF, tmp_path / "conf")
+    (tmp_path / "conf" / "study" / "broken.yaml").write_text("[", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    lines = {line.split()[0]: line for line in list_studies()}
+    assert "conf, study=broken" in lines["broken"]
+    assert "drawn by the pipeline" in lines["portraits"]

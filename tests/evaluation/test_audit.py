@@ -107,7 +107,7 @@ def test_a_member_that_beats_the_baseline_is_called_better(skilled):
 
 def test_every_baseline_is_in_the_table(skilled):
     assert list(skilled["baselines"]) == [
-        "always_real", "always_fake", "random", "best_member", "file_facts_alone", "plain (yardstick)",
+        "always_real", "always_fake", "random", "best_member", "file_facts_alone", "plain (baseline)",
     ]  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def test_scores_of_a_member_that_left_are_not_voted_on(repository):
     assert repository.repro("vote") == []
 
 
-def test_a_yardstick_is_scored_and_does_not_vote(repository):
+def test_a_baseline_is_scored_and_does_not_vote(repository):
     repository.change(lambda tree: tree["members"]["two"].update(votes=False))
     assert set(repository.repro("vote", "audit")) == {"train@two", "members", "stack", "vote", "audit"}
     assert (repository.folder / "data/scores/two.parquet").is_file()
