@@ -14,13 +14,16 @@ STAGES = ("ingest", "split", "stack", "robustness", "audit")
 
 def main(params: Params) -> None:
     """Read `data/figures`; write the same figures to `metrics/`, those of all cross tests in one file."""
-    for path in sorted((FIGURES / "cross").glob("*.json")):
-        if path.stem not in params.cross_test:
-            path.unlink()
+    for folder, names in (("cross", params.cross_test), ("cross_fit", params.evaluation.cross_fit)):
+        for path in sorted((FIGURES / folder).glob("*.json")):
+            if path.stem not in names:
+                path.unlink()
     for name in STAGES:
         write_json(METRICS / f"{name}.json", read_json(FIGURES / f"{name}.json"))
     crossed = {name: read_json(FIGURES / f"cross/{name}.json") for name in params.cross_test}
     write_json(METRICS / "cross.json", crossed)
+    folds = {name: read_json(FIGURES / f"cross_fit/{name}.json") for name in params.evaluation.cross_fit}
+    write_json(METRICS / "cross_fit.json", folds)
 
 
 if __name__ == "__main__":

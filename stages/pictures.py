@@ -29,7 +29,10 @@ def main(params: Params) -> None:
     points = choose_points(test, classes, params.pictures.points, params.pictures.seed)
     with whole_folder(PICTURES) as folder:
         write_png(folder / "classes.png", draw_class_means(class_statistics(train), classes))
-        for name in params.members:
+        for name, member in params.members.items():
+            if member.backbone is not None:
+                print(f"{name}: a head learns from features, so it has no pictures")
+                continue
             _draw_plan(folder, params, name, train)
             _draw_features(folder, params, name, test, points)
         written = sorted(path.name for path in folder.iterdir())

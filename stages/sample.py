@@ -9,15 +9,19 @@ from facesift.config.params import Params
 from facesift.config.sampling import Resample
 from facesift.config.stage import member_of, run
 from facesift.core.files import write_json, write_parquet
+from facesift.sampling.feature_resampling import make_feature_plan
 from facesift.sampling.plans import count_plan, make_plan
 from facesift.shards.reading import ShardFolder
 
 
 def main(params: Params, member: str) -> None:
-    """Read `data/shards/train`; write `data/plans/<member>.parquet` and its counts."""
+    """Read the training shards that the member learns from; write `data/plans/<member>.parquet` and its counts."""
     recipe = member_of(params, member)
-    shards = ShardFolder(Path("data/shards/train"))
-    plan = make_plan(shards, recipe.resample, recipe.seed, member)
+    shards = ShardFolder(Path("data") / recipe.input / "train")
+    if recipe.backbone is not None:
+        plan = make_feature_plan(shards, recipe.resample, recipe.seed, member)
+    else:
+        plan = make_plan(shards, recipe.resample, recipe.seed, member)
     counts = count_plan(plan, shards.classes)
     write_parquet(Path(f"data/plans/{member}.parquet"), plan)
     write_json(Path(f"data/plans/{member}.json"), counts)
@@ -36,6 +40,8 @@ def _amount(name: str, count: dict[str, Any]) -> str:
 def _words(resample: Resample) -> str:
     """Name the resampling as the studies do."""
     steps = {"SMOTE": resample.smote, "FORGE": resample.forge and resample.forge.ratio, "RUS": resample.undersample}
+    if resample.method is not None:
+        return f"{resample.method}({', '.join(f'{key}={value}' for key, value in resample.arguments.items())})"
     return " + ".join(f"{name}({ratio:g})" for name, ratio in steps.items() if ratio) or "as it is"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from facesift.config.members import Head
 from facesift.config.params import Params
 from facesift.config.stage import member_of, run
 from facesift.core.counts import Confusion, class_report
@@ -23,17 +24,18 @@ from facesift.training.distributed import gather_tables
 from facesift.training.fit import checkpoint_key, delete_checkpoints
 from facesift.training.member import TrainingData, train_member
 
-SHARDS = Path("data/shards")
+DATA = Path("data")
 WORK = Path(".work/train")  # outside the stage's outputs, which DVC clears before a run
 
 
 def main(params: Params, name: str) -> None:
-    """Read `data/shards` and the member's plan; write its weights, scores, and figures of each epoch."""
+    """Read the member's shards and plan; write its weights, scores, and figures of each epoch."""
     member, classes = member_of(params, name), params.class_names
     check_name(member.architecture.name, name)
     plan, weights = Path(f"data/plans/{name}.parquet"), Path(f"models/{name}.safetensors")
-    shards = {split: ShardFolder(SHARDS / split) for split in ("train", "val", "test")}
-    inputs = [plan, SHARDS / "train/index.json", SHARDS / "val/index.json"]
+    folder = DATA / member.input
+    shards = {split: ShardFolder(folder / split) for split in ("train", "val", "test")}
+    inputs = [plan, folder / "train/index.json", folder / "val/index.json"]
     room = WORK / name / checkpoint_key(member, params.trainer, inputs)
     data = TrainingData(shards["train"], shards["val"], read_parquet(plan), classes)
     trained = train_member(name, member, params.trainer, data, room)
@@ -44,7 +46,7 @@ def main(params: Params, name: str) -> None:
     scores = gather_tables(part, room, trained.share)
     if scores is None:  # the first of the processes that trained together writes
         return
-    save_tensors(weights, trained.tensors, _header(params, name))
+    save_tensors(weights, trained.tensors, _header(params, name, shards["train"]))
     write_parquet(Path(f"data/scores/{name}.parquet"), scores, {"weights_sha256": sha256(weights)})
     figures = _figures(params, name, scores)
     epochs = trained.epochs or [{"val_accuracy": figures["val"]["accuracy"]}]
@@ -53,7 +55,7 @@ def main(params: Params, name: str) -> None:
     delete_checkpoints(room)
 
 
-def _header(params: Params, name: str) -> dict[str, Any]:
+def _header(params: Params, name: str, shards: ShardFolder) -> dict[str, Any]:
     member = params.members[name]
     preprocessing = {
         "image_size": params.data.image_size,
@@ -63,6 +65,14 @@ def _header(params: Params, name: str) -> dict[str, Any]:
     }
     if params.data.crop.method != "none":
         preprocessing["crop"] = params.data.crop.model_dump()
+    if isinstance(member.architecture, Head):
+        card = shards.index.features
+        preprocessing["features"] = {"input": member.input} | (card.model_dump() if card else {})
+        return {
+            "architecture": member.architecture.model_dump(),
+            "classes": params.classes,
+            "preprocessing": preprocessing,
+        }
     package = member.architecture.package
     architecture = member.architecture.model_dump(exclude=None if package else {"package"})
     start = {"start": find_weights(package).identity()} if package else {}

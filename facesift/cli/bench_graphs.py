@@ -164,6 +164,7 @@ def quantised(graph: TimedGraph, folder: Path) -> TimedGraph:
 
 
 def _random_module(network: NetworkSpec, classes: int, image_size: int) -> Any:
+    from facesift.config.members import Head
     from facesift.networks.architectures import build_network, check_size, stored_architecture
     from facesift.networks.pixel_module import NetworkScoring
     from facesift.networks.preprocessing import make_normalisation, stored_normalisation
@@ -173,6 +174,8 @@ def _random_module(network: NetworkSpec, classes: int, image_size: int) -> Any:
     architecture = stored_architecture(network.architecture)
     if architecture.name == SVM:
         raise FacesiftError(f"{SVM}: its size depends on its training, so it can be timed only as trained")
+    if isinstance(architecture, Head):
+        raise FacesiftError("a head can be timed only as trained: its size depends on its backbone")
     built = build_network(architecture, classes, 0, image_size)
     check_size(built, architecture, image_size)
     preprocessing = PER_IMAGE | dict(network.preprocessing)

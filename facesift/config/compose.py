@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from facesift.config.members import HEAD
 from facesift.config.settings import apply_settings, is_choice, split_setting
 from facesift.config.structure import near
 from facesift.core.errors import FacesiftError
@@ -20,8 +21,8 @@ CONF = Path("conf")
 Tree = dict[str, Any]
 # What conf/base.yaml has values for.
 BLOCKS = (
-    "member", "source", "architecture", "resample", "forge", "loss", "optimizer", "schedule", "augment", "normalise",
-    "views",
+    "member", "source", "architecture", "head", "backbone", "copies", "resample", "forge", "loss", "optimizer",
+    "schedule", "augment", "normalise", "views",
 )  # fmt: skip
 
 
@@ -86,7 +87,9 @@ def filled(tree: Mapping[str, Any], base: Mapping[str, Any]) -> Tree:
         tree: the parameters of a study, or some top-level keys of them.
         base: what `base_values` reads.
     """
-    whole = {"drawn": {}, "cross_test": {}} | dict(tree)
+    whole = {"drawn": {}, "cross_test": {}, "backbones": {}} | dict(tree)
+    if isinstance(whole["backbones"], Mapping):
+        whole["backbones"] = {name: _backbone(block, base) for name, block in whole["backbones"].items()}
     if isinstance(whole.get("data"), Mapping):
         whole["data"] = whole["data"] | {"sources": _sources(whole["data"].get("sources", {}), base)}
     if isinstance(whole["cross_test"], Mapping):
@@ -106,11 +109,17 @@ def filled_member(recipe: Any, base: Mapping[str, Any]) -> Any:
     if not isinstance(recipe, Mapping):
         return recipe
     parts = ("architecture", "resample", "optimizer", "schedule", "augment", "normalise", "views")
+    if isinstance(block := recipe.get("architecture"), Mapping) and block.get("name") == HEAD:
+        base = dict(base) | {"architecture": base["head"]}
     member = _parts({name: {} for name in ("augment", "normalise", "views")} | base["member"] | recipe, base, parts)
     loss = member.get("loss")
     if isinstance(loss, Mapping):
         member["loss"] = base["loss"].get(str(loss.get("name")), {}) | loss
     return member
+
+
+def _backbone(block: Any, base: Mapping[str, Any]) -> Any:
+    return _parts(base["backbone"] | block, base, ("copies",)) if isinstance(block, Mapping) else block
 
 
 def _parts(block: Any, base: Mapping[str, Any], names: Sequence[str]) -> Any:

@@ -66,6 +66,15 @@ class CrossTest(Section):
         return self
 
 
+class Evaluation(Section):
+    """Figures beside those of the test images."""
+
+    cross_fit: dict[Name, Annotated[int, Field(ge=3, le=50)]] = Field(
+        description="by any name the number of folds in which heads, stack and thresholds are fitted anew, so that "
+        "every image of the study is judged by a committee that never saw it; for committees of heads; {}: none"
+    )
+
+
 class Pictures(Section):
     """The pictures to look at, in data/pictures/; they show faces of the study and are not in git."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
+from facesift.config.backbones import Pool, View
 from facesift.config.sampling import Resample
 from facesift.config.section import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
 
 Smoothing = Annotated[Number, Field(ge=0, lt=1)]
-TIMM = "timm:"
+TIMM, HEAD = "timm:", "head"
+SHARDS, FEATURES = "shards", "features/"  # what a member can learn from, below data/
+Input = Annotated[str, Field(pattern=r"^(shards|features/[A-Za-z][A-Za-z0-9_]*)$")]
 # What `architecture.name` may be beside timm:NAME; a test compares it with networks/architectures.py.
 OWN_NETWORKS = ("convnext_thesis", "simple_cnn", "lenet", "deepfakenet", "torchvision:alexnet", "svm_rbf")
 
@@ -70,11 +73,28 @@ class Architecture(Section):
         return self
 
 
+class Head(Section):
+    """A head: logits from the features of a frozen backbone, by one linear layer or two."""
+
+    inline: ClassVar[bool] = True
+    name: Literal["head"] = Field(description="a member on features; its `input` names the backbone")
+    views: Annotated[list[View], Field(min_length=1)] = Field(description="which of the backbone's views it sees")
+    pool: Annotated[list[Pool], Field(min_length=1)] = Field(description="which of the backbone's outputs it sees")
+    tiles: Annotated[list[Literal["mean", "max", "each"]], Field(min_length=1)] = Field(
+        description="how the features of the tiles are joined: mean, maximum, or each by itself"
+    )
+    hidden: Count | None = Field(description="neurons of a hidden layer; null: none, logits are linear in the features")
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(description="share of the features set to 0 in training")
+
+
 class Optimizer(Section):
     """How weights move; the k-th layer below the head learns with lr x body_lr x layer_decay^k."""
 
     inline: ClassVar[bool] = True
-    name: Literal["sgd", "adam", "adamw"] = Field(description="which optimiser")
+    name: Literal["sgd", "adam", "adamw", "lbfgs"] = Field(
+        description="which optimiser; lbfgs: heads only, all rows at once, `epochs` iterations at most, `weight_decay` "
+        "times half the squared weights is added to the mean loss"
+    )
     lr: Positive = Field(description="learning rate of the head")
     weight_decay: NotNegative = Field(description="how strongly weights are pulled towards 0")
     momentum: Annotated[Number, Field(ge=0, lt=1)] = Field(description="sgd only")
@@ -186,12 +206,23 @@ class Views(Section):
         return not self.flip and self.zoom == [1.0]
 
 
+def _kind(architecture: Any) -> str:
+    """Return which alternative an `architecture` is: `head` or `network`."""
+    name = architecture.get("name") if isinstance(architecture, dict) else getattr(architecture, "name", None)
+    return "head" if name == HEAD else "network"
+
+
 class Member(Section):
     """One base classifier."""
 
     votes: bool = Field(description="false: a baseline, trained and scored with no part in stack and vote")
     seed: Seed = Field(description="of the sampling plan, first weights, order of images and augmentation")
-    architecture: Architecture = Field(description="the network and the weights it starts from")
+    input: Input = Field(
+        description="folder below data/ it learns from: shards (images), or features/NAME of a backbone (heads)"
+    )
+    architecture: Annotated[
+        Annotated[Architecture, Tag("network")] | Annotated[Head, Tag("head")], Discriminator(_kind)
+    ] = Field(description="the network and the weights it starts from, or a head on features")
     resample: Resample = Field(description="which images it is trained with")
     loss: Annotated[CrossEntropy | Focal, Field(discriminator="name")] = Field(description="what training minimises")
     optimizer: Optimizer = Field(description="how weights move")
@@ -215,17 +246,45 @@ class Member(Section):
     normalise: Normalise = Field(description="how pixels are scaled for the network")
     views: Views = Field(description="test-time augmentation")
 
+    @property
+    def network(self) -> Architecture:
+        """The architecture of a member that is no head."""
+        if isinstance(self.architecture, Head):
+            raise TypeError("a head is no network")
+        return self.architecture
+
+    @property
+    def backbone(self) -> str | None:
+        """Name of the backbone whose features it learns from; None: it learns from images."""
+        return self.input.removeprefix(FEATURES) if self.input.startswith(FEATURES) else None
+
+    @model_validator(mode="after")
+    def _input_fits(self) -> Member:
+        head = isinstance(self.architecture, Head)
+        if head != (self.backbone is not None):
+            wanted = "features/NAME of a backbone" if head else SHARDS
+            raise ValueError(f"`input` is {self.input!r}, but {self.architecture.name} learns from {wanted}")
+        if self.optimizer.name == "lbfgs" and not head:
+            raise ValueError("`optimizer.name: lbfgs` is for heads; networks learn by sgd, adam or adamw")
+        if self.resample.method is not None and not head:
+            raise ValueError("`resample.method` is for heads; images are re-sampled by `smote` and `undersample`")
+        if head and (self.resample.forge is not None or self.resample.draw != "plan"):
+            raise ValueError("`resample.forge` and `resample.draw` are for images; a head learns from all rows")
+        if head and not (self.views.single and self.augment == NO_AUGMENTATION):
+            raise ValueError("`augment` and `views` are for images; a head has `copies` and `views` of its backbone")
+        return self
+
     @field_validator("architecture")
     @classmethod
-    def _is_known(cls, architecture: Architecture) -> Architecture:
+    def _is_known(cls, architecture: Architecture | Head) -> Architecture | Head:
         name = architecture.name
-        if name in OWN_NETWORKS or (name.startswith(TIMM) and name != TIMM):
+        if isinstance(architecture, Head) or name in OWN_NETWORKS or (name.startswith(TIMM) and name != TIMM):
             return architecture
-        near = get_close_matches(name, OWN_NETWORKS, n=1, cutoff=0.8) or (
+        near = get_close_matches(name, (*OWN_NETWORKS, HEAD), n=1, cutoff=0.8) or (
             [f"{TIMM}{name}"] if name.isidentifier() else []
         )
         meant = f"; did you mean {near[0]}?" if near else "."
-        raise ValueError(f"name {name!r} is no network{meant} There are {TIMM}NAME and {', '.join(OWN_NETWORKS)}")
+        raise ValueError(f"name {name!r} is no network{meant} There are {TIMM}NAME, {', '.join(OWN_NETWORKS)}, {HEAD}")
 
     @field_validator("views")
     @classmethod

@@ -12,16 +12,19 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from facesift.config.backbones import Backbone
 from facesift.config.committee import Calibration, Cost, Export, Operating, Stack, Vote
 from facesift.config.data import Data, Ingest, Portraits, Shard, Split
-from facesift.config.evaluation import CrossTest, Pictures, Report, Robustness
+from facesift.config.evaluation import CrossTest, Evaluation, Pictures, Report, Robustness
 from facesift.config.machines import Parallel, Trainer
-from facesift.config.members import Member
+from facesift.config.members import Head, Member
 from facesift.config.sampling import Resample
 from facesift.config.section import Name, Section, Seed
 from facesift.config.structure import fields_at, near
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+
+TAGS = ("cross_entropy", "focal", "network", "head")  # pydantic's names of alternatives, no keys
 
 
 class Params(Section):
@@ -41,6 +44,9 @@ class Params(Section):
     ingest: Ingest = Field(description="when a file is bad, and how many bad ones are too many")
     split: Split = Field(description="how images are divided into train, validation and test")
     shard: Shard = Field(description="how images are stored for training")
+    backbones: dict[Name, Backbone] = Field(
+        description="frozen networks by name whose features heads learn from; {}: none"
+    )
     members: Annotated[dict[Name, Member], Field(min_length=1)] = Field(
         description="base classifiers by name; changing one retrains that one; copy a block to add one"
     )
@@ -53,6 +59,7 @@ class Params(Section):
         description="thresholds on the calibrated probability: real below, fake above, review between"
     )
     export: Export = Field(description="the bundle models/committee/ that `facesift screen` loads")
+    evaluation: Evaluation = Field(description="figures over all images of the study, by cross-fitting")
     robustness: Robustness = Field(description="the test images once more, damaged")
     cross_test: dict[Name, CrossTest] = Field(
         description="other data sets by name that the trained committee is tried on; {}: none"
@@ -73,6 +80,7 @@ class Params(Section):
             raise ValueError("`members`: none of them votes (`votes: false` is for baselines)")
         if unknown := sorted(set(self.split.limit) - set(self.classes)):
             raise ValueError(f"`split.limit.{unknown[0]}`: {unknown[0]} is not one of `classes` ({self.classes})")
+        self._inputs_fit()
         for key, resample in self._resamples():
             self._resample_fits(key, resample)
         self._weights_fit()
@@ -92,6 +100,27 @@ class Params(Section):
     def class_names(self) -> Classes:
         """The classes in the order of their numbers, with the positive one."""
         return Classes(tuple(self.classes), self.positive)
+
+    def _inputs_fit(self) -> None:
+        for name, member in self.members.items():
+            if member.backbone is None or not isinstance(member.architecture, Head):
+                continue
+            if member.backbone not in self.backbones:
+                known = near(member.backbone, self.backbones)
+                raise ValueError(f"`members.{name}.input`: {member.backbone} is not one of `backbones`{known}")
+            backbone = self.backbones[member.backbone]
+            for key in ("views", "pool"):
+                if more := [one for one in getattr(member.architecture, key) if one not in getattr(backbone, key)]:
+                    raise ValueError(
+                        f"`members.{name}.architecture.{key}`: backbone {member.backbone} has no {more[0]}"
+                    )
+        if self.evaluation.cross_fit and (others := [n for n in self.voting if self.members[n].backbone is None]):
+            raise ValueError(
+                f"`evaluation.cross_fit` is for committees of heads, but {others[0]} is none: set it to {{}}"
+            )
+        for name, backbone in self.backbones.items():
+            if backbone.finds and not self.data.crop.finds:
+                raise ValueError(f"`backbones.{name}.views` need faces: set data.crop.method to face")
 
     def _weights_fit(self) -> None:
         losses = {f"members.{name}.loss": member.loss for name, member in self.members.items()}
@@ -113,7 +142,7 @@ class Params(Section):
 
 def _explain(problem: Any) -> str:
     """Turn one pydantic error into `key: what is wrong (got value)`."""
-    path = [part for part in problem["loc"] if part not in ("cross_entropy", "focal")]
+    path = [part for part in problem["loc"] if part not in TAGS]
     key = ".".join(str(part) for part in path)
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{near(str(path[-1]), fields_at(Params, problem['loc'][:-1]))}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -138,7 +138,7 @@ def _described(
         explained.add(kind)
         for name, field in kind.model_fields.items():
             if len(kinds) > 1 and name == "name":
-                text = f"either name: {get_args(field.annotation)[0]}, with"
+                text = f"either name: {_named(field)}, with"
             else:
                 text = f"{name}: {field.description}"
             start = "# " + "  " * level
@@ -146,6 +146,11 @@ def _described(
             inner = sections_of(field.annotation)
             if inner and not explained.issuperset(inner):
                 yield from _described(inner, level + 1, width, explained)
+
+
+def _named(field: FieldInfo) -> str:
+    """Return the name of an alternative, or `any other` for the one whose name is free."""
+    return str(get_args(field.annotation)[0]) if get_origin(field.annotation) is Literal else "any other"
 
 
 def flow(value: dict[str, Any], indent: int, key: str) -> str:

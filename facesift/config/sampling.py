@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,11 @@ class Resample(Section):
     forge: Forge | None = Field(description="forged fakes; null: none")
     undersample: Ratio | None = Field(description="fakes per real after dropping reals; null: keep them all")
     neighbours: Count = Field(description="neighbours that SMOTE draws from")
+    method: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")] | None = Field(
+        description="heads only, in place of `smote` and `undersample`: any over- or undersampler of imbalanced-learn, "
+        "such as BorderlineSMOTE, ADASYN, SMOTEENN, NearMiss; null: none"
+    )
+    arguments: dict[str, Any] = Field(description="of `method`, such as {sampling_strategy: 0.5}")
     draw: Literal["plan", "classes", "sources"] = Field(
         description="plan: each row of the plan once an epoch; classes: with replacement, all classes equally often; "
         "sources: the same, half of each class from sources that hold fakes too (Idrissi et al. 2022)"
@@ -68,7 +73,10 @@ class Resample(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Resample:
-        given = self.smote is not None or self.undersample is not None or self.forge is not None
+        own = self.smote is not None or self.undersample is not None or self.forge is not None
+        if self.method is not None and (own or self.scope != "split"):
+            raise ValueError("`method` goes with `scope: split`, and without `smote`, `forge` and `undersample`")
+        given = own or self.method is not None
         if given == (self.scope == "none"):
             raise ValueError(
                 "`scope: none` goes without `smote`, `forge` and `undersample`, every other scope needs one"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from facesift.config.members import Architecture
+from facesift.config.members import HEAD, Architecture, Head
 from facesift.core.errors import FacesiftError
 from facesift.networks.published_networks import NETWORKS
 from facesift.networks.support_vectors import SVM
@@ -23,12 +23,14 @@ RESERVED = ("checkpoint_path", "num_classes", "in_chans", "pretrained", "pretrai
 LEFT_OUT = {"arguments": {}, "pretrained": False, "checkpoint": None, "package": None, "freeze": 0.0}
 
 
-def stored_architecture(entry: Mapping[str, Any]) -> Architecture:
+def stored_architecture(entry: Mapping[str, Any]) -> Architecture | Head:
     """Read the `architecture` of a weights file's header.
 
-    >>> stored_architecture({"name": "lenet"}).freeze
-    0.0
+    >>> stored_architecture({"name": "lenet"}).name
+    'lenet'
     """
+    if entry.get("name") == HEAD:
+        return Head.model_validate(entry)
     return Architecture.model_validate(LEFT_OUT | dict(entry))
 
 
@@ -42,7 +44,7 @@ def check_name(name: str, member: str) -> None:
     Raises:
         FacesiftError: when it is none of these; the message lists all names.
     """
-    names = [*NETWORKS, SVM]
+    names = [*NETWORKS, SVM, HEAD]
     if name in names or (name.startswith(TIMM) and name != TIMM):
         return
     raise FacesiftError(

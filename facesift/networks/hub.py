@@ -53,6 +53,26 @@ def published_weights(architecture: Architecture, image_size: int | None) -> dic
     raise _none_published(name)
 
 
+def pretrained_model(name: str) -> nn.Module:
+    """Build a model of timm without its classifier, with the hub's weights.
+
+    Raises:
+        FacesiftError: when they cannot be had.
+    """
+    import timm  # noqa: PLC0415
+
+    try:
+        with _short_timeout():
+            model: nn.Module = timm.create_model(name, pretrained=True, num_classes=0)
+    except Exception as error:  # each library and outage raises another exception
+        reason = str(error).strip().partition("\n")[0]
+        raise FacesiftError(
+            f"backbone {TIMM}{name}: `pretrained: true`, but its weights cannot be had "
+            f"({type(error).__name__}: {reason}); {REACH}, or give a file (`checkpoint`)"
+        ) from error
+    return model
+
+
 def _timm(architecture: Architecture, image_size: int | None) -> nn.Module:
     import timm  # noqa: PLC0415
     from timm.models import get_pretrained_cfg  # noqa: PLC0415

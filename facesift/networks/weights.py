@@ -17,16 +17,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from facesift.config.members import Architecture, Normalise, Views
+from facesift.config.members import Architecture, Head, Normalise, Views
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet_metadata, whole_file
 from facesift.core.fingerprint import sha256
 from facesift.core.scores import Scorer
 from facesift.networks.architectures import build_network, stored_architecture
+from facesift.networks.feature_head import FeatureHead, head_scorer
 from facesift.networks.preprocessing import make_normalisation, stored_normalisation
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, SupportVectors
 from facesift.networks.test_time_augmentation import average_over_views, stored_views
+from facesift.shards.index import FeatureBlock
 
 KEY = "facesift"  # one key only: safetensors writes several in random order
 VERSION = 1
@@ -47,7 +49,7 @@ class WeightsHeader:
         stored: the whole header as it is in the file.
     """
 
-    architecture: Architecture
+    architecture: Architecture | Head
     classes: list[str]
     image_size: int
     normalise: Normalise
@@ -151,6 +153,8 @@ def load_network(path: Path) -> tuple[nn.Module, WeightsHeader]:
     from safetensors.torch import load_file  # noqa: PLC0415
 
     header = read_header(path)
+    if isinstance(header.architecture, Head):
+        raise FacesiftError(f"{path}: a head on features, not a network on images")
     network = build_network(header.architecture, len(header.classes), seed=0, image_size=header.image_size)
     network.load_state_dict(load_file(path))
     return network.eval(), header
@@ -160,12 +164,28 @@ def load_scorer(path: Path) -> Scorer:
     """Load any member: a function from pixels (b, S, S, 3) in 0..255 to logits (b, classes)."""
     from safetensors.numpy import load_file  # noqa: PLC0415
 
-    if read_header(path).architecture.name == SVM:
+    header = read_header(path)
+    if isinstance(header.architecture, Head):
+        return head_scorer(load_head(path))
+    if header.architecture.name == SVM:
         return SupportVectors.from_tensors(load_file(path)).logits
     network, header = load_network(path)
     normalise = make_normalisation(header.normalise)
     averaged = average_over_views(lambda images: network(normalise(images)), header.views)
     return network_scorer(averaged, torch.device("cpu"))
+
+
+def load_head(path: Path) -> FeatureHead:
+    """Rebuild the head of a weights file, in evaluation mode."""
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    header = read_header(path)
+    if not isinstance(header.architecture, Head):
+        raise FacesiftError(f"{path}: a network on images, not a head on features")
+    blocks = [FeatureBlock.model_validate(block) for block in header.stored["preprocessing"]["features"]["blocks"]]
+    head = FeatureHead(header.architecture, blocks, len(header.classes))
+    head.load_state_dict(load_file(path))
+    return head.eval()
 
 
 @dataclass(frozen=True)

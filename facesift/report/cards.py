@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facesift.config.data import Data
-from facesift.config.members import Member
+from facesift.config.members import Head, Member
 from facesift.config.params import Params
 from facesift.config.sampling import Resample
 from facesift.core.fingerprint import files_fingerprint, library_versions, sha256
@@ -90,8 +90,11 @@ def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> PageSe
 
 def _member_row(name: str, recipe: Member) -> list[str]:
     network = recipe.architecture
-    start = "published weights" if network.pretrained else network.package or network.checkpoint
-    architecture = f"{network.name}, {start or 'random weights'}"
+    if isinstance(network, Head):
+        architecture = f"head on {recipe.input}, {f'{network.hidden} hidden' if network.hidden else 'linear'}"
+    else:
+        start = "published weights" if network.pretrained else network.package or network.checkpoint
+        architecture = f"{network.name}, {start or 'random weights'}"
     optimiser = f"{recipe.optimizer.name} {recipe.optimizer.lr:g}, {recipe.schedule.name}"
     part = "votes" if recipe.votes else "baseline"
     return [name, architecture, resampling(recipe.resample), recipe.loss.name, optimiser, str(recipe.epochs), part]

@@ -106,7 +106,7 @@ def shard_batches(
         share: which of the batches are read and yielded; each batch stays whole.
 
     Yields:
-        Image ids, pixels (b, S, S, 3) in 0 to 255, labels (b,), b <= `batch_size`.
+        Image ids, pixels (b, S, S, 3) in 0 to 255 or features (b, width), labels (b,), b <= `batch_size`.
 
     Raises:
         FacesiftError: when a shard is damaged.
@@ -114,7 +114,7 @@ def shard_batches(
     numbers = range(len(shards.sizes)) if only is None else only
     batches = share.of([(shard, start) for shard in numbers for start in range(0, shards.sizes[shard], batch_size)])
     for shard, starts in groupby(batches, key=itemgetter(0)):
-        ids, pixels, labels = shards.image_ids(shard), shards.pixels(shard), shards.labels(shard)
+        ids, pixels, labels = shards.image_ids(shard), shards.values(shard), shards.labels(shard)
         for _, start in starts:
             part = slice(start, start + batch_size)
             yield ids[part], np.asarray(pixels[part], np.float32), labels[part].astype(np.int64)

@@ -67,13 +67,13 @@ class PlanImages:
         """Read the neighbour (SMOTE) or the donor (forging) of b rows of the plan: (b, S, S, 3)."""
         return self._read(self.columns["neighbour_shard"][rows], self.columns["neighbour"][rows])
 
-    def _read(self, shards: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.uint8]:
-        """Read image `rows[i]` of shard `shards[i]` for all i: (n, S, S, 3)."""
-        size = self.shards.image_size
-        out = np.empty((len(rows), size, size, 3), np.uint8)
+    def _read(self, shards: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+        """Read image `rows[i]` of shard `shards[i]` for all i: (n, S, S, 3); of features: (n, width)."""
+        index = self.shards.index
+        out = np.empty((len(rows), *index.value_shape), np.uint8 if index.features is None else np.float16)
         for shard in np.unique(shards).tolist():
             if shard not in self._maps:
-                self._maps[shard] = self.shards.pixels(shard)
+                self._maps[shard] = self.shards.values(shard)
             here = np.flatnonzero(shards == shard)
             out[here] = self._maps[shard][rows[here]]
         return out

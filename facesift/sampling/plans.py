@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -92,13 +93,12 @@ class _Flat:
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read images by their rows in the scope: (len(rows), features)."""
-        size = self.shards.image_size
-        out = np.empty((len(rows), size * size * 3), np.float32)
+        out = np.empty((len(rows), math.prod(self.shards.index.value_shape)), np.float32)
         which = np.searchsorted(self.starts, rows, side="right") - 1
         for place in np.unique(which).tolist():
-            pixels = self.shards.pixels(self.numbers[place])
-            for index in np.flatnonzero(which == place).tolist():
-                out[index] = pixels[rows[index] - self.starts[place]].ravel()
+            values = self.shards.values(self.numbers[place])
+            for one in np.flatnonzero(which == place).tolist():
+                out[one] = values[rows[one] - self.starts[place]].ravel()
         return out
 
 
@@ -136,7 +136,7 @@ def count_plan(plan: pl.DataFrame, classes: tuple[str, ...] = BINARY) -> dict[st
         rows = plan.filter(pl.col("label") == number)
         synthetic = int(rows["synthetic"].sum())
         own = rows.filter(~pl.col("kind").is_in(KINDS[FORGED:])) if "kind" in rows.columns else rows
-        bases = own.select("shard", "row").n_unique() if own.height else 0
+        bases = own.filter(pl.col("row") >= 0).select("shard", "row").n_unique()
         counts[name] = {"original": rows.height - synthetic, "synthetic": synthetic, "bases": bases}
         if "kind" in rows.columns:
             counts[name]["made"] = {kind: int((rows["kind"] == kind).sum()) for kind in KINDS[1:]}

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from PIL import Image
 
 from facesift.config.data import WHOLE, Crop
 from facesift.core.classes import BINARY, SPLITS
@@ -53,16 +54,16 @@ class RawImageReader:
         return InputSquare(self.size, self.resize, self.crop)
 
     def pixels(self, expected_id: str, container: str, path: str, face: Face | None = None) -> NDArray[np.uint8]:
-        """Read one image.
+        """Read the square of one image: pixels (size, size, 3). The arguments and errors are those of `image`."""
+        return self.square.pixels(self.image(expected_id, container, path), face)
+
+    def image(self, expected_id: str, container: str, path: str) -> Image.Image:
+        """Read one whole image, upright and RGB.
 
         Args:
             expected_id: its `image_id`.
             container: its zip file, or `archives.LOOSE`.
             path: its path there.
-            face: the face in it; None without one.
-
-        Returns:
-            Pixels (size, size, 3).
 
         Raises:
             FacesiftError: when the file is no longer the one that was ingested.
@@ -72,7 +73,7 @@ class RawImageReader:
             data = read_bytes(self.raw, container, path)
             if image_id(data) != expected_id:
                 raise FacesiftError(f"{name}: changed since ingest; `dvc repro ingest` reads the new files")
-            return self.square.pixels(decode(data, self.max_pixels), face)
+            return decode(data, self.max_pixels)
         except BadImage as error:
             raise FacesiftError(f"{name}: {error.reason}, but was usable at ingest; run `dvc repro ingest`") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -42,14 +42,52 @@ class ShardEntry(BaseModel):
         return self
 
 
+class FeatureBlock(BaseModel):
+    """A part of the features of an image.
+
+    Attributes:
+        view: the square that the backbone saw, see `images.views.squares_of`.
+        pool: which of its outputs, see `config.backbones.Pool`.
+        width: how many numbers.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    view: str
+    pool: str
+    width: Annotated[int, Field(ge=1)]
+
+
+class FeatureCard(BaseModel):
+    """What the features of a shard folder are.
+
+    Attributes:
+        backbone: name and parameters of the backbone that gave them.
+        copies: damaged copies whose features follow those of each image.
+        blocks: what the features of an image consist of, in their order.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    backbone: dict[str, Any]
+    copies: Annotated[int, Field(ge=0)]
+    blocks: Annotated[list[FeatureBlock], Field(min_length=1)]
+
+    @property
+    def width(self) -> int:
+        """Numbers of an image's features."""
+        return sum(block.width for block in self.blocks)
+
+
 class ShardIndex(BaseModel):
     """The content of `index.json`.
 
     Attributes:
         version: of the format.
-        image_size: side of the square images in pixels.
+        image_size: side of the square images in pixels; of features, side of the backbone's input.
         classes: names of the classes, by number.
         shards: the shards in their order.
+        features: what the features are; None: the shards hold images.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -58,6 +96,12 @@ class ShardIndex(BaseModel):
     image_size: Annotated[int, Field(ge=1)]
     classes: Annotated[list[str], Field(min_length=2)]
     shards: Annotated[list[ShardEntry], Field(min_length=1)]
+    features: FeatureCard | None = None
+
+    @property
+    def value_shape(self) -> tuple[int, ...]:
+        """Shape of what a member learns from: (image_size, image_size, 3), or (width,) of features."""
+        return (self.image_size, self.image_size, 3) if self.features is None else (self.features.width,)
 
 
 def read_index(folder: Path) -> ShardIndex:
@@ -87,19 +131,24 @@ def read_index(folder: Path) -> ShardIndex:
 
 
 def write_index(
-    folder: Path, image_size: int, entries: list[ShardEntry], classes: tuple[str, ...] = BINARY
+    folder: Path,
+    image_size: int,
+    entries: list[ShardEntry],
+    classes: tuple[str, ...] = BINARY,
+    features: FeatureCard | None = None,
 ) -> ShardIndex:
     """Write the index of a finished shard folder.
 
     Args:
         folder: the folder with the shards.
-        image_size: side of the square images in pixels.
+        image_size: side of the square images in pixels; of features, side of the backbone's input.
         entries: the shards in their order.
         classes: names of the classes, by number.
+        features: what the features are; None: the shards hold images.
 
     Returns:
         What was written.
     """
-    index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries)
-    write_json(folder / INDEX, index.model_dump())
+    index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries, features=features)
+    write_json(folder / INDEX, index.model_dump(exclude_none=True))
     return index

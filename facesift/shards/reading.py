@@ -1,11 +1,16 @@
-"""Reads HDF5 shards: a folder of `NNNNN.h5` files, each verified against `index.json` before its first row is used.
+"""Reads HDF5 shards of images or features: a folder of `NNNNN.h5` files.
+
+Each is verified against `index.json` before its first row is used.
 
 A shard holds contiguous, uncompressed datasets with one row per image: `images` (n, S, S, 3) uint8, `labels` (n,) uint8
 (class numbers), `image_id` (n,) 32 bytes, `source` (n,) bytes. Where faces were detected there is also `landmarks`
 (n, 5, 2) float32: left eye, right eye, nose tip, left and right corner of the mouth, (x, y) in pixels of the image, NaN
-where no face was found. Contiguous bytes can be mapped into memory, where single rows cost as little as slices; HDF5
-itself is only asked for the offsets. Contiguous data has no checksum of its own, so the index has one per file, which
-is checked once per process.
+where no face was found. A shard of features holds `features` (n, 1 + copies, width) float16 in place of `images`: those
+of the image, then those of its damaged copies.
+
+Contiguous bytes can be mapped into memory, where single rows cost as little as slices; HDF5 itself is only asked for
+the offsets. Contiguous data has no checksum of its own, so the index has one per file, which is checked once per
+process.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from numpy.typing import NDArray
 
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
-from facesift.shards.index import INDEX, REPAIR, ShardEntry, read_index
+from facesift.shards.index import INDEX, REPAIR, ShardEntry, ShardIndex, read_index
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,14 @@ class ShardFolder:
         """Map a shard's images into memory, read-only: (n, S, S, 3). Only rows that are used take memory."""
         return self._map(shard, "images")
 
+    def values(self, shard: int) -> NDArray[Any]:
+        """Map what members learn from: images (n, S, S, 3) uint8, or features (n, width) float16, without copies."""
+        return self.pixels(shard) if self.index.features is None else self._map(shard, "features")[:, 0]
+
+    def copies(self, shard: int) -> NDArray[np.float16]:
+        """Map the features of a shard's images and of their damaged copies: (n, 1 + copies, width)."""
+        return self._map(shard, "features")
+
     def labels(self, shard: int) -> NDArray[np.uint8]:
         """Read a shard's class numbers, shape (n,)."""
         return np.array(self._map(shard, "labels"))
@@ -106,16 +119,18 @@ class ShardFolder:
 
     def _opened(self, shard: int) -> dict[str, _Column]:
         if shard not in self._columns:
-            self._columns[shard] = _open(self.path(shard), self.index.shards[shard], self.image_size)
+            self._columns[shard] = _open(self.path(shard), self.index.shards[shard], self.index)
         return self._columns[shard]
 
 
-def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
+def _open(path: Path, entry: ShardEntry, index: ShardIndex) -> dict[str, _Column]:
     """Verify a shard against its index entry and return where its datasets are."""
     _verify(path, entry)
     import h5py  # noqa: PLC0415  # half a second that screening and the tests of other wings need not pay
 
-    shapes: dict[str, tuple[int, ...]] = {"images": (entry.images, image_size, image_size, 3)}
+    shapes: dict[str, tuple[int, ...]] = {"images": (entry.images, *index.value_shape)}
+    if index.features is not None:
+        shapes = {"features": (entry.images, 1 + index.features.copies, index.features.width)}
     shapes |= dict.fromkeys(("labels", "image_id", "source"), (entry.images,))
     try:
         with h5py.File(path, "r") as file:
@@ -125,7 +140,7 @@ def _open(path: Path, entry: ShardEntry, image_size: int) -> dict[str, _Column]:
     except (OSError, KeyError, AttributeError) as error:
         raise FacesiftError(f"{path}: not a shard of this program ({error}); {REPAIR}") from error
     for name, column in columns.items():
-        kind = {"image_id": "S", "source": "S", "landmarks": "f"}.get(name, "u")
+        kind = {"image_id": "S", "source": "S", "landmarks": "f", "features": "f"}.get(name, "u")
         if column.shape != shapes[name] or column.dtype.kind != kind or column.offset is None:
             found = f"{column.shape} {column.dtype}{'' if column.offset else ', not contiguous'}"
             raise FacesiftError(f"{path}: dataset {name!r} is {found}, not contiguous {shapes[name]}; {REPAIR}")

@@ -1,4 +1,4 @@
-"""Writes one HDF5 shard."""
+"""Writes one HDF5 shard, of images or of features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLICE = 256  # rows written at a time: 12 MB at 125 pixels
 def write_shard(
     path: Path,
     rows: pl.DataFrame,
-    pixels: Iterable[NDArray[np.uint8]],
+    values: Iterable[NDArray[np.uint8]] | Iterable[NDArray[np.float16]],
     source_width: int,
     classes: tuple[str, ...] = BINARY,
 ) -> ShardEntry:
@@ -31,7 +31,7 @@ def write_shard(
     Args:
         path: the file to write.
         rows: `image_id`, `source`, `label` (one of `classes`), one row per image; `landmarks` (5, 2) if there are any.
-        pixels: for each row an array (S, S, 3), in the same order.
+        values: for each row, in the same order, pixels (S, S, 3) uint8, or features (1 + copies, width) float16.
         source_width: bytes of the longest source name of the split, so that all its shards have the same data type.
         classes: names of the classes; a label is written as its number.
 
@@ -47,7 +47,7 @@ def write_shard(
     labels = rows["label"].replace_strict(numbers, return_dtype=pl.UInt8).to_numpy()
     with whole_file(path) as part:
         with h5py.File(part, "w") as file:
-            _stream(file, len(labels), pixels)
+            _stream(file, len(labels), values)
             columns = {
                 "labels": labels,
                 "image_id": np.array(rows["image_id"].to_list(), f"S{ID_DIGITS}"),
@@ -55,30 +55,30 @@ def write_shard(
             }
             if "landmarks" in rows.columns:
                 columns["landmarks"] = rows["landmarks"].to_numpy().astype(np.float32)
-            for name, values in columns.items():
-                file.create_dataset(name, data=values, track_times=False)
+            for name, column in columns.items():
+                file.create_dataset(name, data=column, track_times=False)
         digest, size = sha256(part), part.stat().st_size
     counts = np.bincount(labels, minlength=len(classes)).tolist()
     return ShardEntry(file=path.name, images=len(labels), counts=counts, bytes=size, sha256=digest)
 
 
-def _stream(file: Any, images: int, pixels: Iterable[NDArray[np.uint8]]) -> None:
-    """Write `pixels` as the contiguous dataset `images` of an open HDF5 file, slice by slice."""
+def _stream(file: Any, images: int, values: Iterable[NDArray[Any]]) -> None:
+    """Write `values` as the contiguous dataset `images` or `features` of an open HDF5 file, slice by slice."""
     start, dataset = 0, None
-    for block in _slices(pixels):
+    for block in _slices(values):
         if dataset is None:
-            shape = (images, *block.shape[1:])
-            dataset = file.create_dataset("images", shape, np.uint8, track_times=False, fill_time="never")
+            shape, name = (images, *block.shape[1:]), "images" if block.dtype == np.uint8 else "features"
+            dataset = file.create_dataset(name, shape, block.dtype, track_times=False, fill_time="never")
         dataset[start : start + len(block)] = block
         start += len(block)
     if start != images:  # rows never written would hold whatever was on the disk
         raise ValueError(f"{start} images came for {images} rows")
 
 
-def _slices(pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-    block: list[NDArray[np.uint8]] = []
-    for image in pixels:
-        block.append(image)
+def _slices(values: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    block: list[NDArray[Any]] = []
+    for value in values:
+        block.append(value)
         if len(block) == SLICE:
             yield np.stack(block)
             block.clear()

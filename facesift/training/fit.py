@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from facesift.config.machines import Trainer
-from facesift.config.members import Architecture, Member
+from facesift.config.members import Architecture, Head, Member
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import code_fingerprint, library_versions, sha256
 from facesift.networks.package_weights import find_weights
@@ -64,8 +64,10 @@ def checkpoint_key(recipe: Member, trainer: Trainer, inputs: list[Path]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _start(architecture: Architecture) -> dict[str, str] | None:
+def _start(architecture: Architecture | Head) -> dict[str, str] | None:
     """Return what identifies the first weights, or None when they are not from a file or package."""
+    if isinstance(architecture, Head):
+        return None
     if architecture.package:
         return find_weights(architecture.package).identity()
     start = Path(architecture.checkpoint or "")

@@ -1,4 +1,4 @@
-"""Train one member: a network with Lightning, or support vectors with scikit-learn."""
+"""Train one member: a network with Lightning, a head on features, or support vectors with scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.config.machines import Trainer
-from facesift.config.members import Member
+from facesift.config.members import Head, Member
 from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
 from facesift.core.scores import Scorer
 from facesift.networks.architectures import check_size
+from facesift.networks.feature_head import head_scorer
 from facesift.networks.initialisation import initialise_network
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, check_memory, fit_svm
@@ -24,6 +26,7 @@ from facesift.shards.reading import ShardFolder
 from facesift.training.data_module import MemberDataModule, check_shares
 from facesift.training.distributed import process_rank
 from facesift.training.fit import fit_member
+from facesift.training.heads import fit_head, held_rows, plan_rows
 from facesift.training.lightning_module import MemberModule
 
 
@@ -82,6 +85,8 @@ def train_member(
     Raises:
         FacesiftError: when the recipe does not fit the data, the devices or the installed packages.
     """
+    if isinstance(recipe.architecture, Head):
+        return None if process_rank() else _train_head(name, recipe, data)
     if recipe.architecture.name == SVM:
         return None if process_rank() else _train_support_vectors(recipe, trainer, data)
     return _train_network(name, recipe, trainer, data, directory)
@@ -91,8 +96,8 @@ def _train_network(name: str, recipe: Member, trainer: Trainer, data: TrainingDa
     check_shares(recipe.resample.epoch_images or data.plan.height, recipe.batch_size, trainer.ranks, name)
     classes, size = data.classes, data.train.image_size
     check_views(recipe.views, size, name)
-    network = initialise_network(recipe.architecture, len(classes.names), recipe.seed, size)
-    check_size(network, recipe.architecture, size)
+    network = initialise_network(recipe.network, len(classes.names), recipe.seed, size)
+    check_size(network, recipe.network, size)
     data_module = MemberDataModule(
         data.train, data.val, data.plan, recipe, classes, trainer.window_shards, trainer.ranks
     )
@@ -103,9 +108,20 @@ def _train_network(name: str, recipe: Member, trainer: Trainer, data: TrainingDa
     return TrainedMember(scorer, tensors, result.best_epoch, result.epochs, result.share)
 
 
+def _train_head(name: str, recipe: Member, data: TrainingData) -> TrainedMember:
+    card = data.train.index.features
+    if card is None:
+        raise FacesiftError(f"members.{name}.input: {data.train.folder} holds no features; `dvc repro embed`")
+    rows, val = plan_rows(data.train, data.plan), held_rows(data.val)
+    fitted = fit_head(name, recipe, card, len(data.classes.names), rows, val)
+    tensors = {key: tensor.numpy() for key, tensor in fitted.head.state_dict().items()}
+    return TrainedMember(head_scorer(fitted.head), tensors, fitted.best_epoch, fitted.epochs)
+
+
 def _train_support_vectors(recipe: Member, trainer: Trainer, data: TrainingData) -> TrainedMember:
-    check_memory(data.plan.height, data.train.image_size, recipe.architecture.arguments)
+    arguments = recipe.network.arguments
+    check_memory(data.plan.height, data.train.image_size, arguments)
     batches = list(plan_batches(data.train, data.plan, recipe.batch_size, trainer.window_shards, recipe.seed))
     pixels, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
-    vectors = fit_svm(pixels, labels, len(data.classes.names), recipe.architecture.arguments, recipe.seed)
+    vectors = fit_svm(pixels, labels, len(data.classes.names), arguments, recipe.seed)
     return TrainedMember(vectors.logits, vectors.to_tensors(), 1, [])

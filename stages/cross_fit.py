@@ -1,0 +1,41 @@
+"""Fit the committee anew in folds; each judges the images it never saw: `python -m stages.cross_fit NAME`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facesift.committee.cross_fit import FeatureTable, cross_fit
+from facesift.config.params import Params
+from facesift.config.stage import run
+from facesift.core.errors import FacesiftError
+from facesift.core.files import read_parquet, write_json
+from facesift.core.scores import STACKER, read_truth
+from facesift.evaluation.cross_fit_report import report_cross_fit
+from facesift.evaluation.results_table import share
+
+DATA = Path("data")
+
+
+def main(params: Params, name: str) -> None:
+    """Read all features and `data/split.parquet`; write `data/figures/cross_fit/NAME.json`."""
+    if name not in params.evaluation.cross_fit:
+        known = ", ".join(params.evaluation.cross_fit) or "none"
+        raise FacesiftError(f"evaluation.cross_fit.{name}: not in params.yaml; there are {known}")
+    inputs = sorted({params.members[member].input for member in params.voting})
+    tables = {each: FeatureTable.read(DATA / each) for each in inputs}
+    truth = read_truth(DATA / "split.parquet").sort("image_id")
+    fitted = cross_fit(tables, truth, params, params.evaluation.cross_fit[name])
+    facts = read_parquet(DATA / "manifest.parquet", ["image_id", "difficulty"])
+    report = report_cross_fit(fitted, facts)
+    write_json(DATA / f"figures/cross_fit/{name}.json", report)
+    stacker, rule = report["voters"][STACKER], report["rules"][params.vote.rule]
+    low, high = stacker["auc_interval"]
+    print(
+        f"{report['images']} images, {report['fakes']} of them {params.positive}, in {report['folds']} folds:", end=" "
+    )
+    print(f"AUC {stacker['auc']:.3f} ({low:.3f} to {high:.3f});", end=" ")
+    print(f"{params.vote.rule}: {share(rule['caught'])} of the fakes caught, {share(rule['review_rate'])} to review")
+
+
+if __name__ == "__main__":
+    run(main)
