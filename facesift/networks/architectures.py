@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.published_networks import NETWORKS
 from facesift.networks.support_vectors import SVM
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Architecture
 
 TIMM = "timm:"
 # Arguments of timm's that the rest of a recipe decides, or that would load files of their own.
@@ -29,6 +31,8 @@ def stored_architecture(entry: Mapping[str, Any]) -> Architecture:
     >>> stored_architecture({"name": "lenet"}).freeze
     0.0
     """
+    from facesift.config.members import Architecture  # noqa: PLC0415
+
     return Architecture.model_validate(LEFT_OUT | dict(entry))
 
 
