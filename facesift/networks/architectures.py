@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from facesift.config.members import HEAD, Architecture, Head
 from facesift.core.errors import FacesiftError
 from facesift.networks.published_networks import NETWORKS
 from facesift.networks.support_vectors import SVM
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Architecture, Head
 
 TIMM = "timm:"
 # Arguments of timm's that the rest of a recipe decides, or that would load files of their own.
@@ -29,6 +31,8 @@ def stored_architecture(entry: Mapping[str, Any]) -> Architecture | Head:
     >>> stored_architecture({"name": "lenet"}).name
     'lenet'
     """
+    from facesift.config.members import HEAD, Architecture, Head  # noqa: PLC0415
+
     if entry.get("name") == HEAD:
         return Head.model_validate(entry)
     return Architecture.model_validate(LEFT_OUT | dict(entry))
@@ -44,7 +48,7 @@ def check_name(name: str, member: str) -> None:
     Raises:
         FacesiftError: when it is none of these; the message lists all names.
     """
-    names = [*NETWORKS, SVM, HEAD]
+    names = [*NETWORKS, SVM, "head"]
     if name in names or (name.startswith(TIMM) and name != TIMM):
         return
     raise FacesiftError(

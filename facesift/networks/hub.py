@@ -5,14 +5,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from torch import Tensor, nn
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import TIMM, timm_arguments
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Architecture
 
 TIMEOUT = 5.0  # seconds that a hub has to answer
 USE_A_FILE = "give a file of weights (architecture.checkpoint: PATH)"

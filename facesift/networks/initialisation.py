@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from facesift.config.members import Architecture
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import build_network
 from facesift.networks.checkpoints import mismatches, other_classes, read_checkpoint, without_wrappers
 from facesift.networks.head import freeze_share, head_layers, head_names
 from facesift.networks.hub import published_weights
 from facesift.networks.package_weights import package_weights
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Architecture
 
 
 def initialise_network(architecture: Architecture, classes: int, seed: int, image_size: int) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import v2
 
-from facesift.config.members import Augment, Jpeg, Normalise
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Augment, Jpeg, Normalise
 
 GREY = 0.5  # fills what rotation and shift leave empty
 MIN_DEVIATION = 1.0 / 255  # one grey level, so that a blank image does not become noise
@@ -58,6 +59,8 @@ def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
 
 def stored_normalisation(preprocessing: Mapping[str, Any]) -> Normalise:
     """Read the normalisation from the `preprocessing` of a weights header; keys that older files lack are filled in."""
+    from facesift.config.members import Normalise  # noqa: PLC0415
+
     stored = {"name": "per_image", "mean": [0.5] * 3, "std": [0.5] * 3} | preprocessing["normalise"]
     return Normalise.model_validate(stored)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -12,11 +12,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import BinaryAveragePrecision, BinaryPrecision, BinaryRecall
 
-from facesift.config.members import Member
 from facesift.core.classes import Classes
 from facesift.networks.preprocessing import make_augmentation, make_mixing, make_normalisation
 from facesift.training.losses import divisor, make_loss, without_smoothing
 from facesift.training.schedule import HeadWarmUp, configure_optimizer
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Member
 
 Batch = tuple[Tensor, Tensor]  # images (b, 3, h, w) in [0, 1]; labels (b,)
 

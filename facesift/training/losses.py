@@ -1,25 +1,27 @@
 """Losses: functions from logits (b, classes) and labels, (b,) or soft (b, classes), to one number.
 
 To add a loss, open two files: `config/members.py` (a section of its parameters with a `name`, listed in `Member.loss`),
-and this one (a function from such a section to a `Loss`, and its line in `LOSSES`).
+and this one (a function from such a section to a `Loss`, and its line in `LOSSES`, by that `name`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812  the name everybody knows it by
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
-from facesift.config.members import CrossEntropy, Focal
 from facesift.core.errors import FacesiftError
 
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import CrossEntropy, Focal
+
 Loss = Callable[[Tensor, Tensor], Tensor]
-LossSpec = CrossEntropy | Focal  # the sections of `Member.loss`
+LossSpec: TypeAlias = "CrossEntropy | Focal"  # the sections of `Member.loss`
 
 
 def make_loss(spec: LossSpec, classes: int = 2, name: str = "") -> Loss:
@@ -36,12 +38,12 @@ def make_loss(spec: LossSpec, classes: int = 2, name: str = "") -> Loss:
     Raises:
         FacesiftError: when the class weights are not one per class.
     """
-    return LOSSES[type(spec)](spec, classes, name)
+    return LOSSES[spec.name](spec, classes, name)
 
 
 def without_smoothing(spec: LossSpec) -> LossSpec:
     """Return the loss for validation: label smoothing is for training alone."""
-    return spec.model_copy(update={"label_smoothing": 0.0}) if hasattr(spec, "label_smoothing") else spec
+    return spec.model_copy(update={"label_smoothing": 0.0}) if getattr(spec, "label_smoothing", 0.0) else spec
 
 
 def divisor(spec: LossSpec, labels: Tensor) -> Tensor:
@@ -50,6 +52,7 @@ def divisor(spec: LossSpec, labels: Tensor) -> Tensor:
     It is the number of images, or with class weights and hard labels the sum of their weights. Means over parts of a
     batch, weighted by it, give the mean over the whole batch.
 
+    >>> from facesift.config.members import CrossEntropy
     >>> spec = CrossEntropy(name="cross_entropy", class_weights=[1.0, 3.0], label_smoothing=0.0)
     >>> divisor(spec, torch.tensor([0, 1, 1])).item()
     7.0
@@ -100,5 +103,5 @@ def _focal(spec: Focal, classes: int, name: str) -> Loss:
     return focal
 
 
-# section of the parameters -> function of section, number of classes and member's name
-LOSSES: dict[type[LossSpec], Callable[[Any, int, str], Loss]] = {CrossEntropy: _cross_entropy, Focal: _focal}
+# name of a section of the parameters -> function of section, number of classes and member's name
+LOSSES: dict[str, Callable[[Any, int, str], Loss]] = {"cross_entropy": _cross_entropy, "focal": _focal}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from facesift.config.members import Optimizer
 from facesift.networks.head import head_names
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Optimizer
 
 
 def make_optimizer(network: nn.Module, spec: Optimizer) -> torch.optim.Optimizer:

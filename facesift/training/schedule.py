@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
 
-from facesift.config.members import Member, Schedule
 from facesift.networks.head import head_names
 from facesift.training.optimizer import make_optimizer
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.members import Member, Schedule
 
 # torch's OneCycleLR: start at 1/25 of the peak, rise for 30 % of the steps, end at 1/10,000 of the start
 RISE, START, END = 0.3, 1 / 25, 1 / 25e4
@@ -50,6 +52,7 @@ def learning_rate_factor(schedule: Schedule, step: int, steps_per_epoch: int, ep
 
     `one_cycle` runs once over the `head_epochs`, if there are any, and once over the rest.
 
+    >>> from facesift.config.members import Schedule
     >>> schedule = Schedule(name="cosine", warmup_epochs=1, step_epochs=1, factor=0.1, patience=2, watch="val_loss",
     ...     head_epochs=0)
     >>> [round(learning_rate_factor(schedule, step, 2, 3), 2) for step in range(6)]
