@@ -20,8 +20,8 @@ CONF = Path("conf")
 Tree = dict[str, Any]
 # What conf/base.yaml has values for.
 BLOCKS = (
-    "member", "source", "architecture", "resample", "forge", "loss", "optimizer", "schedule", "augment", "normalise",
-    "views",
+    "member", "source", "architecture", "tune", "resample", "forge", "loss", "optimizer", "schedule", "augment",
+    "normalise", "views",
 )  # fmt: skip
 
 
@@ -107,10 +107,16 @@ def filled_member(recipe: Any, base: Mapping[str, Any]) -> Any:
         return recipe
     parts = ("architecture", "resample", "optimizer", "schedule", "augment", "normalise", "views")
     member = _parts({name: {} for name in ("augment", "normalise", "views")} | base["member"] | recipe, base, parts)
-    loss = member.get("loss")
-    if isinstance(loss, Mapping):
-        member["loss"] = base["loss"].get(str(loss.get("name")), {}) | loss
+    member |= _named(member, "loss", base)
+    if isinstance(member.get("architecture"), Mapping):
+        member["architecture"] = member["architecture"] | _named(member["architecture"], "tune", base)
     return member
+
+
+def _named(block: Mapping[str, Any], key: str, base: Mapping[str, Any]) -> Tree:
+    """Lay base values under a part of a block that is one of several kinds, by its `name`."""
+    part = block.get(key)
+    return {key: base[key].get(str(part.get("name")), {}) | part} if isinstance(part, Mapping) else {}
 
 
 def _parts(block: Any, base: Mapping[str, Any], names: Sequence[str]) -> Any:

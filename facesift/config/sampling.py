@@ -60,9 +60,10 @@ class Resample(Section):
     forge: Forge | None = Field(description="forged fakes; null: none")
     undersample: Ratio | None = Field(description="fakes per real after dropping reals; null: keep them all")
     neighbours: Count = Field(description="neighbours that SMOTE draws from")
-    draw: Literal["plan", "classes", "sources"] = Field(
+    draw: Literal["plan", "classes", "sources", "pairs"] = Field(
         description="plan: each row of the plan once an epoch; classes: with replacement, all classes equally often; "
-        "sources: the same, half of each class from sources that hold fakes too (Idrissi et al. 2022)"
+        "sources: the same, half of each class from sources that hold fakes too (Idrissi et al. 2022); pairs: as plan, "
+        "each fake in the batch of the real image it was made from (forged, or of its near-duplicate group)"
     )
     epoch_images: Count | None = Field(description="images in an epoch; null: as many as the plan has")
 

@@ -16,15 +16,16 @@ from facesift.networks.checkpoints import mismatches, other_classes, read_checkp
 from facesift.networks.head import freeze_share, head_layers, head_names
 from facesift.networks.hub import published_weights
 from facesift.networks.package_weights import check_network, package_weights
+from facesift.networks.tuning import restrict_learning
 
 
 def initialise_network(architecture: Architecture, classes: int, seed: int, image_size: int) -> nn.Module:
-    """Build a network, load its first weights, and freeze the first part of its body.
+    """Build a network, load its first weights, and choose which of them learn.
 
     What the loaded weights do not decide depends on `seed` alone.
 
     Args:
-        architecture: the network, where its weights come from, and the share to freeze.
+        architecture: the network, where its weights come from, and what learns.
         classes: number of logits.
         seed: seed of all random weights.
         image_size: side of the images in pixels.
@@ -34,7 +35,8 @@ def initialise_network(architecture: Architecture, classes: int, seed: int, imag
 
     Raises:
         FacesiftError: when the network cannot be built, its published weights cannot be had, a package is not
-            installed, or a checkpoint is missing, unsafe or of another network.
+            installed, a checkpoint is missing, unsafe or of another network, or the network has nothing of what shall
+            learn.
     """
     if architecture.package:
         check_network(architecture.package, architecture.name)
@@ -49,6 +51,7 @@ def initialise_network(architecture: Architecture, classes: int, seed: int, imag
         tensors = read_checkpoint(Path(architecture.checkpoint))
         load_matching(network, tensors, f"architecture.checkpoint {architecture.checkpoint}")
     freeze_share(network, architecture.freeze)
+    restrict_learning(network, architecture.tune, seed)
     return network
 
 
