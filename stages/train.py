@@ -14,7 +14,7 @@ from facesift.core.counts import Confusion, class_report
 from facesift.core.files import read_parquet, write_json, write_parquet
 from facesift.core.fingerprint import sha256
 from facesift.core.scores import label_logits, read_truth, votes_of
-from facesift.networks.architectures import check_name
+from facesift.networks.architectures import check_name, written_architecture
 from facesift.networks.package_weights import find_weights
 from facesift.networks.scoring import score_splits
 from facesift.networks.test_time_augmentation import views_entry
@@ -37,7 +37,8 @@ def main(params: Params, name: str) -> None:
     shards = {split: ShardFolder(folder / split) for split in ("train", "val", "test")}
     inputs = [plan, folder / "train/index.json", folder / "val/index.json"]
     room = WORK / name / checkpoint_key(member, params.trainer, inputs)
-    data = TrainingData(shards["train"], shards["val"], read_parquet(plan), classes)
+    groups = read_truth(Path("data/split.parquet")).select("image_id", "group")
+    data = TrainingData(shards["train"], shards["val"], read_parquet(plan), classes, groups)
     trained = train_member(name, member, params.trainer, data, room)
     if trained is None:
         return
@@ -74,7 +75,7 @@ def _header(params: Params, name: str, shards: ShardFolder) -> dict[str, Any]:
             "preprocessing": preprocessing,
         }
     package = member.architecture.package
-    architecture = member.architecture.model_dump(exclude=None if package else {"package"})
+    architecture = written_architecture(member.architecture)
     start = {"start": find_weights(package).identity()} if package else {}
     return {"architecture": architecture, "classes": params.classes, "preprocessing": preprocessing} | start
 

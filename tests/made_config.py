@@ -58,6 +58,10 @@ def Architecture(**given: Any) -> members.Architecture:  # noqa: N802
     return members.Architecture(**(BASE["architecture"] | given))
 
 
+def Tune(name: str, **given: Any) -> dict[str, Any]:  # noqa: N802
+    return BASE["tune"][name] | {"name": name} | given
+
+
 def Optimizer(**given: Any) -> members.Optimizer:  # noqa: N802
     return members.Optimizer(**(BASE["optimizer"] | given))
 

@@ -21,8 +21,8 @@ CONF = Path("conf")
 Tree = dict[str, Any]
 # What conf/base.yaml has values for.
 BLOCKS = (
-    "member", "source", "architecture", "head", "backbone", "copies", "resample", "forge", "loss", "optimizer",
-    "schedule", "augment", "normalise", "views",
+    "member", "source", "architecture", "tune", "head", "backbone", "copies", "resample", "forge", "loss",
+    "optimizer", "schedule", "augment", "normalise", "views",
 )  # fmt: skip
 
 
@@ -112,14 +112,20 @@ def filled_member(recipe: Any, base: Mapping[str, Any]) -> Any:
     if isinstance(block := recipe.get("architecture"), Mapping) and block.get("name") == HEAD:
         base = dict(base) | {"architecture": base["head"]}
     member = _parts({name: {} for name in ("augment", "normalise", "views")} | base["member"] | recipe, base, parts)
-    loss = member.get("loss")
-    if isinstance(loss, Mapping):
-        member["loss"] = base["loss"].get(str(loss.get("name")), {}) | loss
+    member |= _named(member, "loss", base)
+    if isinstance(member.get("architecture"), Mapping):
+        member["architecture"] = member["architecture"] | _named(member["architecture"], "tune", base)
     return member
 
 
 def _backbone(block: Any, base: Mapping[str, Any]) -> Any:
     return _parts(base["backbone"] | block, base, ("copies",)) if isinstance(block, Mapping) else block
+
+
+def _named(block: Mapping[str, Any], key: str, base: Mapping[str, Any]) -> Tree:
+    """Lay base values under a part of a block that is one of several kinds, by its `name`."""
+    part = block.get(key)
+    return {key: base[key].get(str(part.get("name")), {}) | part} if isinstance(part, Mapping) else {}
 
 
 def _parts(block: Any, base: Mapping[str, Any], names: Sequence[str]) -> Any:

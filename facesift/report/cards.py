@@ -116,8 +116,9 @@ def resampling(recipe: Resample) -> str:
     steps = [f"SMOTE({recipe.smote:g})"] if recipe.smote else []
     steps += [f"FORGE({recipe.forge.ratio:g})"] if recipe.forge else []
     steps += [f"RUS({recipe.undersample:g})"] if recipe.undersample else []
-    drawn = {"plan": "none", "classes": "weighted drawing", "sources": "weighted drawing, by source"}[recipe.draw]
-    return " + ".join(steps) + f", by {recipe.scope}" if steps else drawn
+    drawn = {"classes": "weighted drawing", "sources": "weighted drawing, by source"}.get(recipe.draw, "none")
+    paired = ", in pairs" if recipe.draw == "pairs" else ""
+    return (" + ".join(steps) + f", by {recipe.scope}" if steps else drawn) + paired
 
 
 def reproduction(params: Params, data: list[Path], code: list[Path], root: Path) -> PageSection:

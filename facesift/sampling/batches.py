@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesift.sampling.pairs import PAIR, keep_together
 from facesift.sampling.plan_images import PlanImages
 from facesift.shards.reading import ShardFolder
 
@@ -52,7 +53,8 @@ def plan_batches(  # noqa: PLR0913, PLR0917  a loader decides all of this
 
     The shards are shuffled and taken `window_shards` at a time, and the rows of such a window are shuffled. So only the
     files of one window are read at a time (and single rows of others, for neighbours). Rows that do not fill a batch
-    go to the next window: only the last batch is short.
+    go to the next window: only the last batch is short. With a column `pair`, see `pairs`, fakes come with their
+    originals.
 
     Args:
         shards: the training split.
@@ -71,15 +73,25 @@ def plan_batches(  # noqa: PLR0913, PLR0917  a loader decides all of this
     images = PlanImages(shards, plan)
     rng = np.random.default_rng(seed)
     left = np.empty(0, np.int64)
-    for window, rows in _windows(images.columns["shard"], len(shards.sizes), window_shards, rng):
+    pairs = images.columns.get(PAIR)
+    for window, rows in _windows(_home_shards(images.columns), len(shards.sizes), window_shards, rng):
         images.keep(window)
         queue = np.concatenate([left, rng.permutation(rows)])
+        queue = queue if pairs is None else keep_together(queue, pairs[queue], batch_size)
         full = len(queue) - len(queue) % batch_size
         for start in range(0, full, batch_size):
             yield images.batch(share.of(queue[start : start + batch_size]), seed)
         left = queue[full:]
     if len(left):
         yield images.batch(share.of(left), seed)
+
+
+def _home_shards(columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """Return the shard in whose window each row comes: its own, or that of the first row of its set."""
+    if PAIR not in columns:
+        return columns["shard"]
+    _, first, number = np.unique(columns[PAIR], return_index=True, return_inverse=True)
+    return columns["shard"][first[number]]
 
 
 def _windows(

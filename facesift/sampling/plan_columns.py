@@ -18,7 +18,8 @@ A plan with forged images (`resample.forge`) also has:
 - `colour`, `warp`: how strongly the part's tones and its place are changed, see `config.forging.Forge`;
 - `forge_seed`: seed of all other random numbers of the forgery; with `fresh` they also depend on the epoch.
 
-The rows of a scope are in shuffled order, and the scopes follow each other.
+The rows of a scope are in shuffled order, and the scopes follow each other. While a member trains in pairs, its plan
+has the column `pair` of `pairs.with_pairs`, too.
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ from facesift.networks.initialisation import initialise_network
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, check_memory, fit_svm
 from facesift.networks.test_time_augmentation import average_over_views, check_views
+from facesift.networks.tuning import merge_updates
 from facesift.sampling.batches import WHOLE_SHARE, Share, plan_batches
+from facesift.sampling.pairs import PAIR, with_pairs
 from facesift.shards.reading import ShardFolder
 from facesift.training.data_module import MemberDataModule, check_shares
 from facesift.training.distributed import process_rank
@@ -58,12 +60,14 @@ class TrainingData:
         val: shards of the validation split.
         plan: the member's sampling plan: which training images, and which synthetic ones.
         classes: names of the classes.
+        groups: `image_id` and near-duplicate `group` of the training images, for `resample.draw: pairs`; None: unknown.
     """
 
     train: ShardFolder
     val: ShardFolder
     plan: pl.DataFrame
     classes: Classes
+    groups: pl.DataFrame | None = None
 
 
 def train_member(
@@ -99,10 +103,11 @@ def _train_network(name: str, recipe: Member, trainer: Trainer, data: TrainingDa
     network = initialise_network(recipe.network, len(classes.names), recipe.seed, size)
     check_size(network, recipe.network, size)
     data_module = MemberDataModule(
-        data.train, data.val, data.plan, recipe, classes, trainer.window_shards, trainer.ranks
+        data.train, data.val, _drawn_plan(name, recipe, data), recipe, classes, trainer.window_shards, trainer.ranks
     )
     module = MemberModule(network, recipe, data_module.steps_per_epoch, classes, name)
     result = fit_member(name, module, trainer, data_module, directory)
+    merge_updates(network)
     tensors = {key: tensor.contiguous().cpu().numpy() for key, tensor in network.state_dict().items()}
     scorer = network_scorer(average_over_views(result.module, recipe.views), result.module.device)
     return TrainedMember(scorer, tensors, result.best_epoch, result.epochs, result.share)
@@ -116,6 +121,23 @@ def _train_head(name: str, recipe: Member, data: TrainingData) -> TrainedMember:
     fitted = fit_head(name, recipe, card, len(data.classes.names), rows, val)
     tensors = {key: tensor.numpy() for key, tensor in fitted.head.state_dict().items()}
     return TrainedMember(head_scorer(fitted.head), tensors, fitted.best_epoch, fitted.epochs)
+
+
+def _drawn_plan(name: str, recipe: Member, data: TrainingData) -> pl.DataFrame:
+    """Return the plan that batches are drawn from: with the column `pair` where the recipe draws pairs."""
+    if recipe.resample.draw != "pairs":
+        return data.plan
+    none = pl.DataFrame(schema={"image_id": pl.String, "group": pl.UInt32})
+    plan = with_pairs(data.plan, data.train, none if data.groups is None else data.groups, data.classes.number)
+    together = int(plan[PAIR].is_duplicated().sum())
+    if not together:
+        raise FacesiftError(
+            f"members.{name}.resample.draw: pairs, but no fake of the plan is forged from one of its real images, or "
+            "in the near-duplicate group of one: set it to plan, or let `resample.forge` make fakes"
+        )
+    if not process_rank():
+        print(f"{name}: {together} of {plan.height} images come with a partner", flush=True)  # noqa: T201
+    return plan
 
 
 def _train_support_vectors(recipe: Member, trainer: Trainer, data: TrainingData) -> TrainedMember:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from facesift.networks.head import head_names
+from facesift.networks.head import head_names, layers_below_head
 
 if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
     from facesift.config.members import Optimizer
@@ -59,40 +59,6 @@ def parameter_groups(network: nn.Module, spec: Optimizer) -> list[dict[str, Any]
         new = {"params": [], "lr": spec.lr * share, "weight_decay": decay}
         groups.setdefault((share, name in without_decay), new)["params"].append(parameter)
     return list(groups.values())
-
-
-def layers_below_head(network: nn.Module) -> dict[str, int]:
-    """Number the layers of the body downwards, from 1 right below the head.
-
-    timm's models say which parameters make a layer (a block, or the stem). In other networks a layer begins at each
-    module whose weights have two axes or more, and the norms after it belong to it.
-
-    Returns:
-        The number of each parameter's layer, by the parameter's name; the head's are left out.
-    """
-    head = head_names(network)
-    names = [name for name, _ in network.named_parameters() if name not in head]
-    matcher: Callable[..., Any] | None = getattr(network, "group_matcher", None)
-    layers = _timm_layers(network, matcher(coarse=False)) if matcher else _layers_in_order(network)
-    ranks = {layer: rank for rank, layer in enumerate(sorted({layers[name] for name in names}, reverse=True), 1)}
-    return {name: ranks[layers[name]] for name in names}
-
-
-def _timm_layers(network: nn.Module, matcher: Any) -> dict[str, int]:
-    from timm.models import group_parameters  # noqa: PLC0415  takes seconds, and other networks do without it
-
-    layers: dict[str, int] = group_parameters(network, matcher, reverse=True)
-    return layers
-
-
-def _layers_in_order(network: nn.Module) -> dict[str, int]:
-    layers: dict[str, int] = {}
-    layer = 0
-    for prefix, module in network.named_modules():
-        direct = dict(module.named_parameters(prefix, recurse=False))
-        layer += any(parameter.ndim > 1 for parameter in direct.values())
-        layers |= dict.fromkeys(direct, layer)
-    return layers
 
 
 def _without_decay(network: nn.Module, spec: Optimizer) -> set[str]:

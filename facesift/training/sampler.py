@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facesift.config.sampling import Resample
 from facesift.core.classes import Classes
+from facesift.sampling.pairs import PAIR
 from facesift.shards.reading import ShardFolder
 
 Probabilities = NDArray[np.float64]  # of each row of a plan to be drawn; their sum is 1
@@ -27,9 +28,9 @@ def row_probabilities(
         classes: names of the classes.
 
     Returns:
-        Probabilities (n,), or None when each row comes once (`draw: plan`).
+        Probabilities (n,), or None when each row comes once (`draw: plan` or `pairs`).
     """
-    if recipe.draw == "plan":
+    if recipe.draw in {"plan", "pairs"}:
         return None
     if recipe.draw == "classes":
         return balanced_probabilities(plan.select("label", beside=pl.lit(value=False)))
@@ -86,5 +87,19 @@ def sample_epoch(plan: pl.DataFrame, recipe: Resample, probabilities: Probabilit
     if recipe.epoch_images is None:
         return plan
     passes, rest = divmod(wanted, plan.height)
+    if PAIR in plan.columns:
+        return pl.concat([*(_numbered(plan, number) for number in range(passes)), _some_sets(plan, rest, passes, rng)])
     once_more = rng.choice(plan.height, rest, replace=False)
     return plan[np.concatenate([np.tile(np.arange(plan.height), passes), once_more])]
+
+
+def _numbered(plan: pl.DataFrame, number: int) -> pl.DataFrame:
+    """Give the sets of a further pass over the plan numbers of their own."""
+    return plan.with_columns(pl.col(PAIR) + number * plan.height)
+
+
+def _some_sets(plan: pl.DataFrame, rows: int, number: int, rng: np.random.Generator) -> pl.DataFrame:
+    """Draw sets until there are so many rows; the last set may lose some."""
+    sets, member_of = np.unique(plan[PAIR].to_numpy(), return_inverse=True)
+    turn = rng.permutation(len(sets))[member_of]
+    return _numbered(plan, number)[np.argsort(turn, kind="stable")[:rows]]

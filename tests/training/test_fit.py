@@ -7,20 +7,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
 from facesift.core.errors import FacesiftError
-from facesift.networks.architectures import build_network
+from facesift.networks.initialisation import initialise_network
 from facesift.networks.package_weights import PackagedFile
 from facesift.networks.scoring import network_scorer, score_splits
+from facesift.sampling.pairs import with_pairs
 from facesift.sampling.plans import make_plan
 from facesift.training.data_module import MemberDataModule
 from facesift.training.fit import checkpoint_key, fit_member
 from facesift.training.lightning_module import MemberModule
 from tests.made import ROOT, default_params, make_shards
-from tests.made_config import Schedule
+from tests.made_config import Architecture, Resample, Schedule, Tune
 
 PARAMS = default_params()
 CLASSES = PARAMS.class_names
@@ -30,14 +32,24 @@ RECIPE = PARAMS.members["convnext1"].model_copy(update={"epochs": 3, "batch_size
 def make_data_module(room: Path, *, visible: bool = True, recipe=RECIPE):
     train = make_shards(room / "train", 64, 16, visible=visible)
     val = make_shards(room / "val", 64, 16, seed=50, visible=visible)
-    return MemberDataModule(train, val, make_plan(train, recipe.resample, recipe.seed), recipe, CLASSES, window=1)
+    plan = make_plan(train, recipe.resample, recipe.seed)
+    if recipe.resample.draw == "pairs":
+        plan = with_pairs(plan, train, neighbours(train), CLASSES.number)
+    return MemberDataModule(train, val, plan, recipe, CLASSES, window=1)
+
+
+def neighbours(shards):
+    """Groups of three images that follow each other."""
+    ids = [image_id for shard in range(len(shards.sizes)) for image_id in shards.image_ids(shard)]
+    return pl.DataFrame({"image_id": ids, "group": np.arange(len(ids)) // 3})
 
 
 def fit(room: Path, name: str = "m", recipe=RECIPE, *, visible: bool = True):
     data_module = make_data_module(room, visible=visible, recipe=recipe)
     module = MemberModule(
-        build_network(recipe.architecture, 2, recipe.seed), recipe, data_module.steps_per_epoch, CLASSES, name
-    )
+        initialise_network(recipe.architecture, 2, recipe.seed, data_module.train.image_size),
+        recipe, data_module.steps_per_epoch, CLASSES, name,
+    )  # fmt: skip
     return fit_member(name, module, PARAMS.trainer, data_module, room / "running"), data_module
 
 
@@ -111,6 +123,8 @@ WAYS = {
         "resample": RECIPE.resample.model_copy(update={"draw": "sources", "epoch_images": 70}),
         "ema": 0.9,
     },
+    "lora": {"architecture": Architecture(name="timm:test_vit", tune=Tune("lora")), "ema": 0.9},
+    "pairs": {"resample": Resample(scope="none", draw="pairs", epoch_images=70)},
 }
 KILLED = """
 import os, signal, sys

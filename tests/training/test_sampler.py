@@ -122,7 +122,18 @@ def test_epochs_have_rows_of_their_own():
     assert epochs[0] == epochs[2]
 
 
-@pytest.mark.parametrize("draw", ["plan", "classes", "sources"])
+@pytest.mark.parametrize(("wanted", "times"), [(4, {0, 1}), (10, {1}), (25, {2, 3})])
+def test_whole_sets_make_an_epoch_of_any_length(wanted, times):
+    plan = plan_of([0, 1] * 5).with_columns(pair=pl.Series([0, 0, 2, 2, 4, 4, 6, 7, 8, 9]))
+    drawn = sample_epoch(plan, way("pairs", epoch_images=wanted), None, 1)
+    counts = np.bincount(drawn["row"].to_numpy(), minlength=10)
+    assert counts.sum() == wanted
+    assert set(counts.tolist()) == times
+    divided = drawn.filter(pl.col("row") < 6).group_by("pair").len().filter(pl.col("len") != 2)
+    assert divided.height <= 1  # the last one
+
+
+@pytest.mark.parametrize("draw", ["plan", "classes", "sources", "pairs"])
 @pytest.mark.parametrize("wanted", [24, 70])
 def test_feed_gives_as_many_images_as_asked_for(tmp_path, draw, wanted):
     shards = make_shards(tmp_path, 20, 4)

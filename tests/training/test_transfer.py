@@ -8,11 +8,11 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
 from facesift.networks.architectures import build_network
-from facesift.networks.head import body_parameters, freeze_share, head_names
+from facesift.networks.head import body_parameters, freeze_share, head_names, layers_below_head
 from facesift.training.callbacks import MovingAverage, decay_at
 from facesift.training.lightning_module import MemberModule
 from facesift.training.losses import make_loss
-from facesift.training.optimizer import layers_below_head, make_optimizer, parameter_groups
+from facesift.training.optimizer import make_optimizer, parameter_groups
 from facesift.training.schedule import HeadWarmUp, configure_optimizer
 from tests.made import default_params
 from tests.made_config import CrossEntropy, Focal, Optimizer, Schedule
