@@ -45,6 +45,29 @@ class Focal(Section):
     )
 
 
+class LogitAdjusted(Section):
+    """Logit-adjusted cross entropy (Menon et al. 2021, https://arxiv.org/abs/2007.07314)."""
+
+    inline: ClassVar[bool] = True
+    name: Literal["logit_adjusted"] = Field(description="cross entropy with logits shifted by the classes' shares")
+    tau: NotNegative = Field(description="strength of the shift; 1: by the logarithm of the share, 0: none")
+    prior: list[Positive] | None = Field(
+        description="share or number of each class, in the order of `classes`; null: as in the sampling plan"
+    )
+
+
+class Ldam(Section):
+    """Label-distribution-aware margin loss (Cao et al. 2019, https://arxiv.org/abs/1906.07413)."""
+
+    inline: ClassVar[bool] = True
+    name: Literal["ldam"] = Field(description="cross entropy with a margin that is larger for rarer classes")
+    margin: Positive = Field(description="margin of the rarest class; others fall with the fourth root of their number")
+    scale: Positive = Field(description="factor on the logits")
+    prior: list[Positive] | None = Field(
+        description="share or number of each class, in the order of `classes`; null: as in the sampling plan"
+    )
+
+
 class Architecture(Section):
     """A network by name, the arguments it is built with, and the weights it starts from."""
 
@@ -232,7 +255,9 @@ class Member(Section):
         Annotated[Architecture, Tag("network")] | Annotated[Head, Tag("head")], Discriminator(_kind)
     ] = Field(description="the network and the weights it starts from, or a head on features")
     resample: Resample = Field(description="which images it is trained with")
-    loss: Annotated[CrossEntropy | Focal, Field(discriminator="name")] = Field(description="what training minimises")
+    loss: Annotated[CrossEntropy | Focal | LogitAdjusted | Ldam, Field(discriminator="name")] = Field(
+        description="what training minimises"
+    )
     optimizer: Optimizer = Field(description="how weights move")
     schedule: Schedule = Field(description="how the learning rate changes over the epochs")
     epochs: Count = Field(description="passes over the sampling plan")

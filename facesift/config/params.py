@@ -20,11 +20,9 @@ from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
 from facesift.config.sampling import Resample
 from facesift.config.section import Name, Section, Seed
-from facesift.config.structure import fields_at, near
+from facesift.config.structure import fields_at, keys_of, near
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-
-TAGS = ("cross_entropy", "focal", "network", "head")  # pydantic's names of alternatives, no keys
 
 
 class Params(Section):
@@ -142,10 +140,10 @@ class Params(Section):
 
 def _explain(problem: Any) -> str:
     """Turn one pydantic error into `key: what is wrong (got value)`."""
-    path = [part for part in problem["loc"] if part not in TAGS]
-    key = ".".join(str(part) for part in path)
+    path = keys_of(Params, problem["loc"])
+    key = ".".join(path)
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{near(str(path[-1]), fields_at(Params, problem['loc'][:-1]))}"
+        return f"{key}: unknown key{near(path[-1], fields_at(Params, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ")

@@ -42,18 +42,36 @@ def fields_at(root: type[Section], path: Sequence[str | int]) -> list[str]:
     >>> fields_at(Views, [])
     ['flip', 'zoom']
     """
-    kinds: tuple[type[Section], ...] = (root,)
-    named = False  # whether the next key is a name that the user chose
-    for part in path:
-        if named:
-            named = False
-            continue
-        held = [kind.model_fields[part] for kind in kinds if isinstance(part, str) and part in kind.model_fields]
-        if not held:
-            continue  # the tag of an alternative, such as `focal`
-        kinds = tuple(dict.fromkeys(kind for field in held for kind in sections_of(field.annotation)))
-        named = holds_names(held[0].annotation)
+    kinds, named, _ = _walk(root, path)
     return [] if named else list(dict.fromkeys(name for kind in kinds for name in kind.model_fields))
+
+
+def keys_of(root: type[Section], path: Sequence[str | int]) -> list[str]:
+    """Leave out of a path what pydantic adds for alternatives, such as `focal`.
+
+    >>> from facesift.config.members import Views
+    >>> keys_of(Views, ["focal", "zoom", 0])
+    ['zoom', '0']
+    """
+    return _walk(root, path)[2]
+
+
+def _walk(root: type[Section], path: Sequence[str | int]) -> tuple[tuple[type[Section], ...], bool, list[str]]:
+    """Return the sections at the end of a path, whether a name of the user's comes next, and the path's keys."""
+    kinds: tuple[type[Section], ...] = (root,)
+    named, keys = False, []
+    for part in path:
+        held = [kind.model_fields[part] for kind in kinds if isinstance(part, str) and part in kind.model_fields]
+        if named or isinstance(part, int) or not kinds:
+            keys.append(str(part))
+            named = False
+        elif held:
+            keys.append(part)
+            kinds = tuple(dict.fromkeys(kind for field in held for kind in sections_of(field.annotation)))
+            named = holds_names(held[0].annotation)
+        elif part == path[-1]:  # an unknown key
+            keys.append(part)
+    return kinds, named, keys
 
 
 def near(name: str, names: Iterable[str], prefix: str = "") -> str:

@@ -88,7 +88,7 @@ def _columns(spec: Head, blocks: Sequence[FeatureBlock]) -> tuple[NDArray[np.int
 
     plain = [column for view in spec.views if view != "tiles" for column in of(view)]
     tiles = [of(f"tile{number}") for number in range(TILES)] if "tiles" in spec.views else []
-    return np.array(plain, np.int64), np.array(tiles, np.int64).reshape(len(tiles), -1)
+    return np.array(plain, np.int64), np.array(tiles, np.int64).reshape(len(tiles), len(tiles[0]) if tiles else 0)
 
 
 def head_scorer(head: FeatureHead) -> Scorer:

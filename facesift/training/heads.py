@@ -17,7 +17,7 @@ from facesift.networks.feature_head import FeatureHead
 from facesift.sampling.plan_images import PlanImages
 from facesift.shards.index import FeatureCard
 from facesift.shards.reading import ShardFolder
-from facesift.training.losses import make_loss, without_smoothing
+from facesift.training.losses import make_loss, with_prior, without_smoothing
 from facesift.training.optimizer import make_optimizer
 from facesift.training.schedule import learning_rate_factor
 
@@ -66,9 +66,8 @@ def plan_rows(shards: ShardFolder, plan: pl.DataFrame) -> tuple[Rows, Rows]:
     Returns:
         The plan's rows, and the damaged copies of those that are originals: they are learned from beside them.
     """
-    made = (
-        plan["vector"].is_not_null() if "vector" in plan.columns else pl.Series([False]).new_from_index(0, plan.height)
-    )
+    plan = plan if "vector" in plan.columns else plan.with_columns(vector=pl.lit(None, pl.List(pl.Float32)))
+    made = plan["vector"].is_not_null()
     read = plan.filter(~made).drop("vector")
     features, labels = PlanImages(shards, read).batch(np.arange(read.height), 0)
     if made.any():
@@ -129,10 +128,13 @@ def fit_head(  # noqa: PLR0913, PLR0917  all of it decides the head
         FacesiftError: when the features lack a view, or the loss is not a number.
         TypeError: when the recipe is not that of a head.
     """
-    if not isinstance(recipe.architecture, Head):
+    spec = recipe.architecture
+    if not isinstance(spec, Head):
         raise TypeError(f"{name} is no head")
+    counts = torch.bincount(rows[0].labels, minlength=classes).tolist()
+    recipe = recipe.model_copy(update={"loss": with_prior(recipe.loss, counts)})
     torch.manual_seed(recipe.seed)
-    head = FeatureHead(recipe.architecture, card.blocks, classes)
+    head = FeatureHead(spec, card.blocks, classes)
     original, copies = rows
     head.standardise(original.features)
     inputs = torch.cat([head.standardised(part.features) for part in rows])

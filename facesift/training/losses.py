@@ -6,7 +6,7 @@ and this one (a function from such a section to a `Loss`, and its line in `LOSSE
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,10 +18,10 @@ from torchvision.ops import sigmoid_focal_loss
 from facesift.core.errors import FacesiftError
 
 if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
-    from facesift.config.members import CrossEntropy, Focal
+    from facesift.config.members import CrossEntropy, Focal, Ldam, LogitAdjusted
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-LossSpec: TypeAlias = "CrossEntropy | Focal"  # the sections of `Member.loss`
+LossSpec: TypeAlias = "CrossEntropy | Focal | LogitAdjusted | Ldam"  # the sections of `Member.loss`
 
 
 def make_loss(spec: LossSpec, classes: int = 2, name: str = "") -> Loss:
@@ -103,5 +103,52 @@ def _focal(spec: Focal, classes: int, name: str) -> Loss:
     return focal
 
 
+def _logit_adjusted(spec: LogitAdjusted, classes: int, name: str) -> Loss:
+    """Make the loss of Menon et al. 2021 (https://arxiv.org/abs/2007.07314); scores are logits without the shift."""
+    shift = spec.tau * torch.log(_shares(spec, classes, name))
+
+    def adjusted(logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits + shift.to(logits.device), labels)
+
+    return adjusted
+
+
+def _ldam(spec: Ldam, classes: int, name: str) -> Loss:
+    """Make the loss of Cao et al. 2019 (https://arxiv.org/abs/1906.07413), without its re-weighting of later epochs."""
+    rarity = _shares(spec, classes, name) ** -0.25
+    margins = spec.margin * rarity / rarity.max()
+
+    def ldam(logits: Tensor, labels: Tensor) -> Tensor:
+        targets = labels if labels.is_floating_point() else F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+        return F.cross_entropy(spec.scale * (logits - targets * margins.to(logits.device)), labels)
+
+    return ldam
+
+
+def _shares(spec: LogitAdjusted | Ldam, classes: int, name: str) -> Tensor:
+    if spec.prior is None or len(spec.prior) != classes:
+        found = "null and never counted" if spec.prior is None else f"{len(spec.prior)} numbers"
+        raise FacesiftError(f"members.{name}.loss.prior: {found}, for {classes} classes; give one for each")
+    counts = torch.tensor(spec.prior, dtype=torch.float32)
+    return counts / counts.sum()
+
+
+def with_prior(spec: LossSpec, counts: Sequence[int]) -> LossSpec:
+    """Put the number of images of each class into the parameters of a loss that asks for it; others stay as they are.
+
+    >>> from facesift.config.members import Ldam
+    >>> with_prior(Ldam(name="ldam", margin=0.5, scale=10.0, prior=None), [90, 10]).prior
+    [90.0, 10.0]
+    """
+    if getattr(spec, "prior", 0) is not None:
+        return spec
+    return spec.model_copy(update={"prior": [float(max(count, 1)) for count in counts]})
+
+
 # name of a section of the parameters -> function of section, number of classes and member's name
-LOSSES: dict[str, Callable[[Any, int, str], Loss]] = {"cross_entropy": _cross_entropy, "focal": _focal}
+LOSSES: dict[str, Callable[[Any, int, str], Loss]] = {
+    "cross_entropy": _cross_entropy,
+    "focal": _focal,
+    "logit_adjusted": _logit_adjusted,
+    "ldam": _ldam,
+}

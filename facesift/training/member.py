@@ -30,6 +30,7 @@ from facesift.training.distributed import process_rank
 from facesift.training.fit import fit_member
 from facesift.training.heads import fit_head, held_rows, plan_rows
 from facesift.training.lightning_module import MemberModule
+from facesift.training.losses import with_prior
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ def train_member(
 
 
 def _train_network(name: str, recipe: Member, trainer: Trainer, data: TrainingData, directory: Path) -> TrainedMember:
+    counts = np.bincount(data.plan["label"].to_numpy(), minlength=len(data.classes.names)).tolist()
+    recipe = recipe.model_copy(update={"loss": with_prior(recipe.loss, counts)})
     check_shares(recipe.resample.epoch_images or data.plan.height, recipe.batch_size, trainer.ranks, name)
     classes, size = data.classes, data.train.image_size
     check_views(recipe.views, size, name)

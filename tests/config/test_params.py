@@ -33,7 +33,10 @@ WRONG = {
     "members.plain.architecture.name": ("resnet18", r"'resnet18' is no network; did you mean timm:resnet18\?"),
     "members.convnext2.architecture.name": ("lenett", r"'lenett' is no network; did you mean lenet\?"),
     "members.convnext2.loss.gamma": (-1.0, r"loss\.gamma: .*greater than or equal to 0 \(got -1\.0\)"),
-    "members.convnext2.loss.name": ("hinge", r"members\.convnext2\.loss: .*'cross_entropy', 'focal'"),
+    "members.convnext2.loss.name": (
+        "hinge",
+        r"members\.convnext2\.loss: .*'cross_entropy', 'focal', 'logit_adjusted', 'ldam'",
+    ),
     "members.convnext1.architecture.name": ("", r"architecture\.name: .*at least 1 character \(got ''\)"),
     "members.convnext1.resample.smote": (1.5, r"resample\.smote: .*less than or equal to 1 \(got 1\.5\)"),
     "members.convnext2.resample.undersample": (0.3, r"`undersample` \(0\.3\) may not be below `smote` \(0\.4\)"),
