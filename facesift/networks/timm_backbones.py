@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facesift.config.backbones import Backbone
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import TIMM
+from facesift.networks.backbones import BLOCK, outputs_of
 from facesift.networks.checkpoints import read_checkpoint
 from facesift.networks.hub import pretrained_model
 
@@ -48,14 +49,29 @@ def open_timm(spec: Backbone, weights: Path | None) -> tuple[int, Any]:
 
     @torch.inference_mode()
     def run(views: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        last = model.forward_features(torch.from_numpy(views).to(device))
+        images, tokens_of = torch.from_numpy(views).to(device), {}
+        if spec.blocks:
+            last, inner = model.forward_intermediates(
+                images, indices=[block - 1 for block in spec.blocks], return_prefix_tokens=True, output_fmt="NLC"
+            )
+            tokens_of = {f"{BLOCK}{block}": _joined(each) for block, each in zip(spec.blocks, inner, strict=True)}
+        else:
+            last = model.forward_features(images)
         pooled = model.forward_head(last, pre_logits=True).float().cpu().numpy()
         if last.ndim == 3:  # (views, tokens, width)
             first = int(getattr(model, "num_prefix_tokens", 0))
             tokens = last.float().cpu().numpy()
             mean = tokens[:, first:].mean(axis=1)
-            return {"class": tokens[:, 0] if first else mean, "mean": mean, "embedding": pooled}
+            own = {"class": tokens[:, 0] if first else mean, "mean": mean, "embedding": pooled}
+            return own | outputs_of(tokens_of)
         mean = last.float().mean(dim=(2, 3)).cpu().numpy()
         return {"class": pooled, "mean": mean, "embedding": pooled}
 
     return int(side), run
+
+
+def _joined(tokens: Any) -> NDArray[np.float32]:
+    """Put prefix tokens (class first) and patch tokens of one block side by side: (views, tokens, width)."""
+    patches, prefix = tokens
+    joined: NDArray[np.float32] = torch.cat([prefix, patches], dim=1).float().cpu().numpy()
+    return joined
