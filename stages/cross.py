@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
@@ -41,7 +42,7 @@ def main(params: Params, name: str) -> None:
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
         scorer = ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers)
-        found = predict_shards(scorer, truth, stacker)
+        found = predict_shards(scorer, truth, stacker, StabilityRule.of(params.vote))
     report = {"rules": found.report_rules(), "voters": found.report_voters(), "classes": found.report_classes()}
     write_json(Path(f"data/figures/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():

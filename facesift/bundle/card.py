@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesift.committee.rules import RULES
+from facesift.config.damage import Corruption
 from facesift.config.data import Crop
 from facesift.config.section import Count, Name
 from facesift.core.classes import Classes
@@ -19,7 +20,7 @@ from facesift.images.crops import InputSquare
 CARD, GRAPH, STACKER_FILE, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
 FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
 GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -103,6 +104,13 @@ class StoppingCard(Part):
     points: dict[str, StoppingWay]
 
 
+class StabilityCard(Part):
+    """The damages that a voting rule's decisions must survive, and which decisions (`stability`)."""
+
+    must_hold: Literal["all", "positive", "others"]
+    mild_damage: Annotated[dict[Name, Corruption], Field(min_length=1)]
+
+
 class FileCard(Part):
     """Size and hash of one file."""
 
@@ -113,13 +121,14 @@ class FileCard(Part):
 class Card(Part):
     """The content of `bundle.json`; members stand in voting order."""
 
-    version: Literal[3] = Field(alias="schema")
+    version: Literal[4] = Field(alias="schema")
     study: Name
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
     members: Annotated[list[MemberCard], Field(min_length=1)]
     image: ImageCard
     rule: str
+    stability: StabilityCard | None
     points: dict[str, PointCard]
     calibration: CalibrationCard
     stopping: StoppingCard | None

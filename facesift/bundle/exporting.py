@@ -19,6 +19,7 @@ from facesift.bundle.parity import Batch, ParityCheck
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
 from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.rules import RULES
+from facesift.config.committee import Vote
 from facesift.config.params import Params
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_json, write_json
@@ -148,6 +149,7 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
             "max_bytes": params.ingest.max_bytes,
         },
         "rule": params.vote.rule,
+        "stability": _describe_stability(params.vote),
         "points": calibration["points"],
         "calibration": {name: calibration[name] for name in ("method", "temperature", "bias")},
         "stopping": None,
@@ -157,6 +159,10 @@ def _describe(folder: Path, params: Params, sources: Sources) -> dict[str, Any]:
         "parity": {},
         "files": _list_files(folder),
     }
+
+
+def _describe_stability(vote: Vote) -> dict[str, Any] | None:
+    return vote.model_dump(include={"must_hold", "mild_damage"}) if vote.stability == "review" else None
 
 
 def _describe_member(folder: Path, member: str, params: Params) -> dict[str, Any]:

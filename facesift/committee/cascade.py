@@ -42,11 +42,13 @@ class CascadeDecisions:
         batch: decisions, votes and log-odds; votes are known where `asked`, log-odds where the stacker was asked.
         asked: whether the voter was asked about the image (n, voters), the stacker last.
         finite: whether all scores are numbers (n,); where not, nothing is known.
+        flipped_by: damage that changed the decision to review, None for most (n,); None: decisions were not checked.
     """
 
     batch: BatchDecisions
     asked: NDArray[np.bool_]
     finite: NDArray[np.bool_]
+    flipped_by: list[str | None] | None = None
 
 
 def decide_at_once(ensemble: Ensemble, logits: VoterLogits) -> CascadeDecisions:

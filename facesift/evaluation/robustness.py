@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from facesift.committee.decision import REVIEW
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker
-from facesift.config.evaluation import IDENTITY, Corruption, Robustness
+from facesift.config.damage import Corruption
+from facesift.config.evaluation import IDENTITY, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.core.scores import Scorer
-from facesift.evaluation.corruptions import corrupt
 from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.evaluation.decision_report import LabelledPredictions
+from facesift.images.damage import corrupt
 from facesift.networks.scoring import ShardScorer
 from facesift.shards.reading import ShardFolder
 

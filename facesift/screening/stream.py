@@ -26,11 +26,13 @@ from facesift.images.archives import read_bytes
 from facesift.images.decoding import BadImage, open_image, upright_rgb
 from facesift.images.paths import InputFile, one_line
 from facesift.images.quality import QUALITIES, measure_quality
+from facesift.screening.stable_decisions import Decide, decide_stably
 
 AHEAD = 2  # batches that are decoded before they are scored
 ID_DIGITS = 32  # of the SHA-256 of a file that make its image_id, as at ingest
 PROBABILITY_DIGITS, QUALITY_PLACES = 8, 3  # significant digits; places after the point, of grey levels
 NOT_FINITE = "its scores are not finite numbers"
+FLIPPED = "decided otherwise after mild damage ({}): a person decides"
 # Columns that reading alone tells, and the fields of `Read` that hold them.
 FACTS = (
     ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("referred", "referred"), ("width", "width"),
@@ -38,7 +40,6 @@ FACTS = (
 )  # fmt: skip
 
 Score = Callable[[NDArray[np.uint8]], VoterLogits]
-Decide = Callable[[NDArray[np.uint8]], CascadeDecisions]
 Tables = Generator[pl.DataFrame, None, None]
 
 
@@ -116,7 +117,10 @@ def screen_files(files: Iterable[InputFile], ensemble: Ensemble, score: Score, r
 
 
 def screen_batches(files: Iterable[InputFile], ensemble: Ensemble, decide: Decide, reading: ReadOptions) -> Tables:
-    """Yield the same tables of what `decide` makes of pixels (n, S, S, 3); votes and scores not asked for are null."""
+    """Yield the same tables of what `decide` makes of pixels (n, S, S, 3); votes and scores not asked for are null.
+
+    With a stability rule, `decide` is asked about damaged copies too.
+    """
     with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
         for batch in _batches(reads, reading.batch_size):
             yield _table(batch, ensemble, decide)
@@ -177,21 +181,29 @@ def _table(batch: list[Read], ensemble: Ensemble, decide: Decide) -> pl.DataFram
     )
     if rows:
         pixels = np.stack([read.pixels for read in batch if read.pixels is not None])
-        scored = _scored(pixels, ensemble, decide(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
+        found = decide_stably(decide, ensemble, pixels, [batch[row].image_id or "" for row in rows])
+        scored = _scored(pixels, ensemble, found).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
     joined = facts.join(scored, on="row", how="left", maintain_order="left")
     referred = pl.when(pl.col("decision").is_not_null()).then("referred")
     return joined.with_columns(
         decision=pl.when(referred.is_null()).then("decision").otherwise(pl.lit(REVIEW_NAME)),
-        reason=pl.coalesce("reason", "why", referred),
+        reason=pl.coalesce("reason", referred, "why"),
     ).select(schema.names())
 
 
 def _scored(pixels: NDArray[np.uint8], ensemble: Ensemble, found: CascadeDecisions) -> pl.DataFrame:
-    """Decision, probability, votes and quality of pixels (n, S, S, 3); null where unknown, and `why` without score."""
+    """Decision, probability, votes and quality of pixels (n, S, S, 3); null where unknown.
+
+    `why` tells of images without score, and of decisions that flip.
+    """
     said, finite = _said(ensemble, found), pl.Series(found.finite)
+    flips = [name and FLIPPED.format(name) for name in found.flipped_by or [None] * len(pixels)]
     return (
         pl.DataFrame(said | measure_quality(pixels))
-        .with_columns(pl.when(finite).then(pl.col(*said)), why=pl.when(~finite).then(pl.lit(NOT_FINITE)))
+        .with_columns(
+            pl.when(finite).then(pl.col(*said)),
+            why=pl.when(finite).then(pl.Series(flips, dtype=pl.String)).otherwise(pl.lit(NOT_FINITE)),
+        )
         .with_columns(
             pl.col("probability").round_sig_figs(PROBABILITY_DIGITS), pl.col(*QUALITIES).round(QUALITY_PLACES)
         )
