@@ -14,9 +14,10 @@ from facesift.committee.stability import StabilityRule, copies_table, no_copies
 from facesift.committee.stacking import FoldStackers, Stacker, fit_folds, load_stacker, stack_features
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.files import write_parquet
+from facesift.core.files import read_parquet, write_parquet
 from facesift.core.scores import STACKER, LabelledLogits, label_logits, read_held_out
 from facesift.images.damage import corrupt
+from facesift.images.faces import FACE_COLUMNS
 from facesift.shards.reading import ShardFolder
 
 MODELS, DATA = Path("models"), Path("data")
@@ -46,10 +47,12 @@ def _stacker_of_validation(params: Params, val: LabelledLogits, stacker: Stacker
 def _score(params: Params, rule: StabilityRule, held: LabelledLogits, stacker: Stacker | FoldStackers) -> pl.DataFrame:
     """Score the copies of the images of one split with all voters, each member in the batches of its own training."""
     # torch is needed for `review` alone
+    from facesift.networks.head_scoring import open_heads  # noqa: PLC0415
     from facesift.networks.scoring import ShardScorer  # noqa: PLC0415
     from facesift.networks.weights import load_members  # noqa: PLC0415
 
-    members, split = params.voting, held.images["split"][0]
+    split, heads = held.images["split"][0], open_heads(params, MODELS, DATA / "scores", DATA / "raw" / params.data.raw)
+    members = [name for name in params.voting if name not in heads.scorers]
     scorer = ShardScorer(
         scorers=dict(zip(members, load_members(MODELS, DATA / "scores", members), strict=True)),
         batch_sizes={name: params.members[name].batch_size for name in members},
@@ -59,12 +62,21 @@ def _score(params: Params, rule: StabilityRule, held: LabelledLogits, stacker: S
     )
     changes = [partial(corrupt, corruption=each) for each in rule.damages.values()]
     copies = {}
+    beside = heads.beside(_places(params, held), params.voting, split)
     for damage, scores in zip(rule.damages, scorer.score_shards(changes), strict=True):
-        tables = {member: each.with_columns(split=pl.lit(split)) for member, each in scores.items()}
+        found = beside(scores, rule.damages[damage])
+        tables = {member: each.with_columns(split=pl.lit(split)) for member, each in found.items()}
         scored = label_logits(held.images, tables, params.class_names)
         stacked = stacker.logits(stack_features(list(scored.logits.values()))).astype(np.float32)
         copies[damage] = replace(scored, logits={**scored.logits, STACKER: stacked})
     return copies_table(copies)
+
+
+def _places(params: Params, held: LabelledLogits) -> pl.DataFrame:
+    """Return where the files of some images are, and the faces in them."""
+    columns = ["image_id", "container", "path", *(FACE_COLUMNS if params.data.crop.finds else [])]
+    places = read_parquet(DATA / "manifest.parquet", columns)
+    return places.join(held.images.select("image_id"), on="image_id", how="semi")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from facesift.core.classes import Classes
 from facesift.core.scores import STACKER, label_logits, score_table
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.images.damage import corrupt
+from facesift.networks.head_scoring import ScoreHeads
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.shards.reading import ShardFolder
 
@@ -44,7 +45,11 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
 
 
 def predict_shards(
-    shard_scorer: ShardScorer, truth: pl.DataFrame, stacker: Stacker, stability: StabilityRule | None = None
+    shard_scorer: ShardScorer,
+    truth: pl.DataFrame,
+    stacker: Stacker,
+    stability: StabilityRule | None = None,
+    heads: ScoreHeads | None = None,
 ) -> LabelledPredictions:
     """Score every image of the scorer's shards with every member and with the stacker.
 
@@ -53,15 +58,17 @@ def predict_shards(
         truth: ground truth of the images, of `truth_of`.
         stacker: the stacker over the members.
         stability: damaged copies are scored too where decisions must survive damage.
+        heads: adds the scores of the committee's heads; None: there are none.
 
     Returns:
         Predictions of the members and the stacker, with labels.
     """
     damages = {} if stability is None else stability.damages
-    changes = [None, *(partial(corrupt, corruption=each) for each in damages.values())]
+    kinds = [None, *damages.values()]
+    changes = [None if kind is None else partial(corrupt, corruption=kind) for kind in kinds]
     found = [
-        predict_with_stacker(truth, scores, stacker, shard_scorer.classes)
-        for scores in shard_scorer.score_shards(changes)
+        predict_with_stacker(truth, scores if heads is None else heads(scores, kind), stacker, shard_scorer.classes)
+        for kind, scores in zip(kinds, shard_scorer.score_shards(changes), strict=True)
     ]
     if stability is None:
         return found[0]
