@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from facesift.images.faces import face_of_row
 from facesift.networks.backbones import backbone_identity, kept_backbone
 from facesift.networks.feature_store import FeatureStore, write_block
 from facesift.shards.building import RawImageReader, Sharding, assign_shards
-from facesift.shards.index import FeatureBlock, FeatureCard, ShardEntry, ShardIndex, write_index
+from facesift.shards.index import FeatureCard, ShardEntry, ShardIndex, write_index
 from facesift.shards.writing import write_shard
 
 BLOCK = 32  # images of a block: what a kill can cost each process
@@ -157,17 +157,3 @@ def _has_gpu() -> bool:
     import torch  # noqa: PLC0415  seconds that an ONNX backbone need not pay
 
     return torch.cuda.is_available()
-
-
-def block_slices(blocks: Sequence[FeatureBlock]) -> Mapping[tuple[str, str], slice]:
-    """Return where the numbers of each square and pool are in the features of an image.
-
-    >>> blocks = [FeatureBlock(view="whole", pool=pool, width=3) for pool in ("class", "mean")]
-    >>> block_slices(blocks)["whole", "mean"]
-    slice(3, 6, None)
-    """
-    places, start = {}, 0
-    for block in blocks:
-        places[block.view, block.pool] = slice(start, start + block.width)
-        start += block.width
-    return places
