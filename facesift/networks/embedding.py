@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.config.backbones import ONNX, Backbone
+from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_folder
 from facesift.core.fingerprint import PACKAGE, files_fingerprint
 from facesift.core.parallel import ONE_PROCESS, Workers, parallel_map
@@ -132,7 +133,12 @@ def write_feature_shards(
 
     Returns:
         The index that was written.
+
+    Raises:
+        FacesiftError: when there is no image, or what is stored of one is damaged.
     """
+    if images.is_empty():
+        raise FacesiftError(f"{folder}: split {folder.name!r} has no image; look at data/split.parquet")
     count = math.ceil(images.height / sharding.images)
     rows = assign_shards(images, count, sharding.seed, folder.name)
     width = max(len(name.encode()) for name in rows["source"].unique())
