@@ -112,11 +112,16 @@ def _embed_image(work: Embedding, copies: bool, row: dict[str, Any]) -> NDArray[
     """Return the features of an image (1, width), or of its copies (copies, width)."""
     backbone, face = kept_backbone(work.backbone), face_of_row(row)
     image = work.reader.image(row["image_id"], row["container"], row["path"])
-    if not copies:
-        return backbone.features(image, face)[None]
-    spec = work.backbone.copies
-    made = (damaged_copy(image, face, spec, number, row["image_id"]) for number in range(spec.count))
-    return np.stack([backbone.features(*copy) for copy in made])
+    if copies:
+        spec = work.backbone.copies
+        made = (damaged_copy(image, face, spec, number, row["image_id"]) for number in range(spec.count))
+        values = np.stack([backbone.features(*copy) for copy in made])
+    else:
+        values = backbone.features(image, face)[None]
+    if not np.isfinite(values).all():
+        name = work.reader.raw / row["container"] / row["path"]
+        raise FacesiftError(f"{name}: backbone {work.backbone.name} gives features that are no numbers of 16 bits")
+    return values
 
 
 def write_feature_shards(

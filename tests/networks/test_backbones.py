@@ -68,7 +68,7 @@ def test_pixels_are_normalised_by_channel():
     assert values[0, :, 0, 0].tolist() == [1.0, 1.0, 0.0]
 
 
-def test_an_output_that_the_network_lacks_is_named(tmp_path):
+def test_an_output_that_the_network_lacks_is_named():
     spec = Backbone(name="timm:test_convnext", pool=["class"]).model_copy(update={"pool": ["tokens"]})
     with pytest.raises(FacesiftError, match="`pool` tokens: it gives only class, mean, embedding"):
         open_backbone(spec)

@@ -108,7 +108,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(embedding, images, monkeypat
     assert 0 < len(held) < COUNT
 
 
-def test_more_images_have_theirs_alone_computed(embedding, images, raw, monkeypatch):
+def test_more_images_have_theirs_alone_computed(embedding, images, monkeypatch):
     embedding.compute(images[:30], lambda _: None)
     assert counted(embedding, images, monkeypatch) == sorted(images["image_id"][30:])
 
@@ -124,6 +124,14 @@ def test_an_image_that_changed_is_named(embedding, images):
     changed = images.head(1).with_columns(image_id=pl.lit("0" * 32))
     with pytest.raises(FacesiftError, match=r"changed since ingest; `dvc repro ingest`"):
         embedding.compute(changed, lambda _: None)
+
+
+def test_features_beyond_16_bits_are_named(embedding, raw, images):
+    loud = replace(
+        embedding, backbone=embedding.backbone.model_copy(update={"name": "timm:test_vit", "std": [1e-30] * 3})
+    )
+    with pytest.raises(FacesiftError, match=r"\d+\.png: backbone timm:test_vit gives features that are no numbers"):
+        loud.compute(images[:1], lambda _: None)
 
 
 def test_other_weights_have_another_key(spec, tmp_path):
