@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from facesift.config import data, members, sampling
+from facesift.config import backbones, data, members, sampling
 from facesift.config.compose import base_values, filled, filled_member
 from facesift.config.params import Params
 from facesift.config.params import parse_params as parse_whole
@@ -56,6 +56,18 @@ def Focal(**given: Any) -> members.Focal:  # noqa: N802
 
 def Architecture(**given: Any) -> members.Architecture:  # noqa: N802
     return members.Architecture(**(BASE["architecture"] | given))
+
+
+def Head(**given: Any) -> members.Head:  # noqa: N802
+    return members.Head(**(BASE["head"] | {"name": "head"} | given))
+
+
+def Copies(**given: Any) -> backbones.Copies:  # noqa: N802
+    return backbones.Copies(**(BASE["copies"] | given))
+
+
+def Backbone(**given: Any) -> backbones.Backbone:  # noqa: N802
+    return backbones.Backbone(**(BASE["backbone"] | given | {"copies": Copies(**given.get("copies", {}))}))
 
 
 def Tune(name: str, **given: Any) -> dict[str, Any]:  # noqa: N802

@@ -161,14 +161,15 @@ def open_onnx(network: Path | bytes | str, threads: int) -> tuple[int, Network]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3  # errors alone
     source = network if isinstance(network, bytes) else str(network)
+    name = "" if isinstance(network, bytes) else f" {network}"
     try:
         session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
-        raise FacesiftError(f"backbone {network!r:.80}: onnxruntime cannot open it ({error})") from error
+        raise FacesiftError(f"backbone{name}: onnxruntime cannot open it ({error})") from error
     (images,) = session.get_inputs()
     side, names = images.shape[-1], [output.name for output in session.get_outputs()]
     if not isinstance(side, int):
-        raise FacesiftError(f"backbone {network!r:.80}: its input {images.shape} has no fixed side")
+        raise FacesiftError(f"backbone{name}: its input {images.shape} has no fixed side")
 
     def run(views: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         return outputs_of(dict(zip(names, session.run(None, {images.name: views}), strict=True)))

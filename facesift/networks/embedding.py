@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from PIL import Image
 
 from facesift.config.backbones import ONNX, Backbone
 from facesift.config.damage import Corruption
+from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_folder
 from facesift.core.fingerprint import PACKAGE, files_fingerprint
 from facesift.core.parallel import ONE_PROCESS, Workers, parallel_map
@@ -28,7 +29,7 @@ from facesift.images.faces import face_of_row
 from facesift.networks.backbones import backbone_identity, kept_backbone
 from facesift.networks.feature_store import FeatureStore, write_block
 from facesift.shards.building import RawImageReader, Sharding, assign_shards
-from facesift.shards.index import FeatureBlock, FeatureCard, ShardEntry, ShardIndex, write_index
+from facesift.shards.index import FeatureCard, ShardEntry, ShardIndex, write_index
 from facesift.shards.writing import write_shard
 
 BLOCK = 32  # images of a block: what a kill can cost each process
@@ -124,11 +125,16 @@ def _embed_image(work: Embedding, copies: bool, row: dict[str, Any]) -> NDArray[
     if work.corruption is not None:
         image = Image.fromarray(corrupt_image(np.asarray(image), row["image_id"], work.corruption))
         face = installed_detector(work.min_score).find(image) if work.backbone.finds else None
-    if not copies:
-        return backbone.features(image, face)[None]
-    spec = work.backbone.copies
-    made = (damaged_copy(image, face, spec, number, row["image_id"]) for number in range(spec.count))
-    return np.stack([backbone.features(*copy) for copy in made])
+    if copies:
+        spec = work.backbone.copies
+        made = (damaged_copy(image, face, spec, number, row["image_id"]) for number in range(spec.count))
+        values = np.stack([backbone.features(*copy) for copy in made])
+    else:
+        values = backbone.features(image, face)[None]
+    if not np.isfinite(values).all():
+        name = work.reader.raw / row["container"] / row["path"]
+        raise FacesiftError(f"{name}: backbone {work.backbone.name} gives features that are no numbers of 16 bits")
+    return values
 
 
 def write_feature_shards(
@@ -145,7 +151,12 @@ def write_feature_shards(
 
     Returns:
         The index that was written.
+
+    Raises:
+        FacesiftError: when there is no image, or what is stored of one is damaged.
     """
+    if images.is_empty():
+        raise FacesiftError(f"{folder}: split {folder.name!r} has no image; look at data/split.parquet")
     count = math.ceil(images.height / sharding.images)
     rows = assign_shards(images, count, sharding.seed, folder.name)
     width = max(len(name.encode()) for name in rows["source"].unique())
@@ -170,17 +181,3 @@ def _has_gpu() -> bool:
     import torch  # noqa: PLC0415  seconds that an ONNX backbone need not pay
 
     return torch.cuda.is_available()
-
-
-def block_slices(blocks: Sequence[FeatureBlock]) -> Mapping[tuple[str, str], slice]:
-    """Return where the numbers of each square and pool are in the features of an image.
-
-    >>> blocks = [FeatureBlock(view="whole", pool=pool, width=3) for pool in ("class", "mean")]
-    >>> block_slices(blocks)["whole", "mean"]
-    slice(3, 6, None)
-    """
-    places, start = {}, 0
-    for block in blocks:
-        places[block.view, block.pool] = slice(start, start + block.width)
-        start += block.width
-    return places

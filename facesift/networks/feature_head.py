@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from facesift.config.members import Head
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import Scorer
-from facesift.images.views import TILES
-from facesift.networks.embedding import block_slices
-from facesift.shards.index import FeatureBlock
+from facesift.shards.index import FeatureBlock, block_slices
 
 SMALLEST = 1e-4  # deviation of a feature that hardly varies: it is not blown up
 
@@ -41,8 +39,8 @@ class FeatureHead(nn.Module):
         self.tiles, self.classes = list(spec.tiles), classes
         plain, tiles = _columns(spec, blocks)
         self.register_buffer("columns", torch.from_numpy(plain))
-        self.register_buffer("tile_columns", torch.from_numpy(tiles))  # (TILES, width of one), or (0, 0)
-        width = len(plain) + tiles.shape[1] * sum(TILES if way == "each" else 1 for way in spec.tiles)
+        self.register_buffer("tile_columns", torch.from_numpy(tiles))  # (tiles, width of one), or (0, 0)
+        width = len(plain) + tiles.shape[1] * sum(len(tiles) if way == "each" else 1 for way in spec.tiles)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
         layers: list[nn.Module] = [nn.Dropout(spec.dropout)] if spec.dropout else []
@@ -54,7 +52,7 @@ class FeatureHead(nn.Module):
         """Choose the columns that the head sees and join those of the tiles: (b, chosen)."""
         parts = [features.index_select(1, self.columns)]
         if self.tile_columns.numel():
-            tiles = features[:, self.tile_columns]  # (b, TILES, width)
+            tiles = features[:, self.tile_columns]  # (b, tiles, width)
             ways = {"mean": tiles.mean(dim=1), "max": tiles.amax(dim=1), "each": tiles.flatten(1)}
             parts += [ways[way] for way in self.tiles]
         return torch.cat(parts, dim=1)
@@ -77,7 +75,7 @@ class FeatureHead(nn.Module):
 
 
 def _columns(spec: Head, blocks: Sequence[FeatureBlock]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the columns of all views but the tiles, and those of each tile (TILES, width)."""
+    """Return the columns of all views but the tiles, and those of each tile (tiles, width)."""
     places = block_slices(blocks)
 
     def of(view: str) -> list[int]:
@@ -87,7 +85,8 @@ def _columns(spec: Head, blocks: Sequence[FeatureBlock]) -> tuple[NDArray[np.int
         return [column for pool in spec.pool for column in range(places[view, pool].start, places[view, pool].stop)]
 
     plain = [column for view in spec.views if view != "tiles" for column in of(view)]
-    tiles = [of(f"tile{number}") for number in range(TILES)] if "tiles" in spec.views else []
+    squares = dict.fromkeys(view for view, _ in places if view.startswith("tile")) or ["tiles"]
+    tiles = [of(square) for square in squares] if "tiles" in spec.views else []
     return np.array(plain, np.int64), np.array(tiles, np.int64).reshape(len(tiles), len(tiles[0]) if tiles else 0)
 
 

@@ -71,7 +71,8 @@ def write_block(folder: Path, image_ids: Sequence[str], values: NDArray[np.float
     ids = np.frombuffer(bytes.fromhex("".join(image_ids)), np.uint8).reshape(-1, ID_BYTES)
     features = np.ascontiguousarray(values)
     digest = hashlib.sha256(ids.tobytes() + features.tobytes()).hexdigest()
-    with whole_file(folder / f"{image_ids[0]}.safetensors") as part:
+    name = hashlib.sha256(ids.tobytes()).hexdigest()[: 2 * ID_BYTES]  # never that of a block that holds other images
+    with whole_file(folder / f"{name}.safetensors") as part:
         part.write_bytes(save({"ids": ids, "features": features}, metadata={"sha256": digest}))
 
 

@@ -9,14 +9,17 @@ accelerate, which nothing else here does.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from facesift.config.tuning import Tune, TuneLast, TuneLora
 from facesift.core.errors import FacesiftError
 from facesift.networks.head import head_layers, head_names, hold_frozen_norms, layers_below_head
+
+if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
+    from facesift.config.tuning import Tune, TuneLora
 
 KEY = "architecture.tune"
 
@@ -39,11 +42,11 @@ def restrict_learning(network: nn.Module, tune: Tune, seed: int) -> None:
     chosen = head_names(network)
     if tune.name == "norms":
         chosen |= _norm_names(network)
-    elif isinstance(tune, TuneLast):
+    elif tune.name == "last":
         chosen |= _last_blocks(network, tune.blocks)
     for name, parameter in network.named_parameters():
         parameter.requires_grad = name in chosen
-    if isinstance(tune, TuneLora):
+    if tune.name == "lora":
         _add_updates(network, tune, seed)
     hold_frozen_norms(network)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -56,6 +57,20 @@ class FeatureBlock(BaseModel):
     view: str
     pool: str
     width: Annotated[int, Field(ge=1)]
+
+
+def block_slices(blocks: Sequence[FeatureBlock]) -> Mapping[tuple[str, str], slice]:
+    """Return where the numbers of each square and pool are in the features of an image.
+
+    >>> blocks = [FeatureBlock(view="whole", pool=pool, width=3) for pool in ("class", "mean")]
+    >>> block_slices(blocks)["whole", "mean"]
+    slice(3, 6, None)
+    """
+    places, start = {}, 0
+    for block in blocks:
+        places[block.view, block.pool] = slice(start, start + block.width)
+        start += block.width
+    return places
 
 
 class FeatureCard(BaseModel):
@@ -150,5 +165,5 @@ def write_index(
         What was written.
     """
     index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries, features=features)
-    write_json(folder / INDEX, index.model_dump(exclude_none=True))
+    write_json(folder / INDEX, index.model_dump(exclude=None if features else {"features"}))
     return index

@@ -114,7 +114,11 @@ class ShardFolder:
 
     def _map(self, shard: int, name: str) -> NDArray[Any]:
         # A fresh map each time: a map that nobody holds gives its pages back.
-        column = self._opened(shard)[name]
+        columns = self._opened(shard)
+        if name not in columns:
+            held = "images" if self.index.features is None else "features"
+            raise FacesiftError(f"{self.path(shard)}: holds {held}, and no {name}")
+        column = columns[name]
         return np.memmap(self.path(shard), column.dtype, "r", column.offset, column.shape)
 
     def _opened(self, shard: int) -> dict[str, _Column]:

@@ -158,6 +158,7 @@ def _fit_at_once(name: str, head: FeatureHead, recipe: Member, data: Rows, held:
         optimizer.zero_grad()
         penalty = sum((weight**2).sum() for weight in weights)
         value = loss(layers(data.features), data.labels) + recipe.optimizer.weight_decay / 2 * penalty
+        _check_finite(name, float(value.detach()))
         value.backward()
         return value
 
@@ -174,6 +175,8 @@ def _fit_in_steps(name: str, head: FeatureHead, recipe: Member, data: Rows, held
         optimizer, lambda step: learning_rate_factor(recipe.schedule, step, steps, recipe.epochs)
     )
     history: Figures = []
+    by_loss = recipe.keep == "lowest_loss" and held is not None
+    lowest = 0  # the epoch of the lowest validation loss
     best: tuple[float, int, dict[str, Tensor]] | None = None
     for epoch in range(recipe.epochs):
         head.layers.train()
@@ -183,10 +186,12 @@ def _fit_in_steps(name: str, head: FeatureHead, recipe: Member, data: Rows, held
             optimizer.step()
             schedule.step()
         history.append(_figures(name, head, recipe, data, held))
-        reached = history[-1].get("val_loss", 0.0) if recipe.keep == "lowest_loss" else -epoch
+        reached = history[-1]["val_loss"] if by_loss else -epoch
+        if held is not None and history[-1]["val_loss"] < history[lowest]["val_loss"]:
+            lowest = epoch
         if best is None or reached < best[0]:
             best = reached, epoch, {key: value.clone() for key, value in head.state_dict().items()}
-        if recipe.early_stopping and epoch - best[1] >= recipe.early_stopping:
+        if recipe.early_stopping and held is not None and epoch - lowest >= recipe.early_stopping:
             break
     assert best is not None  # noqa: S101  there is one epoch at least
     head.load_state_dict(best[2])
@@ -208,6 +213,10 @@ def _figures(name: str, head: FeatureHead, recipe: Member, data: Rows, held: Row
             logits = head.layers(rows.features)
             figures[f"{prefix}_loss"] = float(make_loss(spec, head.classes, name)(logits, rows.labels))
             figures[f"{prefix}_accuracy"] = float((logits.argmax(dim=1) == rows.labels).float().mean())
-    if not np.isfinite(figures["train_loss"]):
-        raise FacesiftError(f"members.{name}: the loss is {figures['train_loss']}; a lower optimizer.lr may help")
+    _check_finite(name, figures["train_loss"])
     return figures
+
+
+def _check_finite(name: str, loss: float) -> None:
+    if not np.isfinite(loss):
+        raise FacesiftError(f"members.{name}: the loss is {loss}; a lower optimizer.lr may help")

@@ -42,7 +42,7 @@ def test_params_deps_exist(stage):
             continue
         first, *rest = key.split(".")
         assert first in known
-        if rest and first not in ("drawn", "members", "cross_test"):
+        if rest and first not in ("drawn", "backbones", "members", "cross_test"):
             assert rest[0] in known[first].model_fields
 
 

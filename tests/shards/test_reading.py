@@ -68,6 +68,11 @@ def test_sources_come_back(folder: Path) -> None:
     assert ShardFolder(folder).sources(1) == ["rff"] * 5 + ["celeba"]
 
 
+def test_what_a_shard_does_not_hold_is_named(folder: Path) -> None:
+    with pytest.raises(FacesiftError, match=r"00001\.h5: holds images, and no features"):
+        ShardFolder(folder).copies(1)
+
+
 def test_pixels_are_mapped_and_not_loaded(folder: Path) -> None:
     assert isinstance(ShardFolder(folder).pixels(0), np.memmap)
 

@@ -1,0 +1,132 @@
+"""Frozen backbones: what they give, that no image depends on another, and what is said of one that is not there."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from facesift.core.errors import FacesiftError
+from facesift.networks import backbones
+from facesift.networks.backbones import backbone_file, backbone_identity, normalised, open_backbone, outputs_of
+from tests.made_config import Backbone
+from tests.made_features import EMBEDDING, SIDE, TOKEN, TOKENS, tower
+
+TWO = ["whole", "centre"]
+
+
+def photo(seed=0, size=(48, 40)):
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "tower.onnx"
+
+
+def test_the_side_is_that_of_the_networks_input(path):
+    assert open_backbone(tower(path)).side == SIDE
+
+
+def test_features_follow_views_then_outputs(path):
+    spec = tower(path, views=TWO, pool=["embedding", "class"])
+    found = [(block.view, block.pool, block.width) for block in open_backbone(spec).blocks()]
+    each = [("embedding", EMBEDDING), ("class", TOKEN)]
+    assert found == [(view, *one) for view in TWO for one in each]
+
+
+def test_blocks_say_where_the_numbers_are(path):
+    both = open_backbone(tower(path, views=TWO, pool=["embedding", "class"])).features(photo(), None)
+    alone = open_backbone(tower(path, views=TWO, pool=["class"])).features(photo(), None)
+    assert np.array_equal(both[EMBEDDING : EMBEDDING + TOKEN], alone[:TOKEN])
+
+
+def test_features_are_as_wide_as_their_blocks(path):
+    opened = open_backbone(tower(path, views=["whole", "tiles"], pool=["mean", "class"]))
+    assert len(opened.features(photo(), None)) == sum(block.width for block in opened.blocks())
+
+
+def test_an_images_features_do_not_depend_on_the_images_before_it(path):
+    opened = open_backbone(tower(path, views=TWO))
+    alone = opened.features(photo(1), None)
+    opened.features(photo(2), None)
+    assert np.array_equal(opened.features(photo(1), None), alone)
+
+
+def test_the_class_token_is_the_first_and_the_mean_is_of_the_rest():
+    tokens = np.random.default_rng(0).normal(size=(2, TOKENS, TOKEN)).astype(np.float32)
+    found = outputs_of([tokens])
+    assert np.array_equal(found["class"], tokens[:, 0])
+    assert np.allclose(found["mean"], tokens[:, 1:].mean(axis=1))
+
+
+def test_pixels_are_normalised_by_channel():
+    spec = Backbone(name="timm:x", mean=[0.0, 0.5, 1.0], std=[1.0, 0.5, 0.25])
+    values = normalised(np.full((1, 2, 2, 3), 255, np.uint8), spec)
+    assert values.shape == (1, 3, 2, 2)
+    assert values[0, :, 0, 0].tolist() == [1.0, 1.0, 0.0]
+
+
+def test_an_output_that_the_network_lacks_is_named():
+    spec = Backbone(name="timm:test_convnext", pool=["class"]).model_copy(update={"pool": ["tokens"]})
+    with pytest.raises(FacesiftError, match="`pool` tokens: it gives only class, mean, embedding"):
+        open_backbone(spec)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FacesiftError, match=r"nowhere\.onnx is not there; give a file that is"):
+        backbone_file(Backbone(name=f"onnx:{tmp_path}/nowhere.onnx"))
+
+
+def test_a_package_that_is_not_installed_is_named():
+    with pytest.raises(FacesiftError, match=r"package nosuchthing is not installed; `facesift weights"):
+        backbone_file(Backbone(name="onnx:models/x.onnx", package="nosuchthing"))
+
+
+def test_a_file_that_is_no_network_is_named(path):
+    path.write_bytes(b"nonsense")
+    with pytest.raises(FacesiftError, match=r"tower\.onnx.* onnxruntime cannot open it"):
+        open_backbone(tower(path))
+
+
+def test_a_known_network_with_other_bytes_is_refused(path, monkeypatch):
+    spec = tower(path)
+    monkeypatch.setattr(backbones, "KNOWN", {"": "0" * 64})
+    with pytest.raises(FacesiftError, match=r"tower\.onnx: not the known network, SHA-256"):
+        backbone_file(spec)
+
+
+def test_the_identity_is_the_hash_of_the_weights(path):
+    spec = tower(path)
+    assert backbone_identity(spec) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def vit():
+    return open_backbone(Backbone(name="timm:test_vit", views=TWO, pool=["class", "mean", "embedding"]))
+
+
+def test_any_model_of_timm_is_a_backbone(vit):
+    assert vit.features(photo(), None).shape == (sum(block.width for block in vit.blocks()),)
+
+
+def test_weights_without_a_start_are_the_same_each_time(vit):
+    again = open_backbone(vit.spec)
+    assert np.array_equal(again.features(photo(), None), vit.features(photo(), None))
+
+
+def test_a_network_of_timm_draws_nothing_anew(vit):
+    before = vit.features(photo(), None)
+    torch.manual_seed(3)
+    assert np.array_equal(vit.features(photo(), None), before)
+
+
+def test_a_convolutional_network_of_timm_is_a_backbone():
+    opened = open_backbone(Backbone(name="timm:test_convnext", pool=["mean", "embedding"]))
+    assert [block.pool for block in opened.blocks()] == ["mean", "embedding"] * 2
+
+
+def test_a_model_that_timm_lacks_is_named():
+    with pytest.raises(FacesiftError, match="backbone timm:vit_hugest: timm has no such model"):
+        open_backbone(Backbone(name="timm:vit_hugest"))
