@@ -54,7 +54,7 @@ class Study:
 
 def make_study(room: Path, members=None, classes=("real", "fake")) -> Study:
     params = make_params(members or MEMBERS, classes)
-    sources = Sources(room / "models", room / "scores", room / "metrics", room / "shards", room / "split.parquet")
+    sources = made_sources(room)
     for number, split in enumerate(("train", "val", "test")):
         make_shards(sources.shards / split, 30, 10, seed=10 * number, classes=tuple(classes))
     for name in params.voting:
@@ -66,6 +66,20 @@ def make_study(room: Path, members=None, classes=("real", "fake")) -> Study:
     write_parquet(sources.split, _truth(sources))
     _write_stacker_and_figures(params, sources)
     return Study(params, sources, read_held_out(room, params.voting, params.class_names, stacker=False))
+
+
+def made_sources(room: Path) -> Sources:
+    """Where such a study has its files."""
+    return Sources(
+        models=room / "models",
+        scores=room / "scores",
+        metrics=room / "metrics",
+        shards=room / "shards",
+        split=room / "split.parquet",
+        features=room / "features",
+        raw=room / "raw",
+        manifest=room / "manifest.parquet",
+    )
 
 
 def _truth(sources: Sources) -> pl.DataFrame:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesift.config.backbones import ONNX, Backbone
+from facesift.config.backbones import ONNX, Backbone, Pool
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.images.faces import Face
@@ -164,13 +164,30 @@ def open_onnx(network: Path | bytes | str, threads: int) -> tuple[int, Network]:
         session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
         raise FacesiftError(f"backbone {network!r:.80}: onnxruntime cannot open it ({error})") from error
+    return onnx_tower(session, f"{network!r:.80}")
+
+
+def onnx_tower(session: Any, name: str) -> tuple[int, Network]:
+    """Use an open ONNX session as an image tower, see `open_onnx`.
+
+    Args:
+        session: an `onnxruntime.InferenceSession`. Outputs that are named as in `config.backbones.Pool` are taken as
+            such, others by their shape, see `outputs_of`.
+        name: of the network, for the message.
+
+    Raises:
+        FacesiftError: when the side of its input is not fixed.
+    """
     (images,) = session.get_inputs()
     side = images.shape[-1]
     if not isinstance(side, int):
-        raise FacesiftError(f"backbone {network!r:.80}: its input {images.shape} has no fixed side")
+        raise FacesiftError(f"backbone {name}: its input {images.shape} has no fixed side")
+    names = [output.name for output in session.get_outputs()]
+    named = set(names) <= set(get_args(Pool))
 
     def run(views: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        return outputs_of(session.run(None, {images.name: views}))
+        values = session.run(None, {images.name: views})
+        return dict(zip(names, values, strict=True)) if named else outputs_of(values)
 
     return side, run
 
