@@ -124,12 +124,12 @@ def _write(path: Path, graph: nn.Module, program: Any, largest: int) -> None:
 
 
 def _trace(graph: nn.Module, samples: Mapping[str, Tensor], outputs: Sequence[str], failure: str) -> Any:
-    rows = torch.export.Dim("n")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # of torch's own parts that will be renamed
-            shapes = (tuple({0: rows} for _ in samples),)
+            # a number of rows for each input: with one for all, a member would take it from another member's input
+            shapes = (tuple({0: torch.export.Dim(f"rows_{name}")} for name in samples),)
             exported = torch.export.export(graph, tuple(samples.values()), dynamic_shapes=shapes)
             return torch.onnx.export(
                 exported, dynamo=True, input_names=list(samples), output_names=list(outputs), optimize=True,
