@@ -10,7 +10,8 @@ from facesift.config.section import Fraction, Inside, NotNegative, Number, Posit
 
 View = Literal["whole", "centre", "tiles", "face", "eyes", "nose", "mouth"]
 # class: the class token; mean: the mean of the patch tokens; with .N after block N, counted from 1, else after the last
-Pool = Annotated[str, Field(pattern=r"^((class|mean)(\.[1-9][0-9]?)?|embedding)$")]
+POOL = r"((class|mean)(\.[1-9][0-9]?)?|embedding)"
+Pool = Annotated[str, Field(pattern=f"^{POOL}$")]
 OF_A_FACE = ("face", "eyes", "nose", "mouth")  # views that need a detected face
 ONNX = "onnx:"
 

@@ -7,6 +7,7 @@ the whole batch, so an image's features would otherwise depend on its neighbours
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesift.config.backbones import ONNX, Backbone
+from facesift.config.backbones import ONNX, POOL, Backbone
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.images.faces import Face
@@ -166,13 +167,29 @@ def open_onnx(network: Path | bytes | str, threads: int) -> tuple[int, Network]:
         session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
         raise FacesiftError(f"backbone{name}: onnxruntime cannot open it ({error})") from error
+    return onnx_tower(session, name)
+
+
+def onnx_tower(session: Any, name: str) -> tuple[int, Network]:
+    """Use an open ONNX session as an image tower, see `open_onnx`.
+
+    Args:
+        session: an `onnxruntime.InferenceSession`. Outputs that are named as in `config.backbones.Pool` are taken as
+            such, others by their shape, see `outputs_of`.
+        name: of the network, for the message.
+
+    Raises:
+        FacesiftError: when the side of its input is not fixed.
+    """
     (images,) = session.get_inputs()
     side, names = images.shape[-1], [output.name for output in session.get_outputs()]
     if not isinstance(side, int):
         raise FacesiftError(f"backbone{name}: its input {images.shape} has no fixed side")
+    named = all(re.fullmatch(POOL, output) for output in names)
 
     def run(views: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        return outputs_of(dict(zip(names, session.run(None, {images.name: views}), strict=True)))
+        values = dict(zip(names, session.run(None, {images.name: views}), strict=True))
+        return values if named else outputs_of(values)
 
     return side, run
 

@@ -20,9 +20,8 @@ from facesift.core.errors import FacesiftError
 from facesift.images.faces import Face
 from facesift.images.views import cut_views, squares_of, view_boxes
 from facesift.networks.backbones import BLOCK, backbone_file, normalised, with_block_outputs
-from facesift.networks.embedding import block_slices
 from facesift.networks.feature_head import FeatureHead
-from facesift.shards.index import FeatureBlock
+from facesift.shards.index import FeatureBlock, block_slices
 
 Map = NDArray[np.float32]  # (rows, columns) of patches
 Tokens = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]  # block_N or last -> (v, tokens, width)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facesift.bundle.card import Card, read_card, verify_files
 from facesift.bundle.decision_rule import open_ensemble
+from facesift.bundle.inputs import MemberInputs, member_inputs
 from facesift.bundle.preprocessing import Preprocessor
 from facesift.bundle.runtimes import Runtime, open_runtime
 from facesift.committee.cascade import CascadeDecisions, check_cascade, decide_at_once, decide_in_turn
@@ -31,7 +32,7 @@ class Committee:
         card: the bundle's card.
         runtime: computes the members' logits.
         ensemble: makes decisions of them, by stacker, calibration and rule.
-        preprocessor: makes pixels of image files.
+        preprocessor: makes of an image what the members see.
     """
 
     card: Card
@@ -70,15 +71,24 @@ class Committee:
         ensemble = open_ensemble(folder, card, rule, point, stop_early=stop_early)
         return cls(card, open_runtime(runtime, folder, card, threads), ensemble, Preprocessor.of(folder, card))
 
-    def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Score pixels (n, S, S, 3) of the card's `image_size` with every member: float32 (n, classes) each."""
-        return self.runtime.logits(pixels, self.card.member_names)
-
-    def decide(self, pixels: NDArray[np.uint8], image_ids: Sequence[str] | None = None) -> BatchDecisions:
-        """Score and decide pixels (n, S, S, 3) of the card's `image_size`.
+    def logits(self, inputs: NDArray[np.uint8] | MemberInputs) -> dict[str, NDArray[np.float32]]:
+        """Score images with every member: float32 (n, classes) each.
 
         Args:
-            pixels: the images.
+            inputs: pixels (n, S, S, 3) of the card's `image_size`, or what `bundle.preprocessing.stack_inputs` gives.
+
+        Raises:
+            FacesiftError: for pixels alone in a committee with heads, which see more of an image.
+        """
+        return self.runtime.logits(member_inputs(inputs), self.card.member_names)
+
+    def decide(
+        self, inputs: NDArray[np.uint8] | MemberInputs, image_ids: Sequence[str] | None = None
+    ) -> BatchDecisions:
+        """Score and decide images; see `logits`.
+
+        Args:
+            inputs: pixels (n, S, S, 3) of the card's `image_size`, or what `bundle.preprocessing.stack_inputs` gives.
             image_ids: their ids (n,), from which noise and other random damage is drawn where decisions must survive
                 damage; None: all are damaged alike.
 
@@ -88,11 +98,12 @@ class Committee:
         Raises:
             FacesiftError: when a member's logits are not finite: no decision is made of them.
         """
-        ids = [""] * len(pixels) if image_ids is None else image_ids
-        return decide_stably(self._decide_finite, self.ensemble, pixels, ids).batch
+        seen = member_inputs(inputs)
+        ids = [""] * len(seen) if image_ids is None else image_ids
+        return decide_stably(self._decide_finite, self.ensemble, seen, ids).batch
 
-    def _decide_finite(self, pixels: NDArray[np.uint8]) -> CascadeDecisions:
-        logits = self.logits(pixels)
+    def _decide_finite(self, inputs: MemberInputs) -> CascadeDecisions:
+        logits = self.logits(inputs)
         for member, values in logits.items():
             bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
             if bad.size:
@@ -130,9 +141,9 @@ class Committee:
         check_cascade(self.ensemble)
         return screen_batches(files, self.ensemble, self.decide_in_turn, reading)
 
-    def decide_in_turn(self, pixels: NDArray[np.uint8]) -> CascadeDecisions:
-        """Decide pixels (n, S, S, 3), asking no further member once an image is decided; see `cascade`.
+    def decide_in_turn(self, inputs: NDArray[np.uint8] | MemberInputs) -> CascadeDecisions:
+        """Decide images, asking no further member once an image is decided; see `cascade`.
 
         Damaged copies are not looked at; `screen` does so.
         """
-        return decide_in_turn(self.ensemble, self.runtime.logits, pixels)
+        return decide_in_turn(self.ensemble, self.runtime.logits, member_inputs(inputs))

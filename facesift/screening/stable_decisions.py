@@ -8,34 +8,36 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.bundle.inputs import MemberInputs
 from facesift.committee.cascade import OPEN, CascadeDecisions
 from facesift.committee.decision import REVIEW, DecisionCodes
 from facesift.committee.ensemble import Ensemble
 from facesift.images.damage import corrupt
 
-Decide = Callable[[NDArray[np.uint8]], CascadeDecisions]
+Decide = Callable[[MemberInputs], CascadeDecisions]
 
 
 def decide_stably(
-    decide: Decide, ensemble: Ensemble, pixels: NDArray[np.uint8], image_ids: Sequence[str]
+    decide: Decide, ensemble: Ensemble, inputs: MemberInputs, image_ids: Sequence[str]
 ) -> CascadeDecisions:
     """Decide images, and damaged copies of them where the ensemble's decisions must survive damage.
 
     Args:
-        decide: decides pixels, at once or in turn.
+        decide: decides images, at once or in turn.
         ensemble: has the stability rule; without one the images alone are decided.
-        pixels: of the images (n, S, S, 3).
+        inputs: what the members see of n images; no heads, whose views are cut from whole images.
         image_ids: their ids (n,), from which random damage is drawn.
 
     Returns:
         The decisions; review where one flips, and where the scores of a copy are not finite.
     """
-    found, rule = decide(pixels), ensemble.stability
+    found, rule = decide(inputs), ensemble.stability
     if rule is None:
         return found
 
     def decide_copies(name: str, rows: NDArray[np.intp]) -> DecisionCodes:
-        copies = decide(corrupt(pixels[rows], [image_ids[row] for row in rows], rule.damages[name]))
+        damaged = corrupt(inputs.pixels[rows], [image_ids[row] for row in rows], rule.damages[name])
+        copies = decide(MemberInputs(damaged))
         return np.where(copies.finite, copies.batch.decisions, OPEN)
 
     known = np.where(found.finite, found.batch.decisions, REVIEW)  # without scores there is nothing to check
