@@ -90,12 +90,12 @@ def fill_bundle(
 
     Raises:
         FacesiftError: for weights that are not those of the scores, for a member that cannot be exported, and when the
-            graph does not agree with torch (see `parity`).
+            graph does not agree with torch (see `parity`); with heads, for `vote.stability` other than `ignore`.
     """
     if _backbones(params) and params.vote.stability != "ignore":
         raise FacesiftError(
-            f"vote.stability: {params.vote.stability} cannot be exported with heads yet, whose views are cut from whole "
-            "images: set it to ignore, or vote with networks on images alone"
+            f"vote.stability: {params.vote.stability} cannot be exported with heads yet, whose views are cut from "
+            "whole images: set it to ignore, or vote with networks on images alone"
         )
     _copy_weights(folder, params.voting, sources)
     _export_graph(folder, params)
