@@ -126,7 +126,7 @@ def test_an_image_that_changed_is_named(embedding, images):
         embedding.compute(changed, lambda _: None)
 
 
-def test_features_beyond_16_bits_are_named(embedding, raw, images):
+def test_features_beyond_16_bits_are_named(embedding, images):
     loud = replace(
         embedding, backbone=embedding.backbone.model_copy(update={"name": "timm:test_vit", "std": [1e-30] * 3})
     )
