@@ -55,7 +55,9 @@ def commands(tree: dict[str, Any]) -> Iterator[list[str]]:
     if tree["data"]["raw"] == "portraits":
         yield ["draw", "portraits"]
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
-        each = tree[stage["foreach"].strip("${}")] if "foreach" in stage else [""]
+        each: Any = tree if "foreach" in stage else [""]
+        for key in stage.get("foreach", "").strip("${}").split("."):
+            each = each[key] if key else each
         for key in each:
             command = stage.get("do", stage)["cmd"].replace("${key}", key)
             yield command.removeprefix("python -m stages.").split()

@@ -27,6 +27,8 @@ SMALL = {
     "timm:vgg16": {"mlp_ratio": 0.01},
     "timm:resnet50": {"layers": [1, 1, 1, 1]},
 }
+# A backbone that is built in a moment, with random weights.
+TINY = {"name": "timm:test_vit", "package": None, "pool": ["class.2", "mean.2", "class", "mean"]}
 
 
 def compose_study(*overrides: str) -> dict[str, Any]:
@@ -58,12 +60,17 @@ def shrink(tree: dict[str, Any]) -> dict[str, Any]:
     tree["shard"]["images"] = SHARD
     tree["stack"] |= {"folds": FOLDS, "epochs": 2, "batch_size": BATCH}
     tree["members"] = {name: shrink_recipe(recipe) for name, recipe in tree["members"].items()}
+    tree["backbones"] = {name: backbone | TINY for name, backbone in tree["backbones"].items()}
+    tree["evaluation"]["cross_fit"] = dict.fromkeys(tree["evaluation"]["cross_fit"], FOLDS)
+    tree["robustness"]["corruptions"] = dict(list(tree["robustness"]["corruptions"].items())[:2])
     return tree
 
 
 def shrink_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     """Cut one member's recipe: random weights, small batches, one epoch, and one before it if the head goes first."""
     architecture, schedule = recipe["architecture"], recipe["schedule"]
+    if architecture["name"] == "head":
+        return recipe | {"architecture": architecture | {"pool": TINY["pool"]}, "epochs": min(recipe["epochs"], 20)}
     head = min(schedule["head_epochs"], 1)
     small = architecture["arguments"] | SMALL.get(architecture["name"], {})
     start = {"arguments": small, "pretrained": False, "checkpoint": None, "package": None}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from facesift.committee.stability import read_copies
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
@@ -24,11 +25,13 @@ def main(params: Params) -> None:
     divided = read_truth(DATA / "split.parquet").drop("source", "label")
     images = read_parquet(DATA / "manifest.parquet").join(divided, on="image_id")
     held, voters = read_held_out(DATA, list(params.members), params.class_names), [*params.voting, STACKER]
+    voting = {split: each.of_voters(voters) for split, each in held.items()}
+    copies = {split: read_copies(DATA / "stability.parquet", each, params.vote) for split, each in voting.items()}
     data = AuditData(
         images=images,
         statistics=_statistics(images, params.seed),
-        val=LabelledPredictions.of(held["val"].of_voters(voters)),
-        test=LabelledPredictions.of(held["test"].of_voters(voters)),
+        val=LabelledPredictions.of(voting["val"], copies["val"]),
+        test=LabelledPredictions.of(voting["test"], copies["test"]),
         scored=LabelledPredictions.of(held["test"]),
         rule=params.vote.rule,
         bits=params.split.near_duplicate_bits,

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
@@ -19,6 +20,7 @@ from facesift.datasets.near_duplicates import near_duplicate_groups
 from facesift.datasets.source_files import count_files
 from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.images.faces import referred_column
+from facesift.networks.head_scoring import open_heads
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.networks.weights import load_members
 from facesift.shards.building import RawImageReader, Sharding, build_split
@@ -32,7 +34,9 @@ def main(params: Params, name: str) -> None:
     if name not in params.cross_test:
         raise FacesiftError(f"cross_test.{name}: no such data set in params.yaml; there are {list(params.cross_test)}")
     members, classes = params.voting, params.class_names
-    scorers = dict(zip(members, load_members(MODELS, SCORES, members), strict=True))
+    heads = open_heads(params, MODELS, SCORES, Path("data/raw") / params.cross_test[name].raw)
+    networks = [member for member in members if member not in heads.scorers]
+    scorers = dict(zip(networks, load_members(MODELS, SCORES, networks), strict=True))
     batch_sizes = dict.fromkeys(members, params.stack.batch_size)
     stacker = load_stacker(MODELS / "stacker.safetensors", members, classes.names)
     with TemporaryDirectory() as room:
@@ -40,8 +44,9 @@ def main(params: Params, name: str) -> None:
         shards = _build(params, name, images, Path(room) / TEST_SPLIT)
         groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
         truth = truth_of(shards, images.with_columns(group=groups))
+        beside = heads.beside(images, members, TEST_SPLIT)
         scorer = ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers)
-        found = predict_shards(scorer, truth, stacker)
+        found = predict_shards(scorer, truth, stacker, StabilityRule.of(params.vote), beside)
     report = {"rules": found.report_rules(), "voters": found.report_voters(), "classes": found.report_classes()}
     write_json(Path(f"data/figures/cross/{name}.json"), report)
     for voter, figures in report["classes"].items():

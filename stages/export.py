@@ -14,25 +14,41 @@ from facesift.core.scores import read_held_out
 from facesift.shards.reading import ShardFolder
 
 DATA, BUNDLE = Path("data"), Path("models/committee")
-SOURCES = Sources(Path("models"), DATA / "scores", Path("metrics"), DATA / "shards", DATA / "split.parquet")
+MANIFEST = DATA / "manifest.parquet"
+
+
+def sources_of(params: Params) -> Sources:
+    """Say where the pipeline keeps what a bundle is made of."""
+    return Sources(
+        models=Path("models"),
+        scores=DATA / "scores",
+        metrics=Path("metrics"),
+        shards=DATA / "shards",
+        split=DATA / "split.parquet",
+        features=DATA / "features",
+        raw=DATA / "raw" / params.data.raw,
+        manifest=MANIFEST,
+    )
 
 
 def main(params: Params) -> None:
-    """Read weights, scores, calibration, figures and test shards; write `models/committee`, whole or not at all."""
+    """Read weights, scores, calibration, figures, test shards and features; write `models/committee`, or nothing."""
     stored = read_held_out(DATA, params.voting, params.class_names, stacker=False)
     reference = _reference(params)
     with whole_folder(BUNDLE) as folder:
-        card = fill_bundle(folder, params, SOURCES, stored, reference)
+        card = fill_bundle(folder, params, sources_of(params), stored, reference)
     print(f"{BUNDLE}: {', '.join(params.voting)} and the stacker over them, decided by {card.rule};", end=" ")
     print(
         "graph and torch differ by {log_odds:.1e} in log-odds at most, over {images} test images".format(**card.parity)
     )
+    if card.backbones:
+        print("backbones give {embedded} images other features by at most {features:.1e} of them".format(**card.parity))
 
 
 def _reference(params: Params) -> dict[str, Any]:
     table = describe_test_images(
-        ShardFolder(SOURCES.shards / "test"),
-        read_parquet(DATA / "manifest.parquet", ["image_id", "width", "height", "bytes"]),
+        ShardFolder(DATA / "shards/test"),
+        read_parquet(MANIFEST, ["image_id", "width", "height", "bytes"]),
         read_parquet(DATA / "decisions.parquet"),
         read_parquet(DATA / "calibrated.parquet"),
     )

@@ -9,6 +9,7 @@ import polars as pl
 
 from facesift.committee.calibration import Calibrator, Fakes, Scores
 from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.stability import read_copies
 from facesift.committee.threshold_selection import Selection, ValidationScores, select_thresholds
 from facesift.config.params import Params
 from facesift.config.stage import run
@@ -20,13 +21,15 @@ from facesift.evaluation.prevalence import project_all
 from facesift.evaluation.reliability import measure_all, reliability_curves
 from facesift.evaluation.results_table import share
 
+COPIES = Path("data/stability.parquet")  # decisions of the voting rules are checked on them, those of points are not
 Counts = dict[str, DecisionCounts]  # by operating point
 
 
 def main(params: Params) -> None:
-    """Read `data/split.parquet` and all scores; write figures, reliability curves, calibration and probabilities."""
+    """Read `data/split.parquet`, all scores, also of copies; write figures, reliability, calibration, probabilities."""
     held = read_held_out(Path("data"), params.voting, params.class_names)
-    raw = {split: LabelledPredictions.of(each) for split, each in held.items()}
+    copies = {split: read_copies(COPIES, each, params.vote) for split, each in held.items()}
+    raw = {split: LabelledPredictions.of(each, copies[split]) for split, each in held.items()}
     margins = {split: each.predictions.margins for split, each in raw.items()}
     fakes = {split: each.positives for split, each in raw.items()}
     selected = select_thresholds(_seen(raw["val"]), params)

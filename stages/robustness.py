@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.files import write_csv, write_json
+from facesift.core.files import read_parquet, write_csv, write_json
 from facesift.core.scores import read_truth
 from facesift.evaluation.cross_data_set import truth_of
 from facesift.evaluation.results_table import share
@@ -19,6 +21,9 @@ from facesift.evaluation.robustness import (
     figures_table,
     measure_corruptions,
 )
+from facesift.images.faces import FACE_COLUMNS
+from facesift.networks.head_scoring import ScoreHeads, open_heads
+from facesift.networks.scoring import TEST_SPLIT
 from facesift.networks.weights import load_members
 from facesift.shards.reading import ShardFolder
 
@@ -38,17 +43,29 @@ def main(params: Params) -> None:
 
 def _test(params: Params) -> RobustnessTest:
     members, classes = params.voting, params.class_names
+    networks = [name for name in members if params.members[name].backbone is None]
     shards = ShardFolder(Path("data/shards/test"))
     truth = truth_of(shards, read_truth(Path("data/split.parquet")))
+    chosen = choose_images(truth, classes.positive, params.robustness.images, params.seed)
     return RobustnessTest(
-        scorers=dict(zip(members, load_members(MODELS, SCORES, members), strict=True)),
-        batch_sizes={name: params.members[name].batch_size for name in members},
+        scorers=dict(zip(networks, load_members(MODELS, SCORES, networks), strict=True)),
+        batch_sizes={name: params.members[name].batch_size for name in networks},
         stacker=load_stacker(MODELS / "stacker.safetensors", members, classes.names),
         shards=shards,
-        truth=choose_images(truth, classes.positive, params.robustness.images, params.seed),
+        truth=chosen,
         classes=classes,
         parallel=params.parallel.workers,
+        heads=_heads(params, chosen) if len(networks) < len(members) else None,
     )
+
+
+def _heads(params: Params, truth: pl.DataFrame) -> ScoreHeads:
+    """Return what scores the images with the heads, from their raw files."""
+    heads = open_heads(params, MODELS, SCORES, Path("data/raw") / params.data.raw)
+    columns = ["image_id", "container", "path", *(FACE_COLUMNS if params.data.crop.finds else [])]
+    places = read_parquet(Path("data/manifest.parquet"), columns)
+    images = places.join(truth.select("image_id"), on="image_id", how="semi")
+    return heads.beside(images, params.voting, TEST_SPLIT)
 
 
 def _summary(report: dict[str, Any]) -> str:

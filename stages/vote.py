@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from facesift.committee.rules import RULES, VotingRule
+from facesift.committee.stability import read_copies
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import write_csv, write_json, write_parquet
@@ -15,13 +16,14 @@ from facesift.evaluation.curves import precision_recall_points, roc_points
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.results_table import print_results
 
-PLOTS = Path("metrics/plots")
+PLOTS, COPIES = Path("metrics/plots"), Path("data/stability.parquet")
 
 
 def main(params: Params) -> None:
-    """Read `data/split.parquet` and all scores; write decisions, four metrics files and the plots' data."""
-    held = read_held_out(Path("data"), params.voting, params.class_names)
-    predicted, rule = {split: LabelledPredictions.of(each) for split, each in held.items()}, RULES[params.vote.rule]
+    """Read `data/split.parquet`, all scores, also of damaged copies; write decisions, metrics, plots."""
+    held, rule = read_held_out(Path("data"), params.voting, params.class_names), RULES[params.vote.rule]
+    copies = {split: read_copies(COPIES, each, params.vote) for split, each in held.items()}
+    predicted = {split: LabelledPredictions.of(each, copies[split]) for split, each in held.items()}
     decisions = pl.concat([each.decisions_table(rule) for each in predicted.values()])
     write_parquet(Path("data/decisions.parquet"), decisions.sort("image_id"))
     write_json(Path("metrics/vote.json"), {split: each.report_rules() for split, each in predicted.items()})
@@ -30,6 +32,13 @@ def main(params: Params) -> None:
     write_json(Path("metrics/within.json"), {split: each.report_within() for split, each in predicted.items()})
     _write_plots(predicted["test"], rule)
     print_results(Path("metrics"))
+    if predicted["test"].copies is not None:
+        print(_flips(predicted["test"], rule))
+
+
+def _flips(test: LabelledPredictions, rule: VotingRule) -> str:
+    flipped = sum(name is not None for name in test.check(rule).flipped_by)
+    return f"{flipped} of {len(test.labels)} test images go to review because mild damage changes their decision"
 
 
 def _write_plots(test: LabelledPredictions, rule: VotingRule) -> None:

@@ -40,3 +40,23 @@ def bundle(exported, tmp_path):
 @pytest.fixture(scope="session")
 def committee(exported):
     return Committee.load(exported)
+
+
+@pytest.fixture(scope="session")
+def head_study(tmp_path_factory):
+    """A study of three heads on two backbones, and a network on pixels."""
+    from tests.made_heads import make_head_study
+
+    return make_head_study(tmp_path_factory.mktemp("head_study"))
+
+
+@pytest.fixture(scope="session")
+def headed(head_study, tmp_path_factory):
+    """The folder of its bundle. Do not write into it."""
+    from tests.made_faces import install
+
+    room = tmp_path_factory.mktemp("headed")
+    with pytest.MonkeyPatch.context() as patched:
+        install(room / "site", patched)
+        head_study.export(room / "committee")
+    return room / "committee"

@@ -54,21 +54,35 @@ class Study:
 
 def make_study(room: Path, members=None, classes=("real", "fake")) -> Study:
     params = make_params(members or MEMBERS, classes)
-    sources = Sources(room / "models", room / "scores", room / "metrics", room / "shards", room / "split.parquet")
+    sources = made_sources(room)
     for number, split in enumerate(("train", "val", "test")):
         make_shards(sources.shards / split, 30, 10, seed=10 * number, classes=tuple(classes))
     for name in params.voting:
         weights = sources.models / f"{name}.safetensors"
-        save_tensors(weights, _tensors(params, name), _header(params, name))
+        save_tensors(weights, tensors_of(params, name), header_of(params, name))
         held = {split: ShardFolder(sources.shards / split) for split in ("val", "test")}
         scores = score_splits(load_scorer(weights), held, 16, params.classes)
         write_parquet(sources.scores / f"{name}.parquet", scores, {"weights_sha256": sha256(weights)})
-    write_parquet(sources.split, _truth(sources))
-    _write_stacker_and_figures(params, sources)
+    write_parquet(sources.split, truth_of(sources))
+    write_stacker_and_figures(params, sources)
     return Study(params, sources, read_held_out(room, params.voting, params.class_names, stacker=False))
 
 
-def _truth(sources: Sources) -> pl.DataFrame:
+def made_sources(room: Path) -> Sources:
+    """Where such a study has its files."""
+    return Sources(
+        models=room / "models",
+        scores=room / "scores",
+        metrics=room / "metrics",
+        shards=room / "shards",
+        split=room / "split.parquet",
+        features=room / "features",
+        raw=room / "raw",
+        manifest=room / "manifest.parquet",
+    )
+
+
+def truth_of(sources: Sources) -> pl.DataFrame:
     parts = []
     for split in ("val", "test"):
         shards = ShardFolder(sources.shards / split)
@@ -88,7 +102,7 @@ def make_params(members, classes) -> Params:
     return parse_params(tree)
 
 
-def _tensors(params: Params, name: str):
+def tensors_of(params: Params, name: str):
     architecture = params.members[name].architecture
     if architecture.name == SVM:
         pixels, labels = made_images(60, 15, 5, visible=True, classes=len(params.classes))
@@ -97,7 +111,7 @@ def _tensors(params: Params, name: str):
     return {key: tensor.contiguous().numpy() for key, tensor in network.state_dict().items()}
 
 
-def _header(params: Params, name: str):
+def header_of(params: Params, name: str):
     member = params.members[name]
     preprocessing = {"image_size": SIZE, "resize": "squish", "normalise": member.normalise.model_dump()}
     preprocessing |= views_entry(member.views)
@@ -108,7 +122,7 @@ def _header(params: Params, name: str):
     }
 
 
-def _write_stacker_and_figures(params: Params, sources: Sources) -> None:
+def write_stacker_and_figures(params: Params, sources: Sources) -> None:
     rng, classes = np.random.default_rng(0), len(params.classes)
     stacker = Stacker(rng.normal(size=(classes, classes * len(params.voting))), rng.normal(size=classes))
     save_stacker(sources.models / "stacker.safetensors", stacker, params.voting, tuple(params.classes))

@@ -20,7 +20,8 @@ TREES = {overrides: compose_study(*overrides) for overrides in RUNS}
 MEMBERS = {
     "-".join([*(word.split("=")[-1] for word in overrides if word[0] != "+"), name]): (overrides, name)
     for overrides, tree in TREES.items()
-    for name in tree["members"]
+    for name, recipe in tree["members"].items()
+    if recipe["input"] == "shards"  # heads learn from features: `make studies` runs them, backbone and all
     if not any(word.startswith("+cross_test") for word in overrides)
 }
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from facesift.committee.rules import RULES
+from facesift.config.backbones import ONNX, Backbone, Copies, Pool, View
+from facesift.config.damage import Corruption
 from facesift.config.data import Crop
 from facesift.config.section import Count, Name
 from facesift.core.classes import Classes
@@ -15,15 +17,19 @@ from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json
 from facesift.core.fingerprint import sha256
 from facesift.images.crops import InputSquare
+from facesift.shards.index import FeatureBlock
 
 CARD, GRAPH, STACKER_FILE, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
 FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
 GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
-SCHEMA: Final = 3
+SCHEMA: Final = 4
+NO_COPIES = Copies(count=0, flip=0.0, scale=None, jpeg=None, blur=None, noise=None)  # they are for training
 MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^(members/)?[A-Za-z][A-Za-z0-9_]*(\.[a-z]+)+$")]  # never outside the bundle
+FileName = Annotated[
+    str, Field(pattern=r"^(members/|backbones/)?[A-Za-z][A-Za-z0-9_]*(\.[a-z]+)+$")
+]  # never outside the bundle
 
 
 class Part(BaseModel):
@@ -33,14 +39,56 @@ class Part(BaseModel):
 
 
 class MemberCard(Part):
-    """A voting member: its weights file, and what they were trained for."""
+    """A voting member: its weights file, and what they were trained for.
+
+    Attributes:
+        backbone: name of the backbone whose features it sees; null: it sees pixels.
+    """
 
     name: Name
+    backbone: Name | None
     architecture: dict[str, Any]
     batch_size: Count
     preprocessing: dict[str, Any]
     file: FileName
     sha256: Digest
+
+
+class BackboneCard(Part):
+    """A frozen network whose features heads see: an ONNX file, and what it is shown of an image.
+
+    Attributes:
+        name: of the network in the study's parameters, such as `timm:NAME`.
+        views: see `config.backbones.Backbone`; so are `centre`, `pool`, `mean` and `std`.
+        side: of its input in pixels.
+        blocks: what the features of an image consist of, in their order.
+        file: the ONNX file.
+        sha256: its hash.
+    """
+
+    name: str
+    views: Annotated[list[View], Field(min_length=1)]
+    centre: float
+    pool: Annotated[list[Pool], Field(min_length=1)]
+    mean: list[float]
+    std: list[float]
+    side: Count
+    blocks: Annotated[list[FeatureBlock], Field(min_length=1)]
+    file: FileName
+    sha256: Digest
+
+    @property
+    def width(self) -> int:
+        """Numbers of an image's features."""
+        return sum(block.width for block in self.blocks)
+
+    @property
+    def spec(self) -> Backbone:
+        """The parameters of the backbone as it is in the bundle."""
+        return Backbone(
+            name=f"{ONNX}{self.file}", pretrained=False, checkpoint=None, package=None, views=self.views,
+            centre=self.centre, pool=self.pool, mean=self.mean, std=self.std, copies=NO_COPIES,
+        )  # fmt: skip
 
 
 class ImageCard(Part):
@@ -103,6 +151,13 @@ class StoppingCard(Part):
     points: dict[str, StoppingWay]
 
 
+class StabilityCard(Part):
+    """The damages that a voting rule's decisions must survive, and which decisions (`stability`)."""
+
+    must_hold: Literal["all", "positive", "others"]
+    mild_damage: Annotated[dict[Name, Corruption], Field(min_length=1)]
+
+
 class FileCard(Part):
     """Size and hash of one file."""
 
@@ -113,13 +168,15 @@ class FileCard(Part):
 class Card(Part):
     """The content of `bundle.json`; members stand in voting order."""
 
-    version: Literal[3] = Field(alias="schema")
+    version: Literal[4] = Field(alias="schema")
     study: Name
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
     members: Annotated[list[MemberCard], Field(min_length=1)]
+    backbones: dict[Name, BackboneCard]
     image: ImageCard
     rule: str
+    stability: StabilityCard | None
     points: dict[str, PointCard]
     calibration: CalibrationCard
     stopping: StoppingCard | None
@@ -135,16 +192,25 @@ class Card(Part):
             raise ValueError(f"positive is {self.positive!r}, which is not one of the classes {self.classes}")
         if self.rule not in RULES:
             raise ValueError(f"rule is {self.rule!r}; there are {', '.join(RULES)}")
-        for name in (GRAPH, STACKER_FILE, REFERENCE, *([FACES] if self.image.crop.finds else [])):
-            if name not in self.files:
-                raise ValueError(f"files: {name} is not listed")
         names = {member.name for member in self.members}
         if self.stopping is not None and not set(self.stopping.centre) == set(self.stopping.spread) == names:
             raise ValueError("stopping: centre and spread are not of the members")
         for member in self.members:
-            listed = self.files.get(member.file)
-            if listed is None or listed.sha256 != member.sha256:
-                raise ValueError(f"files: {member.file} of member {member.name} is not listed with its hash")
+            if member.backbone is not None and member.backbone not in self.backbones:
+                raise ValueError(f"backbones: {member.backbone} of member {member.name} is not there")
+        return self
+
+    @model_validator(mode="after")
+    def _files_listed(self) -> Card:
+        for name in (GRAPH, STACKER_FILE, REFERENCE, *([FACES] if self.image.crop.finds else [])):
+            if name not in self.files:
+                raise ValueError(f"files: {name} is not listed")
+        files = {f"member {member.name}": (member.file, member.sha256) for member in self.members}
+        files |= {f"backbone {name}": (each.file, each.sha256) for name, each in self.backbones.items()}
+        for name, (file, digest) in files.items():
+            listed = self.files.get(file)
+            if listed is None or listed.sha256 != digest:
+                raise ValueError(f"files: {file} of {name} is not listed with its hash")
         return self
 
     @property

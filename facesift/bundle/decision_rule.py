@@ -11,6 +11,7 @@ from facesift.committee.calibration import Calibrator
 from facesift.committee.decision import DecisionRule
 from facesift.committee.ensemble import Ensemble
 from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
 from facesift.committee.stopping import Scale, StoppingRule, needed
 from facesift.core.errors import FacesiftError
@@ -33,7 +34,8 @@ def open_ensemble(
 
     Raises:
         FacesiftError: for both a rule and a point, for one that does not exist, for a stacker of other members or
-            classes, and where the bundle has no stopping rule for this way to decide.
+            classes, and where the bundle has no stopping rule for this way to decide: also where decisions must
+            survive damage, as it was fitted without that check.
     """
     if rule is not None and point is not None:
         raise FacesiftError(f"rule {rule} and point {point}: images are decided by one of them, give one")
@@ -45,6 +47,7 @@ def open_ensemble(
         stacker=load_stacker(folder / STACKER_FILE, card.member_names, classes.names),
         calibrator=Calibrator(fitted.temperature, fitted.bias),
         stopping=_stopping(card, rule or card.rule, point) if stop_early else None,
+        stability=_stability(card) if point is None else None,
     )
 
 
@@ -60,8 +63,18 @@ def _operating_point(card: Card, name: str) -> DecisionRule:
     return Thresholds(card.points[name].lo, card.points[name].hi)
 
 
+def _stability(card: Card) -> StabilityRule | None:
+    checked = card.stability
+    return None if checked is None else StabilityRule(checked.mild_damage, checked.must_hold)
+
+
 def _stopping(card: Card, rule: str, point: str | None) -> StoppingRule:
     """Take the card's stopping rule for a voting rule or an operating point."""
+    if card.stability is not None and point is None:
+        raise FacesiftError(
+            f"no stopping rule for rule {rule}: this bundle sends decisions that flip under mild damage to review, and "
+            "its stopping rules were fitted without that; ask all members, try --cascade, or decide by a --point"
+        )
     fitted = card.stopping
     way = None if fitted is None else fitted.rules.get(rule) if point is None else fitted.points.get(point)
     if fitted is None or way is None or way.threshold is None:

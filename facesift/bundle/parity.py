@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.runtimes import Runtime
 from facesift.committee.decision import VoterLogits
 from facesift.committee.ensemble import Ensemble
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import LabelledLogits, class_probabilities
 
-Batch = tuple[list[str], NDArray[np.uint8]]  # image ids and pixels (b, S, S, 3)
+Batch = tuple[list[str], MemberInputs]  # image ids, and what the members see of these images
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class ParityCheck:
         """Compare both on the same images, and torch with the scores of the pipeline.
 
         Args:
-            batches: ids and pixels of the images, some at a time.
+            batches: ids of the images and what the members see of them, some at a time.
             stored: the members' logits of these images, maybe among others, as the pipeline scored them.
 
         Returns:
@@ -66,7 +67,7 @@ class ParityCheck:
             FacesiftError: when a difference is beyond the tolerance, or when an image is decided differently although
                 no vote depends on so little.
         """
-        found = [self._compare(image_ids, pixels, stored) for image_ids, pixels in batches]
+        found = [self._compare(image_ids, inputs, stored) for image_ids, inputs in batches]
         return Parity(
             images=sum(each.images for each in found),
             logits=max(each.logits for each in found),
@@ -75,8 +76,8 @@ class ParityCheck:
             undecided=sum(each.undecided for each in found),
         )
 
-    def _compare(self, image_ids: list[str], pixels: NDArray[np.uint8], stored: LabelledLogits) -> Parity:
-        exported, trained = (runtime.logits(pixels, self.ensemble.members) for runtime in (self.graph, self.torch))
+    def _compare(self, image_ids: list[str], inputs: MemberInputs, stored: LabelledLogits) -> Parity:
+        exported, trained = (runtime.logits(inputs, self.ensemble.members) for runtime in (self.graph, self.torch))
         ours, theirs = self.ensemble.decide(exported), self.ensemble.decide(trained)
         other = ours.decisions != theirs.decisions
         found = Parity(

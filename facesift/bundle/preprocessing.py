@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesift.bundle.card import FACES, Card, ImageCard
+from facesift.bundle.card import FACES, BackboneCard, Card, ImageCard
+from facesift.bundle.inputs import BackboneInputs, MemberInputs
 from facesift.images.decoding import BadImage
 from facesift.images.face_detector import open_detector
 from facesift.images.faces import NO_FACE, FaceDetector
+from facesift.images.views import cut_views
 
 REFERRED = f"{NO_FACE}: a person decides"
 
@@ -24,12 +27,20 @@ class Preprocessed:
     Attributes:
         pixels: uint8 (S, S, 3).
         box: the part of the image that they show: left, top, right, bottom.
+        views: what each backbone sees, by its name: uint8 (squares, side, side, 3).
         referred: why a person decides the image whatever the votes; None for most.
     """
 
     pixels: NDArray[np.uint8]
     box: tuple[int, int, int, int]
+    views: Mapping[str, NDArray[np.uint8]]
     referred: str | None = None
+
+
+def stack_inputs(images: Sequence[Preprocessed]) -> MemberInputs:
+    """Put what the members see of each of n images together; n is at least 1."""
+    seen = [BackboneInputs(image.views) for image in images if image.views]
+    return MemberInputs(np.stack([image.pixels for image in images]), seen)
 
 
 @dataclass(frozen=True)
@@ -39,16 +50,19 @@ class Preprocessor:
     Attributes:
         image: the card's entry on images.
         finder: finds faces; None in a committee that does not ask for them.
+        backbones: the card's entries on backbones, by name.
     """
 
     image: ImageCard
     finder: FaceDetector | None = None
+    backbones: Mapping[str, BackboneCard] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path, card: Card) -> Preprocessor:
         """Open the bundle's face detector if it has one; `FacesiftError` if that lacks onnxruntime."""
         crop = card.image.crop
-        return cls(card.image, open_detector(folder / FACES, crop.min_score) if crop.finds else None)
+        finder = open_detector(folder / FACES, crop.min_score) if crop.finds else None
+        return cls(card.image, finder, card.backbones)
 
     def apply(self, image: Image.Image) -> Preprocessed:
         """Cut an upright RGB image; `BadImage` for one without a face where the study left such images out."""
@@ -58,4 +72,7 @@ class Preprocessor:
         if lacking and view.crop.unfound == "quarantine":
             raise BadImage(NO_FACE)
         referred = REFERRED if lacking and view.crop.refers else None
-        return Preprocessed(view.pixels(image, face), view.box(image.size, face), referred)
+        views = {
+            name: cut_views(image, each.views, each.centre, each.side, face) for name, each in self.backbones.items()
+        }
+        return Preprocessed(view.pixels(image, face), view.box(image.size, face), views, referred)

@@ -1,4 +1,7 @@
-"""The runtimes that compute the members' logits: ONNX Runtime on the bundle's graph, or torch on the weights."""
+"""The runtimes that compute the members' logits: ONNX Runtime on the bundle's graph, or torch on the weights.
+
+Backbones are computed by ONNX Runtime in both: heads see features as the pipeline stored them, float16.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.bundle.card import GRAPH, MEND, Card
+from facesift.bundle.inputs import MemberInputs
 from facesift.core.errors import FacesiftError
+from facesift.networks.backbones import OpenBackbone, onnx_tower
 
-PIXELS = "pixels"  # name of the graph's input: uint8 (n, S, S, 3)
+PIXELS = "pixels"  # name of the graph's input for members that see pixels: uint8 (n, S, S, 3)
+VIEWS = "views"  # name of the input of an exported backbone: float32 (v, 3, side, side), normalised
+FEATURE_TYPE, PIXEL_TYPE = "tensor(float16)", "tensor(uint8)"
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 SPINNING = "session.intra_op.allow_spinning"
 
@@ -20,8 +27,17 @@ SPINNING = "session.intra_op.allow_spinning"
 class Runtime(Protocol):
     """Scores images with members by name."""
 
-    def logits(self, pixels: NDArray[np.uint8], members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Score pixels (n, S, S, 3) with the members named: float32 (n, classes) each."""
+    def logits(self, inputs: MemberInputs, members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Score n images with the members named: float32 (n, classes) each."""
+
+
+def source_of(backbone: str | None) -> str:
+    """Name of the graph's input that a member sees.
+
+    >>> source_of(None), source_of("clip_b16")
+    ('pixels', 'features_clip_b16')
+    """
+    return PIXELS if backbone is None else f"features_{backbone}"
 
 
 def output_of(member: str) -> str:
@@ -49,26 +65,74 @@ class OnnxRuntime:
     """
 
     def __init__(self, folder: Path, card: Card, threads: int | None) -> None:
-        self._path, self._threads, self._members = folder / GRAPH, threads, card.member_names
+        self._path, self._threads = folder / GRAPH, threads
+        self._members = {member.name: member.backbone for member in card.members}
+        self._backbones = BundleBackbones(folder, card, threads)
         self._whole: Any = open_session(self._path, self._path, threads)
         self._parts: dict[str, Any] = {}
         _check_graph(self._path, self._whole, card)
 
-    def logits(self, pixels: NDArray[np.uint8], members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def logits(self, inputs: MemberInputs, members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See `Runtime`."""
-        if self._whole is not None and list(members) == self._members:
-            names = [output_of(member) for member in members]
-            return dict(zip(members, self._whole.run(names, {PIXELS: pixels}), strict=True))
+        if self._whole is not None and list(members) == list(self._members):
+            feed = {source_of(backbone): self._backbones.seen(inputs, backbone) for backbone in self._asked(members)}
+            return dict(zip(members, self._whole.run([output_of(member) for member in members], feed), strict=True))
         if self._whole is not None:
             self._cut()
-        return {member: self._parts[member].run(None, {PIXELS: pixels})[0] for member in members}
+        return {member: self._ask(inputs, member) for member in members}
+
+    def _asked(self, members: Sequence[str]) -> list[str | None]:
+        """Whose features the members see, each once; None: pixels."""
+        return list(dict.fromkeys(self._members[member] for member in members))
+
+    def _ask(self, inputs: MemberInputs, member: str) -> NDArray[np.float32]:
+        backbone = self._members[member]
+        feed = {source_of(backbone): self._backbones.seen(inputs, backbone)}
+        logits: NDArray[np.float32] = self._parts[member].run(None, feed)[0]
+        return logits
 
     def _cut(self) -> None:
         """Open each member's part of the graph in place of the whole."""
         self._whole = None
-        parts = cut_graph(self._path, PIXELS, map(output_of, self._members))
-        for member, part in zip(self._members, parts, strict=True):
+        ends = [(source_of(backbone), output_of(member)) for member, backbone in self._members.items()]
+        for member, part in zip(self._members, cut_graph(self._path, ends), strict=True):
             self._parts[member] = open_session(self._path, part, self._threads)
+
+
+class BundleBackbones:
+    """The backbones of a bundle. Each is opened when it is first asked.
+
+    Args:
+        folder: the bundle.
+        card: its card.
+        threads: for computing; None: one a core.
+    """
+
+    def __init__(self, folder: Path, card: Card, threads: int | None) -> None:
+        self._folder, self._card, self._threads = folder, card, threads
+        self._open: dict[str, OpenBackbone] = {}
+
+    def seen(self, inputs: MemberInputs, backbone: str | None) -> NDArray[Any]:
+        """Return what members see: pixels (n, S, S, 3) uint8 without a backbone, else its features (n, width) float16.
+
+        Raises:
+            FacesiftError: for a backbone that is not the card's, and when `inputs` lacks its views.
+        """
+        if backbone is None:
+            return inputs.pixels
+        return inputs.features(backbone, lambda views: self.opened(backbone).features_of(views))
+
+    def opened(self, backbone: str) -> OpenBackbone:
+        """Return a backbone that is ready to compute; `FacesiftError` when it is not the one of the card."""
+        if backbone not in self._open:
+            card = self._card.backbones[backbone]
+            path = self._folder / card.file
+            side, network = onnx_tower(open_session(path, path, self._threads), str(path))
+            opened = OpenBackbone(card.spec, side, network)
+            if side != card.side or opened.blocks() != card.blocks:
+                raise FacesiftError(f"{path}: its input or its outputs are not those of the card; {MEND}")
+            self._open[backbone] = opened
+        return self._open[backbone]
 
 
 class TorchRuntime:
@@ -84,14 +148,17 @@ class TorchRuntime:
                 f"runtime torch needs {error.name}: `pip install facesift[train]`, or use onnx"
             ) from error
         self._torch, self._threads = torch, threads
+        self._members = {member.name: member.backbone for member in card.members}
+        self._backbones = BundleBackbones(folder, card, threads)
         self._scorers = {member.name: load_scorer(folder / member.file) for member in card.members}
 
-    def logits(self, pixels: NDArray[np.uint8], members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def logits(self, inputs: MemberInputs, members: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """See `Runtime`."""
+        seen = {member: self._backbones.seen(inputs, self._members[member]) for member in members}
         before = self._torch.get_num_threads()
         self._torch.set_num_threads(self._threads or before)
         try:
-            return {member: self._scorers[member](pixels) for member in members}
+            return {member: self._scorers[member](each) for member, each in seen.items()}
         finally:  # the number is the whole process's, and decides the last digits of whatever else it computes
             self._torch.set_num_threads(before)
 
@@ -136,8 +203,8 @@ def open_session(path: Path, graph: Path | bytes, threads: int | None) -> Any:
         raise FacesiftError(f"{path}: onnxruntime cannot open it ({error}); {MEND}") from error
 
 
-def cut_graph(path: Path, source: str, outputs: Iterable[str]) -> Iterator[bytes]:
-    """Cut the graph that computes one member out of that of all members.
+def cut_graph(path: Path, ends: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    """Cut the graphs that compute one member each out of that of all members.
 
     ONNX Runtime computes all of a graph whichever outputs are fetched; `only_execute_path_to_fetches` does nothing in
     the builds for inference (https://github.com/microsoft/onnxruntime/issues/16013). So the graph is cut before it is
@@ -145,11 +212,10 @@ def cut_graph(path: Path, source: str, outputs: Iterable[str]) -> Iterator[bytes
 
     Args:
         path: the ONNX file; weights in a file beside it stay there.
-        source: name of its input.
-        outputs: names of its outputs.
+        ends: names of each part's input and output.
 
     Yields:
-        For each output, the part of the graph that leads to it from the input, as the bytes of an ONNX file.
+        For each output, the part of the graph that leads to it from its input, as the bytes of an ONNX file.
 
     Raises:
         FacesiftError: without the package onnx.
@@ -159,18 +225,29 @@ def cut_graph(path: Path, source: str, outputs: Iterable[str]) -> Iterator[bytes
     except ImportError as error:
         raise FacesiftError("asking members one by one needs onnx: `pip install facesift[screen]`") from error
     extractor = onnx.utils.Extractor(onnx.load(path, load_external_data=False))
-    for output in outputs:
+    for source, output in ends:
         yield extractor.extract_model([source], [output]).SerializeToString()
 
 
 def _check_graph(path: Path, session: Any, card: Card) -> None:
-    size = card.image.image_size
-    (images,) = session.get_inputs()
-    if (images.name, images.type, images.shape[1:]) != (PIXELS, "tensor(uint8)", [size, size, 3]):
-        raise FacesiftError(
-            f"{path}: takes {images.name} {images.type} {images.shape}, not pixels (n, {size}, {size}, 3); {MEND}"
-        )
+    size, given = card.image.image_size, {each.name: each for each in session.get_inputs()}
+    wanted = {source_of(member.backbone): _shape_of(card, member.backbone) for member in card.members}
+    there = {name: (each.type, each.shape[1:]) for name, each in given.items()}
+    if there != wanted:
+        takes = ", ".join(f"{name} {each.type} {each.shape}" for name, each in given.items())
+        names = [
+            f"pixels (n, {size}, {size}, 3)" if name == PIXELS else f"{name} (n, {shape[0]})"
+            for name, (_, shape) in wanted.items()
+        ]
+        raise FacesiftError(f"{path}: takes {takes}, not {', '.join(names)}; {MEND}")
     found = {output.name: output.shape[-1] for output in session.get_outputs()}
-    wanted = {output_of(member): len(card.classes) for member in card.member_names}
-    if found != wanted:
-        raise FacesiftError(f"{path}: gives {found}, but the members and classes of the card are {wanted}; {MEND}")
+    outputs = {output_of(member): len(card.classes) for member in card.member_names}
+    if found != outputs:
+        raise FacesiftError(f"{path}: gives {found}, but the members and classes of the card are {outputs}; {MEND}")
+
+
+def _shape_of(card: Card, backbone: str | None) -> tuple[str, list[int]]:
+    """Type and shape of a row of what members see."""
+    if backbone is None:
+        return PIXEL_TYPE, [card.image.image_size, card.image.image_size, 3]
+    return FEATURE_TYPE, [card.backbones[backbone].width]

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facesift.bundle.inputs import MemberInputs
+from facesift.bundle.preprocessing import Preprocessed, stack_inputs
 from facesift.bundle.runtimes import OnnxRuntime
 from facesift.committee.cascade import decide_in_turn
 from facesift.committee.decision import BatchDecisions
@@ -25,7 +26,6 @@ from facesift.screening.stream import read_image
 
 COUNTING = tuple(name for name, rule in RULES.items() if rule.counts_votes)  # the rules that the cascade works with
 
-Pixels = NDArray[np.uint8]  # (images, S, S, 3)
 Result = TypeVar("Result")
 
 
@@ -60,7 +60,9 @@ class FasterWays:
     """
 
     def __init__(self, bundle: Path, int8: Path | None, threads: int) -> None:
-        self._whole = Committee.load(bundle, threads=threads)
+        loaded = Committee.load(bundle, threads=threads)
+        # Every way would look at the same damaged copies: the images alone are compared.
+        self._whole = replace(loaded, ensemble=replace(loaded.ensemble, stability=None))
         card = self._whole.card
         self._int8 = None if int8 is None else replace(self._whole, runtime=OnnxRuntime(int8, card, threads))
         self._parts = OnnxRuntime(bundle, card, threads)
@@ -76,8 +78,8 @@ class FasterWays:
         Raises:
             FacesiftError: None of the files can be read.
         """
-        pixels = (read_image(file, self._whole.preprocessor).pixels for file in files)
-        for chunk in _chunks((each for each in pixels if each is not None), batch):
+        seen = (read_image(file, self._whole.preprocessor).seen for file in files)
+        for chunk in _chunks((each for each in seen if each is not None), batch):
             if not self._counts.images:
                 self._warm_up(chunk)
             self._compare(chunk)
@@ -85,21 +87,21 @@ class FasterWays:
             raise FacesiftError("--images: none of the files is an image that can be read; `facesift screen` says why")
         return self._report()
 
-    def _warm_up(self, pixels: Pixels) -> None:
-        self._whole.decide(pixels)
-        self._parts.logits(pixels, self._whole.ensemble.members[:1])
-        self._parts.logits(pixels, self._whole.ensemble.members)
+    def _warm_up(self, inputs: MemberInputs) -> None:
+        self._whole.decide(inputs)
+        self._parts.logits(inputs, self._whole.ensemble.members[:1])
+        self._parts.logits(inputs, self._whole.ensemble.members)
 
-    def _compare(self, pixels: Pixels) -> None:
+    def _compare(self, inputs: MemberInputs) -> None:
         counts, ensemble = self._counts, self._whole.ensemble
-        decided, seconds = _timed(lambda: self._whole.decide(pixels))
-        counts.images += len(pixels)
+        decided, seconds = _timed(lambda: self._whole.decide(inputs))
+        counts.images += len(inputs)
         counts.seconds += seconds
         if self._int8 is not None:
-            self._count_changes(decided, self._int8.decide(pixels))
+            self._count_changes(decided, self._int8.decide(inputs))
         for rule in COUNTING:
             by_votes = replace(ensemble, rule=RULES[rule])
-            found, seconds = _timed(partial(decide_in_turn, by_votes, self._parts.logits, pixels))
+            found, seconds = _timed(partial(decide_in_turn, by_votes, self._parts.logits, inputs))
             counts.asked[rule] += int(found.asked[:, : len(ensemble.members)].sum())
             counts.cascade_seconds[rule] += seconds
 
@@ -139,10 +141,10 @@ class FasterWays:
         }
 
 
-def _chunks(pixels: Iterable[NDArray[np.uint8]], size: int) -> Iterator[Pixels]:
-    images = iter(pixels)
+def _chunks(seen: Iterable[Preprocessed], size: int) -> Iterator[MemberInputs]:
+    images = iter(seen)
     while chunk := list(islice(images, size)):
-        yield np.stack(chunk)
+        yield stack_inputs(chunk)
 
 
 def _timed(work: Callable[[], Result]) -> tuple[Result, float]:

@@ -99,8 +99,18 @@ def _new_folder(folder: Path) -> Path:
 
 
 def bundle_graph(folder: Path) -> TimedGraph:
-    """Return the graph of the bundle in `folder`, after its files were checked against their hashes."""
+    """Return the graph of the bundle in `folder`, after its files were checked against their hashes.
+
+    Raises:
+        FacesiftError: For a committee with heads: nearly all of its time is that of its backbones, which see several
+            views of an image.
+    """
     card = read_card(folder)
+    if card.backbones:
+        raise FacesiftError(
+            f"{folder}: has heads on {', '.join(card.backbones)}, and bench times members that see pixels; "
+            "`facesift screen` shows its images per second on your own images"
+        )
     verify_files(folder, card)
     return TimedGraph(str(folder), folder / GRAPH, card.image.image_size, len(card.members), TRAINED)
 

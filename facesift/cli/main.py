@@ -13,6 +13,7 @@ from facesift.cli.results import results
 from facesift.cli.review import review
 from facesift.cli.screen import screen
 from facesift.cli.study import study
+from facesift.cli.weights import weights
 
 app = typer.Typer(cls=CommandGroup, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -41,6 +42,7 @@ app.command()(review)
 app.command()(screen)
 app.command()(bench)
 app.command()(study)
+app.command()(weights)
 
 
 if __name__ == "__main__":

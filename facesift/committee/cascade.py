@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,15 @@ from facesift.core.scores import votes_of
 
 OPEN = -2  # beside the class numbers and REVIEW: not decided yet
 
-Pixels = NDArray[np.generic]  # (images, ...), of any kind that is asked about
-Ask = Callable[[Any, Sequence[str]], VoterLogits]  # the logits of the members named about such pixels
+Ask = Callable[[Any, Sequence[str]], VoterLogits]  # the logits of the members named about some images
+
+
+class ImageRows(Protocol):
+    """Images of any kind that members are asked about; an array, for example."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,13 @@ class CascadeDecisions:
         batch: decisions, votes and log-odds; votes are known where `asked`, log-odds where the stacker was asked.
         asked: whether the voter was asked about the image (n, voters), the stacker last.
         finite: whether all scores are numbers (n,); where not, nothing is known.
+        flipped_by: damage that changed the decision to review, None for most (n,); None: decisions were not checked.
     """
 
     batch: BatchDecisions
     asked: NDArray[np.bool_]
     finite: NDArray[np.bool_]
+    flipped_by: list[str | None] | None = None
 
 
 def decide_at_once(ensemble: Ensemble, logits: VoterLogits) -> CascadeDecisions:
@@ -72,7 +81,7 @@ def check_cascade(ensemble: Ensemble) -> None:
         )
 
 
-def decide_in_turn(ensemble: Ensemble, ask: Ask, pixels: Pixels) -> CascadeDecisions:
+def decide_in_turn(ensemble: Ensemble, ask: Ask, images: ImageRows) -> CascadeDecisions:
     """Ask the members in voting order about the images that are still open, and decide as the whole committee does.
 
     With a stopping rule, images whose scores are low are passed on the way, as the likeliest of the other classes.
@@ -81,18 +90,18 @@ def decide_in_turn(ensemble: Ensemble, ask: Ask, pixels: Pixels) -> CascadeDecis
     Args:
         ensemble: one that `check_cascade` accepts.
         ask: gives the logits of the members named about some of the images.
-        pixels: the n images.
+        images: n of them; `images[rows]` are some.
 
     Returns:
         The decisions, and who was asked about what.
     """
-    images, voters = len(pixels), len(ensemble.voters)
-    batch = BatchDecisions(np.full(images, OPEN), np.zeros((images, voters), np.int64), np.full(images, np.nan))
-    asked, finite = np.zeros((images, voters), np.bool_), np.full(images, fill_value=True)
-    logits = {member: np.zeros((images, len(ensemble.classes.names)), np.float32) for member in ensemble.members}
-    rows = np.arange(images)
+    count, voters = len(images), len(ensemble.voters)
+    batch = BatchDecisions(np.full(count, OPEN), np.zeros((count, voters), np.int64), np.full(count, np.nan))
+    asked, finite = np.zeros((count, voters), np.bool_), np.full(count, fill_value=True)
+    logits = {member: np.zeros((count, len(ensemble.classes.names)), np.float32) for member in ensemble.members}
+    rows = np.arange(count)
     for column, member in enumerate(ensemble.members):
-        logits[member][rows] = said = ask(pixels[rows], [member])[member]
+        logits[member][rows] = said = ask(images[rows], [member])[member]
         asked[rows, column], finite[rows] = True, np.isfinite(said).all(axis=1)
         batch.votes[rows, column] = votes_of(said, ensemble.classes)
         last = column == len(ensemble.members) - 1

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from facesift.committee.calibration import Calibrator
 from facesift.committee.decision import BatchDecisions, DecisionRule, Predictions, VoterLogits, decide
+from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import Stacker, add_stacker
 from facesift.committee.stopping import StoppingRule
 from facesift.core.classes import Classes
@@ -26,6 +27,7 @@ class Ensemble:
         calibrator: of the stacker's log-odds.
         rule: makes decisions of all predictions.
         stopping: passes images early in a cascade (`cascade`); `decide` asks all members.
+        stability: which damage decisions must survive; `decide` sees no pixels, so the program that has them checks it.
     """
 
     members: tuple[str, ...]
@@ -34,6 +36,7 @@ class Ensemble:
     calibrator: Calibrator
     rule: DecisionRule
     stopping: StoppingRule | None = None
+    stability: StabilityRule | None = None
 
     @property
     def voters(self) -> tuple[str, ...]:

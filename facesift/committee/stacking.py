@@ -136,15 +136,35 @@ def fit_stacker(
     return Stacker(weight, bias)
 
 
-def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
+@dataclass(frozen=True)
+class FoldStackers:
+    """Stackers of which each was fitted without some of the images.
+
+    Attributes:
+        stackers: one for each fold.
+        fold: the number of the one that was fitted without the image and its near-duplicates (n,).
+    """
+
+    stackers: list[Stacker]
+    fold: NDArray[np.intp]
+
+    def logits(self, features: Features) -> NDArray[np.float64]:
+        """Score features (n, classes x members) of these n images, or of copies of them -> logits (n, classes)."""
+        logits = np.empty((len(features), len(self.stackers[0].bias)))
+        for number, stacker in enumerate(self.stackers):
+            logits[self.fold == number] = stacker.logits(features[self.fold == number])
+        return logits
+
+
+def fit_folds(  # noqa: PLR0913, PLR0917  all of this decides a fold
     features: Features,
     labels: NDArray[np.int64],
     groups: NDArray[Any],
     spec: Stack,
     classes: Classes,
     own: Own | None = None,
-) -> NDArray[np.float64]:
-    """Score each image by a stacker that was fitted without it and its near-duplicates.
+) -> FoldStackers:
+    """Fit a stacker for each image without it and its near-duplicates: one for each fold.
 
     Args:
         features: of the images (n, classes x members), see `stack_features`.
@@ -152,10 +172,10 @@ def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
         groups: of near-duplicates (n,).
         spec: the section `stack` of the parameters.
         classes: of the labels.
-        own: see `fit_stacker`; all images are scored, whichever count in the fit.
+        own: see `fit_stacker`; all images have a fold, whichever count in the fit.
 
     Returns:
-        Logits (n, classes).
+        The stackers; their `logits` of the same features are the images' out-of-fold scores.
 
     Raises:
         FacesiftError: when a class has fewer images than there are folds, or fewer in the positives' own sources where
@@ -171,15 +191,27 @@ def out_of_fold(  # noqa: PLR0913, PLR0917  all of this decides a fold
         )
     own = np.full(len(labels), fill_value=True) if own is None else own
     _check_own(labels, own, spec, classes, spec.folds)
-    logits = np.empty((len(labels), len(classes.names)))
     folds = StratifiedGroupKFold(spec.folds, shuffle=True, random_state=spec.seed)
     with warnings.catch_warnings():  # a class may have few images in other sources: not every fold needs one
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         splits = list(folds.split(features, _strata(labels, own, spec, classes), groups))
-    for kept, held in splits:
-        stacker = fit_stacker(features[kept], labels[kept], spec, classes, own[kept])
-        logits[held] = stacker.logits(features[held])
-    return logits
+    fold = np.empty(len(labels), np.intp)
+    for number, (_, held) in enumerate(splits):
+        fold[held] = number
+    stackers = [fit_stacker(features[kept], labels[kept], spec, classes, own[kept]) for kept, _ in splits]
+    return FoldStackers(stackers, fold)
+
+
+def out_of_fold(  # noqa: PLR0913, PLR0917
+    features: Features,
+    labels: NDArray[np.int64],
+    groups: NDArray[Any],
+    spec: Stack,
+    classes: Classes,
+    own: Own | None = None,
+) -> NDArray[np.float64]:
+    """Score each image by a stacker that was fitted without it: logits (n, classes); see `fit_folds`."""
+    return fit_folds(features, labels, groups, spec, classes, own).logits(features)
 
 
 def _strata(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes) -> NDArray[np.int64]:

@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 from facesift.config.section import Fraction, Inside, NotNegative, Number, Positive, Ratio, Section
 
 View = Literal["whole", "centre", "tiles", "face", "eyes", "nose", "mouth"]
-Pool = Literal["class", "mean", "embedding"]
+# class: the class token; mean: the mean of the patch tokens; with .N after block N, counted from 1, else after the last
+POOL = r"((class|mean)(\.[1-9][0-9]?)?|embedding)"
+Pool = Annotated[str, Field(pattern=f"^{POOL}$")]
 OF_A_FACE = ("face", "eyes", "nose", "mouth")  # views that need a detected face
 ONNX = "onnx:"
 
@@ -63,7 +65,8 @@ class Backbone(Section):
     )
     centre: Inside = Field(description="side of the view `centre`, as a share of the image's shorter side")
     pool: Annotated[list[Pool], Field(min_length=1)] = Field(
-        description="what is kept of its output: the class token, the mean of the patch tokens, the embedding"
+        description="what is kept of it: class, the class token; mean, the mean of the patch tokens; class.9, mean.9: "
+        "the same after block 9, counted from 1; embedding, its own output"
     )
     mean: list[Number] = Field(description="of red, green and blue in [0, 1], subtracted from its input")
     std: list[Positive] = Field(description="of red, green and blue, by which its input is divided")
@@ -82,6 +85,11 @@ class Backbone(Section):
         if sum(starts) > 1:
             raise ValueError("`pretrained`, `checkpoint` and `package` exclude each other")
         return self
+
+    @property
+    def blocks(self) -> list[int]:
+        """Numbers of the blocks whose tokens are pooled, counted from 1, in rising order."""
+        return sorted({int(pool.partition(".")[2]) for pool in self.pool if "." in pool})
 
     @property
     def finds(self) -> bool:

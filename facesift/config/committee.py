@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from facesift.config.damage import Corruption
 from facesift.config.members import Optimizer
 from facesift.config.sampling import Resample
-from facesift.config.section import Count, Fraction, Inside, NotNegative, Positive, Ratio, Section, Seed
+from facesift.config.section import Count, Fraction, Inside, Name, NotNegative, Positive, Ratio, Section, Seed
 
 
 class Stack(Section):
@@ -49,6 +50,17 @@ class Vote(Section):
 
     rule: Literal["any_fake", "majority", "soft", "unanimous"] = Field(
         description="how the members and the stacker decide together"
+    )
+    stability: Literal["ignore", "review"] = Field(
+        description="review: an image that is decided otherwise after mild damage goes to a person; ignore: it is "
+        "decided as it is. Operating points are not checked"
+    )
+    must_hold: Literal["all", "positive", "others"] = Field(
+        description="which decisions `stability: review` checks: all; positive: those of the class looked for; others: "
+        "those of all other classes"
+    )
+    mild_damage: Annotated[dict[Name, Corruption], Field(min_length=1)] = Field(
+        description="damages by name for `stability: review`, done to the square that the members see, one at a time"
     )
 
 

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
+from facesift.config.damage import Corruption
 from facesift.config.data import RawName, Source
-from facesift.config.section import Count, Name, Positive, Section, Seed
+from facesift.config.section import Count, Name, Section, Seed
 
 IDENTITY = "identity"  # the images as they are: always tried, so never a name in the parameters
-STRONGEST = {"jpeg": 100.0, "blur": 0.5, "scale": 1.0, "noise": 255.0, "shift": 0.5}
-
-
-class Corruption(Section):
-    """One kind of damage at one strength; shares of the side mean the same at 64 and at 512 pixels."""
-
-    inline: ClassVar[bool] = True
-    kind: Literal["jpeg", "blur", "scale", "noise", "shift"] = Field(
-        description="jpeg: compressed; blur: Gaussian blur; scale: scaled down and up again; noise: Gaussian noise; "
-        "shift: the crop is off to a corner"
-    )
-    strength: Positive = Field(
-        description="jpeg: quality, 1 to 100; blur: standard deviation as a share of the side, to 0.5; scale: share "
-        "of the side that is left, below 1; noise: standard deviation in grey levels, to 255; shift: share of the "
-        "side, to 0.5"
-    )
-
-    @model_validator(mode="after")
-    def _in_range(self) -> Corruption:
-        most = STRONGEST[self.kind]
-        if self.strength > most or (self.kind == "scale" and self.strength == most):
-            raise ValueError(f"strength of {self.kind} is {self.strength:g}, at most {most:g} makes sense")
-        if self.kind == "jpeg" and self.strength != int(self.strength):
-            raise ValueError(f"strength of jpeg is a quality, a whole number from 1 to 100, not {self.strength:g}")
-        return self
 
 
 class Robustness(Section):

@@ -5,7 +5,6 @@ All votes are read as the positive class against the rest, as recall and precisi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -115,16 +114,11 @@ def leave_one_out(predictions: LabelledPredictions) -> dict[str, Any]:
     full = predictions.report_rules()
     report = {}
     for member in members_of(predictions):
-        without = without_voter(predictions, member).report_rules()
+        without = predictions.without(member).report_rules()
         report[member] = {
             rule: {"without": without[rule], "adds": _differences(full[rule], without[rule])} for rule in full
         }
     return report
-
-
-def without_voter(predictions: LabelledPredictions, voter: str) -> LabelledPredictions:
-    """Return the same predictions without one voter."""
-    return replace(predictions, predictions=predictions.predictions.without(voter))
 
 
 def report_agreement(predictions: LabelledPredictions) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import polars as pl
 
+from facesift.committee.stability import DamagedCopies, StabilityRule
 from facesift.committee.stacking import Stacker, add_stacker
 from facesift.core.classes import Classes
 from facesift.core.scores import STACKER, label_logits, score_table
 from facesift.evaluation.decision_report import LabelledPredictions
+from facesift.images.damage import corrupt
+from facesift.networks.head_scoring import ScoreHeads
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.shards.reading import ShardFolder
 
@@ -38,19 +44,36 @@ def truth_of(shards: ShardFolder, groups: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(tables).join(known, on="image_id", maintain_order="left")
 
 
-def predict_shards(shard_scorer: ShardScorer, truth: pl.DataFrame, stacker: Stacker) -> LabelledPredictions:
+def predict_shards(
+    shard_scorer: ShardScorer,
+    truth: pl.DataFrame,
+    stacker: Stacker,
+    stability: StabilityRule | None = None,
+    heads: ScoreHeads | None = None,
+) -> LabelledPredictions:
     """Score every image of the scorer's shards with every member and with the stacker.
 
     Args:
         shard_scorer: the members and the shards.
         truth: ground truth of the images, of `truth_of`.
         stacker: the stacker over the members.
+        stability: damaged copies are scored too where decisions must survive damage.
+        heads: adds the scores of the committee's heads; None: there are none.
 
     Returns:
         Predictions of the members and the stacker, with labels.
     """
-    (scores,) = shard_scorer.score_shards()
-    return predict_with_stacker(truth, scores, stacker, shard_scorer.classes)
+    damages = {} if stability is None else stability.damages
+    kinds = [None, *damages.values()]
+    changes = [None if kind is None else partial(corrupt, corruption=kind) for kind in kinds]
+    found = [
+        predict_with_stacker(truth, scores if heads is None else heads(scores, kind), stacker, shard_scorer.classes)
+        for kind, scores in zip(kinds, shard_scorer.score_shards(changes), strict=True)
+    ]
+    if stability is None:
+        return found[0]
+    copies = {name: each.predictions for name, each in zip(damages, found[1:], strict=True)}
+    return replace(found[0], copies=DamagedCopies(stability, copies))
 
 
 def predict_with_stacker(

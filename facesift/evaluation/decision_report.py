@@ -13,6 +13,7 @@ from facesift.committee.calibration import Calibrator
 from facesift.committee.decision import REVIEW, REVIEW_NAME, DecisionCodes, DecisionRule, Predictions, decide
 from facesift.committee.rules import RULES
 from facesift.committee.sources import mixed_sources
+from facesift.committee.stability import CheckedDecisions, DamagedCopies
 from facesift.core.classes import Classes
 from facesift.core.counts import Confusion, DecisionCounts, class_report
 from facesift.core.scores import LabelledLogits
@@ -47,17 +48,20 @@ class LabelledPredictions:
         labels: class numbers (n,).
         predictions: votes, probabilities and log-odds of the n images.
         referred: whether a person decides the image whatever the votes (n,), because no face was found in it.
+        copies: what the same voters predict for damaged copies of the images, which decisions must survive; None: no
+            copies are looked at.
     """
 
     images: pl.DataFrame
     labels: NDArray[np.int64]
     predictions: Predictions
     referred: NDArray[np.bool_]
+    copies: DamagedCopies | None = None
 
     @classmethod
-    def of(cls, held: LabelledLogits) -> LabelledPredictions:
+    def of(cls, held: LabelledLogits, copies: DamagedCopies | None = None) -> LabelledPredictions:
         """Make them from the logits of all voters, the stacker's last; not calibrated."""
-        return cls(held.images, held.labels, Predictions.of(held.logits, held.classes), held.referred)
+        return cls(held.images, held.labels, Predictions.of(held.logits, held.classes), held.referred, copies)
 
     def calibrated(self, calibrator: Calibrator) -> LabelledPredictions:
         """The same predictions with calibrated log-odds."""
@@ -97,7 +101,13 @@ class LabelledPredictions:
             labels=self.labels[rows],
             predictions=self.predictions.of_images(rows),
             referred=self.referred[rows],
+            copies=None if self.copies is None else self.copies.of_images(rows),
         )
+
+    def without(self, voter: str) -> LabelledPredictions:
+        """The same predictions without one voter."""
+        copies = None if self.copies is None else self.copies.without(voter)
+        return replace(self, predictions=self.predictions.without(voter), copies=copies)
 
     def mixed_sources(self) -> list[str]:
         """Sources that hold positives and others: only within them is recognising the source no help."""
@@ -105,7 +115,14 @@ class LabelledPredictions:
 
     def decide(self, rule: DecisionRule) -> DecisionCodes:
         """Decisions (n,): class numbers, or `REVIEW`."""
-        return decide(self.predictions, rule, self.referred).decisions
+        return self.check(rule).decisions
+
+    def check(self, rule: DecisionRule) -> CheckedDecisions:
+        """Decide by a rule, and check the decisions on the damaged copies if there are any."""
+        decisions = decide(self.predictions, rule, self.referred).decisions
+        if self.copies is None:
+            return CheckedDecisions(decisions, [None] * len(decisions))
+        return self.copies.check(decisions, rule)
 
     def count(self, rule: DecisionRule) -> DecisionCounts:
         """Count the decisions of one rule against the labels."""
@@ -116,7 +133,8 @@ class LabelledPredictions:
         report = {}
         for name, rule in RULES.items():
             counts = self.count(rule)
-            report[name] = counts.report() if rule.abstains or self.referred.any() else counts.decided.report()
+            reviews = rule.abstains or self.referred.any() or self.copies is not None
+            report[name] = counts.report() if reviews else counts.decided.report()
         return report
 
     def report_voters(self) -> dict[str, Any]:
@@ -131,7 +149,7 @@ class LabelledPredictions:
     def report_classes(self) -> dict[str, Any]:
         """Accuracy, macro averages and figures by class, of every voter and of every rule that decides all images.
 
-        Images that are referred to a person are decided by the votes here.
+        Images that are referred to a person, or whose decision flips on a damaged copy, are decided by the votes here.
         """
         decisions = {voter: self.votes[:, column] for column, voter in enumerate(self.voters)}
         decisions |= {
@@ -147,10 +165,16 @@ class LabelledPredictions:
         }
 
     def decisions_table(self, rule: DecisionRule) -> pl.DataFrame:
-        """One row an image: image_id, split, source, label, vote_<voter> ..., decision (class names, or review)."""
+        """One row an image: image_id, split, source, label, vote_<voter> ..., decision (class names, or review).
+
+        With damaged copies there is also `flipped_by`, the damage after which the decision is another one, or null.
+        """
         names = np.array([*self.classes.names, REVIEW_NAME])  # REVIEW is -1: the last
         votes = {f"vote_{voter}": pl.Series(names[self.votes[:, column]]) for column, voter in enumerate(self.voters)}
-        return self.images.drop("group").with_columns(**votes, decision=pl.Series(names[self.decide(rule)]))
+        checked = self.check(rule)
+        flips = {} if self.copies is None else {"flipped_by": pl.Series(checked.flipped_by, dtype=pl.String)}
+        decisions = pl.Series(names[checked.decisions])
+        return self.images.drop("group").with_columns(**votes, decision=decisions, **flips)
 
     def confusion_table(self, rule: DecisionRule) -> pl.DataFrame:
         """Columns actual, decided, images: all combinations, also those that did not occur."""

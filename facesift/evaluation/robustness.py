@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from facesift.committee.decision import REVIEW
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker
-from facesift.config.evaluation import IDENTITY, Corruption, Robustness
+from facesift.config.damage import Corruption
+from facesift.config.evaluation import IDENTITY, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.core.scores import Scorer
-from facesift.evaluation.corruptions import corrupt
 from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.evaluation.decision_report import LabelledPredictions
+from facesift.images.damage import corrupt
+from facesift.networks.head_scoring import ScoreHeads
 from facesift.networks.scoring import ShardScorer
 from facesift.shards.reading import ShardFolder
 
@@ -47,6 +49,7 @@ class RobustnessTest:
         truth: ground truth of the chosen images, of `truth_of`.
         classes: names of the classes, and which one is positive.
         parallel: workers that score.
+        heads: adds the scores of the committee's heads for the chosen images; None: there are none.
     """
 
     scorers: Mapping[str, Scorer]
@@ -56,6 +59,7 @@ class RobustnessTest:
     truth: pl.DataFrame
     classes: Classes
     parallel: Workers = ONE_PROCESS
+    heads: ScoreHeads | None = None
 
     def predict(self, corruption: Corruption | None) -> LabelledPredictions:
         """Damage and score the chosen images, one batch in memory at a time; None: the images as they are."""
@@ -65,7 +69,8 @@ class RobustnessTest:
         """Yield the predictions of `predict` for each of the corruptions, in their order."""
         panel = ShardScorer(self.scorers, self.batch_sizes, self.shards, self.classes, self.parallel)
         changes = [None if one is None else partial(corrupt, corruption=one) for one in corruptions]
-        for scores in panel.score_shards(changes, self._chosen()):
+        for corruption, found in zip(corruptions, panel.score_shards(changes, self._chosen()), strict=True):
+            scores = found if self.heads is None else self.heads(found, corruption)
             yield predict_with_stacker(self.truth, scores, self.stacker, self.classes)
 
     def _chosen(self) -> list[frozenset[str] | None]:

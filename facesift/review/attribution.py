@@ -126,6 +126,8 @@ class AttributionMaps:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _make(self, member: MemberCard, data: bytes) -> AttributionMap:
+        if member.backbone is not None:  # hundreds of passes of its backbone over several views: minutes
+            raise FacesiftError(f"{member.name}: no map, as it sees features of {member.backbone} and not the pixels")
         photo = decode(data, self.card.image.max_pixels)
         if self._preprocessor is None:
             self._preprocessor = Preprocessor.of(self.bundle, self.card)

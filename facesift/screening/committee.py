@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from facesift.bundle.card import Card, read_card, verify_files
 from facesift.bundle.decision_rule import open_ensemble
+from facesift.bundle.inputs import MemberInputs, member_inputs
 from facesift.bundle.preprocessing import Preprocessor
 from facesift.bundle.runtimes import Runtime, open_runtime
-from facesift.committee.cascade import CascadeDecisions, check_cascade, decide_in_turn
+from facesift.committee.cascade import CascadeDecisions, check_cascade, decide_at_once, decide_in_turn
 from facesift.committee.decision import BatchDecisions
 from facesift.committee.ensemble import Ensemble
 from facesift.core.errors import FacesiftError
 from facesift.images.paths import InputFile, find_files
+from facesift.screening.stable_decisions import decide_stably
 from facesift.screening.stream import ReadOptions, Tables, screen_batches, screen_files
 
 
@@ -30,7 +32,7 @@ class Committee:
         card: the bundle's card.
         runtime: computes the members' logits.
         ensemble: makes decisions of them, by stacker, calibration and rule.
-        preprocessor: makes pixels of image files.
+        preprocessor: makes of an image what the members see.
     """
 
     card: Card
@@ -69,22 +71,44 @@ class Committee:
         ensemble = open_ensemble(folder, card, rule, point, stop_early=stop_early)
         return cls(card, open_runtime(runtime, folder, card, threads), ensemble, Preprocessor.of(folder, card))
 
-    def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Score pixels (n, S, S, 3) of the card's `image_size` with every member: float32 (n, classes) each."""
-        return self.runtime.logits(pixels, self.card.member_names)
+    def logits(self, inputs: NDArray[np.uint8] | MemberInputs) -> dict[str, NDArray[np.float32]]:
+        """Score images with every member: float32 (n, classes) each.
 
-    def decide(self, pixels: NDArray[np.uint8]) -> BatchDecisions:
-        """Score and decide pixels (n, S, S, 3) of the card's `image_size`.
+        Args:
+            inputs: pixels (n, S, S, 3) of the card's `image_size`, or what `bundle.preprocessing.stack_inputs` gives.
+
+        Raises:
+            FacesiftError: for pixels alone in a committee with heads, which see more of an image.
+        """
+        return self.runtime.logits(member_inputs(inputs), self.card.member_names)
+
+    def decide(
+        self, inputs: NDArray[np.uint8] | MemberInputs, image_ids: Sequence[str] | None = None
+    ) -> BatchDecisions:
+        """Score and decide images; see `logits`.
+
+        Args:
+            inputs: pixels (n, S, S, 3) of the card's `image_size`, or what `bundle.preprocessing.stack_inputs` gives.
+            image_ids: their ids (n,), from which noise and other random damage is drawn where decisions must survive
+                damage; None: all are damaged alike.
+
+        Returns:
+            Decisions as `screen` makes them, votes and log-odds.
 
         Raises:
             FacesiftError: when a member's logits are not finite: no decision is made of them.
         """
-        logits = self.logits(pixels)
+        seen = member_inputs(inputs)
+        ids = [""] * len(seen) if image_ids is None else image_ids
+        return decide_stably(self._decide_finite, self.ensemble, seen, ids).batch
+
+    def _decide_finite(self, inputs: MemberInputs) -> CascadeDecisions:
+        logits = self.logits(inputs)
         for member, values in logits.items():
             bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
             if bad.size:
                 raise FacesiftError(f"{member}: its logits of image {bad[0]} are not finite; the image is not decided")
-        return self.ensemble.decide(logits)
+        return decide_at_once(self.ensemble, logits)
 
     def screen(
         self, paths: Iterable[str | Path], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
@@ -117,6 +141,9 @@ class Committee:
         check_cascade(self.ensemble)
         return screen_batches(files, self.ensemble, self.decide_in_turn, reading)
 
-    def decide_in_turn(self, pixels: NDArray[np.uint8]) -> CascadeDecisions:
-        """Decide pixels (n, S, S, 3), asking no further member once an image is decided; see `cascade`."""
-        return decide_in_turn(self.ensemble, self.runtime.logits, pixels)
+    def decide_in_turn(self, inputs: NDArray[np.uint8] | MemberInputs) -> CascadeDecisions:
+        """Decide images, asking no further member once an image is decided; see `cascade`.
+
+        Damaged copies are not looked at; `screen` does so.
+        """
+        return decide_in_turn(self.ensemble, self.runtime.logits, member_inputs(inputs))

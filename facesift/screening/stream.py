@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.bundle.preprocessing import Preprocessor
+from facesift.bundle.inputs import MemberInputs
+from facesift.bundle.preprocessing import Preprocessed, Preprocessor, stack_inputs
 from facesift.committee.cascade import CascadeDecisions, decide_at_once
 from facesift.committee.decision import REVIEW_NAME, VoterLogits
 from facesift.committee.ensemble import Ensemble
@@ -26,19 +27,20 @@ from facesift.images.archives import read_bytes
 from facesift.images.decoding import BadImage, open_image, upright_rgb
 from facesift.images.paths import InputFile, one_line
 from facesift.images.quality import QUALITIES, measure_quality
+from facesift.screening.stable_decisions import Decide, decide_stably
 
 AHEAD = 2  # batches that are decoded before they are scored
 ID_DIGITS = 32  # of the SHA-256 of a file that make its image_id, as at ingest
 PROBABILITY_DIGITS, QUALITY_PLACES = 8, 3  # significant digits; places after the point, of grey levels
 NOT_FINITE = "its scores are not finite numbers"
+FLIPPED = "decided otherwise after mild damage ({}): a person decides"
 # Columns that reading alone tells, and the fields of `Read` that hold them.
 FACTS = (
     ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("referred", "referred"), ("width", "width"),
     ("height", "height"), ("bytes", "bytes"),
 )  # fmt: skip
 
-Score = Callable[[NDArray[np.uint8]], VoterLogits]
-Decide = Callable[[NDArray[np.uint8]], CascadeDecisions]
+Score = Callable[[MemberInputs], VoterLogits]
 Tables = Generator[pl.DataFrame, None, None]
 
 
@@ -52,9 +54,8 @@ class Read:
         bytes: its size.
         width: of the upright image, in pixels.
         height: of the upright image, in pixels.
-        pixels: what the members see, uint8 (S, S, 3).
-        reason: why there are no pixels.
-        referred: why a person decides the image whatever the votes.
+        seen: what the members see.
+        reason: why they see nothing.
     """
 
     name: str
@@ -62,9 +63,13 @@ class Read:
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
-    pixels: NDArray[np.uint8] | None = None
+    seen: Preprocessed | None = None
     reason: str | None = None
-    referred: str | None = None
+
+    @property
+    def referred(self) -> str | None:
+        """Why a person decides the image whatever the votes."""
+        return None if self.seen is None else self.seen.referred
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class ReadOptions:
     """How files are read: at most `AHEAD` batches ahead, so that memory does not grow with the number of files.
 
     Attributes:
-        preprocessor: makes pixels of an image.
+        preprocessor: makes of an image what the members see.
         batch_size: images scored at a time.
         workers: threads that decode.
     """
@@ -106,17 +111,20 @@ def screen_files(files: Iterable[InputFile], ensemble: Ensemble, score: Score, r
     Args:
         files: as `images.paths.find_files` found them.
         ensemble: makes decisions of the logits.
-        score: gives the members' logits of pixels (n, S, S, 3).
+        score: gives the members' logits of n images.
         reading: how the files are read.
 
     Yields:
         The decisions table in the order of the files, a batch at a time, see `decisions_schema`.
     """
-    return screen_batches(files, ensemble, lambda pixels: decide_at_once(ensemble, score(pixels)), reading)
+    return screen_batches(files, ensemble, lambda inputs: decide_at_once(ensemble, score(inputs)), reading)
 
 
 def screen_batches(files: Iterable[InputFile], ensemble: Ensemble, decide: Decide, reading: ReadOptions) -> Tables:
-    """Yield the same tables of what `decide` makes of pixels (n, S, S, 3); votes and scores not asked for are null."""
+    """Yield the same tables of what `decide` makes of n images; votes and scores not asked for are null.
+
+    With a stability rule, `decide` is asked about damaged copies too.
+    """
     with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
         for batch in _batches(reads, reading.batch_size):
             yield _table(batch, ensemble, decide)
@@ -133,8 +141,7 @@ def read_image(file: InputFile, preprocessor: Preprocessor) -> Read:
         facts |= {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
         upright = upright_rgb(open_image(data, image.max_pixels))
         facts |= {"width": upright.width, "height": upright.height}
-        seen = preprocessor.apply(upright)
-        return Read(file.name, **facts, pixels=seen.pixels, referred=seen.referred)
+        return Read(file.name, **facts, seen=preprocessor.apply(upright))
     except BadImage as error:
         reason = error.reason
     except MemoryError:
@@ -163,7 +170,7 @@ def _batches(reads: Iterator[Read], size: int) -> Iterator[list[Read]]:
 
 
 def _table(batch: list[Read], ensemble: Ensemble, decide: Decide) -> pl.DataFrame:
-    """Score what has pixels, and put all rows into one table."""
+    """Score what could be read, and put all rows into one table."""
     schema = decisions_schema(ensemble.voters)
     facts = pl.DataFrame(
         {
@@ -171,27 +178,35 @@ def _table(batch: list[Read], ensemble: Ensemble, decide: Decide) -> pl.DataFram
             for name, attribute in FACTS
         }
     ).with_row_index("row")
-    rows = [row for row, read in enumerate(batch) if read.pixels is not None]
+    rows = [row for row, read in enumerate(batch) if read.seen is not None]
     scored = pl.DataFrame(
         schema={"row": pl.UInt32, "why": pl.String, **{n: schema[n] for n in schema if n not in facts}}
     )
     if rows:
-        pixels = np.stack([read.pixels for read in batch if read.pixels is not None])
-        scored = _scored(pixels, ensemble, decide(pixels)).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
+        inputs = stack_inputs([read.seen for read in batch if read.seen is not None])
+        found = decide_stably(decide, ensemble, inputs, [batch[row].image_id or "" for row in rows])
+        scored = _scored(inputs.pixels, ensemble, found).with_columns(row=pl.Series(rows, dtype=pl.UInt32))
     joined = facts.join(scored, on="row", how="left", maintain_order="left")
     referred = pl.when(pl.col("decision").is_not_null()).then("referred")
     return joined.with_columns(
         decision=pl.when(referred.is_null()).then("decision").otherwise(pl.lit(REVIEW_NAME)),
-        reason=pl.coalesce("reason", "why", referred),
+        reason=pl.coalesce("reason", referred, "why"),
     ).select(schema.names())
 
 
 def _scored(pixels: NDArray[np.uint8], ensemble: Ensemble, found: CascadeDecisions) -> pl.DataFrame:
-    """Decision, probability, votes and quality of pixels (n, S, S, 3); null where unknown, and `why` without score."""
+    """Decision, probability, votes and quality of pixels (n, S, S, 3); null where unknown.
+
+    `why` tells of images without score, and of decisions that flip.
+    """
     said, finite = _said(ensemble, found), pl.Series(found.finite)
+    flips = [name and FLIPPED.format(name) for name in found.flipped_by or [None] * len(pixels)]
     return (
         pl.DataFrame(said | measure_quality(pixels))
-        .with_columns(pl.when(finite).then(pl.col(*said)), why=pl.when(~finite).then(pl.lit(NOT_FINITE)))
+        .with_columns(
+            pl.when(finite).then(pl.col(*said)),
+            why=pl.when(finite).then(pl.Series(flips, dtype=pl.String)).otherwise(pl.lit(NOT_FINITE)),
+        )
         .with_columns(
             pl.col("probability").round_sig_figs(PROBABILITY_DIGITS), pl.col(*QUALITIES).round(QUALITY_PLACES)
         )

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from facesift.bundle.card import GRAPH, GRAPH_DATA
-from facesift.bundle.exporting import DECIDING, first_images
+from facesift.bundle.exporting import DECIDING, first_inputs
+from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.onnx_graph import export_graph
 from facesift.bundle.parity import ParityCheck, is_close
 from facesift.committee.ensemble import Ensemble
@@ -73,16 +74,17 @@ def test_all_test_images_are_compared_when_there_are_no_more(exported, study):
     assert parity["images"] == ShardFolder(study.sources.shards / "test").images
 
 
-def test_first_images_are_those_of_the_shards(study):
+def test_first_inputs_are_those_of_the_shards(study):
     shards = ShardFolder(study.sources.shards / "test")
-    ids, pixels = zip(*first_images(shards, 40), strict=True)
+    ids, inputs = zip(*first_inputs(shards, {}, 40), strict=True)
+    pixels = [each.pixels for each in inputs]
     assert [name for batch in ids for name in batch] == [*shards.image_ids(0), *shards.image_ids(1)][:40]
     np.testing.assert_array_equal(np.concatenate(pixels), np.concatenate([shards.pixels(0), shards.pixels(1)])[:40])
 
 
 def compare(exported, study, tolerance, stored):
     graph, torch_says = Committee.load(exported), Committee.load(exported, "torch")
-    images = first_images(ShardFolder(study.sources.shards / "test"), 5)
+    images = first_inputs(ShardFolder(study.sources.shards / "test"), {}, 5)
     return ParityCheck(graph.runtime, torch_says.runtime, graph.ensemble, tolerance).measure(images, stored)
 
 
@@ -112,8 +114,8 @@ class Fixed:
     def __init__(self, logits):
         self.values = logits
 
-    def logits(self, pixels, members):
-        return {name: np.asarray(self.values[name], np.float32)[: len(pixels)] for name in members}
+    def logits(self, inputs, members):
+        return {name: np.asarray(self.values[name], np.float32)[: len(inputs)] for name in members}
 
 
 def one_image(study, exported, graph, torch_says):
@@ -122,7 +124,7 @@ def one_image(study, exported, graph, torch_says):
     image_ids = test.images["image_id"].to_list()[:1]
     said = {name: np.asarray(each, np.float32) for name, each in torch_says.items()}
     stored = LabelledLogits(test.classes, test.images[:1], test.labels[:1], said, test.referred[:1])
-    batch = (image_ids, np.zeros((1, SIZE, SIZE, 3), np.uint8))
+    batch = (image_ids, MemberInputs(np.zeros((1, SIZE, SIZE, 3), np.uint8)))
     return ParityCheck(Fixed(graph), Fixed(torch_says), ensemble, 0.1).measure([batch], stored)
 
 

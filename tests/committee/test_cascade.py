@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
 from facesift.committee.cascade import OPEN, check_cascade, decide_in_turn, settled
 from facesift.committee.rules import RULES, Thresholds
@@ -156,7 +157,7 @@ def test_a_bundle_in_cascade_gives_the_same_rows_but_for_what_was_not_asked(expo
 def test_a_member_alone_is_computed_without_the_others(exported):
     committee = Committee.load(exported, threads=1)
     whole = committee.logits(noise(9))
-    parts = committee.runtime.logits(noise(9), ["two"])
+    parts = committee.runtime.logits(MemberInputs(noise(9)), ["two"])
     np.testing.assert_allclose(parts["two"], whole["two"], atol=1e-5)
     assert [each.name for each in committee.runtime._parts["two"].get_outputs()] == ["logits_two"]
 
@@ -165,7 +166,7 @@ def test_without_the_package_onnx_the_message_says_what_to_install(exported, mon
     committee = Committee.load(exported, threads=1)
     monkeypatch.setitem(sys.modules, "onnx.utils", None)
     with pytest.raises(FacesiftError, match=r"one by one needs onnx: `pip install facesift\[screen\]`"):
-        committee.runtime.logits(noise(1), ["two"])
+        committee.runtime.logits(MemberInputs(noise(1)), ["two"])
 
 
 def test_weights_in_a_file_of_their_own_are_found_by_the_parts(exported, tmp_path):
@@ -177,8 +178,8 @@ def test_weights_in_a_file_of_their_own_are_found_by_the_parts(exported, tmp_pat
     modules = {name: load_module(exported / f"members/{name}.safetensors") for name in card.member_names}
     export_graph(tmp_path / "committee.onnx", modules, SIZE, largest=0)
     runtime = OnnxRuntime(tmp_path, card, 1)
-    whole = runtime.logits(noise(3), ["one", "two"])
-    np.testing.assert_allclose(runtime.logits(noise(3), ["one"])["one"], whole["one"], atol=1e-5)
+    whole = runtime.logits(MemberInputs(noise(3)), ["one", "two"])
+    np.testing.assert_allclose(runtime.logits(MemberInputs(noise(3)), ["one"])["one"], whole["one"], atol=1e-5)
 
 
 @pytest.mark.usefixtures("divided")

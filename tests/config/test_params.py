@@ -73,6 +73,14 @@ WRONG = {
         r"robustness\.corruptions\.blur1: strength of blur is 0\.7, at most",
     ),
     "robustness.corruptions.scale50.strength": (1, r"corruptions\.scale50: strength of scale is 1, at most 1"),
+    "robustness.corruptions.blur2": (
+        {"kind": "downscale", "strength": 200.5},
+        r"corruptions\.blur2: strength of downscale is a whole number of pixels, not 200\.5",
+    ),
+    "robustness.corruptions.noise4": (
+        {"kind": "rephotograph", "strength": 2},
+        r"corruptions\.noise4: strength of rephotograph is 2, at most 1",
+    ),
     "robustness.corruptions.identity": ({"kind": "blur", "strength": 0.1}, r"`corruptions\.identity`: .*another name"),
     "robustness.images": (0, r"robustness\.images: .*greater than or equal to 1 \(got 0\)"),
     "calibration.method": ("isotonic", r"calibration\.method: .*'temperature' or 'platt' \(got 'isotonic'\)"),

@@ -8,7 +8,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from facesift.committee.stacking import Stacker
-from facesift.config.evaluation import IDENTITY, Corruption, Robustness
+from facesift.config.damage import Corruption
+from facesift.config.evaluation import IDENTITY, Robustness
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.evaluation.cross_data_set import predict_shards, truth_of

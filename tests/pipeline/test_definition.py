@@ -46,7 +46,7 @@ def test_params_deps_exist(stage):
             assert rest[0] in known[first].model_fields
 
 
-SLOW = ("draw", "ingest", "shard", "sample", "train", "stack", "robustness", "audit", "export", "cross")
+SLOW = ("draw", "ingest", "shard", "sample", "train", "stack", "stability", "robustness", "audit", "export", "cross")
 
 
 def options_of(stage, key):

@@ -31,8 +31,8 @@ def five(tmp_path_factory):
 
 def test_five_classes_run_through_every_stage(five):
     each = [f"{stage}@{name}" for stage in ("sample", "train") for name in MEMBERS]
-    last = ["members", "stack", "vote", "operate", "summary", "export", "robustness", "audit", "review", "pictures"]
-    assert sorted(five[1]) == sorted(["ingest", "split", "shard", *each, *last, "figures", "report"])
+    last = ["members", "stack", "stability", "vote", "operate", "summary", "export", "robustness", "audit", "review"]
+    assert sorted(five[1]) == sorted(["ingest", "split", "shard", *each, *last, "pictures", "figures", "report"])
 
 
 def test_every_image_of_the_table_is_in_the_manifest(five):

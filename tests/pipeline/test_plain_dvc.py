@@ -8,7 +8,7 @@ import yaml
 from dvc.utils.serialize import modify_yaml
 
 RULE, C, COLUMNS = "the rule of the decisions", "inverse strength of the penalty", 160
-LATER = ["stack", "vote", "operate", "summary"]
+LATER = ["stack", "stability", "vote", "operate", "summary"]
 
 
 def comment(path):

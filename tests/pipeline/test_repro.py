@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 AFTER = {  # what reads the members' scores
-    "members", "stack", "vote", "operate", "summary", "export", "robustness", "audit", "review", "pictures", "figures",
-    "report",
+    "members", "stack", "stability", "vote", "operate", "summary", "export", "robustness", "audit", "review",
+    "pictures", "figures", "report",
 }  # fmt: skip
 STAGES = {"ingest", "split", "shard", "sample@one", "sample@two", "train@one", "train@two", *AFTER}
 
@@ -40,7 +40,7 @@ def test_changing_one_members_loss_runs_that_member_and_all_that_follows_it(repo
 
 def test_changing_one_members_sampling_runs_its_plan_too(repository):
     repository.change(lambda tree: tree["members"]["two"]["resample"].update(smote=0.5))
-    assert set(repository.repro("vote")) == {"sample@two", "train@two", "members", "stack", "vote"}
+    assert set(repository.repro("vote")) == {"sample@two", "train@two", "members", "stack", "stability", "vote"}
 
 
 def test_changing_the_rule_runs_the_vote_and_what_tells_of_it(repository):
@@ -59,7 +59,7 @@ def test_going_back_to_earlier_parameters_trains_nothing(repository):
 
 def test_scores_of_a_member_that_left_are_not_voted_on(repository):
     repository.change(lambda tree: tree["members"].pop("two"))
-    assert set(repository.repro("vote")) == {"members", "stack", "vote"}
+    assert set(repository.repro("vote")) == {"members", "stack", "stability", "vote"}
     assert [path.name for path in (repository.folder / "data/scores").iterdir()] == ["one.parquet"]
     assert "vote_two" not in pl.read_parquet(repository.folder / "data/decisions.parquet").columns
     assert repository.repro("vote") == []
@@ -67,7 +67,7 @@ def test_scores_of_a_member_that_left_are_not_voted_on(repository):
 
 def test_a_baseline_is_scored_and_does_not_vote(repository):
     repository.change(lambda tree: tree["members"]["two"].update(votes=False))
-    assert set(repository.repro("vote", "audit")) == {"train@two", "members", "stack", "vote", "audit"}
+    assert set(repository.repro("vote", "audit")) == {"train@two", "members", "stack", "stability", "vote", "audit"}
     assert (repository.folder / "data/scores/two.parquet").is_file()
     decisions = pl.read_parquet(repository.folder / "data/decisions.parquet")
     assert [name for name in decisions.columns if name.startswith("vote_")] == ["vote_one", "vote_stacker"]
@@ -75,7 +75,7 @@ def test_a_baseline_is_scored_and_does_not_vote(repository):
 
 def test_stacker_fitted_on_the_training_plan(repository):
     repository.change(lambda tree: tree["stack"].update(fit_on="train_plan"))
-    assert set(repository.repro("vote")) == {"stack", "vote"}
+    assert set(repository.repro("vote")) == {"stack", "stability", "vote"}
     assert read(repository, "data/figures/stack.json")["fit_on"] == "train_plan"
 
 

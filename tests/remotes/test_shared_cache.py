@@ -17,6 +17,7 @@ from tests.remotes.conftest import ARCHIVE, MODEL, RAW, Remote, commit, found_te
 AFTER = {
     "members",
     "stack",
+    "stability",
     "vote",
     "operate",
     "summary",

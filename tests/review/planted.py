@@ -82,15 +82,22 @@ def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real
         path = folder / "members" / f"{name}.safetensors"
         header = {"architecture": architecture, "classes": classes, "preprocessing": preprocessing}
         save_weights(path, network, header)
-        entry = {"name": name, "architecture": architecture, "batch_size": 1, "preprocessing": preprocessing}
+        entry = {
+            "name": name,
+            "backbone": None,
+            "architecture": architecture,
+            "batch_size": 1,
+            "preprocessing": preprocessing,
+        }
         members.append(entry | {"file": f"members/{name}.safetensors", "sha256": sha256(path)})
         files[f"members/{name}.safetensors"] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
     other = {"bytes": 1, "sha256": "0" * 64}
     limits = {"max_pixels": 10**6, "max_bytes": 10**6}
     card = {
-        "schema": 3, "study": "planted", "classes": classes, "positive": "fake", "members": members,
+        "schema": 4, "backbones": {}, "study": "planted", "classes": classes, "positive": "fake", "members": members,
         "image": {"image_size": size, "resize": "squish", "crop": WHOLE.model_dump()} | limits,
         "rule": "majority", "points": {}, "metrics": {}, "inputs": {}, "versions": {}, "parity": {}, "stopping": None,
+        "stability": None,
         "calibration": {"method": "platt", "temperature": 1.0, "bias": 0.0},
         "files": files | dict.fromkeys(("committee.onnx", "stacker.safetensors", "reference.json"), other),
     }  # fmt: skip

@@ -49,7 +49,8 @@ def test_a_sampler_by_name_gives_imbalanced_learns_rows(name, seed):
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_row_that_was_not_made_is_the_original(name):
-    found = resample_features(FEATURES, LABELS, by_name(name, **BY_NAME[name][1]), SEED, "resample")
+    _, arguments = BY_NAME[name]
+    found = resample_features(FEATURES, LABELS, by_name(name, **arguments), SEED, "resample")
     own = found.rows != MADE
     assert np.array_equal(found.features[own], FEATURES[found.rows[own]])
     assert (found.labels[own] == LABELS[found.rows[own]]).all()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from facesift.bundle.inputs import MemberInputs
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.networks.weights import load_scorer
@@ -52,7 +53,7 @@ def test_any_number_of_images_may_be_scored_at_a_time(committee, images):
 
 
 def test_members_that_are_not_asked_for_give_no_logits(committee):
-    assert list(committee.runtime.logits(noise(2), ["two"])) == ["two"]
+    assert list(committee.runtime.logits(MemberInputs(noise(2)), ["two"])) == ["two"]
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -79,7 +80,7 @@ def test_flipped_byte_is_found(bundle, file):
 
 
 WRONG_CARDS = {
-    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 3"),
+    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 4"),
     "unknown key": (lambda card: card.update(more=1), r"damaged at more"),
     "missing key": (lambda card: card.pop("image"), r"damaged at image"),
     "positive": (lambda card: card.update(positive="forged"), r"positive is 'forged', which is not one of the classes"),

@@ -1,0 +1,83 @@
+"""Score mildly damaged copies of the validation and test images, for `vote.stability: review`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from facesift.committee.sources import own_images
+from facesift.committee.stability import StabilityRule, copies_table, no_copies
+from facesift.committee.stacking import FoldStackers, Stacker, fit_folds, load_stacker, stack_features
+from facesift.config.params import Params
+from facesift.config.stage import run
+from facesift.core.files import read_parquet, write_parquet
+from facesift.core.scores import STACKER, LabelledLogits, label_logits, read_held_out
+from facesift.images.damage import corrupt
+from facesift.images.faces import FACE_COLUMNS
+from facesift.shards.reading import ShardFolder
+
+MODELS, DATA = Path("models"), Path("data")
+
+
+def main(params: Params) -> None:
+    """Read shards of val and test, the members and the stacker; write `data/stability.parquet`, empty for `ignore`."""
+    rule, table = StabilityRule.of(params.vote), no_copies(params.class_names)
+    if rule is not None:
+        held = read_held_out(DATA, params.voting, params.class_names, stacker=False)
+        stacker = load_stacker(MODELS / "stacker.safetensors", params.voting, params.class_names.names)
+        by_split = {"val": _stacker_of_validation(params, held["val"], stacker), "test": stacker}
+        table = pl.concat(_score(params, rule, held[split], by_split[split]) for split in held)
+        print(f"{', '.join(rule.damages)}: {table['image_id'].n_unique()} images scored after each")
+    write_parquet(DATA / "stability.parquet", table)
+
+
+def _stacker_of_validation(params: Params, val: LabelledLogits, stacker: Stacker) -> Stacker | FoldStackers:
+    """Return what scored the validation images in the stage stack, so that copies are compared with like scores."""
+    if params.stack.fit_on != "val":
+        return stacker
+    features = stack_features(list(val.logits.values()))
+    own = own_images(val.images["source"], val.positives)
+    return fit_folds(features, val.labels, val.groups, params.stack, params.class_names, own)
+
+
+def _score(params: Params, rule: StabilityRule, held: LabelledLogits, stacker: Stacker | FoldStackers) -> pl.DataFrame:
+    """Score the copies of the images of one split with all voters, each member in the batches of its own training."""
+    # torch is needed for `review` alone
+    from facesift.networks.head_scoring import open_heads  # noqa: PLC0415
+    from facesift.networks.scoring import ShardScorer  # noqa: PLC0415
+    from facesift.networks.weights import load_members  # noqa: PLC0415
+
+    split, heads = held.images["split"][0], open_heads(params, MODELS, DATA / "scores", DATA / "raw" / params.data.raw)
+    members = [name for name in params.voting if name not in heads.scorers]
+    scorer = ShardScorer(
+        scorers=dict(zip(members, load_members(MODELS, DATA / "scores", members), strict=True)),
+        batch_sizes={name: params.members[name].batch_size for name in members},
+        shards=ShardFolder(DATA / "shards" / split),
+        classes=params.class_names,
+        parallel=params.parallel.workers,
+    )
+    changes = [partial(corrupt, corruption=each) for each in rule.damages.values()]
+    copies = {}
+    beside = heads.beside(_places(params, held), params.voting, split)
+    for damage, scores in zip(rule.damages, scorer.score_shards(changes), strict=True):
+        found = beside(scores, rule.damages[damage])
+        tables = {member: each.with_columns(split=pl.lit(split)) for member, each in found.items()}
+        scored = label_logits(held.images, tables, params.class_names)
+        stacked = stacker.logits(stack_features(list(scored.logits.values()))).astype(np.float32)
+        copies[damage] = replace(scored, logits={**scored.logits, STACKER: stacked})
+    return copies_table(copies)
+
+
+def _places(params: Params, held: LabelledLogits) -> pl.DataFrame:
+    """Return where the files of some images are, and the faces in them."""
+    columns = ["image_id", "container", "path", *(FACE_COLUMNS if params.data.crop.finds else [])]
+    places = read_parquet(DATA / "manifest.parquet", columns)
+    return places.join(held.images.select("image_id"), on="image_id", how="semi")
+
+
+if __name__ == "__main__":
+    run(main)
