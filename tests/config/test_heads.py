@@ -99,6 +99,12 @@ def test_cross_fitting_leaves_baselines_alone():
     assert parse_params(study(members, cross_fit={"five": 5})).evaluation.cross_fit == {"five": 5}
 
 
+def test_a_stack_over_heads_is_fitted_on_validation():
+    tree = study()
+    tree["stack"] = tree["stack"] | {"fit_on": "train_plan", "sources": "as_they_come"}
+    refused(tree, r"`stack\.fit_on: train_plan` is for networks, but head is a head: set it to val")
+
+
 @pytest.mark.parametrize("folds", [2, 51])
 def test_the_number_of_folds_has_a_range(folds):
     refused(study(head(), cross_fit={"some": folds}), rf"evaluation\.cross_fit\.some: .*\(got {folds}\)")
