@@ -19,6 +19,7 @@ from facesift.networks.package_weights import find_weights
 from facesift.networks.scoring import score_splits
 from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import save_tensors
+from facesift.shards.index import FeatureCard
 from facesift.shards.reading import ShardFolder
 from facesift.training.distributed import gather_tables
 from facesift.training.fit import checkpoint_key, delete_checkpoints
@@ -47,7 +48,7 @@ def main(params: Params, name: str) -> None:
     scores = gather_tables(part, room, trained.share)
     if scores is None:  # the first of the processes that trained together writes
         return
-    save_tensors(weights, trained.tensors, _header(params, name, shards["train"]))
+    save_tensors(weights, trained.tensors, _header(params, name, shards["train"].index.features))
     write_parquet(Path(f"data/scores/{name}.parquet"), scores, {"weights_sha256": sha256(weights)})
     figures = _figures(params, name, scores)
     epochs = trained.epochs or [{"val_accuracy": figures["val"]["accuracy"]}]
@@ -56,7 +57,7 @@ def main(params: Params, name: str) -> None:
     delete_checkpoints(room)
 
 
-def _header(params: Params, name: str, shards: ShardFolder) -> dict[str, Any]:
+def _header(params: Params, name: str, card: FeatureCard | None = None) -> dict[str, Any]:
     member = params.members[name]
     preprocessing = {
         "image_size": params.data.image_size,
@@ -67,7 +68,6 @@ def _header(params: Params, name: str, shards: ShardFolder) -> dict[str, Any]:
     if params.data.crop.method != "none":
         preprocessing["crop"] = params.data.crop.model_dump()
     if isinstance(member.architecture, Head):
-        card = shards.index.features
         preprocessing["features"] = {"input": member.input} | (card.model_dump() if card else {})
         return {
             "architecture": member.architecture.model_dump(),

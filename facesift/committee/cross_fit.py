@@ -112,8 +112,12 @@ def cross_fit(tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: P
         Scores and decisions of all images.
 
     Raises:
-        FacesiftError: when a class has too few groups of images, or a fold cannot be re-sampled as asked.
+        FacesiftError: when features are of other images, a class has too few groups of images, or a fold cannot be
+            re-sampled as asked.
     """
+    for place, table in tables.items():
+        if table.image_ids != truth["image_id"].to_list():
+            raise FacesiftError(f"data/{place}: holds other images than data/split.parquet; `dvc repro embed`")
     labels, groups = labels_from(truth, params.class_names), truth["group"].to_numpy()
     numbers = assign_folds(labels, groups, folds, params.seed)
     parts = []

@@ -307,6 +307,15 @@ class Member(Section):
             raise ValueError("`augment` and `views` are for images; a head has `copies` and `views` of its backbone")
         return self
 
+    @model_validator(mode="after")
+    def _training_fits(self) -> Member:
+        schedule = self.schedule
+        if isinstance(self.architecture, Head) and (
+            self.ema is not None or schedule.head_epochs or schedule.name == "plateau"
+        ):
+            raise ValueError("`ema`, `schedule.head_epochs` and `schedule.name: plateau` are for networks")
+        return self
+
     @field_validator("architecture")
     @classmethod
     def _is_known(cls, architecture: Architecture | Head) -> Architecture | Head:

@@ -116,6 +116,9 @@ class Params(Section):
             raise ValueError(
                 f"`evaluation.cross_fit` is for committees of heads, but {others[0]} is none: set it to {{}}"
             )
+        heads = [name for name in self.voting if self.members[name].backbone is not None]
+        if self.stack.fit_on == "train_plan" and heads:
+            raise ValueError(f"`stack.fit_on: train_plan` is for networks, but {heads[0]} is a head: set it to val")
         for name, backbone in self.backbones.items():
             if backbone.finds and not self.data.crop.finds:
                 raise ValueError(f"`backbones.{name}.views` need faces: set data.crop.method to face")

@@ -96,7 +96,7 @@ def count_pairs(groups: NDArray[np.integer], fakes: NDArray[np.int64], scores: S
         `pairs`, `fake_above` and their `share` with its interval; None without pairs.
     """
     above = total = 0
-    for group in np.unique(groups):
+    for group in np.intersect1d(groups[fakes == 1], groups[fakes == 0]):
         rows = groups == group
         high, low = scores[rows & (fakes == 1)], scores[rows & (fakes == 0)]
         above += int((high[:, None] > low[None]).sum())

@@ -56,9 +56,16 @@ def test_an_images_features_do_not_depend_on_the_images_before_it(path):
 
 def test_the_class_token_is_the_first_and_the_mean_is_of_the_rest():
     tokens = np.random.default_rng(0).normal(size=(2, TOKENS, TOKEN)).astype(np.float32)
-    found = outputs_of([tokens])
+    found = outputs_of({"tokens": tokens})
     assert np.array_equal(found["class"], tokens[:, 0])
     assert np.allclose(found["mean"], tokens[:, 1:].mean(axis=1))
+
+
+def test_the_outputs_of_an_earlier_block_have_its_number():
+    tokens = np.random.default_rng(0).normal(size=(2, TOKENS, TOKEN)).astype(np.float32)
+    found = outputs_of({"tokens": tokens * 2, "block_3": tokens})
+    assert np.array_equal(found["class.3"], tokens[:, 0])
+    assert np.array_equal(found["class"], 2 * tokens[:, 0])
 
 
 def test_pixels_are_normalised_by_channel():
