@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from facesift.committee.rules import RULES
 from facesift.config.backbones import ONNX, Backbone, Copies, Pool, View
@@ -27,6 +27,8 @@ NO_COPIES = Copies(count=0, flip=0.0, scale=None, jpeg=None, blur=None, noise=No
 MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# A number as text: JSON files have six digits here, and the features of int8 networks change with the seventh.
+Exact = Annotated[float, Field(strict=False), PlainSerializer(repr, return_type=str)]
 FileName = Annotated[
     str, Field(pattern=r"^(members/|backbones/)?[A-Za-z][A-Za-z0-9_]*(\.[a-z]+)+$")
 ]  # never outside the bundle
@@ -68,10 +70,10 @@ class BackboneCard(Part):
 
     name: str
     views: Annotated[list[View], Field(min_length=1)]
-    centre: float
+    centre: Exact
     pool: Annotated[list[Pool], Field(min_length=1)]
-    mean: list[float]
-    std: list[float]
+    mean: list[Exact]
+    std: list[Exact]
     side: Count
     blocks: Annotated[list[FeatureBlock], Field(min_length=1)]
     file: FileName

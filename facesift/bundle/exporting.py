@@ -102,7 +102,10 @@ def fill_bundle(
     write_json(folder / REFERENCE, reference)
     if params.data.crop.finds:
         (folder / FACES).write_bytes(read_detector())
-    backbones = {name: write_backbone(folder, name, sources.test_features(name)) for name in _backbones(params)}
+    backbones = {
+        name: write_backbone(folder, name, params.backbones[name], sources.test_features(name))
+        for name in _backbones(params)
+    }
     card = Card.model_validate(_describe(folder, params, sources, backbones))
     parity = _measure_parity(folder, card, params, sources, stored["test"])
     content = card.model_copy(update={"parity": parity, "stopping": _fit_stopping(folder, card, params, stored)})

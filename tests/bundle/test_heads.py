@@ -78,13 +78,27 @@ def test_the_card_says_how_far_the_features_are_from_the_stored_ones(headed):
     assert parity["features"] < 1e-3
 
 
+def test_numbers_that_a_backbone_sees_by_are_kept_exactly(head_study, headed):
+    assert read_card(headed).backbones["vit"].mean == head_study.params.backbones["vit"].mean
+    assert head_study.params.backbones["vit"].mean[0] == 0.48145466
+
+
+def test_features_of_other_views_are_refused(head_study, tmp_path):
+    vit = head_study.params.backbones["vit"].model_copy(update={"centre": 0.6})
+    params = head_study.params.model_copy(update={"backbones": head_study.params.backbones | {"vit": vit}})
+    with pytest.raises(
+        FacesiftError, match=r"vit.test: not of the backbone vit in params\.yaml; `dvc repro embed@vit`"
+    ):
+        export(replace(head_study, params=params), tmp_path)
+
+
 def test_features_that_the_backbone_does_not_give_are_refused(tmp_path):
     other = make_head_study(tmp_path / "other", ("tokens",), pixels=False)
     tower = onnx.load(tmp_path / "other/tower.onnx")
     weights = np.frombuffer(tower.graph.initializer[0].raw_data, np.float32)
-    tower.graph.initializer[0].raw_data = (weights * 1.2).tobytes()
+    tower.graph.initializer[0].raw_data = (weights * 1.5).tobytes()
     onnx.save(tower, tmp_path / "other/tower.onnx")
-    with pytest.raises(FacesiftError, match=r"tower: the bundle's backbone gives other features .* differ by 0\.2"):
+    with pytest.raises(FacesiftError, match=r"tower: the bundle's backbone gives other features .* differ by 0\.5"):
         export(other, tmp_path)
 
 
