@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from facesift.committee.head_scoring import open_heads
 from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
@@ -20,7 +21,6 @@ from facesift.datasets.near_duplicates import near_duplicate_groups
 from facesift.datasets.source_files import count_files
 from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.images.faces import referred_column
-from facesift.networks.head_scoring import open_heads
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.networks.weights import load_members
 from facesift.shards.building import RawImageReader, Sharding, build_split

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from facesift.committee.head_scoring import ScoreHeads, open_heads
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
@@ -22,7 +23,6 @@ from facesift.evaluation.robustness import (
     measure_corruptions,
 )
 from facesift.images.faces import FACE_COLUMNS
-from facesift.networks.head_scoring import ScoreHeads, open_heads
 from facesift.networks.scoring import TEST_SPLIT
 from facesift.networks.weights import load_members
 from facesift.shards.reading import ShardFolder

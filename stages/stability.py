@@ -47,7 +47,7 @@ def _stacker_of_validation(params: Params, val: LabelledLogits, stacker: Stacker
 def _score(params: Params, rule: StabilityRule, held: LabelledLogits, stacker: Stacker | FoldStackers) -> pl.DataFrame:
     """Score the copies of the images of one split with all voters, each member in the batches of its own training."""
     # torch is needed for `review` alone
-    from facesift.networks.head_scoring import open_heads  # noqa: PLC0415
+    from facesift.committee.head_scoring import open_heads  # noqa: PLC0415
     from facesift.networks.scoring import ShardScorer  # noqa: PLC0415
     from facesift.networks.weights import load_members  # noqa: PLC0415
 

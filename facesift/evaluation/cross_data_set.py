@@ -7,13 +7,13 @@ from functools import partial
 
 import polars as pl
 
+from facesift.committee.head_scoring import ScoreHeads
 from facesift.committee.stability import DamagedCopies, StabilityRule
 from facesift.committee.stacking import Stacker, add_stacker
 from facesift.core.classes import Classes
 from facesift.core.scores import STACKER, label_logits, score_table
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.images.damage import corrupt
-from facesift.networks.head_scoring import ScoreHeads
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.shards.reading import ShardFolder
 

@@ -18,7 +18,6 @@ from facesift.evaluation.decision_report import count_decisions
 FALSE_POSITIVES = (0.01, 0.05, 0.1)  # rates at which the recall is reported
 
 Scores = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 def report_cross_fit(fitted: CrossFitted, facts: pl.DataFrame) -> dict[str, Any]:
@@ -34,11 +33,9 @@ def report_cross_fit(fitted: CrossFitted, facts: pl.DataFrame) -> dict[str, Any]
         the stacker inside each source that holds fakes and others; `difficulty`: the stacker on the fakes of one
         difficulty against all other images of their sources; `pairs`: how often a fake scores above its own original.
     """
-    held, classes = fitted.held, fitted.held.classes
-    fakes = held.positives
+    held, classes, fakes = fitted.held, fitted.held.classes, fitted.held.positives
     scores = {voter: class_probabilities(each)[:, classes.number] for voter, each in held.logits.items()}
-    sources = held.images["source"]
-    inside = {source: (sources == source).to_numpy() for source in mixed_sources(sources, fakes)}
+    inside = {name: (held.images["source"] == name).to_numpy() for name in mixed_sources(held.images["source"], fakes)}
     return {
         "images": len(fakes),
         "fakes": int(fakes.sum()),

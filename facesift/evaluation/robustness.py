@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.decision import REVIEW
+from facesift.committee.head_scoring import ScoreHeads
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker
 from facesift.config.damage import Corruption
@@ -23,7 +24,6 @@ from facesift.core.scores import Scorer
 from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.images.damage import corrupt
-from facesift.networks.head_scoring import ScoreHeads
 from facesift.networks.scoring import ShardScorer
 from facesift.shards.reading import ShardFolder
 
