@@ -109,7 +109,7 @@ def resampling(recipe: Resample) -> str:
     Returns:
         A short text for a table.
 
-    >>> ratios = {"smote": 0.4, "forge": None, "undersample": 0.5, "neighbours": 5}
+    >>> ratios = {"smote": 0.4, "forge": None, "undersample": 0.5, "neighbours": 5, "method": None, "arguments": {}}
     >>> resampling(Resample(scope="shard", draw="plan", epoch_images=None, **ratios))
     'SMOTE(0.4) + RUS(0.5), by shard'
     """

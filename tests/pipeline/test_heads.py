@@ -64,7 +64,7 @@ def copied(voted, tmp_path):
 
 def test_heads_and_networks_run_up_to_the_vote(voted):
     each = [f"{stage}@{name}" for stage in ("sample", "train") for name in MEMBERS]
-    others = ["ingest", "split", "shard", "embed@vit", "members", "stack", "vote", "operate", "summary"]
+    others = ["ingest", "split", "shard", "embed@vit", "members", "stack", "stability", "vote", "operate", "summary"]
     assert sorted(voted[1]) == sorted([*each, *others])
 
 
@@ -110,7 +110,7 @@ def test_a_second_repro_does_nothing(copied):
 
 def test_another_penalty_of_a_head_retrains_this_head_alone(copied):
     copied.change(lambda tree: tree["members"]["linear"]["optimizer"].update(weight_decay=1.0))
-    assert copied.repro("summary") == ["train@linear", "members", "stack", "vote", "operate", "summary"]
+    assert copied.repro("summary") == ["train@linear", "members", "stack", "stability", "vote", "operate", "summary"]
 
 
 def test_embedding_again_writes_the_same_bytes_out_of_the_store(copied):
