@@ -17,7 +17,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet
 from facesift.images.faces import FACE_COLUMNS
 from facesift.networks.embedding import Embedding, write_feature_shards
-from facesift.networks.feature_store import FeatureStore
+from facesift.networks.feature_store import FeatureStore, remove_other_stores
 from facesift.shards.building import RawImageReader, Sharding
 
 FEATURES = Path("data/features")
@@ -45,6 +45,7 @@ def main(params: Params, name: str) -> None:
         write_feature_shards(FEATURES / name / split, rows, wanted, backbone, sharding)
     for store in stores:
         store.remove_others(images["image_id"])
+    remove_other_stores(stores)
 
 
 def _compute(images: pl.DataFrame, learned: pl.DataFrame, embedding: Embedding, name: str) -> list[FeatureStore]:

@@ -11,7 +11,7 @@ from facesift.committee.head_scoring import ScoreHeads, open_heads
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.files import read_parquet, write_csv, write_json
+from facesift.core.files import write_csv, write_json
 from facesift.core.scores import read_truth
 from facesift.evaluation.cross_data_set import truth_of
 from facesift.evaluation.results_table import share
@@ -22,9 +22,9 @@ from facesift.evaluation.robustness import (
     figures_table,
     measure_corruptions,
 )
-from facesift.images.faces import FACE_COLUMNS
 from facesift.networks.scoring import TEST_SPLIT
 from facesift.networks.weights import load_members
+from facesift.shards.building import read_places
 from facesift.shards.reading import ShardFolder
 
 MODELS, SCORES = Path("models"), Path("data/scores")
@@ -62,9 +62,7 @@ def _test(params: Params) -> RobustnessTest:
 def _heads(params: Params, truth: pl.DataFrame) -> ScoreHeads:
     """Return what scores the images with the heads, from their raw files."""
     heads = open_heads(params, MODELS, SCORES, Path("data/raw") / params.data.raw)
-    columns = ["image_id", "container", "path", *(FACE_COLUMNS if params.data.crop.finds else [])]
-    places = read_parquet(Path("data/manifest.parquet"), columns)
-    images = places.join(truth.select("image_id"), on="image_id", how="semi")
+    images = read_places(Path("data/manifest.parquet"), truth["image_id"], faces=params.data.crop.finds)
     return heads.beside(images, params.voting, TEST_SPLIT)
 
 

@@ -14,10 +14,10 @@ from facesift.committee.stability import StabilityRule, copies_table, no_copies
 from facesift.committee.stacking import FoldStackers, Stacker, fit_folds, load_stacker, stack_features
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.files import read_parquet, write_parquet
+from facesift.core.files import write_parquet
 from facesift.core.scores import STACKER, LabelledLogits, label_logits, read_held_out
 from facesift.images.damage import corrupt
-from facesift.images.faces import FACE_COLUMNS
+from facesift.shards.building import read_places
 from facesift.shards.reading import ShardFolder
 
 MODELS, DATA = Path("models"), Path("data")
@@ -62,7 +62,8 @@ def _score(params: Params, rule: StabilityRule, held: LabelledLogits, stacker: S
     )
     changes = [partial(corrupt, corruption=each) for each in rule.damages.values()]
     copies = {}
-    beside = heads.beside(_places(params, held), params.voting, split)
+    images = read_places(DATA / "manifest.parquet", held.images["image_id"], faces=params.data.crop.finds)
+    beside = heads.beside(images, params.voting, split)
     for damage, scores in zip(rule.damages, scorer.score_shards(changes), strict=True):
         found = beside(scores, rule.damages[damage])
         tables = {member: each.with_columns(split=pl.lit(split)) for member, each in found.items()}
@@ -70,13 +71,6 @@ def _score(params: Params, rule: StabilityRule, held: LabelledLogits, stacker: S
         stacked = stacker.logits(stack_features(list(scored.logits.values()))).astype(np.float32)
         copies[damage] = replace(scored, logits={**scored.logits, STACKER: stacked})
     return copies_table(copies)
-
-
-def _places(params: Params, held: LabelledLogits) -> pl.DataFrame:
-    """Return where the files of some images are, and the faces in them."""
-    columns = ["image_id", "container", "path", *(FACE_COLUMNS if params.data.crop.finds else [])]
-    places = read_parquet(DATA / "manifest.parquet", columns)
-    return places.join(held.images.select("image_id"), on="image_id", how="semi")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from facesift.config import backbones, data, members, sampling
+from facesift.config import backbones, data, losses, members, sampling
 from facesift.config.compose import base_values, filled, filled_member
 from facesift.config.params import Params
 from facesift.config.params import parse_params as parse_whole
@@ -46,12 +46,12 @@ def Resample(**given: Any) -> sampling.Resample:  # noqa: N802
     return sampling.Resample(**(BASE["resample"] | given))
 
 
-def CrossEntropy(**given: Any) -> members.CrossEntropy:  # noqa: N802
-    return members.CrossEntropy(**(BASE["loss"]["cross_entropy"] | given))
+def CrossEntropy(**given: Any) -> losses.CrossEntropy:  # noqa: N802
+    return losses.CrossEntropy(**(BASE["loss"]["cross_entropy"] | given))
 
 
-def Focal(**given: Any) -> members.Focal:  # noqa: N802
-    return members.Focal(**(BASE["loss"]["focal"] | given))
+def Focal(**given: Any) -> losses.Focal:  # noqa: N802
+    return losses.Focal(**(BASE["loss"]["focal"] | given))
 
 
 def Architecture(**given: Any) -> members.Architecture:  # noqa: N802

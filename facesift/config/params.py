@@ -79,6 +79,7 @@ class Params(Section):
         if unknown := sorted(set(self.split.limit) - set(self.classes)):
             raise ValueError(f"`split.limit.{unknown[0]}`: {unknown[0]} is not one of `classes` ({self.classes})")
         self._inputs_fit()
+        self._heads_fit()
         for key, resample in self._resamples():
             self._resample_fits(key, resample)
         self._weights_fit()
@@ -112,16 +113,20 @@ class Params(Section):
                     raise ValueError(
                         f"`members.{name}.architecture.{key}`: backbone {member.backbone} has no {more[0]}"
                     )
-        if self.evaluation.cross_fit and (others := [n for n in self.voting if self.members[n].backbone is None]):
-            raise ValueError(
-                f"`evaluation.cross_fit` is for committees of heads, but {others[0]} is none: set it to {{}}"
-            )
-        heads = [name for name in self.voting if self.members[name].backbone is not None]
-        if self.stack.fit_on == "train_plan" and heads:
-            raise ValueError(f"`stack.fit_on: train_plan` is for networks, but {heads[0]} is a head: set it to val")
         for name, backbone in self.backbones.items():
             if backbone.finds and not self.data.crop.finds:
                 raise ValueError(f"`backbones.{name}.views` need faces: set data.crop.method to face")
+
+    def _heads_fit(self) -> None:
+        heads = [name for name in self.voting if self.members[name].backbone is not None]
+        if self.stack.fit_on == "train_plan" and heads:
+            raise ValueError(f"`stack.fit_on: train_plan` is for networks, but {heads[0]} is a head: set it to val")
+        if not self.evaluation.cross_fit:
+            return
+        if len(self.classes) > 2:
+            raise ValueError(f"`evaluation.cross_fit` is for two classes, not for {len(self.classes)}: set it to {{}}")
+        if networks := [name for name in self.voting if name not in heads]:
+            raise ValueError(f"`evaluation.cross_fit` is for heads, but {networks[0]} is a network: set it to {{}}")
 
     def _weights_fit(self) -> None:
         losses = {f"members.{name}.loss": member.loss for name, member in self.members.items()}

@@ -55,7 +55,8 @@ def _rows(kind: type[Section], path: str) -> Iterator[str]:
 def value_of(field: FieldInfo) -> str:
     """Say what values a field takes.
 
-    >>> from facesift.config.members import Focal, Schedule
+    >>> from facesift.config.losses import Focal
+    >>> from facesift.config.members import Schedule
     >>> value_of(Focal.model_fields["alpha"]), value_of(Schedule.model_fields["watch"])
     ('number from 0 to 1', '`val_loss`, `val_accuracy`')
     """

@@ -12,7 +12,7 @@ from facesift.config.section import Section
 def sections_of(annotation: Any) -> tuple[type[Section], ...]:
     """Return the section classes that a field of this type holds, directly or by name; several exclude each other.
 
-    >>> from facesift.config.members import Focal
+    >>> from facesift.config.losses import Focal
     >>> [kind.__name__ for kind in sections_of(dict[str, Focal] | None)]
     ['Focal']
     """

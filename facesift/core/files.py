@@ -82,17 +82,19 @@ def rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys and floats of `DIGITS` digits.
+def write_json(path: Path, value: Any, *, exact: bool = False) -> None:
+    """Write JSON with sorted keys.
 
     Args:
         path: the file to write.
         value: dicts, lists, strings, numbers, booleans and None.
+        exact: write floats as they are, as parameters need it; otherwise with `DIGITS` digits, as figures have them.
 
     Raises:
         ValueError: for NaN and infinity.
     """
-    text = json.dumps(rounded(value), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    written = value if exact else rounded(value)
+    text = json.dumps(written, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     with whole_file(path) as part:
         part.write_text(text + "\n", encoding="utf-8", newline="\n")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
 from facesift.config.backbones import Copies
+from facesift.images.damage import blur, noise, smaller_and_back
 from facesift.images.faces import LEFT_TO_RIGHT, Face
 
 WAYS = ("scale", "blur", "noise")
@@ -21,7 +20,8 @@ def damaged_copy(
     Args:
         image: an upright RGB image.
         face: the face in it; None without one.
-        copies: the ways of damage and their ranges. Copy i is damaged in way i + the image's turn, in rotation.
+        copies: the ways of damage and their ranges. The copies of an image take the ways in turn; the first way differs
+            from image to image.
         number: of the copy, from 0.
         image_id: 32 hexadecimal digits, from which the random numbers are drawn.
 
@@ -32,14 +32,16 @@ def damaged_copy(
     if rng.random() < copies.flip:
         image, face = ImageOps.mirror(image), mirrored(face, image.width)
     ways = [way for way in WAYS if getattr(copies, way) is not None]
-    way = ways[(int(image_id[:8], 16) + number) % len(ways)]
+    way, pixels = ways[(int(image_id[:8], 16) + number) % len(ways)], np.asarray(image)
+    strength = float(rng.uniform(*getattr(copies, way)))
     if way == "blur":
-        return image.filter(ImageFilter.GaussianBlur(_drawn(copies.blur, rng) * min(image.size))), face
-    if way == "noise":
-        pixels = np.asarray(image, np.float32)
-        noisy = pixels + rng.normal(0, _drawn(copies.noise, rng), pixels.shape)
-        return Image.fromarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8)), face
-    return _recoded(image, copies, rng), face
+        pixels = blur(pixels, image_id, strength)
+    elif way == "noise":
+        pixels = noise(pixels, f"{image_id} {number}", strength)
+    else:
+        quality = None if copies.jpeg is None else int(rng.integers(copies.jpeg[0], copies.jpeg[1] + 1))
+        pixels = smaller_and_back(pixels, strength, quality)
+    return Image.fromarray(pixels), face
 
 
 def mirrored(face: Face | None, width: int) -> Face | None:
@@ -51,19 +53,3 @@ def mirrored(face: Face | None, width: int) -> Face | None:
     for first, second in LEFT_TO_RIGHT:  # "left" has the smaller x
         points[first], points[second] = points[second], points[first]
     return Face((width - right, top, width - left, bottom), tuple(points), face.score)
-
-
-def _recoded(image: Image.Image, copies: Copies, rng: np.random.Generator) -> Image.Image:
-    """Scale an image down, compress it, and scale it back up."""
-    factor = _drawn(copies.scale, rng)
-    small = image.resize([max(1, round(side * factor)) for side in image.size], Image.Resampling.BICUBIC)
-    if copies.jpeg is not None:
-        buffer = BytesIO()
-        small.save(buffer, "JPEG", quality=int(rng.integers(copies.jpeg[0], copies.jpeg[1] + 1)))
-        small = Image.open(buffer).convert("RGB")
-    return small.resize(image.size, Image.Resampling.BICUBIC)
-
-
-def _drawn(ends: list[float] | None, rng: np.random.Generator) -> float:
-    low, high = ends or (0.0, 0.0)
-    return float(rng.uniform(low, high))

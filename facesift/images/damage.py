@@ -98,7 +98,7 @@ def scale(pixels: Pixels, _: str, share: float) -> Pixels:
     Returns:
         The damaged image.
     """
-    return _smaller_and_back(pixels, share)
+    return smaller_and_back(pixels, share)
 
 
 def downscale(pixels: Pixels, _: str, side: float) -> Pixels:
@@ -111,7 +111,7 @@ def downscale(pixels: Pixels, _: str, side: float) -> Pixels:
     Returns:
         The damaged image.
     """
-    return pixels if _side(pixels) <= side else _smaller_and_back(pixels, side / _side(pixels))
+    return pixels if _side(pixels) <= side else smaller_and_back(pixels, side / _side(pixels))
 
 
 def noise(pixels: Pixels, image_id: str, deviation: float) -> Pixels:
@@ -189,10 +189,22 @@ KINDS: dict[str, Callable[[Pixels, str, float], Pixels]] = {
 }
 
 
-def _smaller_and_back(pixels: Pixels, share: float) -> Pixels:
+def smaller_and_back(pixels: Pixels, share: float, quality: float | None = None) -> Pixels:
+    """Scale an image down (bilinear, antialiased) and up again (bicubic).
+
+    Args:
+        pixels: the image (h, w, 3).
+        share: share of both sides that is left, in (0, 1].
+        quality: JPEG quality of the small image, 1 to 100; None: it is not compressed.
+
+    Returns:
+        The damaged image.
+    """
     height, width = pixels.shape[:2]
     small = max(1, round(share * width)), max(1, round(share * height))
     smaller = Image.fromarray(pixels).resize(small, Image.Resampling.BILINEAR)
+    if quality is not None:
+        smaller = Image.fromarray(jpeg(np.asarray(smaller), "", quality))
     return np.asarray(smaller.resize((width, height), Image.Resampling.BICUBIC))
 
 

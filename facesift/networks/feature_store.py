@@ -7,6 +7,7 @@ deleted at any time.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -58,6 +59,15 @@ class FeatureStore:
         for path in self.folder.glob("*.safetensors"):
             if path not in wanted:
                 path.unlink()
+
+
+def remove_other_stores(kept: Sequence[FeatureStore]) -> None:
+    """Delete the folders beside some stores: features of other parameters, of other code, or of damaged images."""
+    folders = {store.folder.absolute() for store in kept}
+    for parent in {folder.parent for folder in folders}:
+        for folder in parent.iterdir():
+            if folder not in folders:
+                shutil.rmtree(folder)
 
 
 def write_block(folder: Path, image_ids: Sequence[str], values: NDArray[np.float16]) -> None:

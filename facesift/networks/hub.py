@@ -36,23 +36,14 @@ def published_weights(architecture: Architecture, image_size: int | None) -> dic
         FacesiftError: when nobody published weights, or they cannot be had; the message names what to do instead.
     """
     name = architecture.name
-    try:
-        with _short_timeout():
-            if name.startswith(TIMM):
-                return _timm(architecture, image_size).state_dict()
-            if name == "torchvision:alexnet":
-                from torchvision.models import AlexNet_Weights  # noqa: PLC0415
+    with _reaching_the_hub(f"architecture {name}", USE_A_FILE):
+        if name.startswith(TIMM):
+            return _timm(architecture, image_size).state_dict()
+        if name == "torchvision:alexnet":
+            from torchvision.models import AlexNet_Weights  # noqa: PLC0415
 
-                hub = AlexNet_Weights.DEFAULT
-                return dict(hub.get_state_dict(progress=False, check_hash=True, weights_only=True))
-    except FacesiftError:
-        raise
-    except Exception as error:  # each library and outage raises another exception
-        reason = str(error).strip().partition("\n")[0]
-        raise FacesiftError(
-            f"architecture {name}: `pretrained: true`, but its weights cannot be had "
-            f"({type(error).__name__}: {reason}); {REACH}, or {USE_A_FILE}"
-        ) from error
+            hub = AlexNet_Weights.DEFAULT
+            return dict(hub.get_state_dict(progress=False, check_hash=True, weights_only=True))
     raise _none_published(name)
 
 
@@ -64,16 +55,25 @@ def pretrained_model(name: str) -> nn.Module:
     """
     import timm  # noqa: PLC0415
 
+    with _reaching_the_hub(f"backbone {TIMM}{name}", "give a file (`checkpoint`)"):
+        model: nn.Module = timm.create_model(name, pretrained=True, num_classes=0)
+    return model
+
+
+@contextmanager
+def _reaching_the_hub(what: str, otherwise: str) -> Iterator[None]:
+    """Load within a short time-out; `FacesiftError` names the network and what to do otherwise."""
     try:
         with _short_timeout():
-            model: nn.Module = timm.create_model(name, pretrained=True, num_classes=0)
+            yield
+    except FacesiftError:
+        raise
     except Exception as error:  # each library and outage raises another exception
         reason = str(error).strip().partition("\n")[0]
         raise FacesiftError(
-            f"backbone {TIMM}{name}: `pretrained: true`, but its weights cannot be had "
-            f"({type(error).__name__}: {reason}); {REACH}, or give a file (`checkpoint`)"
+            f"{what}: `pretrained: true`, but its weights cannot be had "
+            f"({type(error).__name__}: {reason}); {REACH}, or {otherwise}"
         ) from error
-    return model
 
 
 def _timm(architecture: Architecture, image_size: int | None) -> nn.Module:

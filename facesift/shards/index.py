@@ -165,5 +165,5 @@ def write_index(
         What was written.
     """
     index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries, features=features)
-    write_json(folder / INDEX, index.model_dump(exclude=None if features else {"features"}))
+    write_json(folder / INDEX, index.model_dump(exclude=None if features else {"features"}), exact=True)
     return index

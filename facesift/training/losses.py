@@ -1,6 +1,6 @@
 """Losses: functions from logits (b, classes) and labels, (b,) or soft (b, classes), to one number.
 
-To add a loss, open two files: `config/members.py` (a section of its parameters with a `name`, listed in `Member.loss`),
+To add a loss, open two files: `config/losses.py` (a section of its parameters with a `name`, listed in `Loss`),
 and this one (a function from such a section to a `Loss`, and its line in `LOSSES`, by that `name`).
 """
 
@@ -18,7 +18,7 @@ from torchvision.ops import sigmoid_focal_loss
 from facesift.core.errors import FacesiftError
 
 if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
-    from facesift.config.members import CrossEntropy, Focal, Ldam, LogitAdjusted
+    from facesift.config.losses import CrossEntropy, Focal, Ldam, LogitAdjusted
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 LossSpec: TypeAlias = "CrossEntropy | Focal | LogitAdjusted | Ldam"  # the sections of `Member.loss`
@@ -52,7 +52,7 @@ def divisor(spec: LossSpec, labels: Tensor) -> Tensor:
     It is the number of images, or with class weights and hard labels the sum of their weights. Means over parts of a
     batch, weighted by it, give the mean over the whole batch.
 
-    >>> from facesift.config.members import CrossEntropy
+    >>> from facesift.config.losses import CrossEntropy
     >>> spec = CrossEntropy(name="cross_entropy", class_weights=[1.0, 3.0], label_smoothing=0.0)
     >>> divisor(spec, torch.tensor([0, 1, 1])).item()
     7.0
@@ -136,7 +136,7 @@ def _shares(spec: LogitAdjusted | Ldam, classes: int, name: str) -> Tensor:
 def with_prior(spec: LossSpec, counts: Sequence[int]) -> LossSpec:
     """Put the number of images of each class into the parameters of a loss that asks for it; others stay as they are.
 
-    >>> from facesift.config.members import Ldam
+    >>> from facesift.config.losses import Ldam
     >>> with_prior(Ldam(name="ldam", margin=0.5, scale=10.0, prior=None), [90, 10]).prior
     [90.0, 10.0]
     """

@@ -91,7 +91,24 @@ def test_views_of_the_face_go_with_a_crop_around_it():
 
 
 def test_cross_fitting_is_refused_for_networks():
-    refused(study(cross_fit={"five": 5}), r"`evaluation\.cross_fit` is for committees of heads, but network is none")
+    refused(study(cross_fit={"five": 5}), r"`evaluation\.cross_fit` is for heads, but network is a network")
+
+
+def test_cross_fitting_is_refused_for_more_than_two_classes():
+    tree = study({"head": HEAD}, cross_fit={"five": 5})
+    tree["classes"] = ["real", "fake", "drawn"]
+    refused(tree, r"`evaluation\.cross_fit` is for two classes, not for 3")
+
+
+@pytest.mark.parametrize("given", [{"architecture": {"dropout": 0.5}}, {"early_stopping": 2}, {"keep": "lowest_loss"}])
+def test_what_lbfgs_would_not_do_is_refused(given):
+    refused(study(head(**given)), r"`optimizer\.name: lbfgs` learns from all rows at once")
+
+
+def test_a_stack_does_not_learn_by_lbfgs():
+    tree = study()
+    tree["stack"]["optimizer"]["name"] = "lbfgs"
+    refused(tree, r"stack: `optimizer\.name: lbfgs` is for heads")
 
 
 def test_cross_fitting_leaves_baselines_alone():

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from facesift.core.errors import FacesiftError
-from facesift.networks import backbones
 from facesift.networks.backbones import backbone_file, backbone_identity, normalised, open_backbone, outputs_of
+from facesift.networks.pinned_files import PINNED, PinnedFile
 from tests.made_config import Backbone
 from tests.made_features import EMBEDDING, SIDE, TOKEN, TOKENS, tower
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_network_is_named(path):
 
 def test_a_known_network_with_other_bytes_is_refused(path, monkeypatch):
     spec = tower(path)
-    monkeypatch.setattr(backbones, "KNOWN", {"": "0" * 64})
+    monkeypatch.setitem(PINNED, "", PinnedFile("1.0", "tower.onnx", "0" * 64, "", ""))
     with pytest.raises(FacesiftError, match=r"tower\.onnx: not the known network, SHA-256"):
         backbone_file(spec)
 

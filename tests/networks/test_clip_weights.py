@@ -14,7 +14,8 @@ from facesift.networks import package_weights as packages
 from facesift.networks.architectures import build_network
 from facesift.networks.clip_weights import read_clip
 from facesift.networks.initialisation import initialise_network
-from facesift.networks.package_weights import PINNED, PinnedFile, find_weights
+from facesift.networks.package_weights import find_weights
+from facesift.networks.pinned_files import PINNED, PinnedFile
 from facesift.portraits.drawing import take_photo
 from tests.made_config import Architecture
 
@@ -92,7 +93,7 @@ def package(monkeypatch, tmp_path, tower):
     (info / "RECORD").write_text("tiny_clip/encoder.onnx,,\ntiny_clip/head.pth,,\n")
     monkeypatch.syspath_prepend(site)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    monkeypatch.setitem(PINNED, "tiny-clip", PinnedFile("1.1.0", "tiny_clip/encoder.onnx", digest, VIT))
+    monkeypatch.setitem(PINNED, "tiny-clip", PinnedFile("1.1.0", "tiny_clip/encoder.onnx", digest, VIT, ""))
     return file
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facesift.core.errors import FacesiftError
-from facesift.networks.feature_store import FeatureStore, write_block
+from facesift.networks.feature_store import FeatureStore, remove_other_stores, write_block
 
 IDS = [f"{number:032x}" for number in range(6)]
 VALUES = np.random.default_rng(0).normal(size=(6, 2, 4)).astype(np.float16)
@@ -91,3 +91,9 @@ def test_the_same_block_is_written_as_the_same_bytes(folder, tmp_path):
     write_block(tmp_path / "again", IDS[:3], VALUES[:3])
     path = block_of(folder, IDS[0])
     assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_stores_of_other_parameters_are_removed(folder):
+    write_block(folder.parent / "other", IDS[:3], VALUES[:3])
+    remove_other_stores([FeatureStore(folder)])
+    assert [path.name for path in folder.parent.iterdir()] == ["store"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from facesift.config.members import Ldam, LogitAdjusted
+from facesift.config.losses import Ldam, LogitAdjusted
 from facesift.core.errors import FacesiftError
 from facesift.training.losses import make_loss, with_prior
 
