@@ -6,15 +6,15 @@ from pathlib import Path
 
 import polars as pl
 
+from facesift.audit.audit_report import AuditData, audit
+from facesift.audit.image_statistics import statistics_table
+from facesift.audit.probes import ROWS, draw
 from facesift.committee.stability import read_copies
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
 from facesift.core.scores import STACKER, read_held_out, read_truth
-from facesift.evaluation.audit import AuditData, audit
 from facesift.evaluation.decision_report import LabelledPredictions
-from facesift.evaluation.image_statistics import statistics_table
-from facesift.evaluation.probes import ROWS, draw
 from facesift.shards.reading import ShardFolder
 
 DATA, SHARDS = Path("data"), Path("data/shards")

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from facesift.audit.cross_data_set import predict_shards, truth_of
 from facesift.committee.head_scoring import open_heads
 from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
@@ -19,7 +20,6 @@ from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.manifest import build_manifest, check_quarantine
 from facesift.datasets.near_duplicates import near_duplicate_groups
 from facesift.datasets.source_files import count_files
-from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.images.faces import referred_column
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.networks.weights import load_members

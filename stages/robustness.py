@@ -7,21 +7,21 @@ from typing import Any
 
 import polars as pl
 
-from facesift.committee.head_scoring import ScoreHeads, open_heads
-from facesift.committee.stacking import load_stacker
-from facesift.config.params import Params
-from facesift.config.stage import run
-from facesift.core.files import write_csv, write_json
-from facesift.core.scores import read_truth
-from facesift.evaluation.cross_data_set import truth_of
-from facesift.evaluation.results_table import share
-from facesift.evaluation.robustness import (
+from facesift.audit.cross_data_set import truth_of
+from facesift.audit.robustness import (
     RobustnessTest,
     choose_images,
     describe_images,
     figures_table,
     measure_corruptions,
 )
+from facesift.committee.head_scoring import ScoreHeads, open_heads
+from facesift.committee.stacking import load_stacker
+from facesift.config.params import Params
+from facesift.config.stage import run
+from facesift.core.files import write_csv, write_json
+from facesift.core.scores import read_truth
+from facesift.evaluation.results_table import share
 from facesift.networks.scoring import TEST_SPLIT
 from facesift.networks.weights import load_members
 from facesift.shards.building import read_places

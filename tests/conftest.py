@@ -17,6 +17,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def planted():
+    from tests.made_predictions import planted_predictions
+
+    return planted_predictions
+
+
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
     from tests.made_bundle import make_study  # torch: most tests need none

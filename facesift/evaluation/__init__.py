@@ -1,1 +1,1 @@
-"""Evaluation of the committee: figures with intervals, curves, audit probes, slices, robustness, comparisons."""
+"""Evaluation of the committee: figures with intervals, curves, prevalence, workload, comparisons."""

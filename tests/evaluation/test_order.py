@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.audit.cross_data_set import predict_shards, truth_of
 from facesift.committee.stacking import Stacker
 from facesift.core.classes import Classes
-from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.networks import scoring
 from facesift.networks.scoring import ShardScorer
 from facesift.sampling.batches import shard_batches

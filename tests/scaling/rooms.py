@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import yaml
 
+from facesift.audit.cross_data_set import truth_of
 from facesift.core.files import write_parquet
-from facesift.evaluation.cross_data_set import truth_of
 from facesift.sampling.plans import make_plan
 from tests.made import ROOT, make_shards
 from tests.made_config import parse_params, whole_member

@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from facesift.audit.cross_data_set import predict_with_stacker
 from facesift.committee.calibration import Calibrator
 from facesift.committee.rules import RULES, Thresholds
 from facesift.committee.stacking import load_stacker
 from facesift.core.scores import STACKER, read_scores, read_truth
-from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.screening.committee import Committee
 from facesift.shards.reading import ShardFolder
 from tests.made_bundle import POINTS, make_study

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.audit.cross_data_set import predict_with_stacker
 from facesift.committee.calibration import Calibrator
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import load_stacker
 from facesift.core.scores import read_scores, read_truth
-from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.screening.committee import Committee
 from tests.made import ROOT
 from tests.screening.test_committee import HEAVY

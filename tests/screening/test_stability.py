@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from facesift.audit.cross_data_set import predict_shards, truth_of
 from facesift.committee.rules import RULES
 from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import Stacker, load_stacker, save_stacker, stack_features
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import read_truth
-from facesift.evaluation.cross_data_set import predict_shards, truth_of
 from facesift.networks.scoring import ShardScorer
 from facesift.networks.weights import load_members
 from facesift.screening.committee import Committee

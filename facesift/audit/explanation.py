@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
-from facesift.evaluation.probes import CONTAINER, FEWEST, ProbeResult, ProbeResults
+from facesift.audit.probes import CONTAINER, FEWEST, ProbeResult, ProbeResults
 
 MARGIN = 0.02  # a probe this close below the committee explains it: training again moves an AUC by about as much
 DROP = 0.15  # where the AUC within a source is this far below the pooled one, the rest came from telling sources

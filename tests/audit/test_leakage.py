@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facesift.audit import leakage as module
+from facesift.audit.leakage import find_leakage
 from facesift.datasets import near_duplicates
 from facesift.datasets.splitting import split_images
-from facesift.evaluation import leakage as module
-from facesift.evaluation.leakage import find_leakage
 from tests.made import default_params
 from tests.made_config import Split
 

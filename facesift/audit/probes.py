@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesift.audit.image_statistics import STATISTICS
 from facesift.evaluation.curves import areas
-from facesift.evaluation.image_statistics import STATISTICS
 
 ROWS = 20_000  # training images of each class at most: more change no figure of so small a model
 FEWEST = 5  # images of each class that a split needs for a figure

@@ -7,13 +7,8 @@ import polars as pl
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from facesift.committee.stacking import Stacker
-from facesift.config.damage import Corruption
-from facesift.config.evaluation import IDENTITY, Robustness
-from facesift.core.classes import Classes
-from facesift.core.errors import FacesiftError
-from facesift.evaluation.cross_data_set import predict_shards, truth_of
-from facesift.evaluation.robustness import (
+from facesift.audit.cross_data_set import predict_shards, truth_of
+from facesift.audit.robustness import (
     RobustnessTest,
     choose_images,
     compare,
@@ -21,6 +16,11 @@ from facesift.evaluation.robustness import (
     figures_table,
     measure_corruptions,
 )
+from facesift.committee.stacking import Stacker
+from facesift.config.damage import Corruption
+from facesift.config.evaluation import IDENTITY, Robustness
+from facesift.core.classes import Classes
+from facesift.core.errors import FacesiftError
 from facesift.networks.scoring import ShardScorer
 from tests.made import make_shards
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from facesift.audit.image_statistics import STATISTICS
+from facesift.audit.probes import SCORES, classifier, draw
 from facesift.core.classes import FAKE, REAL
 from facesift.core.counts import Confusion
 from facesift.evaluation.curves import areas
-from facesift.evaluation.image_statistics import STATISTICS
-from facesift.evaluation.probes import SCORES, classifier, draw
 
 ROWS = 20_000  # training images of all sources together
 

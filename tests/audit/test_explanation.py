@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from facesift.evaluation.explanation import AucEstimate, Explanation, explain, probe_interval, skill_in_doubt
-from facesift.evaluation.probes import ProbeResult, ProbeResults, byte_probe
-from facesift.evaluation.source_probes import source_baseline
+from facesift.audit.explanation import AucEstimate, Explanation, explain, probe_interval, skill_in_doubt
+from facesift.audit.probes import ProbeResult, ProbeResults, byte_probe
+from facesift.audit.source_probes import source_baseline
 from tests.made_manifest import as_png, files, other_quality
 
 

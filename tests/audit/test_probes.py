@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from facesift.evaluation import probes
-from facesift.evaluation.image_statistics import STATISTICS
-from facesift.evaluation.probes import CONTAINER, ProbeResults, byte_probe, draw, statistics_probe
+from facesift.audit import probes
+from facesift.audit.image_statistics import STATISTICS
+from facesift.audit.probes import CONTAINER, ProbeResults, byte_probe, draw, statistics_probe
 from facesift.images.decoding import open_image, quantisation_hash
 from tests.made_manifest import IMAGES, as_png, files, one_size, other_quality
 

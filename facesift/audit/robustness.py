@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesift.audit.cross_data_set import predict_with_stacker
 from facesift.committee.decision import REVIEW
 from facesift.committee.head_scoring import ScoreHeads
 from facesift.committee.rules import RULES
@@ -21,7 +22,6 @@ from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.core.scores import Scorer
-from facesift.evaluation.cross_data_set import predict_with_stacker
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.images.damage import corrupt
 from facesift.networks.scoring import ShardScorer

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.audit.slices import slices, thirds
 from facesift.core.classes import Classes
-from facesift.evaluation.slices import slices, thirds
 
 CLASSES = Classes(("real", "fake"), "fake")
 SCHEMA = ["label", "decision", "difficulty", "nose", "width", "brightness", "source"]

@@ -3,8 +3,8 @@ import polars as pl
 import pytest
 from scipy import ndimage
 
-from facesift.evaluation import image_statistics as module
-from facesift.evaluation.image_statistics import STATISTICS, image_statistics, statistics_table
+from facesift.audit import image_statistics as module
+from facesift.audit.image_statistics import STATISTICS, image_statistics, statistics_table
 from tests.made import make_shards
 
 

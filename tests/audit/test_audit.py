@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.audit.audit_report import AuditData, audit
+from facesift.audit.image_statistics import STATISTICS
 from facesift.core.classes import Classes
 from facesift.core.scores import label_logits, score_table
 from facesift.datasets.layouts import PARTS
-from facesift.evaluation.audit import AuditData, audit
 from facesift.evaluation.decision_report import LabelledPredictions
-from facesift.evaluation.image_statistics import STATISTICS
 from facesift.report.audit import notices
 from tests.made_manifest import files
 

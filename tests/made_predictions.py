@@ -2,7 +2,6 @@
 
 import numpy as np
 import polars as pl
-import pytest
 
 from facesift.core.classes import Classes
 from facesift.core.scores import label_logits, score_table
@@ -21,8 +20,3 @@ def planted_predictions(labels, evidence, split="test"):
         for voter, each in evidence.items()
     }
     return LabelledPredictions.of(label_logits(truth, scores, CLASSES))
-
-
-@pytest.fixture(name="planted")
-def planted_fixture():
-    return planted_predictions

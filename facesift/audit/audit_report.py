@@ -7,6 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from facesift.audit.explanation import AucEstimate, Explanation, explain
+from facesift.audit.leakage import find_leakage
+from facesift.audit.probes import ProbeResults, byte_probe, statistics_probe
+from facesift.audit.slices import slices
+from facesift.audit.source_probes import SourceBaseline, source_baseline, source_probe
 from facesift.committee.rules import RULES
 from facesift.core.counts import Confusion
 from facesift.core.scores import STACKER
@@ -14,11 +19,6 @@ from facesift.evaluation.baselines import report_baselines
 from facesift.evaluation.complementarity import report_complementarity
 from facesift.evaluation.curves import compare_scores, ranking
 from facesift.evaluation.decision_report import LabelledPredictions
-from facesift.evaluation.explanation import AucEstimate, Explanation, explain
-from facesift.evaluation.leakage import find_leakage
-from facesift.evaluation.probes import ProbeResults, byte_probe, statistics_probe
-from facesift.evaluation.slices import slices
-from facesift.evaluation.source_probes import SourceBaseline, source_baseline, source_probe
 
 
 @dataclass(frozen=True)

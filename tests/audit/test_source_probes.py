@@ -3,9 +3,9 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from facesift.evaluation import source_probes
-from facesift.evaluation.image_statistics import STATISTICS
-from facesift.evaluation.source_probes import source_baseline, source_probe
+from facesift.audit import source_probes
+from facesift.audit.image_statistics import STATISTICS
+from facesift.audit.source_probes import source_baseline, source_probe
 
 
 def images(counts: dict[tuple[str, str], int]) -> pl.DataFrame:
