@@ -45,7 +45,8 @@ def main(params: Params) -> None:
         "prevalence": project_all(rules | counts["test"], params.prevalence),
     }
     write_json(Path("metrics/operating.json"), report)
-    curves = reliability_curves(selected.fits, margins["test"], fakes["test"], params.calibration.bins)
+    bins, groups = params.calibration.bins, raw["test"].groups
+    curves = reliability_curves(selected.fits, margins["test"], fakes["test"], bins, groups)
     write_csv(Path("metrics/plots/reliability.csv"), curves)
     _write_calibration(params, selected)
     _write_probabilities(predicted)
@@ -54,8 +55,8 @@ def main(params: Params) -> None:
 
 def _seen(val: LabelledPredictions) -> ValidationScores:
     """The validation images that thresholds decide: not those that are referred to a person anyway."""
-    groups, sources = val.images["group"].to_numpy(), val.images["source"]
-    return ValidationScores(val.predictions.margins, val.positives, groups, sources).of_images(~val.referred)
+    held = ValidationScores(val.predictions.margins, val.positives, val.groups, val.images["source"])
+    return held.of_images(~val.referred)
 
 
 def _count(predicted: LabelledPredictions, points: dict[str, Thresholds]) -> Counts:

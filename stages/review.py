@@ -16,8 +16,10 @@ DATA, REVIEWS = Path("data"), Path("data/reviews")
 
 
 def main(params: Params) -> None:
-    """Read `data/decisions.parquet`, `data/manifest.parquet` and `data/reviews`; write `metrics/review.json`."""
+    """Read decisions, split, manifest and answers below `data/`; write `metrics/review.json`."""
     decisions = read_parquet(DATA / "decisions.parquet", ["image_id", "split", "decision"])
+    groups = read_parquet(DATA / "split.parquet", ["image_id", "group"])
+    decisions = decisions.join(groups, on="image_id", how="left", maintain_order="left")
     manifest = read_parquet(DATA / "manifest.parquet", ["image_id", "original_label"])
     report = measure_reviews(decisions, manifest, read_reviews(REVIEWS), params.class_names, params.prevalence)
     write_json(Path("metrics/review.json"), report)

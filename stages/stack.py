@@ -39,7 +39,7 @@ def main(params: Params) -> None:
     ]
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
     votes = classes.is_positive(votes_of(val_logits, classes))
-    figures = Confusion.of(val.positives, votes).report()
+    figures = Confusion.of(val.positives, votes, val.groups).report()
     report = {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
     write_json(Path("data/figures/stack.json"), report)
     recall, precision = share(figures["recall"]), share(figures["precision"])

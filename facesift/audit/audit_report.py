@@ -127,7 +127,7 @@ def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
         called = container.pooled.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
         votes = data.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
         areas = {"auc": container.pooled.auc, "ap": container.pooled.ap} | _intervals(data, container.pooled.scores)
-        rows["file_facts_alone"] = Confusion.of(data.test.positives, votes).report() | areas
+        rows["file_facts_alone"] = Confusion.of(data.test.positives, votes, data.test.groups).report() | areas
     figures = data.scored.report_voters()
     return rows | {f"{name} (baseline)": figures[name] for name in data.baseline_members()}
 
@@ -135,7 +135,7 @@ def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
 def _comparisons(data: AuditData, best: str) -> list[dict[str, Any]]:
     """Each part of the committee against what it has to beat on the test images, paired; `best` is a member."""
     scored = data.scored
-    groups = scored.images["group"].to_numpy()
+    groups = scored.groups
     probabilities = scored.positive_probabilities()
     pairs = [(STACKER, best)]
     pairs += [(name, rival) for rival in data.baseline_members() for name in data.test.voters]
