@@ -17,7 +17,8 @@ from facesift.core.counts import Confusion
 from facesift.core.scores import STACKER
 from facesift.evaluation.baselines import report_baselines
 from facesift.evaluation.complementarity import report_complementarity
-from facesift.evaluation.curves import compare_scores, ranking
+from facesift.evaluation.comparison import compare_scores
+from facesift.evaluation.curves import ranking
 from facesift.evaluation.decision_report import LabelledPredictions
 
 
@@ -135,13 +136,12 @@ def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
 def _comparisons(data: AuditData, best: str) -> list[dict[str, Any]]:
     """Each part of the committee against what it has to beat on the test images, paired; `best` is a member."""
     scored = data.scored
-    groups = scored.groups
     probabilities = scored.positive_probabilities()
-    pairs = [(STACKER, best)]
-    pairs += [(name, rival) for rival in data.baseline_members() for name in data.test.voters]
+    rivals = [(STACKER, best)]
+    rivals += [(name, rival) for rival in data.baseline_members() for name in data.test.voters]
+    rivals = [(first, second) for first, second in rivals if first != second]
+    scores = [(probabilities[first], probabilities[second]) for first, second in rivals]
+    compared = compare_scores(scored.positives, scored.groups, scores)
     return [
-        {"of": first, "against": second}
-        | compare_scores(scored.positives, groups, probabilities[first], probabilities[second]).report()
-        for first, second in pairs
-        if first != second
+        {"of": first, "against": second} | each.report() for (first, second), each in zip(rivals, compared, strict=True)
     ]
