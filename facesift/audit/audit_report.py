@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from facesift.audit.explanation import AucEstimate, Explanation, explain
+from facesift.audit.explanation import AucEstimate, Explanation, explain, guessing_limit
 from facesift.audit.leakage import find_leakage
 from facesift.audit.probes import ProbeResults, byte_probe, statistics_probe
 from facesift.audit.slices import slices
@@ -16,8 +17,8 @@ from facesift.committee.rules import RULES
 from facesift.core.counts import Confusion
 from facesift.core.scores import STACKER
 from facesift.evaluation.baselines import report_baselines
-from facesift.evaluation.complementarity import report_complementarity
 from facesift.evaluation.comparison import compare_scores
+from facesift.evaluation.complementarity import report_complementarity
 from facesift.evaluation.curves import ranking
 from facesift.evaluation.decision_report import LabelledPredictions
 
@@ -92,12 +93,15 @@ def audit(data: AuditData) -> dict[str, Any]:
 
 def _explanation(data: AuditData, alone: SourceBaseline, container: ProbeResults, looks: ProbeResults) -> Explanation:
     within = {source: _auc(data.test.within(source)) for source in data.test.mixed_sources()}
-    return explain(_auc(data.test), within, alone.auc, container, looks)
+    source = AucEstimate(alone.auc, *(_intervals(data, alone.scores)["auc_interval"] or ()))
+    return explain(_auc(data.test), within, source, container, looks)
 
 
 def _auc(predictions: LabelledPredictions) -> AucEstimate:
-    figures = predictions.report_voters()[STACKER]
-    return AucEstimate(figures["auc"], *(figures["auc_interval"] or ()))
+    figures, groups = predictions.report_voters()[STACKER], predictions.groups
+    fakes, others = (len(np.unique(groups[predictions.positives == label])) for label in (1, 0))
+    low, high = figures["auc_interval"] or (None, None)
+    return AucEstimate(figures["auc"], low, high, guessing_limit(fakes, others))
 
 
 def _report_probes(data: AuditData, probes: ProbeResults) -> dict[str, Any]:

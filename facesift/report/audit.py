@@ -8,10 +8,10 @@ from typing import Any
 from facesift.report.formatting import NOTHING, area, percent, precision_of, recall_of, share
 from facesift.report.page import Notice, PageSection, Table
 
-QUIET = ("none", "unknown")  # verdicts that name nothing
+QUIET = ("none", "none_shown", "unknown")  # verdicts that name nothing
 COMPARED = (
-    "In brackets: the 95 % interval of each difference by itself. Better or worse is said only where this interval is on "
-    "one side of zero and a permutation test says so too, corrected for all comparisons of the table (Holm)."
+    "In brackets: the 95 % interval of each difference by itself. Better or worse is said only where this interval is "
+    "on one side of zero and a permutation test says so too, corrected for all comparisons of the table (Holm)."
 )
 
 

@@ -127,7 +127,7 @@ def equally_good(rng, fakes, copies=1):
 
 
 def rejected(labels, groups, scores):
-    """Whether the permutation test alone, after Holm, tells any rival from the first: the interval may only say less."""
+    """Whether the permutation test, after Holm, tells any rival from the first; the interval can only say less."""
     pairs = [permutation_p_values(labels, groups, (scores[0], rival), 199) for rival in scores[1:]]
     return min(holm([value for pair in pairs for value in pair])) <= 0.05
 
