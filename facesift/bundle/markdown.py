@@ -47,11 +47,10 @@ def span(figure: Mapping[str, float | None] | None, scale: float = 1.0, digits: 
     >>> span({"value": 16.7, "low": 0.4, "high": 64.1})
     '17 (0 to 64)'
     """
-    if figure is None or figure["low"] is None or figure["high"] is None:
+    value, low, high = (None, None, None) if figure is None else (figure[end] for end in ("value", "low", "high"))
+    if value is None or low is None or high is None:
         return UNKNOWN
-    ends = f"({scale * figure['low']:,.{digits}f} to {scale * figure['high']:,.{digits}f})"
-    value = figure["value"]
-    return f"{UNKNOWN} {ends}" if value is None else f"{scale * value:,.{digits}f} {ends}"
+    return f"{scale * value:,.{digits}f} ({scale * low:,.{digits}f} to {scale * high:,.{digits}f})"
 
 
 def write_page(path: Path, lines: Iterable[str]) -> None:

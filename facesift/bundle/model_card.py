@@ -140,8 +140,8 @@ def _figures(card: Card, counts: pl.DataFrame, operating: Mapping[str, Any]) -> 
     ways = {f"rule {card.rule}": rules.get(card.rule, {})} | {f"point {n}": each for n, each in points.items()}
     positives, images = _test_counts(card, counts)
     return [
-        f"{images:,} test images, {positives:,} of them `{card.positive}` ({share_text(positives / images)}), never",
-        "seen in training. 95 % intervals in brackets.",
+        f"There are {images:,} test images, none of them seen in training; {positives:,} are `{card.positive}`:",
+        f"{share_text(positives / images)}. 95 % intervals are in brackets.",
         "",
         *table(
             ["decided by", "caught or sent to a person", f"decided {card.positive}", "precision", "sent to a person"],

@@ -255,5 +255,5 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except pl.exceptions.NoDataError as error:
         raise FacesiftError(f"{path}: empty") from error
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise FacesiftError(f"{path}: not a readable table of decisions ({str(error).splitlines()[0]})") from error
