@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from facesift.bundle.card_content import Sources
 from facesift.bundle.drift_reference import describe_test_images, make_reference
-from facesift.bundle.exporting import Sources, fill_bundle
+from facesift.bundle.exporting import fill_bundle
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_parquet, whole_folder
@@ -23,6 +24,7 @@ def sources_of(params: Params) -> Sources:
         models=Path("models"),
         scores=DATA / "scores",
         metrics=Path("metrics"),
+        figures=DATA / "figures",
         shards=DATA / "shards",
         split=DATA / "split.parquet",
         features=DATA / "features",

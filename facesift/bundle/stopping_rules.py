@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.bundle.card import StoppingCard, StoppingWay
+from facesift.bundle.card_parts import StoppingCard, StoppingWay
 from facesift.committee.calibration import margins_of
 from facesift.committee.cascade import decide_in_turn
 from facesift.committee.decision import REVIEW, DecisionCodes, VoterLogits

@@ -80,7 +80,7 @@ def test_flipped_byte_is_found(bundle, file):
 
 
 WRONG_CARDS = {
-    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 4"),
+    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 5"),
     "unknown key": (lambda card: card.update(more=1), r"damaged at more"),
     "missing key": (lambda card: card.pop("image"), r"damaged at image"),
     "positive": (lambda card: card.update(positive="forged"), r"positive is 'forged', which is not one of the classes"),
