@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from facesift.committee.calibration import margins_of
 from facesift.committee.decision import DecisionCodes, DecisionRule, Predictions, decide
+from facesift.committee.folds import assign_groups, groups_of_classes, lacking_class
+from facesift.committee.out_of_fold import out_of_fold
 from facesift.committee.rules import RULES
 from facesift.committee.sources import own_images
-from facesift.committee.stacking import add_stacker, fit_stacker, out_of_fold, stack_features
+from facesift.committee.stacking import add_stacker, fit_stacker, stack_features
 from facesift.committee.threshold_selection import ValidationScores, select_thresholds
 from facesift.config.params import Params
 from facesift.core.classes import SPLITS
@@ -83,17 +85,21 @@ def assign_folds(labels: NDArray[np.int64], groups: NDArray[Any], folds: int, se
     """Assign images to folds, stratified by class; groups of near-duplicates stay together.
 
     Raises:
-        FacesiftError: when a class has fewer groups than there are folds.
+        FacesiftError: when a class has fewer groups than there are folds, or a fold came out without a class.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415  a second to import
-
-    for label in np.unique(labels).tolist():
-        if (there := len(np.unique(groups[labels == label]))) < folds:
-            raise FacesiftError(f"evaluation.cross_fit: {folds} folds, but class {label} has {there} groups of images")
-    numbers = np.empty(len(labels), np.int64)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for fold, (_, held) in enumerate(splitter.split(labels, labels, groups)):
-        numbers[held] = fold
+    classes = int(labels.max()) + 1
+    counts = groups_of_classes(labels, groups, classes)
+    if counts.min() < folds:
+        label = int(counts.argmin())
+        raise FacesiftError(
+            f"evaluation.cross_fit: {folds} folds, but class {label} has {counts[label]} groups of images"
+        )
+    numbers = assign_groups(labels, groups, folds, seed)
+    for fold in range(folds):
+        if (missing := lacking_class(labels[numbers == fold], classes)) is not None:
+            raise FacesiftError(
+                f"evaluation.cross_fit: {folds} folds, but fold {fold} came out without class {missing}; use fewer"
+            )
     return numbers
 
 

@@ -25,6 +25,10 @@ class Stack(Section):
     )
     seed: Seed = Field(description="of the folds, and of train_plan's fit")
     folds: Annotated[int, Field(ge=2)] = Field(description="validation figures are out-of-fold over so many folds")
+    fewer_folds: bool = Field(
+        description="true: where a class has fewer groups of near-duplicates among the validation images than `folds`, "
+        "as many folds as it has groups, at least 2; false: that is an error"
+    )
     c: Positive = Field(description="inverse strength of the L2 penalty")
     fake_to_real: Ratio | None = Field(
         description="total weight of the positive class to the rest in the fit; null: as they come"

@@ -38,7 +38,7 @@ class Says(nn.Module):
 
 
 class Untouched(MemberModule):
-    """Its network sees the images as they are, and learns nothing: one weight of no effect and a step of length zero."""
+    """Its network sees the images as they are and learns nothing: a weight of no effect, a step of length zero."""
 
     def __init__(self, spec):
         recipe = RECIPE.model_copy(update={"loss": spec, "epochs": 1})
