@@ -58,6 +58,8 @@ def _voting_rule(name: str) -> DecisionRule:
 
 
 def _operating_point(card: Card, name: str) -> DecisionRule:
+    if name in card.not_offered:
+        raise FacesiftError(f"point {name!r} is not offered by this bundle: {card.not_offered[name]}")
     if name not in card.points:
         raise FacesiftError(f"point {name!r} is none of this bundle; there are {', '.join(card.points) or 'none'}")
     return Thresholds(card.points[name].lo, card.points[name].hi)

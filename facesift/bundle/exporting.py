@@ -232,6 +232,7 @@ def _describe(folder: Path, params: Params, sources: Sources, backbones: dict[st
         "rule": params.vote.rule,
         "stability": _describe_stability(params.vote),
         "points": calibration["points"],
+        "not_offered": calibration["not_offered"],
         "calibration": {name: calibration[name] for name in ("method", "temperature", "bias")},
         "stopping": None,
         "metrics": {"split": "test", "rules": vote["test"], "points": points},

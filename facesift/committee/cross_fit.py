@@ -72,7 +72,8 @@ class CrossFitted:
 
     Attributes:
         held: labels and scores of all n images; the stacker's logits are calibrated, so that k stackers compare.
-        decisions: class numbers or `REVIEW` (n,), of every voting rule and operating point by its name.
+        decisions: class numbers or `REVIEW` (n,), of every voting rule and operating point by its name; not of points
+            that a fold does not offer.
         folds: the fold of each image (n,).
     """
 
@@ -134,9 +135,14 @@ def cross_fit(tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: P
     order = np.argsort(np.concatenate([np.flatnonzero(numbers == fold) for fold in range(folds)]))
     return CrossFitted(
         _joined([held for held, _ in parts], order),
-        {name: np.concatenate([decided[name] for _, decided in parts])[order] for name in parts[0][1]},
+        {name: np.concatenate([decided[name] for _, decided in parts])[order] for name in _common(parts)},
         numbers,
     )
+
+
+def _common(parts: list[tuple[LabelledLogits, Decided]]) -> list[str]:
+    """Name the voting rules, and the operating points that every fold offers."""
+    return [name for name in parts[0][1] if all(name in decided for _, decided in parts)]
 
 
 def _fit_members(

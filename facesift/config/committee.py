@@ -103,6 +103,13 @@ class Guarantee(Section):
     )
 
 
+class OfferUpTo(Section):
+    """What an operating point may do on validation at most; one that does more is listed with the reason."""
+
+    review: Ratio = Field(description="share of the images sent to a person, at `cost.prevalence`; 1: any share")
+    false_alarms: Ratio = Field(description="share of the real images decided fake; 1: any share")
+
+
 class Operating(Section):
     """Thresholds on the calibrated probability, fitted on validation: real below, fake above, review between."""
 
@@ -111,6 +118,7 @@ class Operating(Section):
     )
     max_review: Fraction = Field(description="the point max_review sends at most this share of images to a person")
     target_recall: Ratio = Field(description="the point target_recall catches at least this share of the fakes")
+    offer_up_to: OfferUpTo = Field(description="limits beyond which a point is not offered")
     guarantee: Guarantee = Field(description="with probability 1 - delta, on new images")
 
 
