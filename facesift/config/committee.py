@@ -130,6 +130,13 @@ class Export(Section):
         description="largest difference in logits and calibrated log-odds; beyond it nothing is exported"
     )
     stopping_risk: Inside = Field(
-        description="of the images that all members together stop or refer, `screen --stop-early` may pass this share; "
-        "0.05 needs 19 such validation images, 0.01 needs 99"
+        description="of the images that all members together stop or refer, `screen --stop-early` may pass this share"
+    )
+    stopping_promise: Literal["mean", "high_probability"] = Field(
+        description="mean: `stopping_risk` is the mean over validation sets, with this one the share may be larger; "
+        "0.05 needs 19 such validation images, 0.01 needs 99; high_probability: with probability "
+        "`stopping_confidence` the share with this validation set keeps to it"
+    )
+    stopping_confidence: Inside = Field(
+        description="high_probability only: 0.9 with risk 0.05 needs 45 such validation images, with 0.01 it needs 230"
     )
