@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from facesift.bundle.card_content import Sources
+from facesift.bundle.decision_rule import stopping_record
 from facesift.bundle.drift_reference import describe_test_images, make_reference
 from facesift.bundle.exporting import fill_bundle
 from facesift.config.params import Params
@@ -43,6 +44,7 @@ def main(params: Params) -> None:
     print(
         "graph and torch differ by {log_odds:.1e} in log-odds at most, over {images} test images".format(**card.parity)
     )
+    print(stopping_record(card) or f"{card.rule}: no stopping rule, too few images were flagged or there is one member")
     if card.backbones:
         print("backbones give {embedded} images other features by at most {features:.1e} of them".format(**card.parity))
 

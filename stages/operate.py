@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def main(params: Params) -> None:
         "sources": {"fitted_on": params.operating.sources, "names": selected.sources},
         "calibration": _report_calibration(params, selected.fits, margins, fakes),
         "points": _report_points(selected.points, counts, within),
+        "not_offered": {name: asdict(each.shares) | {"why": each.why} for name, each in selected.not_offered.items()},
         "guarantee": selected.guarantee.report(),
         "prevalence": project_all(rules | counts["test"], params.prevalence),
     }
@@ -101,6 +103,7 @@ def _write_calibration(params: Params, selected: Selection) -> None:
         "temperature": selected.calibrator.temperature,
         "bias": selected.calibrator.bias,
         "points": {name: point.as_log_odds() for name, point in selected.points.items()},
+        "not_offered": {name: each.why for name, each in selected.not_offered.items()},
     }
     write_json(Path("models/calibration.json"), content)
 
@@ -120,6 +123,8 @@ def _print(pooled: Counts, within: dict[str, Counts], selected: Selection) -> No
         for source, inside in within.items():
             if inside[name].images < each.images:
                 print(f"    within {source}: {_line(inside[name])}")
+    for name, withheld in selected.not_offered.items():
+        print(f"{name} is not offered: {withheld.why}")
     print(selected.guarantee.sentence())
 
 

@@ -34,6 +34,7 @@ MEMBERS = {
         "normalise": {"name": "fixed", "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4]},
     },
 }
+NOT_OFFERED = {"target_recall": "on validation it sends 99.7 % of the images to a person"}
 POINTS = {"cost": {"lo": -1.0, "hi": 0.5}, "max_review": {"lo": -0.2, "hi": 0.2}}
 
 
@@ -131,7 +132,7 @@ def write_stacker_and_figures(params: Params, sources: Sources) -> None:
     rng, classes = np.random.default_rng(0), len(params.classes)
     stacker = Stacker(rng.normal(size=(classes, classes * len(params.voting))), rng.normal(size=classes))
     save_stacker(sources.models / "stacker.safetensors", stacker, params.voting, tuple(params.classes))
-    calibration = {"method": "platt", "temperature": 0.7, "bias": -0.3, "points": POINTS}
+    calibration = {"method": "platt", "temperature": 0.7, "bias": -0.3, "points": POINTS, "not_offered": NOT_OFFERED}
     write_json(sources.models / "calibration.json", calibration)
     counts = DecisionCounts(Confusion(tp=4, fp=2, fn=3, tn=20), review_fake=3, review_real=8)
     write_json(sources.metrics / "vote.json", {"test": {rule: counts.report() for rule in RULES}, "val": {}})

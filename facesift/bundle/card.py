@@ -47,6 +47,7 @@ class Card(Part):
     rule: str
     stability: StabilityCard | None
     points: dict[str, PointCard]
+    not_offered: dict[str, str] = Field(default_factory=dict)  # other points, and why they are not offered
     calibration: CalibrationCard
     stopping: StoppingCard | None
     metrics: dict[str, Any]

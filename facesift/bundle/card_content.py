@@ -103,6 +103,7 @@ def card_content(
         "rule": params.vote.rule,
         "stability": _describe_stability(params.vote),
         "points": calibration["points"],
+        "not_offered": calibration["not_offered"],
         "calibration": {name: calibration[name] for name in ("method", "temperature", "bias")}
         | {"prevalence": calibration.get("prevalence", share_of_positives(val))},
         "stopping": None,

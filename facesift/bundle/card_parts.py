@@ -121,12 +121,14 @@ class StoppingWay(Part):
     """The stopping rule for one way to decide.
 
     Attributes:
-        flagged: validation images that the whole committee stops or refers.
+        flagged: validation images that the whole committee stops or refers; groups of near-duplicates count once.
         threshold: null where too few images were flagged to fit one.
         test_asked: how often members are asked about the test images with the rule.
         test_of: how often without it.
         test_flagged: test images that the whole committee stops or refers.
         test_passed: those of them that the rule passes early.
+        test_fakes: fakes among those that the whole committee stops or refers; null: in older bundles, not counted.
+        test_fakes_passed: fakes among those that the rule passes early.
     """
 
     flagged: int
@@ -135,12 +137,19 @@ class StoppingWay(Part):
     test_of: int
     test_flagged: int
     test_passed: int
+    test_fakes: int | None = None
+    test_fakes_passed: int | None = None
 
 
 class StoppingCard(Part):
-    """When to pass an image before all members have spoken (`stopping`), by voting rule and by operating point."""
+    """When to pass an image before all members have spoken (`stopping`), by voting rule and by operating point.
+
+    Attributes:
+        risk: see `committee.stopping.StoppingPromise`; so is `confidence`.
+    """
 
     risk: Annotated[float, Field(gt=0, lt=1)]
+    confidence: Annotated[float, Field(gt=0, lt=1)] | None = None
     centre: dict[Name, float]
     spread: dict[Name, Annotated[float, Field(gt=0)]]
     rules: dict[str, StoppingWay]

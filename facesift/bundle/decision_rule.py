@@ -13,7 +13,7 @@ from facesift.committee.ensemble import Ensemble
 from facesift.committee.rules import RULES, Thresholds
 from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
-from facesift.committee.stopping import Scale, StoppingRule, needed
+from facesift.committee.stopping import Scale, StoppingPromise, StoppingRule
 from facesift.core.errors import FacesiftError
 
 
@@ -58,6 +58,8 @@ def _voting_rule(name: str) -> DecisionRule:
 
 
 def _operating_point(card: Card, name: str) -> DecisionRule:
+    if name in card.not_offered:
+        raise FacesiftError(f"point {name!r} is not offered by this bundle: {card.not_offered[name]}")
     if name not in card.points:
         raise FacesiftError(f"point {name!r} is none of this bundle; there are {', '.join(card.points) or 'none'}")
     return Thresholds(card.points[name].lo, card.points[name].hi)
@@ -81,9 +83,34 @@ def _stopping(card: Card, rule: str, point: str | None) -> StoppingRule:
         what = f"rule {rule}" if point is None else f"point {point}"
         why = "this bundle was made without one"
         if fitted is not None and way is not None:
-            least, found = needed(fitted.risk), way.flagged
-            why = f"at risk {fitted.risk:g} it takes two members and {least} validation images that they stop or refer"
+            promise, found = StoppingPromise(fitted.risk, fitted.confidence), way.flagged
+            surely = "" if fitted.confidence is None else f" and confidence {fitted.confidence:g}"
+            why = f"at risk {fitted.risk:g}{surely} it takes two members and {promise.needed} validation images"
+            why += " that they stop or refer"
             why += f", and there are {len(card.members)} and {found}"
         raise FacesiftError(f"no stopping rule for {what}: {why}; ask all members, or try --cascade")
     centre, spread = (np.array([each[name] for name in card.member_names]) for each in (fitted.centre, fitted.spread))
     return StoppingRule(Scale(centre, spread), way.threshold)
+
+
+def stopping_record(card: Card, rule: str | None = None, point: str | None = None) -> str:
+    """Say what the stopping rule for a way to decide promises, and what it passed among the test images.
+
+    Args:
+        card: of a bundle with a stopping rule for this way, see `open_ensemble`.
+        rule: a voting rule in place of the bundle's own.
+        point: an operating point in place of a voting rule.
+
+    Returns:
+        One sentence; empty where the card has no such rule.
+    """
+    fitted = card.stopping
+    way = None if fitted is None else fitted.points.get(point) if point else fitted.rules.get(rule or card.rule)
+    if fitted is None or way is None or way.threshold is None:
+        return ""
+    fakes = "" if way.test_fakes is None else f", with {way.test_fakes_passed} of {way.test_fakes} fakes among them"
+    promised = StoppingPromise(fitted.risk, fitted.confidence).sentence()
+    return (
+        f"stopping early passed {way.test_passed} of {way.test_flagged} test images that all members together stop or "
+        f"refer{fakes}; promised is: {promised}"
+    )

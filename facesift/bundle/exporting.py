@@ -25,6 +25,8 @@ from facesift.bundle.parity import Batch, ParityCheck
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
 from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.rules import RULES
+from facesift.committee.stopping import StoppingPromise
+from facesift.config.committee import Export
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, write_json
@@ -104,10 +106,15 @@ def _measure_parity(
 
 
 def _fit_stopping(folder: Path, card: Card, params: Params, stored: Mapping[str, LabelledLogits]) -> StoppingCard:
-    val, test = (stored[split].of_voters(card.member_names).logits for split in ("val", "test"))
+    val, test = (stored[split].of_voters(card.member_names) for split in ("val", "test"))
     rules = {rule: open_ensemble(folder, card, rule) for rule in RULES}
     points = {point: open_ensemble(folder, card, point=point) for point in card.points}
-    return describe_stopping(rules, points, val, test, params.export.stopping_risk)
+    return describe_stopping(rules, points, val, test, _promise(params.export))
+
+
+def _promise(export: Export) -> StoppingPromise:
+    surely = export.stopping_promise == "high_probability"
+    return StoppingPromise(export.stopping_risk, export.stopping_confidence if surely else None)
 
 
 def first_inputs(shards: ShardFolder, features: Mapping[str, ShardFolder], images: int) -> Iterator[Batch]:

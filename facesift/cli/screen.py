@@ -121,6 +121,7 @@ def run_screen(options: ScreenOptions) -> int:
     Raises:
         FacesiftError: The user can correct it. Rows that were written before stay.
     """
+    from facesift.bundle.decision_rule import stopping_record
     from facesift.images.paths import check_paths
     from facesift.screening.columns import decisions_schema
     from facesift.screening.committee import Committee
@@ -148,6 +149,8 @@ def run_screen(options: ScreenOptions) -> int:
     typer.echo(
         counts.sentence() + (_asked_share(counts, committee) if options.cascade or options.stop_early else ""), err=True
     )
+    if options.stop_early:
+        typer.echo(stopping_record(committee.card, options.rule, options.point), err=True)
     return SOME_NOT if counts.rows[None] or output.unscored else ALL_SCORED
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.committee.calibration import Calibrator, Fakes, Scores, fit_all
+from facesift.committee.offered_points import NotOffered, withhold
 from facesift.committee.operating_points import ThresholdCounts, fit_points
 from facesift.committee.risk_guarantee import RiskGuarantee, count_independent, find_guarantee, independent
 from facesift.committee.rules import Thresholds
@@ -49,7 +50,8 @@ class Selection:
     Attributes:
         fits: every calibration method as fitted, by name.
         calibrator: the one in use.
-        points: the operating points by name, with that of the risk guarantee where it could be given.
+        points: the operating points that are offered by name, with that of the risk guarantee where it could be given.
+        not_offered: the others, and why.
         guarantee: the risk guarantee, or what stood in its way.
         sources: the sources of the images that all was fitted on.
     """
@@ -57,6 +59,7 @@ class Selection:
     fits: dict[str, Calibrator]
     calibrator: Calibrator
     points: dict[str, Thresholds]
+    not_offered: dict[str, NotOffered]
     guarantee: RiskGuarantee
     sources: list[str]
 
@@ -102,11 +105,16 @@ def _select(
     fits = fit_all(seen.margins, seen.fakes, share)
     calibrator = fits[params.calibration.method]
     log_odds = calibrator.log_odds(seen.margins)
-    points = fit_points(ThresholdCounts.of(log_odds, seen.fakes, cost.prevalence or share), operating, cost)
+    every = ThresholdCounts.of(log_odds, seen.fakes, cost.prevalence or share)
+    points = fit_points(every, operating, cost)
     counts = count_independent(log_odds, seen.fakes, seen.groups, cost.prevalence or once)
     guarantee = find_guarantee(counts, operating.guarantee, cost)
     if operating.sources == "own":
         guarantee = replace(guarantee, sources=tuple(sources))
     if guarantee.thresholds is not None:
         points[GUARANTEE] = guarantee.thresholds
-    return Selection(fits, calibrator, points, guarantee, sources)
+    withheld = withhold(points, every, operating, cost)
+    if GUARANTEE in withheld:
+        guarantee = guarantee.withheld(withheld[GUARANTEE].why)
+    offered = {name: point for name, point in points.items() if name not in withheld}
+    return Selection(fits, calibrator, offered, withheld, guarantee, sources)

@@ -37,6 +37,7 @@ def operation_section(operating: Mapping[str, Any]) -> PageSection:
             "test split: real below the lower, fake from the upper on, review between."
         ),
         *_fitted_on(operating),
+        *(f"Not offered: {POINTS.get(name, name)}: {each['why']}." for name, each in operating["not_offered"].items()),
         operating["guarantee"]["sentence"],
     ]
     pooled = {name: point["test"] for name, point in operating["points"].items()}

@@ -97,6 +97,7 @@ def test_lo_never_passes_hi(rows, cost):
     scores, fakes = arrays(rows)
     guarantee = {"miss": 0.1, "review": None, "delta": 0.1}
     operating = {"sources": "all", "max_review": 0.1, "target_recall": 0.9, "guarantee": guarantee}
+    operating |= {"offer_up_to": {"review": 1.0, "false_alarms": 1.0}}
     points = fit_points(ThresholdCounts.of(scores, fakes), Operating(**operating), cost)
     assert all(point.lo <= point.hi for point in points.values())
 

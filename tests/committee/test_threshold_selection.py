@@ -78,7 +78,7 @@ def test_review_budget_is_a_share_of_all_images_at_the_share_of_fakes_of_all_val
 def test_given_prevalence_is_reckoned_with_whatever_the_sources():
     seen = validation()
     rare, common = (
-        select_thresholds(seen, params("own", cost={"prevalence": share})).points["cost"] for share in (0.001, 0.5)
+        select_thresholds(seen, params("own", cost={"prevalence": share})).points["cost"] for share in (0.001, 0.05)
     )
     assert rare != common
 
