@@ -41,17 +41,18 @@ def main(params: Params) -> None:
     report = {
         "sources": {"fitted_on": params.operating.sources, "names": selected.sources},
         "calibration": _report_calibration(params, selected.fits, margins, fakes),
+        "probability": {"prevalence": selected.prevalence, "validation": selected.validation},
         "points": _report_points(selected.points, counts, within),
         "not_offered": {name: asdict(each.shares) | {"why": each.why} for name, each in selected.not_offered.items()},
         "guarantee": selected.guarantee.report(),
-        "prevalence": project_all(rules | counts["test"], params.prevalence),
+        "prevalence": project_all(rules | counts["test"], params.projections),
     }
     write_json(Path("metrics/operating.json"), report)
     bins, groups = params.calibration.bins, raw["test"].groups
     curves = reliability_curves(selected.fits, margins["test"], fakes["test"], bins, groups)
     write_csv(Path("metrics/plots/reliability.csv"), curves)
     _write_calibration(params, selected)
-    _write_probabilities(predicted)
+    _write_probabilities(predicted, selected.prevalence)
     _print(counts["test"], within["test"], selected)
 
 
@@ -102,18 +103,21 @@ def _write_calibration(params: Params, selected: Selection) -> None:
         "positive": params.positive,
         "temperature": selected.calibrator.temperature,
         "bias": selected.calibrator.bias,
+        "prevalence": selected.prevalence,
         "points": {name: point.as_log_odds() for name, point in selected.points.items()},
         "not_offered": {name: each.why for name, each in selected.not_offered.items()},
     }
     write_json(Path("models/calibration.json"), content)
 
 
-def _write_probabilities(predicted: dict[str, LabelledPredictions]) -> None:
+def _write_probabilities(predicted: dict[str, LabelledPredictions], prevalence: float) -> None:
+    """Write the probabilities of all images, with the share of fakes that they hold for."""
     tables = [
         each.images.select("image_id", "split", pl.Series("probability", each.predictions.probability))
         for each in predicted.values()
     ]
-    write_parquet(Path("data/calibrated.parquet"), pl.concat(tables).sort("image_id"))
+    table = pl.concat(tables).sort("image_id").with_columns(prevalence=prevalence)
+    write_parquet(Path("data/calibrated.parquet"), table)
 
 
 def _print(pooled: Counts, within: dict[str, Counts], selected: Selection) -> None:

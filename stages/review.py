@@ -21,7 +21,7 @@ def main(params: Params) -> None:
     groups = read_parquet(DATA / "split.parquet", ["image_id", "group"])
     decisions = decisions.join(groups, on="image_id", how="left", maintain_order="left")
     manifest = read_parquet(DATA / "manifest.parquet", ["image_id", "original_label"])
-    report = measure_reviews(decisions, manifest, read_reviews(REVIEWS), params.class_names, params.prevalence)
+    report = measure_reviews(decisions, manifest, read_reviews(REVIEWS), params.class_names, params.projections)
     write_json(Path("metrics/review.json"), report)
     _print(report)
 

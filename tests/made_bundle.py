@@ -137,7 +137,7 @@ def write_stacker_and_figures(params: Params, sources: Sources) -> None:
     counts = DecisionCounts(Confusion(tp=4, fp=2, fn=3, tn=20), review_fake=3, review_real=8)
     write_json(sources.metrics / "vote.json", {"test": {rule: counts.report() for rule in RULES}, "val": {}})
     figures = {name: {"test": counts.report(), "val": {}} for name in POINTS}
-    projected = project_all(dict.fromkeys(RULES, counts), params.prevalence)
+    projected = project_all(dict.fromkeys(RULES, counts), params.projections)
     write_json(sources.metrics / "operating.json", {"points": figures, "prevalence": projected})
     ingested = {"images": {"made": dict.fromkeys(params.classes, 40)}, "quarantined": 2, "exact_duplicates": 1}
     write_json(sources.figures / "ingest.json", ingested | {"ignored": 0})

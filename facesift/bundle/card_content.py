@@ -21,7 +21,7 @@ from facesift.shards.reading import ShardFolder
 # The parameters that decide what is in a bundle: those of the stage in dvc.yaml (a test compares).
 DECIDING = (
     "study", "seed", "classes", "positive", "data", "ingest", "split", "shard", "backbones", "members", "trainer",
-    "stack", "vote", "calibration", "cost", "operating", "export",
+    "stack", "vote", "calibration", "cost", "operating", "prevalence", "export",
 )  # fmt: skip
 VERSIONS = ("facesift", "torch", "timm", "onnx", "onnxscript", "onnxruntime", "numpy", "scipy", "pillow")
 

@@ -46,6 +46,10 @@ class ScreenOptions:
     ] = False
     rule: Annotated[str | None, typer.Option(help="Voting rule to use instead of the bundle's own.")] = None
     point: Annotated[str | None, typer.Option(help="Operating point to use instead of a voting rule.")] = None
+    prevalence: Annotated[
+        float | None,
+        typer.Option(help="Share of fakes to give probabilities for; decisions stay.", show_default="the bundle's"),
+    ] = None
     runtime: Annotated[str, typer.Option(help="onnx, torch.")] = "onnx"
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that read files and score.", show_default="one for each core")
@@ -132,7 +136,13 @@ def run_screen(options: ScreenOptions) -> int:
         raise FacesiftError("--resume: the standard output cannot be resumed; give --output FILE")
     check_paths(options.paths)
     committee = Committee.load(
-        options.bundle, options.runtime, options.threads, options.rule, options.point, stop_early=options.stop_early
+        options.bundle,
+        options.runtime,
+        options.threads,
+        options.rule,
+        options.point,
+        stop_early=options.stop_early,
+        prevalence=options.prevalence,
     )
     schema = decisions_schema(committee.ensemble.voters)
     try:
@@ -194,6 +204,7 @@ def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputF
         options.cascade,
         options.stop_early,
         timed=not options.no_time,
+        prevalence=options.prevalence,
     )
     return screen_distributed(files, bundle, workers)
 

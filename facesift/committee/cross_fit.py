@@ -191,7 +191,7 @@ def _judge(val: LabelledLogits, test: LabelledLogits, params: Params) -> tuple[L
     predicted = Predictions.of(voters, classes, selected.calibrator)
     rules: dict[str, DecisionRule] = {**RULES, **selected.points}
     decided = {name: decide(predicted, rule, test.referred).decisions for name, rule in rules.items()}
-    odds = predicted.log_odds / 2
+    odds = selected.fits[params.calibration.method].log_odds(predicted.margins) / 2  # votes ask for 1/2 at their share
     calibrated = np.stack([-odds, odds], axis=1) if classes.number == 1 else np.stack([odds, -odds], axis=1)
     return replace(test, logits=test.logits | {STACKER: calibrated.astype(np.float32)}), decided
 

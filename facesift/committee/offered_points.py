@@ -20,7 +20,7 @@ REMEDIES = {
     (
         "cost",
         "review",
-    ): "set cost.prevalence to the share of fakes that you expect, raise cost.review or lower cost.miss",
+    ): "set prevalence to the share of fakes that you expect, raise cost.review or lower cost.miss",
     ("max_review", "review"): "lower operating.max_review",
     ("target_recall", "review"): "lower operating.target_recall",
     ("guarantee", "review"): "set operating.guarantee.review",

@@ -87,9 +87,6 @@ class Cost(Section):
     miss: Positive = Field(description="a fake decided real")
     review: NotNegative = Field(description="an image that a person looks at")
     false_alarm: NotNegative = Field(description="a real image decided fake")
-    prevalence: Inside | None = Field(
-        description="share of fakes that costs and review budget are computed for; null: as in validation"
-    )
 
 
 class Guarantee(Section):

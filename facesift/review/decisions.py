@@ -20,6 +20,7 @@ REVIEW = "review"
 VOTE = "vote_"
 READERS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 NEEDED = ("image", "image_id", "decision", "probability")
+PREVALENCE = "prevalence"  # share of the positive class that the probability holds for; older tables lack it
 TEXTS = ("image", "image_id", "decision", "reason")
 
 
@@ -95,8 +96,10 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
         for name in (*TEXTS, *votes)
     ]
     probability = pl.col("probability").cast(pl.String).cast(pl.Float64, strict=False).fill_nan(None)
+    share = pl.col(PREVALENCE) if PREVALENCE in columns else pl.lit(None).alias(PREVALENCE)
+    holds_at = share.cast(pl.String).cast(pl.Float64, strict=False)
     with _readable(path):
-        return table.select(*texts, probability).collect()
+        return table.select(*texts, probability, holds_at).collect()
 
 
 def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:
@@ -109,7 +112,7 @@ def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -
             raise FacesiftError(f"{needed}: not found beside {path}; `dvc repro operate` makes it")
     name = pl.when(pl.col("container") == LOOSE).then("path").otherwise(pl.col("container") + "!" + pl.col("path"))
     names = pl.scan_parquet(manifest).select("image_id", image=name)
-    probabilities = pl.scan_parquet(calibrated).select("image_id", "probability")
+    probabilities = pl.scan_parquet(calibrated).select("image_id", "^(probability|prevalence)$")
     joined = table.join(probabilities, on="image_id", how="left").join(names, on="image_id", how="left")
     return DecisionsTable(_collect(path, joined), (raw,), hide_names=True)
 

@@ -36,6 +36,7 @@ class Committee:
         ensemble: makes decisions of them, by stacker, calibration and rule.
         preprocessor: makes of an image what the members see.
         bundle: hash of the bundle, see `bundle.card.bundle_hash`.
+        prevalence: share of the positive class at which the probabilities hold, in (0, 1).
         point: the operating point that decides; None: a voting rule does.
     """
 
@@ -44,6 +45,7 @@ class Committee:
     ensemble: Ensemble
     preprocessor: Preprocessor
     bundle: str
+    prevalence: float
     point: str | None = None
 
     @classmethod
@@ -56,6 +58,7 @@ class Committee:
         point: str | None = None,
         *,
         stop_early: bool = False,
+        prevalence: float | None = None,
     ) -> Committee:
         """Load a bundle that the export stage wrote.
 
@@ -66,6 +69,8 @@ class Committee:
             rule: a voting rule in place of the bundle's own.
             point: an operating point of the bundle in place of a voting rule.
             stop_early: screen in cascade and pass images that score low so far, by the bundle's stopping rule.
+            prevalence: share of the positive class that probabilities are to hold for, such as 0.001; decisions stay.
+                None: the bundle's.
 
         Raises:
             FacesiftError: naming a file that is missing, damaged or of another version, a rule or point that is none,
@@ -74,14 +79,10 @@ class Committee:
         folder = Path(path)
         card = read_card(folder)
         verify_files(folder, card)
-        ensemble = open_ensemble(folder, card, rule, point, stop_early=stop_early)
+        ensemble = open_ensemble(folder, card, rule, point, stop_early=stop_early, prevalence=prevalence)
+        share = card.calibration.prevalence if prevalence is None else prevalence
         opened, preprocessor = open_runtime(runtime, folder, card, threads), Preprocessor.of(folder, card)
-        return cls(card, opened, ensemble, preprocessor, bundle_hash(folder), point)
-
-    @property
-    def prevalence(self) -> float:
-        """Share of the positive class at which the probabilities hold, in (0, 1)."""
-        return self.card.calibration.prevalence
+        return cls(card, opened, ensemble, preprocessor, bundle_hash(folder), share, point)
 
     def log(self, *, timed: bool = True) -> DecisionLog:
         """Say how this committee decides, as every row has it; `timed`: with the time."""

@@ -32,6 +32,7 @@ class BundleOptions:
         cascade: see `Committee.screen`.
         stop_early: whether to use the bundle's stopping rule.
         timed: whether rows have the time of the decision.
+        prevalence: share of the positive class that probabilities are to hold for; None: the bundle's.
     """
 
     bundle: Path
@@ -42,6 +43,7 @@ class BundleOptions:
     cascade: bool
     stop_early: bool
     timed: bool = True
+    prevalence: float | None = None
 
 
 def screen_distributed(files: Iterable[InputFile], options: BundleOptions, parallel: Workers) -> Tables:
@@ -75,7 +77,13 @@ def screen_part(options: BundleOptions, files: list[InputFile]) -> pl.DataFrame:
 @lru_cache(maxsize=1)
 def _committee(options: BundleOptions) -> Committee:
     return Committee.load(
-        options.bundle, options.runtime, 1, options.rule, options.point, stop_early=options.stop_early
+        options.bundle,
+        options.runtime,
+        1,
+        options.rule,
+        options.point,
+        stop_early=options.stop_early,
+        prevalence=options.prevalence,
     )
 
 

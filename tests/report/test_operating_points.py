@@ -21,9 +21,9 @@ def section(own_images, fitted_on="all"):
     point = {"lo": 0.3, "hi": 0.7, "test": report(6), "within": {"test": {"rff": report(own_images)}}}
     sources = {"fitted_on": fitted_on, "names": ["rff"]}
     withheld = {"max_review": {"review": 0.0, "false_alarms": 1.0, "why": "it calls all real images fake"}}
-    return operation_section(
-        {"points": {"cost": point}, "not_offered": withheld, "guarantee": {"sentence": "None."}, "sources": sources}
-    )
+    holds = {"prevalence": 0.001, "validation": 1 / 51}
+    known = {"points": {"cost": point}, "not_offered": withheld, "guarantee": {"sentence": "None."}}
+    return operation_section(known | {"sources": sources, "probability": holds})
 
 
 def test_points_stand_within_a_source_beside_all_images():
@@ -45,3 +45,7 @@ def test_fit_on_own_sources_is_told(fitted_on, told):
 
 def test_a_point_that_is_not_offered_is_named_with_the_reason():
     assert "Not offered: review budget: it calls all real images fake." in section(3).text
+
+
+def test_the_share_of_fakes_that_probabilities_hold_for_is_told():
+    assert "hold where 0.100 % of the images are fake (validation has 1.961 %)." in section(3).text[0]
