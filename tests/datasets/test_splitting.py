@@ -29,7 +29,8 @@ def image(
 
 def manifest(*images: tuple) -> pl.DataFrame:
     columns = ["image_id", "source", "label", "phash", "fold"]
-    return pl.DataFrame(list(images), dict.fromkeys(columns, pl.String), orient="row").sort("image_id")
+    rows = pl.DataFrame(list(images), dict.fromkeys(columns, pl.String), orient="row").sort("image_id")
+    return rows.with_columns(thumbnail=pl.lit(None, pl.Binary), known_group=pl.lit(None, pl.String))
 
 
 def faces(real: int, fake: int, source: str = "s", fold: str | None = None) -> list[tuple]:
@@ -97,7 +98,8 @@ def test_a_split_without_a_real_is_refused():
 def test_near_duplicates_are_counted():
     twins = [image(("twin", n), looks="same") for n in range(3)]
     division = split_images(manifest(*faces(50, 20), *twins), rules(), 1)
-    assert (division.near_duplicate_groups, division.near_duplicate_images) == (1, 3)
+    near = division.groups["near_duplicates"]
+    assert [near[key] for key in ("groups", "images", "largest", "largest_bits")] == [1, 3, 3, 0]
 
 
 def test_the_summary_counts_by_split_source_and_label():
@@ -107,9 +109,12 @@ def test_the_summary_counts_by_split_source_and_label():
             "val": {"s": {"real": 1, "fake": 1}},
             "test": {"s": {"real": 1, "fake": 1}},
         },
-        "near_duplicates": {"groups": 0, "images": 0},
+        "near_duplicates": {
+            "groups": 0, "images": 0, "largest": 1, "largest_bits": 0, "refused": {"thumbnail": 0, "diameter": 0},
+        },
+        "known_groups": {"groups": 0, "images": 0},
         "removed_leaks": 0,
-    }
+    }  # fmt: skip
 
 
 FOLDERS = [*faces(40, 40, fold="train"), *faces(10, 10, fold="test")]
