@@ -16,6 +16,7 @@ SHIFTS = (0, 1, 2)  # a place may be one pixel off in the other thumbnail: copie
 AROUND = 5  # parts a side of the neighbourhood that is shifted as one
 CONTRAST, FAINT = 64.0, 8.0  # thumbnails are scaled to one deviation, unless theirs is fainter than FAINT
 TEXTURE = 2.0  # deviation of a part's pixels, below which it is flat
+PLACES = 4  # decimals of an agreement that are kept
 BATCH = 256  # pairs compared at a time, which bounds the memory
 
 Pixels = NDArray[np.uint8]
@@ -79,7 +80,7 @@ def agreement(pixels: Pixels, left: Rows, right: Rows) -> Floats:
     found = [np.empty(0, np.float32)]
     for start in range(0, len(left), BATCH):
         first, second = (_scaled(pixels[side[start : start + BATCH]]) for side in (left, right))
-        found.append(np.minimum(_one_way(first, second), _one_way(second, first)))
+        found.append(np.minimum(_one_way(first, second), _one_way(second, first)).round(PLACES))
     return np.concatenate(found)
 
 
@@ -123,5 +124,5 @@ def _around(values: Floats) -> Floats:
     """Sum values (shifts, n, rows, columns) over the neighbourhood of each part."""
     half = AROUND // 2
     wide = np.pad(values, ((0, 0), (0, 0), (half, half), (half, half)))
-    rows = sum((wide[:, :, step : step + PARTS] for step in range(AROUND)), start=np.float32(0))
-    return sum((rows[..., step : step + PARTS] for step in range(AROUND)), start=np.float32(0))
+    rows = np.sum([wide[:, :, step : step + PARTS] for step in range(AROUND)], axis=0)
+    return np.asarray(np.sum([rows[..., step : step + PARTS] for step in range(AROUND)], axis=0))

@@ -25,7 +25,13 @@ def manifest():
     hashes = [RNG.bytes(32).hex() for _ in range(rows.height)]
     empty = dict.fromkeys(["difficulty", *PARTS])
     nulls = [pl.lit(None, pl.String if name == "difficulty" else pl.Boolean).alias(name) for name in empty]
-    return rows.with_columns(*nulls, split=pl.Series(splits), phash=pl.Series(hashes), thumbnail=pl.lit(None, pl.Binary), group=pl.int_range(rows.height))
+    return rows.with_columns(
+        *nulls,
+        split=pl.Series(splits),
+        phash=pl.Series(hashes),
+        thumbnail=pl.lit(None, pl.Binary),
+        group=pl.int_range(rows.height),
+    )
 
 
 def noise_statistics(images):

@@ -8,6 +8,7 @@ from facesift.audit.leakage import find_leakage
 from facesift.datasets import hash_search
 from facesift.datasets.near_duplicates import LinkRule
 from facesift.datasets.splitting import split_images
+from facesift.images.likeness import SIDE
 from tests.made import default_params
 from tests.made_config import Split
 
@@ -154,3 +155,22 @@ def test_the_search_in_buckets_finds_what_comparing_all_finds(monkeypatch):
     monkeypatch.setattr(hash_search, "plan_tables", lambda *_: (6, 80))
     monkeypatch.setattr(hash_search, "PENDING", 50)
     assert find_leakage(images, RULE).near.across_splits == everything.across_splits > 0
+
+
+def test_close_hashes_with_thumbnails_that_disagree_are_no_pair():
+    first = random_hashes(1)[0]
+    rng = np.random.default_rng(0)
+    thumbnails = pl.Series([rng.integers(0, 256, SIDE * SIDE, dtype=np.uint8).tobytes() for _ in range(2)])
+    images = table([first, flipped(first, 40)], ["train", "test"]).with_columns(thumbnail=thumbnails)
+    assert find_leakage(images, RULE).clean
+    assert not find_leakage(images, LinkRule(BITS, 0)).clean
+
+
+def test_a_pair_that_the_groups_diameter_parted_is_counted_apart_and_is_no_fault():
+    first = random_hashes(1)[0]
+    steps = [first.copy() for _ in range(4)]
+    for number, step in enumerate(steps):
+        step[: 40 * number] ^= 1
+    images = table(steps, ["train", "train", "train", "test"]).with_columns(group=pl.Series([0, 0, 0, 1]))
+    found = find_leakage(images, RULE)
+    assert (found.clean, found.near.across_splits, found.parted) == (True, 0, 1)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facesift.datasets import hash_search
-from facesift.datasets.manifest import contradicting_labels, drop_exact_copies
 from facesift.datasets.hash_search import hash_words, plan_tables
+from facesift.datasets.manifest import contradicting_labels, drop_exact_copies
 from facesift.datasets.near_duplicates import LinkRule, near_duplicate_groups
 from facesift.images.likeness import HASH_BITS, perceptual_hash
 
@@ -40,9 +40,7 @@ def linked_by_hand(bits: np.ndarray, limit: int) -> list[int]:
     apart = (bits[:, None] != bits[None]).sum(axis=2)
     group = list(range(len(bits)))
     texts = hexed(bits).to_list()
-    pairs = sorted(
-        (apart[a, b], *sorted((texts[a], texts[b])), a, b) for a in range(len(bits)) for b in range(a)
-    )
+    pairs = sorted((apart[a, b], *sorted((texts[a], texts[b])), a, b) for a in range(len(bits)) for b in range(a))
     for distance, _, _, a, b in pairs:
         joined = [row for row, number in enumerate(group) if number in (group[a], group[b])]
         if distance <= limit and apart[np.ix_(joined, joined)].max() <= 2 * limit:
