@@ -16,9 +16,11 @@ from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from facesift.datasets.examination import examine_files, handle_missing_faces
+from facesift.datasets.image_groups import group_images
 from facesift.datasets.label_tables import make_layouts
-from facesift.datasets.manifest import build_manifest, check_quarantine
-from facesift.datasets.near_duplicates import near_duplicate_groups
+from facesift.datasets.lost_files import check_losses, count_losses
+from facesift.datasets.manifest import build_manifest
+from facesift.datasets.near_duplicates import LinkRule
 from facesift.datasets.source_files import count_files
 from facesift.images.faces import referred_column
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
@@ -42,7 +44,7 @@ def main(params: Params, name: str) -> None:
     with TemporaryDirectory() as room:
         images = _read(params, name)
         shards = _build(params, name, images, Path(room) / TEST_SPLIT)
-        groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
+        groups = group_images(images, LinkRule.of(params.split)).groups
         truth = truth_of(shards, images.with_columns(group=groups))
         beside = heads.beside(images, members, TEST_SPLIT)
         scorer = ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers)
@@ -62,7 +64,7 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     crop = params.data.crop
     examined = examine_files(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
     manifest = handle_missing_faces(build_manifest(examined), crop)
-    check_quarantine(manifest.quarantine, found.recognised, params.ingest)
+    check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
     return manifest.images.with_columns(referred_column(manifest.images) if crop.refers else [])

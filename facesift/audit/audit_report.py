@@ -16,6 +16,7 @@ from facesift.audit.source_probes import SourceBaseline, source_baseline, source
 from facesift.committee.rules import RULES
 from facesift.core.counts import Confusion
 from facesift.core.scores import STACKER
+from facesift.datasets.near_duplicates import LinkRule
 from facesift.evaluation.baselines import report_baselines
 from facesift.evaluation.comparison import compare_scores
 from facesift.evaluation.complementarity import report_complementarity
@@ -34,7 +35,7 @@ class AuditData:
         test: predictions of the voters on the test split.
         scored: predictions of all members on the test split, also of those without a vote.
         rule: name of the deciding rule.
-        bits: limit of near-duplicates, `split.near_duplicate_bits`.
+        links: when two images are near-duplicates, by the parameters of the split.
         seed: of all random draws.
     """
 
@@ -44,7 +45,7 @@ class AuditData:
     test: LabelledPredictions
     scored: LabelledPredictions
     rule: str
-    bits: int
+    links: LinkRule
     seed: int
 
     @property
@@ -83,7 +84,7 @@ def audit(data: AuditData) -> dict[str, Any]:
             "probe": source_probe(train, test, data.seed).report(),
         },
         "probes": {"container": _report_probes(data, container), "statistics": _report_probes(data, looks)},
-        "leakage": find_leakage(data.images, data.bits).report(),
+        "leakage": find_leakage(data.images, data.links).report(),
         "slices": _slices(data, train, test),
         "complementarity": report_complementarity(data.test),
         "baselines": baselines | _other_rows(data, container),

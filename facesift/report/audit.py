@@ -89,7 +89,8 @@ def _leakage_text(leakage: Mapping[str, Any]) -> str:
     near, kept = leakage["near"], leakage["kept_together"]
     return (
         f"Near-duplicates across splits: {near['across_splits']:,} pairs (searched anew; "
-        f"at most {near['bits']} of 256 bits apart). Kept together: {kept['images']:,} images in {kept['groups']:,} "
+        f"at most {near['bits']} of 256 bits apart, with thumbnails that agree), and {leakage['parted']:,} more whose "
+        f"groups together would have been too wide. Kept together: {kept['images']:,} images in {kept['groups']:,} "
         f"groups; {near['across_classes']:,} pairs are of different classes. With {leakage['looser']['bits']} bits "
         f"{leakage['looser']['more_across_splits']:,} more pairs would lie in two splits."
     )
