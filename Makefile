@@ -9,6 +9,7 @@
 # make search  Optuna over experiments; SEARCH='--trials 9 members.convnext2.optimizer.lr=0.0005:0.01:log'
 # make status  what would run, what is not pushed, what is not committed
 # make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
+# make check  name damaged files: outputs, DVC's cache, people's answers
 # make check-remote  name damaged objects in the remote; FORCE=1 deletes them there
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
@@ -24,7 +25,7 @@ READY := $(VENV)/.ready
 SLOW := experiments remotes scaling
 
 .PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search status clean-cache check-remote
+.PHONY: compare-training train experiments sweep search status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -108,6 +109,10 @@ status:
 # What a commit, branch, tag, experiment or the work tree refers to is kept.
 clean-cache:
 	dvc gc --workspace --all-branches --all-tags --all-commits --all-experiments $(if $(FORCE),--force)
+
+# Reads every byte of what dvc.lock pins, of DVC's cache and of the answers: bit rot is seen by nothing else.
+check:
+	@python -m workflow.check
 
 check-remote:
 	@python -m workflow.check_remote $(if $(FORCE),--delete)

@@ -101,7 +101,7 @@ def _write_calibration(params: Params, selected: Selection) -> None:
         "bias": selected.calibrator.bias,
         "points": {name: point.as_log_odds() for name, point in selected.points.items()},
     }
-    write_json(Path("models/calibration.json"), content)
+    write_json(Path("models/calibration.json"), content, sealed=True)
 
 
 def _write_probabilities(predicted: dict[str, LabelledPredictions]) -> None:

@@ -212,7 +212,7 @@ def _width(weights: Path) -> int:
 
 def _describe(folder: Path, params: Params, sources: Sources, backbones: dict[str, Any]) -> dict[str, Any]:
     """Return the card's content, all but the parity, from what is in the folder and what was measured on test."""
-    calibration = read_json(sources.models / "calibration.json")
+    calibration = read_json(sources.models / "calibration.json", sealed=True)
     vote, operating = (read_json(sources.metrics / f"{name}.json") for name in ("vote", "operating"))
     points = {name: operating["points"][name]["test"] for name in calibration["points"]}
     return {

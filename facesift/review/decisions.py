@@ -13,6 +13,7 @@ from facesift.bundle.card import CARD, read_card
 from facesift.config.params import load_params
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+from facesift.core.files import scan_parquet
 from facesift.datasets.review_files import IMAGE_ID, RESERVED
 from facesift.images.archives import LOOSE
 
@@ -83,7 +84,7 @@ def _scan(path: Path) -> pl.LazyFrame:
         return pl.scan_csv(path, infer_schema=False, truncate_ragged_lines=True)
     if kind == "jsonl":
         return pl.scan_ndjson(path, infer_schema_length=None, ignore_errors=True)
-    return pl.scan_parquet(path)
+    return scan_parquet(path)
 
 
 def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
@@ -108,8 +109,8 @@ def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -
         if not needed.is_file():
             raise FacesiftError(f"{needed}: not found beside {path}; `dvc repro operate` makes it")
     name = pl.when(pl.col("container") == LOOSE).then("path").otherwise(pl.col("container") + "!" + pl.col("path"))
-    names = pl.scan_parquet(manifest).select("image_id", image=name)
-    probabilities = pl.scan_parquet(calibrated).select("image_id", "probability")
+    names = scan_parquet(manifest).select("image_id", image=name)
+    probabilities = scan_parquet(calibrated).select("image_id", "probability")
     joined = table.join(probabilities, on="image_id", how="left").join(names, on="image_id", how="left")
     return DecisionsTable(_collect(path, joined), (raw,), hide_names=True)
 

@@ -19,7 +19,8 @@ from typing import Any
 import polars as pl
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import whole_file
+from facesift.core.files import scan_parquet, whole_file
+from facesift.core.table_digest import KEY, OPEN, seal
 
 FORMATS = ("csv", "jsonl", "parquet")
 ROW_GROUP = 10_000  # rows of a Parquet file that are written, and read, at a time
@@ -117,7 +118,9 @@ def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Ou
     with _open_lines(rows, "csv", schema, resume=resume) as output:
         yield output
     with _refusal(str(path)), whole_file(path) as part:
-        pl.scan_csv(rows, schema=schema).sink_parquet(part, compression="zstd", row_group_size=ROW_GROUP)
+        table = pl.scan_csv(rows, schema=schema)
+        table.sink_parquet(part, compression="zstd", row_group_size=ROW_GROUP, metadata={KEY: OPEN})
+        seal(part)
     rows.unlink()
 
 
@@ -229,7 +232,7 @@ def _scan(path: Path, types: Mapping[str, type[pl.DataType]]) -> pl.LazyFrame:
     if path.suffix == ".csv":
         return pl.scan_csv(path, infer_schema=False)
     if path.suffix == ".parquet":
-        return pl.scan_parquet(path)
+        return scan_parquet(path)
     there = pl.scan_ndjson(path).collect_schema().names()  # a column that is null in the first lines has no type yet
     return pl.scan_ndjson(path, schema_overrides={name: kind for name, kind in types.items() if name in there})
 
