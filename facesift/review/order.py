@@ -40,8 +40,9 @@ def in_order(rows: pl.DataFrame, decisions: pl.DataFrame, order: Order, classes:
 
 def _vote_entropy(rows: pl.DataFrame, classes: Classes) -> pl.Series:
     """Entropy of each image's votes; 0 if all voters agree. Rounded, so that equal votes are equal."""
-    votes = rows.select(pl.col(f"^{VOTE}.*$")).to_numpy()
-    counts = np.stack([(votes == name).sum(axis=1) for name in classes.names], axis=1)
+    votes = [rows[column] for column in rows.columns if column.startswith(VOTE)]
+    none = np.zeros(rows.height, np.int64)
+    counts = np.stack([sum(((vote == name).to_numpy() for vote in votes), none) for name in classes.names], axis=1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return pl.Series((-shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1).round(9) + 0.0)
 
