@@ -74,6 +74,7 @@ class PageHandlers:
             "no_maps_reason": self.no_maps_reason,
             "images": len(queue),
             "blind": queue.blind,
+            "gold": bool(queue.gold),
             "two_persons": self.state.assignment.logs.two_persons,
         }
         return {"settings": json.dumps(settings), "filters": self.state.filters, "reviewer": self.state.reviewer}

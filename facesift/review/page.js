@@ -170,6 +170,7 @@ const CLICKS = {
 for (const [id, action] of Object.entries(CLICKS)) element(id).addEventListener("click", action);
 element("filter").addEventListener("change", () => { element("filter").blur(); move(0, 1); });
 element("map-positive").textContent = settings.positive;
+element("gold").hidden = !settings.gold;
 element("help-others").hidden = settings.blind || settings.two_persons;
 addAnswerButtons();
 addHelp();

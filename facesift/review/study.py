@@ -30,7 +30,7 @@ class Study:
     def find(cls, decisions: Path, answers: Path) -> Study | None:
         """Return the study of a decisions table in `data/`, or else the study whose `data/reviews` the answers are."""
         for data in (decisions.parent, answers.parent):
-            if (data.parent / PARAMS).is_file():
+            if data.resolve().name == "data" and (data.parent / PARAMS).is_file():
                 return cls.at(data.parent)
         return None
 
