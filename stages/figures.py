@@ -15,7 +15,7 @@ STAGES = ("ingest", "split", "stack", "robustness", "audit")
 def main(params: Params) -> None:
     """Read `data/figures`; write the same figures to `metrics/`, those of all cross tests in one file."""
     for folder, names in (("cross", params.cross_test), ("cross_fit", params.evaluation.cross_fit)):
-        for path in sorted((FIGURES / folder).glob("*.json")):
+        for path in sorted((FIGURES / folder).glob("*.*")):
             if path.stem not in names:
                 path.unlink()
     for name in STAGES:

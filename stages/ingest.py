@@ -52,7 +52,7 @@ def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params:
 
 
 def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
-    judged = relabel(images, read_reviews(REVIEWS), params.class_names.names)
+    judged = relabel(images, read_reviews(REVIEWS), params.class_names.names, two_persons=params.review.two_persons)
     if judged.images.is_empty():
         raise FacesiftError(
             f"{raw}: nobody has decided any of the {images.height} images, and their sources have the layout "

@@ -18,6 +18,7 @@ from facesift.config.data import Data, Ingest, Portraits, Shard, Split
 from facesift.config.evaluation import CrossTest, Evaluation, Pictures, Report, Robustness
 from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
+from facesift.config.review import Review
 from facesift.config.sampling import Resample
 from facesift.config.section import Name, Section, Seed
 from facesift.config.structure import fields_at, keys_of, near
@@ -57,6 +58,7 @@ class Params(Section):
         description="thresholds on the calibrated probability: real below, fake above, review between"
     )
     export: Export = Field(description="the bundle models/committee/ that `facesift screen` loads")
+    review: Review = Field(description="how people review images on the page of `facesift review`")
     evaluation: Evaluation = Field(description="figures over all images of the study, by cross-fitting")
     robustness: Robustness = Field(description="the test images once more, damaged")
     cross_test: dict[Name, CrossTest] = Field(

@@ -163,3 +163,10 @@ def test_all_images_have_copies_once_all_are_learned_from(cross_fitted):
 def test_the_features_of_images_stay_when_more_copies_are_made(voted, cross_fitted):
     before, after = (ShardFolder(each[0].folder / "data/features/vit/test") for each in (voted, cross_fitted))
     assert np.array_equal(before.values(0), after.values(0))
+
+
+def test_cross_fitted_scores_of_all_images_are_kept_for_the_search_of_label_errors(cross_fitted):
+    folder = cross_fitted[0].folder / "data"
+    scores, split = (pl.read_parquet(folder / name) for name in ("figures/cross_fit/three.parquet", "split.parquet"))
+    assert scores.columns == ["image_id", "logit_real", "logit_fake"]
+    assert scores["image_id"].to_list() == split["image_id"].sort().to_list()
