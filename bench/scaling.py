@@ -47,7 +47,9 @@ def write_images(folder: Path, images: int) -> None:
 def one_pass(raw: Path, out: Path, way: Workers) -> float:
     """Read, check and shard all images of `raw` into `out`; return the seconds."""
     start = time.perf_counter()
-    layouts = {"generated": Layout(Source(layout="class_folders", within="*", folder=None, label=None, csv=None))}
+    layouts = {
+        "generated": Layout(Source(layout="class_folders", within="*", folder=None, label=None, csv=None, group=None))
+    }
     images = build_manifest(examine_files(raw, layouts, LIMITS, way, lambda _: None)).images
     rows = images.select("image_id", "source", "label", "container", "path")
     build_split(out / "train", rows, RawImageReader(raw, 64, 10**8), Sharding(256, 0, way))

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from facesift.committee.calibration import Fakes, margins_of
 from facesift.committee.decision import DecisionCodes, Predictions, decide
+from facesift.committee.out_of_fold import out_of_fold
 from facesift.committee.sources import mixed_sources, own_images
-from facesift.committee.stacking import Features, fit_stacker, out_of_fold, stack_features
+from facesift.committee.stacking import Features, fit_stacker, stack_features
 from facesift.committee.threshold_selection import Selection, ValidationScores, select_thresholds
 from facesift.config.committee import Operating, Stack
 from facesift.config.params import Params

@@ -14,6 +14,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
 from facesift.core.scores import STACKER, read_held_out, read_truth
+from facesift.datasets.near_duplicates import LinkRule
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.shards.reading import ShardFolder
 
@@ -34,7 +35,7 @@ def main(params: Params) -> None:
         test=LabelledPredictions.of(voting["test"], copies["test"]),
         scored=LabelledPredictions.of(held["test"]),
         rule=params.vote.rule,
-        bits=params.split.near_duplicate_bits,
+        links=LinkRule.of(params.split),
         seed=params.seed,
     )
     report = audit(data)

@@ -8,17 +8,20 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from facesift.audit.cross_data_set import predict_shards, truth_of
+from facesift.audit.training_overlap import TrainingOverlap, find_overlap
 from facesift.committee.head_scoring import open_heads
 from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
-from facesift.core.files import write_json
+from facesift.core.files import read_parquet, write_json
 from facesift.datasets.examination import examine_files, handle_missing_faces
+from facesift.datasets.image_groups import group_images
 from facesift.datasets.label_tables import make_layouts
-from facesift.datasets.manifest import build_manifest, check_quarantine
-from facesift.datasets.near_duplicates import near_duplicate_groups
+from facesift.datasets.lost_files import check_losses, count_losses
+from facesift.datasets.manifest import build_manifest
+from facesift.datasets.near_duplicates import LinkRule
 from facesift.datasets.source_files import count_files
 from facesift.images.faces import referred_column
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
@@ -40,15 +43,20 @@ def main(params: Params, name: str) -> None:
     batch_sizes = dict.fromkeys(members, params.stack.batch_size)
     stacker = load_stacker(MODELS / "stacker.safetensors", members, classes.names)
     with TemporaryDirectory() as room:
-        images = _read(params, name)
+        everything = _read(params, name)
+        overlap = find_overlap(everything, _study(), LinkRule.of(params.split))
+        images = _unseen(everything, overlap, params, name)
         shards = _build(params, name, images, Path(room) / TEST_SPLIT)
-        groups = near_duplicate_groups(images["phash"], params.split.near_duplicate_bits)
+        groups = group_images(images, LinkRule.of(params.split)).groups
         truth = truth_of(shards, images.with_columns(group=groups))
         beside = heads.beside(images, members, TEST_SPLIT)
         scorer = ShardScorer(scorers, batch_sizes, shards, classes, params.parallel.workers)
         found = predict_shards(scorer, truth, stacker, StabilityRule.of(params.vote), beside)
     report = {"rules": found.report_rules(), "voters": found.report_voters(), "classes": found.report_classes()}
+    report["overlap"] = overlap.report()
     write_json(Path(f"data/figures/cross/{name}.json"), report)
+    if overlap.pairs.height:
+        print(f"{name}: {overlap.pairs.height} images left out: near-duplicates of training or validation images")
     for voter, figures in report["classes"].items():
         print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(found.labels)} images")
 
@@ -62,10 +70,27 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     crop = params.data.crop
     examined = examine_files(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
     manifest = handle_missing_faces(build_manifest(examined), crop)
-    check_quarantine(manifest.quarantine, found.recognised, params.ingest)
+    check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
     return manifest.images.with_columns(referred_column(manifest.images) if crop.refers else [])
+
+
+def _study() -> pl.DataFrame:
+    """The looks of the study's own images, with their splits."""
+    looks = read_parquet(Path("data/manifest.parquet"), ["image_id", "phash", "thumbnail"])
+    return looks.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
+
+
+def _unseen(images: pl.DataFrame, overlap: TrainingOverlap, params: Params, name: str) -> pl.DataFrame:
+    """Leave out the images that the committee was fitted on, or copies of them: it knows their answers."""
+    kept = images.filter(~pl.col("image_id").is_in(overlap.pairs["image_id"].implode()))
+    if kept.filter(pl.col("label") == params.positive).is_empty():
+        raise FacesiftError(
+            f"cross_test.{name}: all images of {params.positive} are near-duplicates of the study's training or "
+            "validation images, so nothing can be learned from them; name another data set"
+        )
+    return kept
 
 
 def _build(params: Params, name: str, images: pl.DataFrame, folder: Path) -> ShardFolder:

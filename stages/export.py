@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from facesift.bundle.card_content import Sources
+from facesift.bundle.decision_rule import stopping_record
 from facesift.bundle.drift_reference import describe_test_images, make_reference
-from facesift.bundle.exporting import Sources, fill_bundle
+from facesift.bundle.exporting import fill_bundle
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_parquet, whole_folder
@@ -23,6 +25,7 @@ def sources_of(params: Params) -> Sources:
         models=Path("models"),
         scores=DATA / "scores",
         metrics=Path("metrics"),
+        figures=DATA / "figures",
         shards=DATA / "shards",
         split=DATA / "split.parquet",
         features=DATA / "features",
@@ -41,6 +44,7 @@ def main(params: Params) -> None:
     print(
         "graph and torch differ by {log_odds:.1e} in log-odds at most, over {images} test images".format(**card.parity)
     )
+    print(stopping_record(card) or f"{card.rule}: no stopping rule, too few images were flagged or there is one member")
     if card.backbones:
         print("backbones give {embedded} images other features by at most {features:.1e} of them".format(**card.parity))
 

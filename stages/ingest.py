@@ -16,7 +16,8 @@ from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import Manifest, build_manifest, check_quarantine, summarise_manifest
+from facesift.datasets.lost_files import check_losses, count_losses, report_losses, tell_losses
+from facesift.datasets.manifest import Manifest, build_manifest, summarise_manifest
 from facesift.datasets.relabelling import Relabelling, relabel
 from facesift.datasets.reviews import read_reviews
 from facesift.datasets.source_files import FileCounts, count_files
@@ -41,9 +42,9 @@ def _read(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: P
 
 
 def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: Params) -> Manifest:
-    """Read all files; too many bad ones, or no good one, is an error."""
+    """Read all files; too many bad ones of a class, or no good one, is an error."""
     manifest = handle_missing_faces(_read(raw, layouts, found, params), params.data.crop)
-    check_quarantine(manifest.quarantine, found.recognised, params.ingest)
+    check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.is_empty():
         raise FacesiftError(
             f"{raw}: none of {found.recognised} files is usable; lower ingest.max_bad_fraction to see why"
@@ -91,9 +92,13 @@ def main(params: Params) -> None:
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
     write_csv(QUARANTINE, labelled.quarantine)
-    write_json(METRICS, summarise_manifest(labelled, found.ignored) | {"reviews": judged.report})
+    losses = count_losses(labelled.quarantine, found.by_class)
+    counts = summarise_manifest(labelled, found.ignored) | {"losses": report_losses(losses)}
+    write_json(METRICS, counts | {"reviews": judged.report})
     print(f"{labelled.images.height} images, {labelled.exact_duplicates} further copies dropped,", end=" ")
     print(f"{labelled.quarantine.height} files in {QUARANTINE}")
+    for line in tell_losses(losses):
+        print(line)
     if labelled.faces is not None:
         print(_tell_faces(labelled.faces))
     if said := judged.sentence():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +41,25 @@ def main(params: Params) -> None:
     report = {
         "sources": {"fitted_on": params.operating.sources, "names": selected.sources},
         "calibration": _report_calibration(params, selected.fits, margins, fakes),
+        "probability": {"prevalence": selected.prevalence, "validation": selected.validation},
         "points": _report_points(selected.points, counts, within),
+        "not_offered": {name: asdict(each.shares) | {"why": each.why} for name, each in selected.not_offered.items()},
         "guarantee": selected.guarantee.report(),
-        "prevalence": project_all(rules | counts["test"], params.prevalence),
+        "prevalence": project_all(rules | counts["test"], params.projections),
     }
     write_json(Path("metrics/operating.json"), report)
-    curves = reliability_curves(selected.fits, margins["test"], fakes["test"], params.calibration.bins)
+    bins, groups = params.calibration.bins, raw["test"].groups
+    curves = reliability_curves(selected.fits, margins["test"], fakes["test"], bins, groups)
     write_csv(Path("metrics/plots/reliability.csv"), curves)
     _write_calibration(params, selected)
-    _write_probabilities(predicted)
+    _write_probabilities(predicted, selected.prevalence)
     _print(counts["test"], within["test"], selected)
 
 
 def _seen(val: LabelledPredictions) -> ValidationScores:
     """The validation images that thresholds decide: not those that are referred to a person anyway."""
-    groups, sources = val.images["group"].to_numpy(), val.images["source"]
-    return ValidationScores(val.predictions.margins, val.positives, groups, sources).of_images(~val.referred)
+    held = ValidationScores(val.predictions.margins, val.positives, val.groups, val.images["source"])
+    return held.of_images(~val.referred)
 
 
 def _count(predicted: LabelledPredictions, points: dict[str, Thresholds]) -> Counts:
@@ -99,17 +103,21 @@ def _write_calibration(params: Params, selected: Selection) -> None:
         "positive": params.positive,
         "temperature": selected.calibrator.temperature,
         "bias": selected.calibrator.bias,
+        "prevalence": selected.prevalence,
         "points": {name: point.as_log_odds() for name, point in selected.points.items()},
+        "not_offered": {name: each.why for name, each in selected.not_offered.items()},
     }
     write_json(Path("models/calibration.json"), content, sealed=True)
 
 
-def _write_probabilities(predicted: dict[str, LabelledPredictions]) -> None:
+def _write_probabilities(predicted: dict[str, LabelledPredictions], prevalence: float) -> None:
+    """Write the probabilities of all images, with the share of fakes that they hold for."""
     tables = [
         each.images.select("image_id", "split", pl.Series("probability", each.predictions.probability))
         for each in predicted.values()
     ]
-    write_parquet(Path("data/calibrated.parquet"), pl.concat(tables).sort("image_id"))
+    table = pl.concat(tables).sort("image_id").with_columns(prevalence=prevalence)
+    write_parquet(Path("data/calibrated.parquet"), table)
 
 
 def _print(pooled: Counts, within: dict[str, Counts], selected: Selection) -> None:
@@ -119,6 +127,8 @@ def _print(pooled: Counts, within: dict[str, Counts], selected: Selection) -> No
         for source, inside in within.items():
             if inside[name].images < each.images:
                 print(f"    within {source}: {_line(inside[name])}")
+    for name, withheld in selected.not_offered.items():
+        print(f"{name} is not offered: {withheld.why}")
     print(selected.guarantee.sentence())
 
 

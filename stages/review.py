@@ -17,12 +17,14 @@ DATA, REVIEWS = Path("data"), Path("data/reviews")
 
 
 def main(params: Params) -> None:
-    """Read `data/decisions.parquet`, `data/manifest.parquet` and `data/reviews`; write `metrics/review.json`."""
+    """Read decisions, split, manifest and answers below `data/`; write `metrics/review.json`."""
     decisions = read_parquet(DATA / "decisions.parquet", ["image_id", "split", "decision"])
+    groups = read_parquet(DATA / "split.parquet", ["image_id", "group"])
+    decisions = decisions.join(groups, on="image_id", how="left", maintain_order="left")
     manifest = read_parquet(DATA / "manifest.parquet", ["image_id", "label", "original_label"])
     classes, two_persons = params.class_names, params.review.two_persons
     answers = read_reviews(REVIEWS)
-    report = measure_reviews(decisions, manifest, answers, classes, params.prevalence, two_persons=two_persons)
+    report = measure_reviews(decisions, manifest, answers, classes, params.projections, two_persons=two_persons)
     on_gold = read_reviews(REVIEWS, gold=True)
     report["gold"] = measure_gold(on_gold, known_labels(decisions, manifest), classes)
     write_json(Path("metrics/review.json"), report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -12,13 +13,14 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet, write_json, write_parquet
+from facesift.datasets.image_groups import GROUP_COLUMNS
 from facesift.datasets.splitting import SplitResult, split_images, summarise_split
 from facesift.images.faces import referred_column
 
 MANIFEST = Path("data/manifest.parquet")
 SPLIT = Path("data/split.parquet")
 METRICS = Path("data/figures/split.json")
-COLUMNS = ["image_id", "source", "label", "phash", "fold"]
+COLUMNS = ["image_id", "source", "label", "fold", *GROUP_COLUMNS]
 
 
 def _counts(division: SplitResult) -> Table:
@@ -30,6 +32,17 @@ def _counts(division: SplitResult) -> Table:
     for source, label in sorted({(source, label) for source, label, _ in numbers}):
         table.add_row(source, label, *(str(numbers.get((source, label, split), 0)) for split in SPLITS))
     return table
+
+
+def _tell_groups(groups: dict[str, Any]) -> str:
+    near, known = groups["near_duplicates"], groups["known_groups"]
+    refused = near["refused"]
+    said = (
+        f"{near['images']} near-duplicates kept together in {near['groups']} groups, the largest of "
+        f"{near['largest']} images ({near['largest_bits']} bits); close hashes refused: {refused['thumbnail']} by "
+        f"thumbnails, {refused['diameter']} by the groups' diameter"
+    )
+    return said + (f"; {known['images']} images in {known['groups']} groups of data.sources" if known["groups"] else "")
 
 
 def _refer(table: pl.DataFrame) -> pl.DataFrame:
@@ -45,9 +58,9 @@ def main(params: Params) -> None:
     write_parquet(SPLIT, _refer(division.table) if params.data.crop.refers else division.table)
     write_json(METRICS, summarise_split(division))
     Console().print(_counts(division))
-    print(f"{division.near_duplicate_images} near-duplicates kept together in {division.near_duplicate_groups} groups")
+    print(_tell_groups(division.groups))
     if division.removed_leaks:
-        print(f"{division.removed_leaks} images left out: near-duplicates of images in a later predefined split")
+        print(f"{division.removed_leaks} images left out: of one group with images in a later predefined split")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from facesift.committee.out_of_fold import FoldStackers, fit_folds
 from facesift.committee.sources import own_images
 from facesift.committee.stability import StabilityRule, copies_table, no_copies
-from facesift.committee.stacking import FoldStackers, Stacker, fit_folds, load_stacker, stack_features
+from facesift.committee.stacking import Stacker, load_stacker, stack_features
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import write_parquet

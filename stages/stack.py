@@ -6,8 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
+from facesift.committee.out_of_fold import fit_folds
 from facesift.committee.sources import own_images
-from facesift.committee.stacking import Stacker, fit_stacker, out_of_fold, save_stacker, stack_features
+from facesift.committee.stacking import Stacker, fit_stacker, save_stacker, stack_features
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.counts import Confusion
@@ -28,9 +29,10 @@ def main(params: Params) -> None:
     if params.stack.fit_on == "val":
         own = own_images(val.images["source"], val.positives)
         stacker = fit_stacker(features["val"], val.labels, params.stack, classes, own)
-        val_logits = out_of_fold(features["val"], val.labels, val.groups, params.stack, classes, own)
+        fitted = fit_folds(features["val"], val.labels, val.groups, params.stack, classes, own)
+        val_logits, folds = fitted.logits(features["val"]), len(fitted.stackers)
     else:
-        stacker = _fit_on_train_plan(params, members)
+        folds, stacker = None, _fit_on_train_plan(params, members)
         val_logits = stacker.logits(features["val"])
     logits = {"val": val_logits, "test": stacker.logits(features["test"])}
     save_stacker(MODELS / "stacker.safetensors", stacker, members, classes.names)
@@ -39,11 +41,13 @@ def main(params: Params) -> None:
     ]
     write_parquet(Path("data/stack.parquet"), pl.concat(tables).sort("image_id"))
     votes = classes.is_positive(votes_of(val_logits, classes))
-    figures = Confusion.of(val.positives, votes).report()
-    report = {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources}
+    figures = Confusion.of(val.positives, votes, val.groups).report()
+    report = {"val": figures, "fit_on": params.stack.fit_on, "sources": params.stack.sources, "folds": folds}
     write_json(Path("data/figures/stack.json"), report)
     recall, precision = share(figures["recall"]), share(figures["precision"])
     print(f"stacker over {', '.join(members)}: validation recall {recall}, precision {precision}")
+    if folds is not None and folds < params.stack.folds:
+        print(f"out of {folds} folds instead of {params.stack.folds}: a class has so few groups of images")
 
 
 def _fit_on_train_plan(params: Params, members: list[str]) -> Stacker:

@@ -86,8 +86,8 @@ def _figures(params: Params, name: str, scores: pl.DataFrame) -> dict[str, Any]:
     truth = read_truth(Path("data/split.parquet")).filter(pl.col("split") == "val")
     held = label_logits(truth, {name: scores.filter(pl.col("split") == "val")}, classes)
     votes = votes_of(held.logits[name], classes)
-    found = Confusion.of(held.positives, classes.is_positive(votes)).report()
-    every = class_report(held.labels, votes, classes.names)
+    found = Confusion.of(held.positives, classes.is_positive(votes), held.groups).report()
+    every = class_report(held.labels, votes, classes.names, held.groups)
     return {"val": found | {key: every[key] for key in ("accuracy", "accuracy_interval")}}
 
 

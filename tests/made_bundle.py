@@ -8,12 +8,16 @@ import numpy as np
 import polars as pl
 import yaml
 
-from facesift.bundle.exporting import Sources, fill_bundle
+from facesift.bundle.card_content import Sources
+from facesift.bundle.exporting import fill_bundle
+from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker, save_stacker
 from facesift.config.params import Params
+from facesift.core.counts import Confusion, DecisionCounts
 from facesift.core.files import write_json, write_parquet
 from facesift.core.fingerprint import sha256
 from facesift.core.scores import LabelledLogits, read_held_out
+from facesift.evaluation.prevalence import project_all
 from facesift.networks.architectures import build_network
 from facesift.networks.scoring import score_splits
 from facesift.networks.support_vectors import SVM, fit_svm
@@ -30,6 +34,7 @@ MEMBERS = {
         "normalise": {"name": "fixed", "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4]},
     },
 }
+NOT_OFFERED = {"target_recall": "on validation it sends 99.7 % of the images to a person"}
 POINTS = {"cost": {"lo": -1.0, "hi": 0.5}, "max_review": {"lo": -0.2, "hi": 0.2}}
 
 
@@ -74,6 +79,7 @@ def made_sources(room: Path) -> Sources:
         models=room / "models",
         scores=room / "scores",
         metrics=room / "metrics",
+        figures=room / "figures",
         shards=room / "shards",
         split=room / "split.parquet",
         features=room / "features",
@@ -126,8 +132,12 @@ def write_stacker_and_figures(params: Params, sources: Sources) -> None:
     rng, classes = np.random.default_rng(0), len(params.classes)
     stacker = Stacker(rng.normal(size=(classes, classes * len(params.voting))), rng.normal(size=classes))
     save_stacker(sources.models / "stacker.safetensors", stacker, params.voting, tuple(params.classes))
-    calibration = {"method": "platt", "temperature": 0.7, "bias": -0.3, "points": POINTS}
+    calibration = {"method": "platt", "temperature": 0.7, "bias": -0.3, "points": POINTS, "not_offered": NOT_OFFERED}
     write_json(sources.models / "calibration.json", calibration)
-    write_json(sources.metrics / "vote.json", {"test": {"any_fake": {"recall": 0.5}}, "val": {}})
-    figures = {name: {"test": {"recall": 0.25}, "val": {}} for name in POINTS}
-    write_json(sources.metrics / "operating.json", {"points": figures})
+    counts = DecisionCounts(Confusion(tp=4, fp=2, fn=3, tn=20), review_fake=3, review_real=8)
+    write_json(sources.metrics / "vote.json", {"test": {rule: counts.report() for rule in RULES}, "val": {}})
+    figures = {name: {"test": counts.report(), "val": {}} for name in POINTS}
+    projected = project_all(dict.fromkeys(RULES, counts), params.projections)
+    write_json(sources.metrics / "operating.json", {"points": figures, "prevalence": projected})
+    ingested = {"images": {"made": dict.fromkeys(params.classes, 40)}, "quarantined": 2, "exact_duplicates": 1}
+    write_json(sources.figures / "ingest.json", ingested | {"ignored": 0})

@@ -31,7 +31,7 @@ def Source(**given: Any) -> data.Source:  # noqa: N802  named like the sections
 
 
 def Split(**given: Any) -> data.Split:  # noqa: N802
-    return data.Split(**({"limit": {}} | given))
+    return data.Split(**({"limit": {}, "near_duplicate_agreement": 0.6} | given))
 
 
 def Regions(**given: Any) -> sampling.Regions:  # noqa: N802

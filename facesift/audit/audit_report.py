@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from facesift.audit.explanation import AucEstimate, Explanation, explain
+from facesift.audit.explanation import AucEstimate, Explanation, explain, guessing_limit
 from facesift.audit.leakage import find_leakage
 from facesift.audit.probes import ProbeResults, byte_probe, statistics_probe
 from facesift.audit.slices import slices
@@ -15,9 +16,11 @@ from facesift.audit.source_probes import SourceBaseline, source_baseline, source
 from facesift.committee.rules import RULES
 from facesift.core.counts import Confusion
 from facesift.core.scores import STACKER
+from facesift.datasets.near_duplicates import LinkRule
 from facesift.evaluation.baselines import report_baselines
+from facesift.evaluation.comparison import compare_scores
 from facesift.evaluation.complementarity import report_complementarity
-from facesift.evaluation.curves import compare_scores, ranking
+from facesift.evaluation.curves import ranking
 from facesift.evaluation.decision_report import LabelledPredictions
 
 
@@ -32,7 +35,7 @@ class AuditData:
         test: predictions of the voters on the test split.
         scored: predictions of all members on the test split, also of those without a vote.
         rule: name of the deciding rule.
-        bits: limit of near-duplicates, `split.near_duplicate_bits`.
+        links: when two images are near-duplicates, by the parameters of the split.
         seed: of all random draws.
     """
 
@@ -42,7 +45,7 @@ class AuditData:
     test: LabelledPredictions
     scored: LabelledPredictions
     rule: str
-    bits: int
+    links: LinkRule
     seed: int
 
     @property
@@ -81,7 +84,7 @@ def audit(data: AuditData) -> dict[str, Any]:
             "probe": source_probe(train, test, data.seed).report(),
         },
         "probes": {"container": _report_probes(data, container), "statistics": _report_probes(data, looks)},
-        "leakage": find_leakage(data.images, data.bits).report(),
+        "leakage": find_leakage(data.images, data.links).report(),
         "slices": _slices(data, train, test),
         "complementarity": report_complementarity(data.test),
         "baselines": baselines | _other_rows(data, container),
@@ -91,12 +94,15 @@ def audit(data: AuditData) -> dict[str, Any]:
 
 def _explanation(data: AuditData, alone: SourceBaseline, container: ProbeResults, looks: ProbeResults) -> Explanation:
     within = {source: _auc(data.test.within(source)) for source in data.test.mixed_sources()}
-    return explain(_auc(data.test), within, alone.auc, container, looks)
+    source = AucEstimate(alone.auc, *(_intervals(data, alone.scores)["auc_interval"] or ()))
+    return explain(_auc(data.test), within, source, container, looks)
 
 
 def _auc(predictions: LabelledPredictions) -> AucEstimate:
-    figures = predictions.report_voters()[STACKER]
-    return AucEstimate(figures["auc"], *(figures["auc_interval"] or ()))
+    figures, groups = predictions.report_voters()[STACKER], predictions.groups
+    fakes, others = (len(np.unique(groups[predictions.positives == label])) for label in (1, 0))
+    low, high = figures["auc_interval"] or (None, None)
+    return AucEstimate(figures["auc"], low, high, guessing_limit(fakes, others))
 
 
 def _report_probes(data: AuditData, probes: ProbeResults) -> dict[str, Any]:
@@ -127,7 +133,7 @@ def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
         called = container.pooled.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
         votes = data.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
         areas = {"auc": container.pooled.auc, "ap": container.pooled.ap} | _intervals(data, container.pooled.scores)
-        rows["file_facts_alone"] = Confusion.of(data.test.positives, votes).report() | areas
+        rows["file_facts_alone"] = Confusion.of(data.test.positives, votes, data.test.groups).report() | areas
     figures = data.scored.report_voters()
     return rows | {f"{name} (baseline)": figures[name] for name in data.baseline_members()}
 
@@ -135,13 +141,12 @@ def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
 def _comparisons(data: AuditData, best: str) -> list[dict[str, Any]]:
     """Each part of the committee against what it has to beat on the test images, paired; `best` is a member."""
     scored = data.scored
-    groups = scored.images["group"].to_numpy()
     probabilities = scored.positive_probabilities()
-    pairs = [(STACKER, best)]
-    pairs += [(name, rival) for rival in data.baseline_members() for name in data.test.voters]
+    rivals = [(STACKER, best)]
+    rivals += [(name, rival) for rival in data.baseline_members() for name in data.test.voters]
+    rivals = [(first, second) for first, second in rivals if first != second]
+    scores = [(probabilities[first], probabilities[second]) for first, second in rivals]
+    compared = compare_scores(scored.positives, scored.groups, scores)
     return [
-        {"of": first, "against": second}
-        | compare_scores(scored.positives, groups, probabilities[first], probabilities[second]).report()
-        for first, second in pairs
-        if first != second
+        {"of": first, "against": second} | each.report() for (first, second), each in zip(rivals, compared, strict=True)
     ]

@@ -1,11 +1,11 @@
-"""Leaks between splits: near-duplicate images that lie in two splits, searched anew from their perceptual hashes.
+"""Leaks between splits: near-duplicate images that lie in two splits, searched anew from hashes and thumbnails.
 
-The search does not use the groups that the split was made by.
+The search links images by the rule that the split was made by, but does not use its groups. These only tell the pairs
+that the split had to part, because the group of both would have been too wide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
@@ -16,12 +16,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.core.classes import SPLITS
-from facesift.datasets.near_duplicates import Groups, Words, hash_words, search_tables
+from facesift.datasets.hash_search import Rows, close_pairs, hash_words
+from facesift.datasets.near_duplicates import LOOKS, LinkRule, diameter, thumbnails_agree
 
 LOOSER = 1.5  # times as many bits for the looser search
 MOST_BITS = 64  # of 256; beyond, unrelated aligned faces are alike too
 SHOWN = 5  # pairs named in a report
-PENDING = 1 << 20  # pairs gathered before repeated ones are dropped, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Leakage:
         kept_groups: groups of several images.
         kept_images: images in these groups.
         near: pairs at the study's own limit; none may lie in two splits.
+        parted: pairs beside these in two splits whose groups together were wider than a group may be.
         looser: pairs at a looser limit, which are information and not a fault.
     """
 
@@ -73,6 +74,7 @@ class Leakage:
     kept_groups: int
     kept_images: int
     near: DuplicatePairs
+    parted: int
     looser: DuplicatePairs
 
     @property
@@ -83,27 +85,27 @@ class Leakage:
     def report(self) -> dict[str, Any]:
         """Counts for a metrics file; `looser` has the pairs beyond the study's limit in `more_...`."""
         more = {
-            "more_across_splits": self.looser.across_splits - self.near.across_splits,
+            "more_across_splits": self.looser.across_splits - self.near.across_splits - self.parted,
             "more_across_classes": self.looser.across_classes - self.near.across_classes,
         }
         return {
             "clean": self.clean, "images": self.images,
             "copies_across_splits": self.copies_across_splits, "groups_across_splits": self.groups_across_splits,
             "kept_together": {"groups": self.kept_groups, "images": self.kept_images},
-            "near": self.near.report(), "looser": self.looser.report() | more,
+            "near": self.near.report(), "parted": self.parted, "looser": self.looser.report() | more,
         }  # fmt: skip
 
 
-def find_leakage(images: pl.DataFrame, bits: int) -> Leakage:
+def find_leakage(images: pl.DataFrame, rule: LinkRule) -> Leakage:
     """Search for near-duplicates across splits and classes at the study's limit, and at a looser one.
 
     Both come from one search at the looser limit, `LOOSER` times as many bits within `MOST_BITS`. So among more than
-    `duplicates.ALL_PAIRS` images it draws other buckets than the split did, and finds nearly all pairs that the split
-    may have missed.
+    `hash_search.ALL_PAIRS` images it draws other buckets than the split did, and finds nearly all pairs that the split
+    may have missed. Thumbnails have to agree as the rule says at both limits.
 
     Args:
-        images: image_id, label, phash, group, split; one row for each image and split.
-        bits: the study's limit, `split.near_duplicate_bits`.
+        images: image_id, label, phash, thumbnail, group, split; one row for each image and split.
+        rule: when two images are near-duplicates, by the parameters of the split.
 
     Returns:
         The counts.
@@ -111,46 +113,67 @@ def find_leakage(images: pl.DataFrame, bits: int) -> Leakage:
     splits_of = pl.col("split").n_unique()
     sizes = images.group_by("group").agg(pl.len().alias("images"), splits_of)
     several = sizes.filter(pl.col("images") > 1)
-    looser = max(bits, min(MOST_BITS, ceil(LOOSER * bits)))
-    found = _NearPairs.among(images, looser)
+    looser = max(rule.bits, min(MOST_BITS, ceil(LOOSER * rule.bits)))
+    found = _NearPairs.among(images, LinkRule(looser, rule.agreement))
+    near = found.where(found.apart <= rule.bits)
+    parted = near.too_wide(images, rule.diameter)
     return Leakage(
         images=images.height,
         copies_across_splits=images.group_by("image_id").agg(splits_of).filter(pl.col("split") > 1).height,
         groups_across_splits=sizes.filter(pl.col("split") > 1).height,
         kept_groups=several.height,
         kept_images=int(several["images"].sum()),
-        near=found.within(bits),
-        looser=found.within(looser),
+        near=near.where(~parted).count(rule.bits),
+        parted=near.where(parted).count(rule.bits).across_splits,
+        looser=found.count(looser),
     )
 
 
 @dataclass(frozen=True)
 class _NearPairs:
-    """Near pairs (n,) of two *cells*: the images of one hash, split and label, of which `image_id` is the first."""
+    """Near pairs (n,) of two *cells*: images of one look, split, label and group, of which `image_id` is the first."""
 
-    cells: pl.DataFrame  # phash, split, label, image_id, images
-    left: Groups
-    right: Groups
-    apart: NDArray[np.int64]
+    cells: pl.DataFrame  # phash, thumbnail, split, label, group, image_id, images
+    left: Rows
+    right: Rows
+    apart: Rows
 
     @classmethod
-    def among(cls, images: pl.DataFrame, limit: int) -> _NearPairs:
-        counted = images.group_by("phash", "split", "label").agg(pl.col("image_id").min(), pl.len().alias("images"))
-        cells = counted.sort("phash", "split", "label")
-        words = hash_words(cells["phash"])
+    def among(cls, images: pl.DataFrame, rule: LinkRule) -> _NearPairs:
+        cell = (*LOOKS, "split", "label", "group")
+        counted = images.group_by(cell).agg(pl.col("image_id").min(), pl.len().alias("images"))
+        cells = counted.sort(cell)
         kinds = cells.select(pl.struct("split", "label").rank("dense")).to_series().to_numpy()
-        left, right = np.divmod(_distinct(words, kinds, limit), max(1, len(words)))
-        return cls(cells, left, right, np.bitwise_count(words[left] ^ words[right]).sum(axis=1, dtype=np.int64))
+        left, right, apart = close_pairs(hash_words(cells["phash"]), rule.bits, kinds)
+        linked = thumbnails_agree(cells["thumbnail"], left, right, rule.agreement)
+        return cls(cells, left[linked], right[linked], apart[linked])
 
-    def within(self, bits: int) -> DuplicatePairs:
-        """Count the pairs at most `bits` apart."""
-        near = self.apart <= bits
+    def where(self, chosen: NDArray[np.bool_]) -> _NearPairs:
+        """Return some of the pairs."""
+        return _NearPairs(self.cells, self.left[chosen], self.right[chosen], self.apart[chosen])
+
+    def too_wide(self, images: pl.DataFrame, limit: int) -> NDArray[np.bool_]:
+        """Mark the pairs of two groups in two splits that together would be wider than `limit` bits."""
+        group, split = (self.cells[column].to_numpy() for column in ("group", "split"))
+        differ = (group[self.left] != group[self.right]) & (split[self.left] != split[self.right])
+        wide = np.zeros(len(differ), dtype=bool)
+        known: dict[frozenset[int], bool] = {}
+        for row in np.flatnonzero(differ):
+            both = frozenset((int(group[self.left[row]]), int(group[self.right[row]])))
+            if both not in known:
+                hashes = images.filter(pl.col("group").is_in(list(both)))["phash"].unique().sort()
+                known[both] = diameter(hash_words(hashes)) > limit
+            wide[row] = known[both]
+        return wide
+
+    def count(self, bits: int) -> DuplicatePairs:
+        """Count the pairs, which are at most `bits` apart."""
         ends = [
-            self.cells[side[near]].select(pl.all().name.suffix(str(number)))
+            self.cells[side].select(pl.all().name.suffix(str(number)))
             for number, side in enumerate((self.left, self.right))
         ]
         pairs = pl.concat(ends, how="horizontal").with_columns(
-            apart=pl.Series(self.apart[near]), pairs=pl.col("images0").cast(pl.Int64) * pl.col("images1")
+            apart=pl.Series(self.apart), pairs=pl.col("images0").cast(pl.Int64) * pl.col("images1")
         )
         divided = pairs.filter(pl.col("split0") != pl.col("split1")).sort("apart", "image_id0", "image_id1")
         between = {
@@ -163,21 +186,3 @@ class _NearPairs:
         return DuplicatePairs(
             bits, between, classes, divided.select("image_id0", "image_id1", "apart").head(SHOWN).rows()
         )
-
-
-def _distinct(words: Words, kinds: NDArray[Any], limit: int) -> Groups:
-    """Find the near pairs of rows (a, b), a < b, of two kinds, each once, as sorted numbers a * n + b."""
-    known, fresh, pending = np.empty(0, np.int64), [], 0
-    for codes in _codes(words, kinds, limit):
-        fresh.append(codes)
-        pending += len(codes)
-        if pending > PENDING:
-            known, fresh, pending = np.unique(np.concatenate([known, *fresh])), [], 0
-    return np.unique(np.concatenate([known, *fresh]))
-
-
-def _codes(words: Words, kinds: NDArray[Any], limit: int) -> Iterator[Groups]:
-    for table in search_tables(words, limit) if len(words) else ():
-        for a, b in table:
-            differ = kinds[a] != kinds[b]
-            yield (np.minimum(a, b) * len(words) + np.maximum(a, b))[differ]

@@ -27,7 +27,7 @@ def slices(rows: pl.DataFrame, train: pl.DataFrame, classes: Classes) -> list[di
 
     Args:
         rows: decided images: image_id, source, label, decision (a class, or `review`), and of the manifest
-            `difficulty`, `PARTS`, width, height; and `brightness` (`image_statistics`).
+            `difficulty`, `PARTS`, width, height; `brightness` (`image_statistics`), and `group` where it is known.
         train: width, height and brightness of training images.
         classes: of the labels and decisions.
 
@@ -92,7 +92,8 @@ def _row(name: str, value: str, rows: pl.DataFrame, classes: Classes, *, fakes_o
     numbers = {label: number for number, label in enumerate(classes.names)}
     labels = rows["label"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
     decisions = rows["decision"].replace_strict(numbers | {"review": REVIEW}, return_dtype=pl.Int64).to_numpy()
-    report = count_decisions(labels, decisions, classes).report()
+    groups = rows["group"].to_numpy() if "group" in rows.columns else None
+    report = count_decisions(labels, decisions, classes, groups).report()
     if fakes_only:
         report |= {key: None for key in report if key.startswith(NEEDS_REALS)}
     return {"slice": name, "value": value, "images": rows.height, **report}

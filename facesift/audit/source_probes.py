@@ -53,7 +53,7 @@ def source_baseline(train: pl.DataFrame, test: pl.DataFrame, positive: str) -> S
 
     Args:
         train: image_id, source and label of the training images.
-        test: the same columns of the test images.
+        test: the same columns of the test images, and `group` where it is known.
         positive: name of the class looked for.
 
     Returns:
@@ -73,8 +73,9 @@ def source_baseline(train: pl.DataFrame, test: pl.DataFrame, positive: str) -> S
     judged = test.select(is_fake.cast(pl.Int64)).to_series().to_numpy()
     with_fakes = [source for source, share in shares.items() if share]
     calls = np.where(test["source"].is_in(with_fakes).to_numpy(), FAKE, REAL)
+    called = Confusion.of(judged, calls, test["group"].to_numpy() if "group" in test.columns else None)
     figures = areas(judged, scores["score"].to_numpy())
-    return SourceBaseline(shares, overall, figures.auc, figures.ap, Confusion.of(judged, calls), scores)
+    return SourceBaseline(shares, overall, figures.auc, figures.ap, called, scores)
 
 
 @dataclass(frozen=True)

@@ -5,172 +5,39 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from facesift.bundle.card_parts import (
+    BackboneCard,
+    CalibrationCard,
+    FileCard,
+    FileName,
+    ImageCard,
+    MemberCard,
+    Part,
+    PointCard,
+    StabilityCard,
+    StoppingCard,
+)
 from facesift.committee.rules import RULES
-from facesift.config.backbones import ONNX, Backbone, Copies, Pool, View
-from facesift.config.damage import Corruption
-from facesift.config.data import Crop
-from facesift.config.section import Count, Name
+from facesift.config.section import Name
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json
 from facesift.core.fingerprint import sha256
-from facesift.images.crops import InputSquare
-from facesift.shards.index import FeatureBlock
 
 CARD, GRAPH, STACKER_FILE, REFERENCE = "bundle.json", "committee.onnx", "stacker.safetensors", "reference.json"
 FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
 GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
-SCHEMA: Final = 4
-NO_COPIES = Copies(count=0, flip=0.0, scale=None, jpeg=None, blur=None, noise=None)  # they are for training
+MODEL_CARD, DATA_CARD = "MODEL_CARD.md", "DATA_CARD.md"  # for people
+SCHEMA: Final = 5
 MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
-
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-# A number as text: JSON files have six digits here, and the features of int8 networks change with the seventh.
-Exact = Annotated[float, Field(strict=False), PlainSerializer(repr, return_type=str)]
-FileName = Annotated[
-    str, Field(pattern=r"^(members/|backbones/)?[A-Za-z][A-Za-z0-9_]*(\.[a-z]+)+$")
-]  # never outside the bundle
-
-
-class Part(BaseModel):
-    """A part of the card: unknown keys and silent conversions are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class MemberCard(Part):
-    """A voting member: its weights file, and what they were trained for.
-
-    Attributes:
-        backbone: name of the backbone whose features it sees; null: it sees pixels.
-    """
-
-    name: Name
-    backbone: Name | None
-    architecture: dict[str, Any]
-    batch_size: Count
-    preprocessing: dict[str, Any]
-    file: FileName
-    sha256: Digest
-
-
-class BackboneCard(Part):
-    """A frozen network whose features heads see: an ONNX file, and what it is shown of an image.
-
-    Attributes:
-        name: of the network in the study's parameters, such as `timm:NAME`.
-        views: see `config.backbones.Backbone`; so are `centre`, `pool`, `mean` and `std`.
-        side: of its input in pixels.
-        blocks: what the features of an image consist of, in their order.
-        file: the ONNX file.
-        sha256: its hash.
-    """
-
-    name: str
-    views: Annotated[list[View], Field(min_length=1)]
-    centre: Exact
-    pool: Annotated[list[Pool], Field(min_length=1)]
-    mean: list[Exact]
-    std: list[Exact]
-    side: Count
-    blocks: Annotated[list[FeatureBlock], Field(min_length=1)]
-    file: FileName
-    sha256: Digest
-
-    @property
-    def width(self) -> int:
-        """Numbers of an image's features."""
-        return sum(block.width for block in self.blocks)
-
-    @property
-    def spec(self) -> Backbone:
-        """The parameters of the backbone as it is in the bundle."""
-        return Backbone(
-            name=f"{ONNX}{self.file}", pretrained=False, checkpoint=None, package=None, views=self.views,
-            centre=self.centre, pool=self.pool, mean=self.mean, std=self.std, copies=NO_COPIES,
-        )  # fmt: skip
-
-
-class ImageCard(Part):
-    """How an image file becomes the square that the members see, and which files are refused."""
-
-    image_size: Count
-    resize: Literal["squish", "crop"]
-    crop: Crop
-    max_pixels: Count
-    max_bytes: Count
-
-    @property
-    def view(self) -> InputSquare:
-        """Which part of an image the members see."""
-        return InputSquare(self.image_size, self.resize, self.crop)
-
-
-class CalibrationCard(Part):
-    """What turns the stacker's margin into calibrated log-odds."""
-
-    method: str
-    temperature: Annotated[float, Field(gt=0)]
-    bias: float
-
-
-class PointCard(Part):
-    """An operating point in calibrated log-odds: below `lo` not the positive class, from `hi` on it, between review."""
-
-    lo: float
-    hi: float
-
-
-class StoppingWay(Part):
-    """The stopping rule for one way to decide.
-
-    Attributes:
-        flagged: validation images that the whole committee stops or refers.
-        threshold: null where too few images were flagged to fit one.
-        test_asked: how often members are asked about the test images with the rule.
-        test_of: how often without it.
-        test_flagged: test images that the whole committee stops or refers.
-        test_passed: those of them that the rule passes early.
-    """
-
-    flagged: int
-    threshold: float | None
-    test_asked: int
-    test_of: int
-    test_flagged: int
-    test_passed: int
-
-
-class StoppingCard(Part):
-    """When to pass an image before all members have spoken (`stopping`), by voting rule and by operating point."""
-
-    risk: Annotated[float, Field(gt=0, lt=1)]
-    centre: dict[Name, float]
-    spread: dict[Name, Annotated[float, Field(gt=0)]]
-    rules: dict[str, StoppingWay]
-    points: dict[str, StoppingWay]
-
-
-class StabilityCard(Part):
-    """The damages that a voting rule's decisions must survive, and which decisions (`stability`)."""
-
-    must_hold: Literal["all", "positive", "others"]
-    mild_damage: Annotated[dict[Name, Corruption], Field(min_length=1)]
-
-
-class FileCard(Part):
-    """Size and hash of one file."""
-
-    bytes: Count
-    sha256: Digest
 
 
 class Card(Part):
     """The content of `bundle.json`; members stand in voting order."""
 
-    version: Literal[4] = Field(alias="schema")
+    version: Literal[5] = Field(alias="schema")
     study: Name
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
@@ -180,6 +47,7 @@ class Card(Part):
     rule: str
     stability: StabilityCard | None
     points: dict[str, PointCard]
+    not_offered: dict[str, str] = Field(default_factory=dict)  # other points, and why they are not offered
     calibration: CalibrationCard
     stopping: StoppingCard | None
     metrics: dict[str, Any]
@@ -256,3 +124,18 @@ def verify_files(folder: Path, card: Card) -> None:
             raise FacesiftError(f"{path}: {size} bytes instead of {listed.bytes}, so incomplete or foreign; {MEND}")
         if (digest := sha256(path)) != listed.sha256:
             raise FacesiftError(f"{path}: damaged or foreign, SHA-256 {digest} instead of {listed.sha256}; {MEND}")
+
+
+def bundle_hash(folder: Path) -> str:
+    """Hash a whole bundle: the SHA-256 of its card.
+
+    The card holds the hash of every other file, and `verify_files` compares them when a committee is loaded. So the
+    hash changes with any file, and `sha256sum bundle.json` prints it.
+
+    Args:
+        folder: the bundle.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return sha256(folder / CARD)

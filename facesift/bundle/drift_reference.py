@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # reading a reference needs no HDF5
     from facesift.shards.reading import ShardFolder
 
 SCHEMA = 1
-PROBABILITY, DECISION = "probability", "decision"
+PROBABILITY, DECISION, PREVALENCE = "probability", "decision", "prevalence"
 WATCHED = (PROBABILITY, "width", "height", "bytes", *QUALITIES)
 NEEDED = (DECISION, *WATCHED)
 BINS = 10  # deciles, as scorecards are monitored
@@ -91,7 +91,8 @@ def make_reference(table: pl.DataFrame, positive: str) -> Reference:
 
     Args:
         table: one row an image: label, decision (a class or `review`), probability (calibrated, of `positive`), width,
-            height, bytes, brightness, contrast and sharpness; see `describe_test_images`.
+            height, bytes, brightness, contrast and sharpness, and `prevalence` where the share of positives is known
+            that probabilities hold for; see `describe_test_images`.
         positive: the positive class.
 
     Returns:
@@ -112,6 +113,7 @@ def make_reference(table: pl.DataFrame, positive: str) -> Reference:
         "images": {"others": others.height, "all": table.height},
         "columns": {name: _binned(others, name) for name in WATCHED},
         "decisions": {name: {"others": _count(others, name), "all": _count(table, name)} for name in names},
+        "prevalence": table[PREVALENCE][0] if PREVALENCE in table.columns else None,
         "mean_probability": {"others": others[PROBABILITY].mean(), "all": table[PROBABILITY].mean()},
     }
 
@@ -138,16 +140,16 @@ def describe_test_images(
         shards: the test images.
         manifest: the pipeline's image_id, width, height, bytes.
         decisions: the pipeline's image_id, label, decision.
-        calibrated: the pipeline's image_id, probability.
+        calibrated: the pipeline's image_id, probability, prevalence.
 
     Returns:
-        One row for each image in the shards: label, decision, probability, width, height, bytes, brightness, contrast,
-        sharpness.
+        One row for each image in the shards: label, decision, probability, prevalence, width, height, bytes,
+        brightness, contrast, sharpness.
     """
     return (
         measure_shards(shards)
         .join(decisions.select("image_id", "label", "decision"), on="image_id", how="left", maintain_order="left")
-        .join(calibrated.select("image_id", "probability"), on="image_id", how="left", maintain_order="left")
+        .join(calibrated.select("image_id", PROBABILITY, PREVALENCE), on="image_id", how="left", maintain_order="left")
         .join(manifest.select("image_id", "width", "height", "bytes"), on="image_id", how="left", maintain_order="left")
     )
 

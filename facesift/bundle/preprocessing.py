@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesift.bundle.card import FACES, BackboneCard, Card, ImageCard
+from facesift.bundle.card import FACES, Card
+from facesift.bundle.card_parts import BackboneCard, ImageCard
 from facesift.bundle.inputs import BackboneInputs, MemberInputs
 from facesift.images.decoding import BadImage
 from facesift.images.face_detector import open_detector

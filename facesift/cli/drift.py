@@ -77,7 +77,9 @@ def _sentences(report: Mapping[str, Any]) -> list[str]:
     probability, unscorable = report["probability"], report["unscorable"]
     means = probability["reference_mean"]
     counted = f"{report['images']} images, {unscorable['images']} without a score ({unscorable['share']:.2%})"
-    mean = f"mean probability {probability['mean']:.4f}; in the reference {means['others']:.4f}"
+    share = probability["holds_at"]
+    holds = "" if share is None else f" (at {share:.3%} {report['positive']})"
+    mean = f"mean probability{holds} {probability['mean']:.4f}; in the reference {means['others']:.4f}"
     split = f"in the whole test split {means['all']:.4f} with {probability['prevalence']:.2%} {report['positive']}"
     return [
         f"{counted}; compared with {report['reference_images']}: {report['reference_of']}",

@@ -9,6 +9,7 @@ import typer
 from facesift.cli.bench import bench
 from facesift.cli.commands import CommandGroup
 from facesift.cli.drift import drift
+from facesift.cli.explain import explain
 from facesift.cli.results import results
 from facesift.cli.review import review
 from facesift.cli.screen import screen
@@ -40,6 +41,7 @@ app.command()(results)
 app.command()(drift)
 app.command()(review)
 app.command()(screen)
+app.command()(explain)
 app.command()(bench)
 app.command()(study)
 app.command()(weights)

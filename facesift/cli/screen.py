@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from facesift.core.parallel import Workers
     from facesift.images.paths import InputFile
+    from facesift.screening.columns import Tables
     from facesift.screening.committee import Committee
-    from facesift.screening.stream import Tables
     from facesift.screening.tables import Output
 
 TOLERANCE = 1e-3  # largest difference of one image's probability between machines and numbers of threads
@@ -41,8 +41,15 @@ class ScreenOptions:
     ] = None
     format: Annotated[str | None, typer.Option(help="csv, jsonl, parquet.", show_default="by the file's ending")] = None
     resume: Annotated[bool, typer.Option("--resume", help="Continue the output of a run that was stopped.")] = False
+    no_time: Annotated[
+        bool, typer.Option("--no-time", help="Leave out the time, so that equal runs write equal bytes.")
+    ] = False
     rule: Annotated[str | None, typer.Option(help="Voting rule to use instead of the bundle's own.")] = None
     point: Annotated[str | None, typer.Option(help="Operating point to use instead of a voting rule.")] = None
+    prevalence: Annotated[
+        float | None,
+        typer.Option(help="Share of fakes to give probabilities for; decisions stay.", show_default="the bundle's"),
+    ] = None
     runtime: Annotated[str, typer.Option(help="onnx, torch.")] = "onnx"
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that read files and score.", show_default="one for each core")
@@ -118,9 +125,10 @@ def run_screen(options: ScreenOptions) -> int:
     Raises:
         FacesiftError: The user can correct it. Rows that were written before stay.
     """
+    from facesift.bundle.decision_rule import stopping_record
     from facesift.images.paths import check_paths
+    from facesift.screening.columns import decisions_schema
     from facesift.screening.committee import Committee
-    from facesift.screening.stream import decisions_schema
     from facesift.screening.tables import format_of, open_output
 
     kind = format_of(options.output, options.format)
@@ -128,11 +136,18 @@ def run_screen(options: ScreenOptions) -> int:
         raise FacesiftError("--resume: the standard output cannot be resumed; give --output FILE")
     check_paths(options.paths)
     committee = Committee.load(
-        options.bundle, options.runtime, options.threads, options.rule, options.point, stop_early=options.stop_early
+        options.bundle,
+        options.runtime,
+        options.threads,
+        options.rule,
+        options.point,
+        stop_early=options.stop_early,
+        prevalence=options.prevalence,
     )
     schema = decisions_schema(committee.ensemble.voters)
     try:
         with open_output(options.output, kind, schema, resume=options.resume) as output:
+            committee.log().check_continued(options.output or Path(), output.logged)
             counts = _screen(options, committee, output)
     except BrokenPipeError:
         typer.echo("stopped: nobody reads the rows any more", err=True)
@@ -144,6 +159,8 @@ def run_screen(options: ScreenOptions) -> int:
     typer.echo(
         counts.sentence() + (_asked_share(counts, committee) if options.cascade or options.stop_early else ""), err=True
     )
+    if options.stop_early:
+        typer.echo(stopping_record(committee.card, options.rule, options.point), err=True)
     return SOME_NOT if counts.rows[None] or output.unscored else ALL_SCORED
 
 
@@ -173,7 +190,9 @@ def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputF
     from facesift.screening.distributed import BundleOptions, screen_distributed
 
     if (workers := options.workers) is None:
-        return committee.screen_found(files, options.batch_size, options.threads, cascade=options.cascade)
+        return committee.screen_found(
+            files, options.batch_size, options.threads, cascade=options.cascade, timed=not options.no_time
+        )
     if options.cascade:
         check_cascade(committee.ensemble)
     bundle = BundleOptions(
@@ -184,6 +203,8 @@ def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputF
         options.batch_size,
         options.cascade,
         options.stop_early,
+        timed=not options.no_time,
+        prevalence=options.prevalence,
     )
     return screen_distributed(files, bundle, workers)
 

@@ -49,15 +49,32 @@ class Calibrator:
         return expit(self.log_odds(margins))
 
     def at_share(self, fitted: float, wanted: float) -> Calibrator:
-        """Calibrate for another share of positives.
+        """Calibrate for another share of positives; the order of images, and so every rank, stays.
 
-        Bayes' rule moves all log-odds by the same amount (prior correction, King & Zeng 2001).
+        Bayes' rule multiplies all odds by the same factor, see `prior_shift`.
 
         Args:
             fitted: the share of positives that this calibrator is right for, in (0, 1).
             wanted: the share that the new one is to be right for, in (0, 1).
         """
-        return replace(self, bias=float(self.bias + (logit(wanted) - logit(fitted))))
+        return replace(self, bias=self.bias + prior_shift(fitted, wanted))
+
+
+def prior_shift(fitted: float, wanted: float) -> float:
+    """How far log-odds move from one share of positives to another.
+
+    Saerens, Latinne and Decaestecker (2002), "Adjusting the outputs of a classifier to new a priori probabilities".
+    Assumed: positives are like before, and so are the others; only their shares change.
+
+    Args:
+        fitted: the share that log-odds are right for, in (0, 1).
+        wanted: the share that they are to be right for, in (0, 1).
+
+    >>> at_a_twentieth = 0.0  # log-odds of 1/2
+    >>> round(float(expit(at_a_twentieth + prior_shift(1 / 20, 1 / 1000))), 4)
+    0.0187
+    """
+    return float(logit(wanted) - logit(fitted))
 
 
 UNCALIBRATED = Calibrator()

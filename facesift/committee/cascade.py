@@ -26,7 +26,7 @@ from facesift.committee.ensemble import Ensemble
 from facesift.committee.rules import RULES, VotingRule
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.core.scores import votes_of
+from facesift.core.scores import class_probabilities, votes_of
 
 OPEN = -2  # beside the class numbers and REVIEW: not decided yet
 
@@ -46,7 +46,8 @@ class CascadeDecisions:
     """Decisions on n images about which not all voters were asked.
 
     Attributes:
-        batch: decisions, votes and log-odds; votes are known where `asked`, log-odds where the stacker was asked.
+        batch: decisions, votes, probabilities and log-odds; votes and probabilities are known where `asked`, log-odds
+            where the stacker was asked.
         asked: whether the voter was asked about the image (n, voters), the stacker last.
         finite: whether all scores are numbers (n,); where not, nothing is known.
         flipped_by: damage that changed the decision to review, None for most (n,); None: decisions were not checked.
@@ -96,7 +97,8 @@ def decide_in_turn(ensemble: Ensemble, ask: Ask, images: ImageRows) -> CascadeDe
         The decisions, and who was asked about what.
     """
     count, voters = len(images), len(ensemble.voters)
-    batch = BatchDecisions(np.full(count, OPEN), np.zeros((count, voters), np.int64), np.full(count, np.nan))
+    unknown = np.full((count, voters), np.nan)
+    batch = BatchDecisions(np.full(count, OPEN), np.zeros((count, voters), np.int64), np.full(count, np.nan), unknown)
     asked, finite = np.zeros((count, voters), np.bool_), np.full(count, fill_value=True)
     logits = {member: np.zeros((count, len(ensemble.classes.names)), np.float32) for member in ensemble.members}
     rows = np.arange(count)
@@ -104,6 +106,8 @@ def decide_in_turn(ensemble: Ensemble, ask: Ask, images: ImageRows) -> CascadeDe
         logits[member][rows] = said = ask(images[rows], [member])[member]
         asked[rows, column], finite[rows] = True, np.isfinite(said).all(axis=1)
         batch.votes[rows, column] = votes_of(said, ensemble.classes)
+        known = np.where(finite[rows, None], said, 0)
+        batch.probabilities[rows, column] = class_probabilities(known)[:, ensemble.classes.number]
         last = column == len(ensemble.members) - 1
         batch.decisions[rows] = _decide_so_far(ensemble, logits, batch.votes, rows, column + 1)
         rows = rows[finite[rows] & (last | (batch.decisions[rows] == OPEN))]
@@ -160,3 +164,4 @@ def settled(rule: VotingRule, votes: Votes, left: int, classes: Classes) -> Deci
 
 def _fill(batch: BatchDecisions, rows: NDArray[np.intp], part: BatchDecisions) -> None:
     batch.decisions[rows], batch.log_odds[rows], batch.votes[rows] = part.decisions, part.log_odds, part.votes
+    batch.probabilities[rows] = part.probabilities

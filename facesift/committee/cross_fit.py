@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from facesift.committee.calibration import margins_of
 from facesift.committee.decision import DecisionCodes, DecisionRule, Predictions, decide
+from facesift.committee.folds import assign_groups, groups_of_classes, lacking_class
+from facesift.committee.out_of_fold import out_of_fold
 from facesift.committee.rules import RULES
 from facesift.committee.sources import own_images
-from facesift.committee.stacking import add_stacker, fit_stacker, out_of_fold, stack_features
+from facesift.committee.stacking import add_stacker, fit_stacker, stack_features
 from facesift.committee.threshold_selection import ValidationScores, select_thresholds
 from facesift.config.params import Params
 from facesift.core.classes import SPLITS
@@ -70,7 +72,8 @@ class CrossFitted:
 
     Attributes:
         held: labels and scores of all n images; the stacker's logits are calibrated, so that k stackers compare.
-        decisions: class numbers or `REVIEW` (n,), of every voting rule and operating point by its name.
+        decisions: class numbers or `REVIEW` (n,), of every voting rule and operating point by its name; not of points
+            that a fold does not offer.
         folds: the fold of each image (n,).
     """
 
@@ -83,17 +86,21 @@ def assign_folds(labels: NDArray[np.int64], groups: NDArray[Any], folds: int, se
     """Assign images to folds, stratified by class; groups of near-duplicates stay together.
 
     Raises:
-        FacesiftError: when a class has fewer groups than there are folds.
+        FacesiftError: when a class has fewer groups than there are folds, or a fold came out without a class.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415  a second to import
-
-    for label in np.unique(labels).tolist():
-        if (there := len(np.unique(groups[labels == label]))) < folds:
-            raise FacesiftError(f"evaluation.cross_fit: {folds} folds, but class {label} has {there} groups of images")
-    numbers = np.empty(len(labels), np.int64)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for fold, (_, held) in enumerate(splitter.split(labels, labels, groups)):
-        numbers[held] = fold
+    classes = int(labels.max()) + 1
+    counts = groups_of_classes(labels, groups, classes)
+    if counts.min() < folds:
+        label = int(counts.argmin())
+        raise FacesiftError(
+            f"evaluation.cross_fit: {folds} folds, but class {label} has {counts[label]} groups of images"
+        )
+    numbers = assign_groups(labels, groups, folds, seed)
+    for fold in range(folds):
+        if (missing := lacking_class(labels[numbers == fold], classes)) is not None:
+            raise FacesiftError(
+                f"evaluation.cross_fit: {folds} folds, but fold {fold} came out without class {missing}; use fewer"
+            )
     return numbers
 
 
@@ -128,9 +135,14 @@ def cross_fit(tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: P
     order = np.argsort(np.concatenate([np.flatnonzero(numbers == fold) for fold in range(folds)]))
     return CrossFitted(
         _joined([held for held, _ in parts], order),
-        {name: np.concatenate([decided[name] for _, decided in parts])[order] for name in parts[0][1]},
+        {name: np.concatenate([decided[name] for _, decided in parts])[order] for name in _common(parts)},
         numbers,
     )
+
+
+def _common(parts: list[tuple[LabelledLogits, Decided]]) -> list[str]:
+    """Name the voting rules, and the operating points that every fold offers."""
+    return [name for name in parts[0][1] if all(name in decided for _, decided in parts)]
 
 
 def _fit_members(
@@ -179,7 +191,7 @@ def _judge(val: LabelledLogits, test: LabelledLogits, params: Params) -> tuple[L
     predicted = Predictions.of(voters, classes, selected.calibrator)
     rules: dict[str, DecisionRule] = {**RULES, **selected.points}
     decided = {name: decide(predicted, rule, test.referred).decisions for name, rule in rules.items()}
-    odds = predicted.log_odds / 2
+    odds = selected.fits[params.calibration.method].log_odds(predicted.margins) / 2  # votes ask for 1/2 at their share
     calibrated = np.stack([-odds, odds], axis=1) if classes.number == 1 else np.stack([odds, -odds], axis=1)
     return replace(test, logits=test.logits | {STACKER: calibrated.astype(np.float32)}), decided
 

@@ -128,11 +128,13 @@ class BatchDecisions:
         decisions: class numbers, or `REVIEW`; (n,).
         votes: class numbers (n, voters), the stacker's last.
         log_odds: calibrated log-odds of the positive class (n,).
+        probabilities: each voter's probability of the positive class (n, voters), not calibrated.
     """
 
     decisions: DecisionCodes
     votes: Votes
     log_odds: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
 
     @property
     def probability(self) -> NDArray[np.float64]:
@@ -154,4 +156,5 @@ def decide(predictions: Predictions, rule: DecisionRule, referred: NDArray[np.bo
     decisions = rule.apply(predictions)
     if referred is not None:
         decisions = np.where(referred, REVIEW, decisions)
-    return BatchDecisions(decisions, predictions.votes, predictions.log_odds)
+    said = predictions.probabilities[:, :, predictions.classes.number]
+    return BatchDecisions(decisions, predictions.votes, predictions.log_odds, said)

@@ -1,7 +1,7 @@
 """Fits the stacker as in the published study: on the members' outputs for the re-sampled training images.
 
 The members were trained on those images, so their outputs look better than they are. The default is to fit on
-held-out outputs (`stacking.out_of_fold`).
+held-out outputs (`out_of_fold`).
 """
 
 from __future__ import annotations

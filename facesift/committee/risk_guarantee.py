@@ -21,7 +21,7 @@ whose epoch was chosen on validation, meet this nearly, not exactly: compare wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,11 @@ class RiskGuarantee:
         fakes: independent fakes among them.
         fakes_needed: the fewest fakes with which a guarantee is possible at all.
         fakes_estimated: fakes that would do if errors go on as they are; None: unknown, or not needed.
-        lacking: what stood in the way, `fakes` (too few) or `review` (too much to review); None: nothing.
+        lacking: what stood in the way, `fakes` (too few), `review` (too much to review) or `offer_up_to` (its point
+            is not offered, see `offered_points`); None: nothing.
         thresholds: the operating point that keeps the guarantee; None where none can be given.
         sources: the sources that new images must come from, where validation images of others were left out; (): all.
+        why_withheld: why its point is not offered; empty where it is.
     """
 
     asked: Guarantee
@@ -60,6 +62,11 @@ class RiskGuarantee:
     lacking: str | None
     thresholds: Thresholds | None
     sources: tuple[str, ...] = ()
+    why_withheld: str = ""
+
+    def withheld(self, why: str) -> RiskGuarantee:
+        """The same without thresholds, because their point is not offered."""
+        return replace(self, thresholds=None, lacking="offer_up_to", why_withheld=why)
 
     def sentence(self) -> str:
         """What is guaranteed, or what it would take, for people."""
@@ -76,6 +83,8 @@ class RiskGuarantee:
                 f"No guarantee can be given of {limits}: validation has {self.fakes:,} independent fakes, and at least "
                 f"{self.fakes_needed:,} without a single miss would be needed."
             )
+        if self.lacking == "offer_up_to":
+            return f"No guarantee is offered of {limits}: {self.why_withheld}."
         more = self.fakes_estimated
         way_out = f" With errors as they are now, about {more:,} validation fakes would do." if more else ""
         return f"No guarantee can be given of {limits}: keeping the misses down takes more review than that.{way_out}"

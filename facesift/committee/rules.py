@@ -63,6 +63,10 @@ class Thresholds:
         log_odds, positive = predictions.log_odds, predictions.classes.number
         return np.where(log_odds < self.lo, predictions.other_class, np.where(log_odds >= self.hi, positive, REVIEW))
 
+    def moved(self, by: float) -> Thresholds:
+        """The same decisions on log-odds that have all moved by so much (`calibration.prior_shift`)."""
+        return Thresholds(self.lo + by, self.hi + by)
+
     def as_probabilities(self) -> dict[str, float]:
         """Both thresholds as calibrated probabilities, for people."""
         return {"lo": float(expit(self.lo)), "hi": float(expit(self.hi))}

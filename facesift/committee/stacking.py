@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from facesift.committee.folds import lacking_class
 from facesift.committee.sources import Own
 from facesift.config.committee import Stack
 from facesift.core.classes import Classes
@@ -120,12 +119,12 @@ def fit_stacker(
         The fitted stacker.
 
     Raises:
-        FacesiftError: when sources matter and a class has no image in the positives' own.
+        FacesiftError: when a class has no image, or none in the positives' own sources where those matter.
     """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  a second to import
 
     own = np.full(len(labels), fill_value=True) if own is None else own
-    _check_own(labels, own, spec, classes, 1)
+    _check_classes(labels, own, spec, classes)
     if spec.sources == "own":
         features, labels, own = features[own], labels[own], own[own]
     scale = np.maximum(features.std(axis=0), 1e-6)  # members differ in scale: one strength must suit them all
@@ -137,99 +136,19 @@ def fit_stacker(
     return Stacker(weight, bias)
 
 
-@dataclass(frozen=True)
-class FoldStackers:
-    """Stackers of which each was fitted without some of the images.
-
-    Attributes:
-        stackers: one for each fold.
-        fold: the number of the one that was fitted without the image and its near-duplicates (n,).
-    """
-
-    stackers: list[Stacker]
-    fold: NDArray[np.intp]
-
-    def logits(self, features: Features) -> NDArray[np.float64]:
-        """Score features (n, classes x members) of these n images, or of copies of them -> logits (n, classes)."""
-        logits = np.empty((len(features), len(self.stackers[0].bias)))
-        for number, stacker in enumerate(self.stackers):
-            logits[self.fold == number] = stacker.logits(features[self.fold == number])
-        return logits
-
-
-def fit_folds(  # noqa: PLR0913, PLR0917  all of this decides a fold
-    features: Features,
-    labels: NDArray[np.int64],
-    groups: NDArray[Any],
-    spec: Stack,
-    classes: Classes,
-    own: Own | None = None,
-) -> FoldStackers:
-    """Fit a stacker for each image without it and its near-duplicates: one for each fold.
-
-    Args:
-        features: of the images (n, classes x members), see `stack_features`.
-        labels: class numbers (n,).
-        groups: of near-duplicates (n,).
-        spec: the section `stack` of the parameters.
-        classes: of the labels.
-        own: see `fit_stacker`; all images have a fold, whichever count in the fit.
-
-    Returns:
-        The stackers; their `logits` of the same features are the images' out-of-fold scores.
-
-    Raises:
-        FacesiftError: when a class has fewer images than there are folds, or fewer in the positives' own sources where
-            those matter.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
-
-    counts = np.bincount(labels, minlength=len(classes.names))
-    if counts.min() < spec.folds:
-        name = classes.names[int(counts.argmin())]
-        raise FacesiftError(
-            f"stack.folds: {spec.folds} folds need as many validation images of each class; {name} has {counts.min()}"
-        )
-    own = np.full(len(labels), fill_value=True) if own is None else own
-    _check_own(labels, own, spec, classes, spec.folds)
-    folds = StratifiedGroupKFold(spec.folds, shuffle=True, random_state=spec.seed)
-    with warnings.catch_warnings():  # a class may have few images in other sources: not every fold needs one
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        splits = list(folds.split(features, _strata(labels, own, spec, classes), groups))
-    fold = np.empty(len(labels), np.intp)
-    for number, (_, held) in enumerate(splits):
-        fold[held] = number
-    stackers = [fit_stacker(features[kept], labels[kept], spec, classes, own[kept]) for kept, _ in splits]
-    return FoldStackers(stackers, fold)
-
-
-def out_of_fold(  # noqa: PLR0913, PLR0917
-    features: Features,
-    labels: NDArray[np.int64],
-    groups: NDArray[Any],
-    spec: Stack,
-    classes: Classes,
-    own: Own | None = None,
-) -> NDArray[np.float64]:
-    """Score each image by a stacker that was fitted without it: logits (n, classes); see `fit_folds`."""
-    return fit_folds(features, labels, groups, spec, classes, own).logits(features)
-
-
-def _strata(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes) -> NDArray[np.int64]:
-    """What the folds are stratified by: the class; where sources matter, class and whether the source is own."""
-    return labels if spec.sources == "as_they_come" else labels + len(classes.names) * ~own
-
-
-def _check_own(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes, needed: int) -> None:
-    if spec.sources == "as_they_come":
+def _check_classes(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Classes) -> None:
+    """Raise `FacesiftError` for a class without an image: the fit would have one output less than there are classes."""
+    counted = labels if spec.sources == "as_they_come" else labels[own]
+    missing = lacking_class(counted, len(classes.names))
+    if missing is None:
         return
-    counts = np.bincount(labels[own], minlength=len(classes.names))
-    if counts.min() < needed:
-        name = classes.names[int(counts.argmin())]
+    name = classes.names[missing]
+    if (labels == missing).any():
         raise FacesiftError(
-            f"stack.sources: {spec.sources} needs {needed} or more validation images of each class in the sources that "
-            f"hold {classes.positive} and others; {name} has {counts.min()} there. Use as_they_come"
+            f"stack.sources: {spec.sources} needs validation images of each class in the sources that hold "
+            f"{classes.positive} and others; {name} has none there. Use as_they_come"
         )
+    raise FacesiftError(f"the stacker is fitted on images of each class; there is none of {name}")
 
 
 def save_stacker(path: Path, stacker: Stacker, members: list[str], classes: tuple[str, ...]) -> None:

@@ -25,6 +25,10 @@ class Stack(Section):
     )
     seed: Seed = Field(description="of the folds, and of train_plan's fit")
     folds: Annotated[int, Field(ge=2)] = Field(description="validation figures are out-of-fold over so many folds")
+    fewer_folds: bool = Field(
+        description="true: where a class has fewer groups of near-duplicates among the validation images than `folds`, "
+        "as many folds as it has groups, at least 2; false: that is an error"
+    )
     c: Positive = Field(description="inverse strength of the L2 penalty")
     fake_to_real: Ratio | None = Field(
         description="total weight of the positive class to the rest in the fit; null: as they come"
@@ -83,9 +87,6 @@ class Cost(Section):
     miss: Positive = Field(description="a fake decided real")
     review: NotNegative = Field(description="an image that a person looks at")
     false_alarm: NotNegative = Field(description="a real image decided fake")
-    prevalence: Inside | None = Field(
-        description="share of fakes that costs and review budget are computed for; null: as in validation"
-    )
 
 
 class Guarantee(Section):
@@ -99,6 +100,13 @@ class Guarantee(Section):
     )
 
 
+class OfferUpTo(Section):
+    """What an operating point may do on validation at most; one that does more is listed with the reason."""
+
+    review: Ratio = Field(description="share of the images sent to a person, at `cost.prevalence`; 1: any share")
+    false_alarms: Ratio = Field(description="share of the real images decided fake; 1: any share")
+
+
 class Operating(Section):
     """Thresholds on the calibrated probability, fitted on validation: real below, fake above, review between."""
 
@@ -107,6 +115,7 @@ class Operating(Section):
     )
     max_review: Fraction = Field(description="the point max_review sends at most this share of images to a person")
     target_recall: Ratio = Field(description="the point target_recall catches at least this share of the fakes")
+    offer_up_to: OfferUpTo = Field(description="limits beyond which a point is not offered")
     guarantee: Guarantee = Field(description="with probability 1 - delta, on new images")
 
 
@@ -118,6 +127,13 @@ class Export(Section):
         description="largest difference in logits and calibrated log-odds; beyond it nothing is exported"
     )
     stopping_risk: Inside = Field(
-        description="of the images that all members together stop or refer, `screen --stop-early` may pass this share; "
-        "0.05 needs 19 such validation images, 0.01 needs 99"
+        description="of the images that all members together stop or refer, `screen --stop-early` may pass this share"
+    )
+    stopping_promise: Literal["mean", "high_probability"] = Field(
+        description="mean: `stopping_risk` is the mean over validation sets, with this one the share may be larger; "
+        "0.05 needs 19 such validation images, 0.01 needs 99; high_probability: with probability "
+        "`stopping_confidence` the share with this validation set keeps to it"
+    )
+    stopping_confidence: Inside = Field(
+        description="high_probability only: 0.9 with risk 0.05 needs 45 such validation images, with 0.01 it needs 230"
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from facesift.config.section import Count, Fraction, Name, Number, Ratio, Section, Seed
 
@@ -21,6 +22,44 @@ class Portraits(Section):
     seed: Seed = Field(description="of the drawing")
 
 
+class ByFolder(Section):
+    """Images in one folder belong together."""
+
+    inline: ClassVar[bool] = True
+    by: Literal["folder"] = Field(description="the images that lie directly in one folder belong together")
+
+
+class ByPath(Section):
+    """Images whose paths have the same text at a place belong together."""
+
+    inline: ClassVar[bool] = True
+    by: Literal["path"] = Field(description="the images for which `pattern` finds the same text belong together")
+    pattern: str = Field(
+        description="regular expression, searched in the path below the zip or data/raw/<raw>/; what its first (...) "
+        "finds, or all of it, is the group"
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_an_expression(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        return pattern
+
+
+class ByColumn(Section):
+    """Images with the same value in the label table belong together."""
+
+    inline: ClassVar[bool] = True
+    by: Literal["column"] = Field(description="layout csv: the images with the same value in `column` belong together")
+    column: str = Field(description="column of the label table; an image with nothing in it is alone")
+
+
+Grouping = Annotated[ByFolder | ByPath | ByColumn, Field(discriminator="by")]
+
+
 class Source(Section):
     """How to recognise the files of one data set below `data/raw/<raw>/`."""
 
@@ -35,6 +74,10 @@ class Source(Section):
     folder: str | None = Field(description="one_class, csv and reviewed: folder that holds the images; else null")
     label: Name | None = Field(description="one_class: the class of all its images; else null")
     csv: str | None = Field(description="csv: file of the labels, such as train.csv; else null")
+    group: Grouping | None = Field(
+        description="which of its images belong together, such as those of one person or clip, and stay in one split; "
+        "null: near-duplicates alone"
+    )
 
     @model_validator(mode="after")
     def _layout_has_its_keys(self) -> Source:
@@ -45,6 +88,8 @@ class Source(Section):
         if given != needed:
             wanted = f"needs {' and '.join(sorted(needed))}" if needed else "needs no folder, label or csv"
             raise ValueError(f"`layout: {self.layout}` {wanted}; given: {', '.join(sorted(given)) or 'none'}")
+        if isinstance(self.group, ByColumn) and self.layout != "csv":
+            raise ValueError(f"`group: {{by: column}}` needs `layout: csv`, which has a table; given: {self.layout}")
         return self
 
 
@@ -102,7 +147,9 @@ class Data(Section):
 class Ingest(Section):
     """When a file is bad, and how many bad ones are too many."""
 
-    max_bad_fraction: Fraction = Field(description="stop when more than this share of the files is unreadable")
+    max_bad_fraction: Fraction = Field(
+        description="stop when more than this share of the files of a class cannot be used"
+    )
     max_pixels: Count = Field(description="an image with more pixels is refused before it is decoded")
     max_bytes: Count = Field(description="a larger file is refused")
 
@@ -127,7 +174,11 @@ class Split(Section):
 
     fractions: Fractions = Field(description="shares of the three splits")
     near_duplicate_bits: Annotated[int, Field(ge=0, le=64)] = Field(
-        description="images whose perceptual hashes differ in at most so many of 256 bits stay in one split"
+        description="images whose perceptual hashes differ in at most so many of 256 bits stay in one split, if their "
+        "thumbnails agree too"
+    )
+    near_duplicate_agreement: Fraction = Field(
+        description="how far the thumbnails of such images have to agree, part by part; 1: fully; 0: the hashes decide"
     )
     predefined: bool = Field(description="true: keep the train, test and val folders of the download")
     limit: dict[Name, Count] = Field(

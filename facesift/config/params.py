@@ -20,7 +20,7 @@ from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
 from facesift.config.review import Review
 from facesift.config.sampling import Resample
-from facesift.config.section import Name, Section, Seed
+from facesift.config.section import Name, Number, Section, Seed
 from facesift.config.structure import fields_at, keys_of, near
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
@@ -31,7 +31,11 @@ class Params(Section):
 
     study: Name = Field(description="name of the study, as in conf/study/")
     seed: Seed = Field(description="of the split, and of what no other seed is for")
-    prevalence: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] = Field(
+    prevalence: Annotated[Number, Field(ge=1e-5, lt=1)] | None = Field(
+        description="share of fakes that probabilities, costs and review budget hold for, such as 0.001; null: as in "
+        "validation"
+    )
+    projections: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] = Field(
         description="figures are projected to one fake in so many images"
     )
     classes: Annotated[list[Name], Field(min_length=2)] = Field(description="names of the classes")
@@ -80,6 +84,7 @@ class Params(Section):
             raise ValueError("`members`: none of them votes (`votes: false` is for baselines)")
         if unknown := sorted(set(self.split.limit) - set(self.classes)):
             raise ValueError(f"`split.limit.{unknown[0]}`: {unknown[0]} is not one of `classes` ({self.classes})")
+        self._prevalence_fits()
         self._inputs_fit()
         self._heads_fit()
         for key, resample in self._resamples():
@@ -101,6 +106,10 @@ class Params(Section):
     def class_names(self) -> Classes:
         """The classes in the order of their numbers, with the positive one."""
         return Classes(tuple(self.classes), self.positive)
+
+    def _prevalence_fits(self) -> None:
+        if self.prevalence is not None and self.calibration.method != "platt":
+            raise ValueError("`prevalence` needs `calibration.method: platt`: a temperature knows no share of fakes")
 
     def _inputs_fit(self) -> None:
         for name, member in self.members.items():

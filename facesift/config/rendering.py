@@ -27,6 +27,7 @@ HEADER = """\
 WIDTH = 80  # ruamel.yaml's: an entry that would start behind it starts a new line
 PLAIN = re.compile(r"[A-Za-z]+:[\w.:/-]*\w")  # texts such as timm:resnet18, which PyYAML would quote
 COLUMN = 27  # where comments behind values start
+DISCRIMINATORS = ("name", "by")  # keys that say which of several sections a block is
 LINE = 120  # longest line of comments
 
 
@@ -137,9 +138,9 @@ def _described(
     for kind in kinds:
         explained.add(kind)
         for name, field in kind.model_fields.items():
-            if len(kinds) > 1 and name == "name":
+            if len(kinds) > 1 and name in DISCRIMINATORS:
                 rest = ", with" if len(kind.model_fields) > 1 else f" ({field.description})"
-                text = f"either name: {_named(field)}{rest}"
+                text = f"either {name}: {_named(field)}{rest}"
             else:
                 text = f"{name}: {field.description}"
             start = "# " + "  " * level

@@ -14,16 +14,15 @@ import polars as pl
 from facesift.config.data import WHOLE, Crop, Ingest
 from facesift.core.parallel import Workers, parallel_map
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import IMAGES, QUARANTINE, Frames, Manifest
-from facesift.datasets.near_duplicates import perceptual_hash
+from facesift.datasets.manifest import IMAGES, QUARANTINE, UNLABELLED, Frames, Manifest
 from facesift.datasets.source_files import SourceFile, printable, source_files
 from facesift.images.archives import image_id, read_bytes
 from facesift.images.decoding import BadImage, open_image, quantisation_hash, upright_rgb
 from facesift.images.face_detector import installed_detector
 from facesift.images.faces import FACE_COLUMNS, NO_FACE, face_values
+from facesift.images.likeness import perceptual_hash, thumbnail
 
 CHUNK = 256  # files examined by one task
-UNLABELLED = "unlabelled"  # where the label is still to be given
 
 
 def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any, ...]:
@@ -35,9 +34,10 @@ def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any,
     opened = open_image(data, limits.max_pixels)
     stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
-    facts = (*image.size, *stored, perceptual_hash(image))
+    facts = (*image.size, *stored, perceptual_hash(image), thumbnail(image))
     face = face_values(installed_detector(crop.min_score).find(image)) if crop.finds else ()
-    return image_id(data), source, said.label, *file, *facts, said.fold, said.difficulty, *said.edited, *face
+    known = None if said.group is None else f"{source}/{said.group}"
+    return image_id(data), source, said.label, *file, *facts, said.fold, known, said.difficulty, *said.edited, *face
 
 
 def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[SourceFile]) -> Frames:
@@ -46,8 +46,8 @@ def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[Source
         try:
             rows.append(_row(raw, found, limits, crop))
         except BadImage as error:
-            file, source, _ = found
-            bad.append((source, printable(file.container), printable(file.path), error.reason))
+            file, source, said = found
+            bad.append((source, said.label, printable(file.container), printable(file.path), error.reason))
     schema = pl.Schema({**IMAGES, **FACE_COLUMNS}) if crop.finds else IMAGES
     return pl.DataFrame(rows, schema, orient="row"), pl.DataFrame(bad, QUARANTINE, orient="row")
 
@@ -107,7 +107,7 @@ def handle_missing_faces(manifest: Manifest, crop: Crop) -> Manifest:
         return counted
     faceless = manifest.images.filter(pl.col("face_box").is_null())
     reason = f"{NO_FACE} that the detector is {crop.min_score:g} sure of (data.crop)"
-    left_out = faceless.select("source", "container", "path", reason=pl.lit(reason))
+    left_out = faceless.select("source", "label", "container", "path", reason=pl.lit(reason))
     return replace(
         counted,
         images=manifest.images.filter(pl.col("face_box").is_not_null()),

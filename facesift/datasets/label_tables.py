@@ -1,4 +1,4 @@
-"""Label tables: CSV files with the columns `id,label` that give the labels of the images in a flat folder."""
+"""Label tables: CSV files with the columns `id,label`, and maybe a group, of the images in a flat folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from facesift.config.data import Source
+from facesift.config.data import ByColumn, Source
 from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import Layout, top_entry
 from facesift.images.archives import RawFile, list_files, read_bytes
@@ -29,17 +29,24 @@ def make_layouts(raw: Path, sources: Mapping[str, Source], classes: tuple[str, .
         Each source's layout, by its name.
 
     Raises:
-        FacesiftError: when a table is missing, lacks a column, or has an unknown label.
+        FacesiftError: when a table is missing, lacks a column (also that of `group`), or has an unknown label.
     """
-    return {
-        name: Layout(source, classes, _read_tables(raw, name, source, classes) if source.layout == "csv" else {})
-        for name, source in sources.items()
-    }
+    return {name: _make_layout(raw, name, source, classes) for name, source in sources.items()}
 
 
-def _read_tables(raw: Path, name: str, source: Source, classes: tuple[str, ...]) -> dict[str, str]:
-    if not raw.is_dir():
-        return {}  # `count_files` reports it
+def _make_layout(raw: Path, name: str, source: Source, classes: tuple[str, ...]) -> Layout:
+    labels: dict[str, str] = {}
+    groups: dict[str, str] = {}
+    if source.layout == "csv" and raw.is_dir():  # `count_files` reports a missing folder
+        for file in _find_tables(raw, name, source):
+            place, rows = _read_table(raw, file)
+            labels |= _labels(place, rows, classes)
+            if isinstance(source.group, ByColumn):
+                groups |= _groups(place, rows, source.group.column, name)
+    return Layout(source, classes, labels, groups)
+
+
+def _find_tables(raw: Path, name: str, source: Source) -> list[RawFile]:
     wanted = str(source.csv)
     found = [
         file
@@ -48,13 +55,11 @@ def _read_tables(raw: Path, name: str, source: Source, classes: tuple[str, ...])
     ]
     if not found:
         raise FacesiftError(f"{raw}: no file {wanted} in folders or zip files (data.sources.{name}.csv)")
-    labels: dict[str, str] = {}
-    for file in found:
-        labels |= _read_table(raw, file, classes)
-    return labels
+    return found
 
 
-def _read_table(raw: Path, file: RawFile, classes: tuple[str, ...]) -> dict[str, str]:
+def _read_table(raw: Path, file: RawFile) -> tuple[str, list[dict[str, str]]]:
+    """Return where a table is, for messages, and its rows."""
     place = f"{raw / file.path}" if file.container == "." else f"{raw / file.container}:{file.path}"
     try:
         text = read_bytes(raw, file.container, file.path).decode("utf-8-sig")
@@ -63,8 +68,20 @@ def _read_table(raw: Path, file: RawFile, classes: tuple[str, ...]) -> dict[str,
     reader = csv.DictReader(io.StringIO(text))
     if not set(COLUMNS) <= set(reader.fieldnames or []):
         raise FacesiftError(f"{place}: columns are {reader.fieldnames}, but must include {COLUMNS}")
-    labels = {row["id"]: row["label"] for row in reader}
+    return place, list(reader)
+
+
+def _labels(place: str, rows: list[dict[str, str]], classes: tuple[str, ...]) -> dict[str, str]:
+    labels = {row["id"]: row["label"] for row in rows}
     for image, label in labels.items():
         if label not in classes:
             raise FacesiftError(f"{place}: {image} has the label {label!r}, which is not one of {list(classes)}")
     return labels
+
+
+def _groups(place: str, rows: list[dict[str, str]], column: str, name: str) -> dict[str, str]:
+    if rows and column not in rows[0]:
+        raise FacesiftError(
+            f"{place}: columns are {list(rows[0])}, and {column!r} (data.sources.{name}.group.column) is not among them"
+        )
+    return {row["id"]: row[column] for row in rows if row[column]}

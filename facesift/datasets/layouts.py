@@ -13,8 +13,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from facesift.config.data import Source
+from facesift.config.data import ByColumn, ByFolder, Source
 from facesift.core.classes import BINARY
+from facesift.core.errors import FacesiftError
 from facesift.images.archives import LOOSE, RawFile
 
 PARTS = ("left_eye", "right_eye", "nose", "mouth")
@@ -32,11 +33,13 @@ class Layout:
         source: the source's parameters.
         classes: names of the study's classes.
         labels: for `layout: csv`, the label of each id in the source's label table.
+        groups: for `group: {by: column}`, the group of each id in it; ids without one are left out.
     """
 
     source: Source
     classes: tuple[str, ...] = BINARY
     labels: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 class PathLabel(NamedTuple):
@@ -47,12 +50,14 @@ class PathLabel(NamedTuple):
         fold: train, val or test, where folders give the split.
         difficulty: easy, mid or hard: how well a fake of RFF is made.
         edited: for each of `PARTS`, whether it was replaced.
+        group: images of one source with the same group stay together (`data.sources.X.group`).
     """
 
     label: str | None
     fold: str | None = None
     difficulty: str | None = None
     edited: tuple[bool | None, ...] = (None,) * len(PARTS)
+    group: str | None = None
 
 
 Folders = tuple[str, ...]  # the folders of a path in lower case, from the outermost inwards
@@ -116,8 +121,12 @@ def _one_class(layout: Layout, folders: Folders, _name: str) -> PathLabel | None
 
 def _listed(layout: Layout, folders: Folders, name: str) -> PathLabel | None:
     """Read a path of a folder whose labels are in a table, by file name with or without its ending."""
-    label = layout.labels.get(name) or layout.labels.get(PurePosixPath(name).stem)
+    label = _of_file(layout.labels, name)
     return PathLabel(label, fold=_fold(folders)) if label and _in_folder(layout, folders) else None
+
+
+def _of_file(table: Mapping[str, str], name: str) -> str | None:
+    return table.get(name) or table.get(PurePosixPath(name).stem)
 
 
 def _reviewed(layout: Layout, folders: Folders, _name: str) -> PathLabel | None:
@@ -179,11 +188,34 @@ def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, Path
         file: a file of the raw folder.
 
     Returns:
-        The name of the first source that recognises the file, and what its path says; None if none does.
+        The name of the first source that recognises the file, and what its path says, its group too; None if none
+        does.
+
+    Raises:
+        FacesiftError: when the source's `group.pattern` finds nothing in the path.
     """
     for name, layout in layouts.items():
         if fnmatchcase(top_entry(file), layout.source.within):
             said = recognise(layout, file.path)
             if said:
-                return name, said
+                return name, said._replace(group=_group_of(layout, name, file))
     return None
+
+
+def _group_of(layout: Layout, source: str, file: RawFile) -> str | None:
+    """Return the group of a file by its source's `group`."""
+    rule, path = layout.source.group, file.path.replace("\\", "/")
+    if rule is None:
+        return None
+    if isinstance(rule, ByFolder):
+        return f"{file.container}:{PurePosixPath(path).parent}"
+    if isinstance(rule, ByColumn):
+        return _of_file(layout.groups, PurePosixPath(path).name)
+    found = re.search(rule.pattern, path)
+    group = found and (found[1] if found.re.groups else found[0])
+    if not group:
+        raise FacesiftError(
+            f"{file.container}:{file.path}: the expression {rule.pattern!r} finds no group in it; change "
+            f"data.sources.{source}.group.pattern, or move the file"
+        )
+    return str(group)

@@ -9,8 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from facesift.config.data import Ingest
-from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import PARTS
 
 IMAGES = pl.Schema(
@@ -27,14 +25,16 @@ IMAGES = pl.Schema(
         "bytes": pl.Int64,
         "quantisation": pl.String,  # of a JPEG, see `quantisation_hash`; for the audit alone, no model may see it
         "phash": pl.String,
+        "thumbnail": pl.Binary,  # see `likeness.thumbnail`
         "fold": pl.String,
+        "known_group": pl.String,  # `data.sources.X.group`, with the source's name; null without one
         "difficulty": pl.String,
         **dict.fromkeys(PARTS, pl.Boolean),
     }
 )
-QUARANTINE = pl.Schema(dict.fromkeys(("source", "container", "path", "reason"), pl.String))
+QUARANTINE = pl.Schema(dict.fromkeys(("source", "label", "container", "path", "reason"), pl.String))
+UNLABELLED = "unlabelled"  # where the label is still to be given
 FOLD_ORDER = {"test": 0, "val": 1, "train": 2}
-SHOWN = 5  # reasons quoted when too many files are bad
 Frames = tuple[pl.DataFrame, pl.DataFrame]  # usable images, unusable files
 
 
@@ -73,7 +73,9 @@ def build_manifest(examined: Iterable[Frames]) -> Manifest:
         unusable.append(bad)
     images = pl.concat(usable, how="diagonal")  # the empty first one has no faces
     torn = contradicting_labels(images)
-    reasons = torn.select("source", "container", "path", reason="the same bytes are labelled " + pl.col("other"))
+    reasons = torn.select(
+        "source", "label", "container", "path", reason="the same bytes are labelled " + pl.col("other")
+    )
     quarantine = pl.concat(chain(unusable, [reasons])).sort("source", "container", "path")
     agreed = images.filter(~pl.col("image_id").is_in(torn["image_id"].unique().implode()))
     kept = drop_exact_copies(agreed)
@@ -111,27 +113,6 @@ def contradicting_labels(images: pl.DataFrame) -> pl.DataFrame:
     pairs = torn.join(places, on="image_id", how="left", maintain_order="left_right")
     others = pairs.filter(pl.col("label").ne_missing(pl.col("said"))).drop("said")
     return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)
-
-
-def check_quarantine(quarantine: pl.DataFrame, recognised: int, limits: Ingest) -> None:
-    """Check that not too many files are unusable.
-
-    Args:
-        quarantine: the unusable files.
-        recognised: files that belong to a source, usable or not.
-        limits: with the largest allowed share of unusable files, `max_bad_fraction`.
-
-    Raises:
-        FacesiftError: when there are more; the message quotes the first reasons.
-    """
-    if quarantine.height <= limits.max_bad_fraction * recognised:
-        return
-    first = [f"  {row['container']}:{row['path']}: {row['reason']}" for row in quarantine.head(SHOWN).to_dicts()]
-    raise FacesiftError(
-        f"{quarantine.height} of {recognised} files are bad, more than ingest.max_bad_fraction "
-        f"({limits.max_bad_fraction:g}) allows. Repair or remove them, or raise the limit. The first:\n"
-        + "\n".join(first)
-    )
 
 
 def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:

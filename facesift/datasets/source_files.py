@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import LAYOUTS, Layout, PathLabel, find_source
+from facesift.datasets.manifest import UNLABELLED
 from facesift.images.archives import RawFile, list_files
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
@@ -18,14 +20,19 @@ class FileCounts:
     """Files of a raw folder.
 
     Attributes:
-        recognised: how many files belong to a source.
+        by_class: how many files of each class belong to a source; `UNLABELLED` for those without a label.
         ignored: how many belong to none.
         example: path of an ignored file; None without one.
     """
 
-    recognised: int
+    by_class: dict[str, int]
     ignored: int
     example: str | None
+
+    @property
+    def recognised(self) -> int:
+        """How many files belong to a source."""
+        return sum(self.by_class.values())
 
 
 def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
@@ -39,22 +46,24 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
         The counts; at least one file belongs to a source.
 
     Raises:
-        FacesiftError: when the folder is missing, a zip is damaged, or no file belongs to a source.
+        FacesiftError: when the folder is missing, a zip is damaged, no file belongs to a source, or a source's
+            `group.pattern` finds nothing in a file's path.
     """
     if not raw.is_dir():
         raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
-    recognised, ignored, example = 0, 0, None
+    by_class: Counter[str] = Counter()
+    ignored, example = 0, None
     for file in list_files(raw):
-        if find_source(layouts, file):
-            recognised += 1
+        if found := find_source(layouts, file):
+            by_class[found[1].label or UNLABELLED] += 1
         else:
             ignored += 1
             example = example or printable(f"{file.container}:{file.path}")
-    if not recognised:
+    if not by_class:
         expected = "; ".join(_expected(name, layout) for name, layout in layouts.items())
         seen = f"{ignored} other files, for example {example}" if ignored else "no files"
         raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}")
-    return FileCounts(recognised, ignored, example)
+    return FileCounts(dict(by_class), ignored, example)
 
 
 def _expected(name: str, layout: Layout) -> str:

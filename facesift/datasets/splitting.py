@@ -1,4 +1,4 @@
-"""Splits a study's images into train, val and test: stratified by source and label, near-duplicates on one side."""
+"""Splits a study's images into train, val and test: stratified by source and label, groups on one side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from facesift.config.data import Split
 from facesift.core.classes import BINARY, SPLITS
 from facesift.core.errors import FacesiftError
 from facesift.datasets.group_split import Floats, Ints, stratified_group_split
-from facesift.datasets.near_duplicates import near_duplicate_groups
+from facesift.datasets.image_groups import ImageGroups, group_images
+from facesift.datasets.near_duplicates import LinkRule
 
 TRAIN, VAL = 0, 1
 LEFT_OUT = -1
@@ -25,14 +26,12 @@ class SplitResult:
 
     Attributes:
         table: image_id, source, label, group and split of every image.
-        near_duplicate_groups: number of groups of several images.
-        near_duplicate_images: images in such groups.
-        removed_leaks: images left out because a near-duplicate is in a later predefined split.
+        groups: counts of the groups that stay together (`ImageGroups.report`).
+        removed_leaks: images left out because one of their group is in a later predefined split.
     """
 
     table: pl.DataFrame
-    near_duplicate_groups: int
-    near_duplicate_images: int
+    groups: dict[str, Any]
     removed_leaks: int
 
 
@@ -84,8 +83,8 @@ def split_images(images: pl.DataFrame, split: Split, seed: int, classes: tuple[s
     """Split a manifest's images into train, val and test.
 
     Args:
-        images: rows with image_id, source, label, phash and fold.
-        split: shares, limit of near-duplicates, whether folders give the splits, most images of a class.
+        images: rows with image_id, source, label, fold and `GROUP_COLUMNS`.
+        split: shares, rule of near-duplicates, whether folders give the splits, most images of a class.
         seed: of the shuffling.
         classes: names of the classes.
 
@@ -97,7 +96,8 @@ def split_images(images: pl.DataFrame, split: Split, seed: int, classes: tuple[s
             none of them.
     """
     images = _limited(images.sort("image_id"), split.limit, seed)
-    groups = near_duplicate_groups(images["phash"], split.near_duplicate_bits)
+    kept = group_images(images, LinkRule.of(split))
+    groups = kept.groups
     fractions = np.array([split.fractions.train, split.fractions.val, split.fractions.test])
     if split.predefined:
         sides = _predefined(images, groups, fractions, seed)
@@ -108,14 +108,12 @@ def split_images(images: pl.DataFrame, split: Split, seed: int, classes: tuple[s
         group=pl.Series(groups, dtype=pl.UInt32), split=pl.Series(sides).replace_strict(
             {LEFT_OUT: None, **dict(enumerate(SPLITS))}, return_dtype=pl.String)
     )  # fmt: skip
-    sizes = np.bincount(groups)
-    several = sizes[sizes > 1]
-    result = SplitResult(table.drop_nulls("split"), len(several), int(several.sum()), int((sides == LEFT_OUT).sum()))
-    _check_all_classes(result.table, classes)
+    result = SplitResult(table.drop_nulls("split"), kept.report(), int((sides == LEFT_OUT).sum()))
+    _check_all_classes(result.table, classes, kept)
     return result
 
 
-def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
+def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...], kept: ImageGroups) -> None:
     counts = {
         (split, label): table.filter((pl.col("split") == split) & (pl.col("label") == label)).height
         for split in SPLITS
@@ -125,17 +123,29 @@ def _check_all_classes(table: pl.DataFrame, classes: tuple[str, ...]) -> None:
         return
     each = {split: ", ".join(f"{counts[split, label]} {label}" for label in classes) for split in SPLITS}
     said = "; ".join(f"{split}: {found}" for split, found in each.items())
-    raise FacesiftError(f"every split needs images of each class, but {said}. Add images or change split.fractions")
+    lacking = [label for label in classes if not all(counts[split, label] for split in SPLITS)]
+    hints = "".join(_blocking_group(table, label, kept) for label in lacking)
+    raise FacesiftError(
+        f"every split needs images of each class, but {said}. {hints}Add images or change split.fractions"
+    )
+
+
+def _blocking_group(table: pl.DataFrame, label: str, kept: ImageGroups) -> str:
+    """Say which group holds the most images of a label, and why they stay together; "" if none holds several."""
+    sizes = table.filter(label=label).group_by("group").len().sort("len", "group", descending=[True, False])
+    if sizes.is_empty() or sizes["len"][0] == 1:
+        return ""
+    reasons = " and ".join(kept.reasons(sizes["group"][0]))
+    return f"{sizes['len'][0]} of the {sizes['len'].sum()} {label} images stay together: {reasons}. "
 
 
 def summarise_split(result: SplitResult) -> dict[str, Any]:
-    """Count images by split, source and label, near-duplicates and removed leaks, for `data/figures/split.json`."""
+    """Count images by split, source and label, groups and removed leaks, for `data/figures/split.json`."""
     counts: dict[str, dict[str, dict[str, int]]] = {}
     grouped = result.table.group_by("split", "source", "label").len().sort("split", "source", "label")
     for split, source, label, number in grouped.rows():
         counts.setdefault(split, {}).setdefault(source, {})[label] = number
     return {
         "images": counts,
-        "near_duplicates": {"groups": result.near_duplicate_groups, "images": result.near_duplicate_images},
         "removed_leaks": result.removed_leaks,
-    }
+    } | result.groups

@@ -24,11 +24,12 @@ def report_baselines(val: LabelledPredictions, test: LabelledPredictions) -> dic
         Figures as of `LabelledPredictions.report_voters`, by name: `always_real`, `always_fake`, `random` and
         `best_member` (which also has `member` and `val_ap`). `fake` is the positive class, `real` all others.
     """
-    fakes = int(test.positives.sum())
-    reals = len(test.positives) - fakes
+    truth, groups = test.positives, test.groups
+    fakes = int(truth.sum())
+    reals = len(truth) - fakes
     return {
-        "always_real": Confusion(tp=0, fp=0, fn=fakes, tn=reals).report() | _constant(fakes, reals),
-        "always_fake": Confusion(tp=fakes, fp=reals, fn=0, tn=0).report() | _constant(fakes, reals),
+        "always_real": Confusion.of(truth, np.zeros_like(truth), groups).report() | _constant(fakes, reals),
+        "always_fake": Confusion.of(truth, np.ones_like(truth), groups).report() | _constant(fakes, reals),
         "random": report_random(fakes, reals),
         "best_member": best_member(val, test),
     }

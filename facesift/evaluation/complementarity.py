@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.core.intervals import clopper_pearson, design_effect_of
 from facesift.core.scores import STACKER
 from facesift.evaluation.decision_report import LabelledPredictions
 
 AGREED = 0.98  # members that vote alike on so large a share of the images ...
-SHARED = 0.8  # ... and share so large a part of their errors add little to each other
+SHARED = 0.8  # ... and share so large a part of their errors add little to each other; whole intervals must say so
 ADDED = ("recall", "precision", "review_rate", "caught")
 
 Flags = NDArray[np.bool_]  # (images,) or (images, voters)
@@ -133,7 +134,8 @@ def report_agreement(predictions: LabelledPredictions) -> dict[str, Any]:
         `members`: their number. `agree`: share of images on which all vote alike; None without images. `missed` and
         `alarmed`: fakes and reals on which at least one (`by_any`) or every member (`by_all`) errs. `redundant`: True
         when they agree on at least `AGREED` of all images and at least `SHARED` of the errors of any are errors of all,
-        among fakes and among reals; None with fewer than two members or without images. `sentence`: the same in words.
+        among fakes and among reals, each by the low end of its interval; None with fewer than two members or without
+        images. `sentence`: the same in words.
     """
     columns = [predictions.voters.index(member) for member in members_of(predictions)]
     called, fakes = _called(predictions)[:, columns], predictions.positives == 1
@@ -142,8 +144,12 @@ def report_agreement(predictions: LabelledPredictions) -> dict[str, Any]:
     report: dict[str, Any] = {"members": len(columns), "missed": missed, "alarmed": alarmed}
     if len(columns) < 2 or not len(called):
         return report | {"agree": None, "redundant": None, "sentence": "There are no two members to compare."}
-    agree = float((called == called[:, :1]).all(axis=1).mean())
-    redundant = agree >= AGREED and all(each["by_all"] >= SHARED * each["by_any"] for each in (missed, alarmed))
+    alike = (called == called[:, :1]).all(axis=1)
+    agree, groups = float(alike.mean()), predictions.groups
+    redundant = _at_least(alike, groups, AGREED) and all(
+        _at_least(wrong[part].all(axis=1), groups[part], SHARED)
+        for part in (fakes & wrong.any(axis=1), ~fakes & wrong.any(axis=1))
+    )
     sentence = _sentence(agree, missed, redundant=redundant)
     return report | {"agree": agree, "redundant": redundant, "sentence": sentence}
 
@@ -157,6 +163,12 @@ def _sentence(agree: float, missed: dict[str, int], *, redundant: bool) -> str:
     same = "err on the same fakes" if missed["by_any"] else "miss no fake"
     text = f"The members agree on {agree:.1%} of images and {same}: the committee adds little to its best member."
     return text.replace("%", " %")
+
+
+def _at_least(flags: Flags, groups: NDArray[Any], share: float) -> bool:
+    """Whether the whole interval of the share of flags (n,) is at or above `share`; without images nothing is below."""
+    interval = clopper_pearson(int(flags.sum()), len(flags), design_effect=design_effect_of(groups))
+    return interval is None or interval[0] >= share
 
 
 def _called(predictions: LabelledPredictions) -> Flags:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facesift.committee.cross_fit import CrossFitted
 from facesift.committee.sources import mixed_sources
-from facesift.core.intervals import clopper_pearson
+from facesift.core.intervals import clopper_pearson, design_effect_of
 from facesift.core.scores import STACKER, class_probabilities
 from facesift.evaluation.curves import ranking
 from facesift.evaluation.decision_report import count_decisions
@@ -42,7 +42,8 @@ def report_cross_fit(fitted: CrossFitted, facts: pl.DataFrame) -> dict[str, Any]
         "folds": int(fitted.folds.max()) + 1,
         "voters": {voter: _ranked(fakes, each, held.groups) for voter, each in scores.items()},
         "rules": {
-            name: count_decisions(held.labels, codes, classes).report() for name, codes in fitted.decisions.items()
+            name: count_decisions(held.labels, codes, classes, held.groups).report()
+            for name, codes in fitted.decisions.items()
         },
         "within": {
             source: _ranked(fakes[rows], scores[STACKER][rows], held.groups[rows]) for source, rows in inside.items()
@@ -92,14 +93,16 @@ def count_pairs(groups: NDArray[np.integer], fakes: NDArray[np.int64], scores: S
     Returns:
         `pairs`, `fake_above` and their `share` with its interval; None without pairs.
     """
-    above = total = 0
+    above, total, sizes = 0, 0, []
     for group in np.intersect1d(groups[fakes == 1], groups[fakes == 0]):
         rows = groups == group
         high, low = scores[rows & (fakes == 1)], scores[rows & (fakes == 0)]
         above += int((high[:, None] > low[None]).sum())
         total += len(high) * len(low)
-    share = above / total if total else None
-    return {"pairs": total, "fake_above": above, "share": share, "share_interval": clopper_pearson(above, total)}
+        sizes.append(len(high) * len(low))
+    share, effect = above / total if total else None, design_effect_of(np.repeat(np.arange(len(sizes)), sizes))
+    interval = clopper_pearson(above, total, design_effect=effect)
+    return {"pairs": total, "fake_above": above, "share": share, "share_interval": interval}
 
 
 def _by_difficulty(fitted: CrossFitted, scores: Scores, facts: pl.DataFrame) -> dict[str, Any]:

@@ -15,27 +15,31 @@ from facesift.committee.rules import RULES
 from facesift.committee.sources import mixed_sources
 from facesift.committee.stability import CheckedDecisions, DamagedCopies
 from facesift.core.classes import Classes
-from facesift.core.counts import Confusion, DecisionCounts, class_report
+from facesift.core.counts import Confusion, DecisionCounts, DesignEffects, class_report
 from facesift.core.scores import LabelledLogits
 from facesift.evaluation.curves import ranking
 
 
-def count_decisions(labels: NDArray[np.int64], decisions: DecisionCodes, classes: Classes) -> DecisionCounts:
+def count_decisions(
+    labels: NDArray[np.int64], decisions: DecisionCodes, classes: Classes, groups: NDArray[Any] | None = None
+) -> DecisionCounts:
     """Count decisions against labels, the positive class against the rest; images sent to a person apart.
 
     Args:
         labels: class numbers (n,).
         decisions: class numbers, or `REVIEW`; (n,).
         classes: the classes, and which of them is the positive one.
+        groups: groups of images that are no independent evidence (n,), which widen the intervals; None: there are none.
 
     Returns:
         The counts of all n images.
     """
-    review, fake = decisions == REVIEW, classes.is_positive(labels)
+    review, fake, called = decisions == REVIEW, classes.is_positive(labels), classes.is_positive(decisions)
     return DecisionCounts(
-        decided=Confusion.of(fake[~review], classes.is_positive(decisions[~review])),
+        decided=Confusion.of(fake[~review], called[~review], None if groups is None else groups[~review]),
         review_fake=int((review & (fake == 1)).sum()),
         review_real=int((review & (fake == 0)).sum()),
+        effects=DesignEffects.of(fake == 1, called == 1, groups),
     )
 
 
@@ -87,6 +91,11 @@ class LabelledPredictions:
         """1 where the image is of the positive class, 0 elsewhere; (n,)."""
         return self.classes.is_positive(self.labels)
 
+    @property
+    def groups(self) -> NDArray[Any]:
+        """Group of each image (n,): images of a group are no independent evidence."""
+        return self.images["group"].to_numpy()
+
     def positive_probabilities(self) -> dict[str, NDArray[np.float64]]:
         """Each voter's probability of the positive class, (n,) in [0, 1]; not calibrated."""
         probabilities = self.predictions.probabilities[:, :, self.classes.number]
@@ -126,7 +135,7 @@ class LabelledPredictions:
 
     def count(self, rule: DecisionRule) -> DecisionCounts:
         """Count the decisions of one rule against the labels."""
-        return count_decisions(self.labels, self.decide(rule), self.classes)
+        return count_decisions(self.labels, self.decide(rule), self.classes, self.groups)
 
     def report_rules(self) -> dict[str, Any]:
         """Counts and figures of every rule; review figures for those that send images to a person."""
@@ -139,10 +148,9 @@ class LabelledPredictions:
 
     def report_voters(self) -> dict[str, Any]:
         """Counts, figures and ranking quality of every voter by itself."""
-        groups = self.images["group"].to_numpy()
         return {
-            voter: Confusion.of(self.positives, self.classes.is_positive(self.votes[:, column])).report()
-            | ranking(self.positives, probabilities, groups)
+            voter: Confusion.of(self.positives, self.classes.is_positive(self.votes[:, column]), self.groups).report()
+            | ranking(self.positives, probabilities, self.groups)
             for column, (voter, probabilities) in enumerate(self.positive_probabilities().items())
         }
 
@@ -155,7 +163,8 @@ class LabelledPredictions:
         decisions |= {
             name: decide(self.predictions, rule).decisions for name, rule in RULES.items() if not rule.abstains
         }
-        return {name: class_report(self.labels, each, self.classes.names) for name, each in decisions.items()}
+        names, groups = self.classes.names, self.groups
+        return {name: class_report(self.labels, each, names, groups) for name, each in decisions.items()}
 
     def report_within(self) -> dict[str, Any]:
         """All figures once more inside each source that holds positives and others: `{source: {rules, voters}}`."""

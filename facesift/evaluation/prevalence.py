@@ -23,10 +23,12 @@ class Rate:
     Attributes:
         successes: images that something happened to.
         trials: images of the class.
+        effect: design effect of the groups that these images come in.
     """
 
     successes: int
     trials: int
+    effect: float = 1.0
 
     @property
     def value(self) -> float | None:
@@ -42,7 +44,7 @@ class Rate:
         Returns:
             Ends in [0, 1]; None without images.
         """
-        return clopper_pearson(self.successes, self.trials, 1 - (1 - CONFIDENCE) / shared_by)
+        return clopper_pearson(self.successes, self.trials, 1 - (1 - CONFIDENCE) / shared_by, self.effect)
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ def project(screening: DecisionCounts, one_in: int) -> Projection:
     """
     counts, share = screening.decided, 1 / one_in
     fakes, reals = counts.fakes + screening.review_fake, counts.reals + screening.review_real
-    called, missed = Rate(counts.tp, fakes), Rate(counts.fn, fakes)
-    alarmed, reviewed = Rate(counts.fp, reals), (Rate(screening.review_fake, fakes), Rate(screening.review_real, reals))
+    of_fakes, of_reals = screening.effects.fakes, screening.effects.reals
+    called, missed = Rate(counts.tp, fakes, of_fakes), Rate(counts.fn, fakes, of_fakes)
+    alarmed = Rate(counts.fp, reals, of_reals)
+    reviewed = Rate(screening.review_fake, fakes, of_fakes), Rate(screening.review_real, reals, of_reals)
     return Projection(
         precision=_precision(called, alarmed, share),
         reviews_per_100k=_sum(*reviewed, share),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from facesift.committee.calibration import Calibrator, Fakes, Scores
-from facesift.core.intervals import clopper_pearson
+from facesift.core.intervals import clopper_pearson, design_effect_of
 
 
-def reliability_table(probabilities: Scores, fakes: Fakes, bins: int) -> pl.DataFrame:
+def reliability_table(
+    probabilities: Scores, fakes: Fakes, bins: int, groups: NDArray[Any] | None = None
+) -> pl.DataFrame:
     """Compare predicted probabilities with the observed share of fakes in bins.
 
     Bins have equal mass (the same number of images each, by rising probability): with 1 fake in 200, bins of equal
@@ -22,6 +26,7 @@ def reliability_table(probabilities: Scores, fakes: Fakes, bins: int) -> pl.Data
         probabilities: predicted probabilities of the positive class, (n,) in [0, 1].
         fakes: 1 for the positive class, 0 for the rest, (n,).
         bins: number of bins; at most one for each image.
+        groups: groups of images that are no independent evidence (n,), which widen the intervals; None: there are none.
 
     Returns:
         Columns row, predicted, observed, low, high, images, one row for each bin; low and high are the 95 %
@@ -31,7 +36,8 @@ def reliability_table(probabilities: Scores, fakes: Fakes, bins: int) -> pl.Data
     rows = []
     for number, images in enumerate(np.array_split(order, min(bins, len(order)))):
         found = int(fakes[images].sum())
-        low, high = clopper_pearson(found, len(images)) or (None, None)
+        effect = 1.0 if groups is None else design_effect_of(groups[images])
+        low, high = clopper_pearson(found, len(images), design_effect=effect) or (None, None)
         rows.append((number, float(probabilities[images].mean()), found / len(images), low, high, len(images)))
     return pl.DataFrame(rows, schema=["row", "predicted", "observed", "low", "high", "images"], orient="row")
 
@@ -108,7 +114,9 @@ def measure_all(
     return {name: asdict(measure_calibration(fit.probabilities(margins), fakes, bins)) for name, fit in fits.items()}
 
 
-def reliability_curves(fits: Mapping[str, Calibrator], margins: Scores, fakes: Fakes, bins: int) -> pl.DataFrame:
+def reliability_curves(
+    fits: Mapping[str, Calibrator], margins: Scores, fakes: Fakes, bins: int, groups: NDArray[Any] | None = None
+) -> pl.DataFrame:
     """Make the reliability tables of several calibrators, for a plot.
 
     Args:
@@ -116,12 +124,15 @@ def reliability_curves(fits: Mapping[str, Calibrator], margins: Scores, fakes: F
         margins: uncalibrated log-odds of the positive class, (n,).
         fakes: 1 for the positive class, 0 for the rest, (n,).
         bins: number of bins.
+        groups: groups of images (n,), see `reliability_table`.
 
     Returns:
         Column method, and those of `reliability_table`; one calibrator after the other.
     """
     tables = [
-        reliability_table(fit.probabilities(margins), fakes, bins).select(pl.lit(name).alias("method"), pl.all())
+        reliability_table(fit.probabilities(margins), fakes, bins, groups).select(
+            pl.lit(name).alias("method"), pl.all()
+        )
         for name, fit in fits.items()
     ]
     return pl.concat(tables)

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from facesift.committee.decision import REVIEW
 from facesift.core.classes import Classes
 from facesift.core.counts import DecisionCounts
-from facesift.core.intervals import clopper_pearson
+from facesift.core.intervals import clopper_pearson, design_effect_of
 from facesift.datasets.reviews import check_answers, find_consensus
 from facesift.evaluation.decision_report import count_decisions
 from facesift.evaluation.prevalence import project
@@ -38,7 +39,7 @@ def measure_reviews(  # noqa: PLR0913 - three tables and what they mean
     """Measure people's work on the validation and test images.
 
     Args:
-        decisions: image_id, split (val or test), decision (a class or `review`).
+        decisions: image_id, split (val or test), decision (a class or `review`), and `group` where it is known.
         manifest: image_id, original_label (null where the files say nothing).
         reviews: the answers that count, with the columns of `datasets.reviews.REVIEWS`.
         classes: names of the classes, and which one is positive.
@@ -52,7 +53,7 @@ def measure_reviews(  # noqa: PLR0913 - three tables and what they mean
         FacesiftError: an answer on one of these images is not one of the classes.
     """
     check_answers(decisions, reviews, classes.names)
-    held = decisions.select("image_id", "split", "decision").join(
+    held = decisions.select("image_id", "split", "decision", *({"group"} & set(decisions.columns))).join(
         manifest.select("image_id", truth="original_label"), on="image_id", how="left", maintain_order="left"
     )
     here = reviews.join(held, on="image_id", how="inner", maintain_order="left", suffix="_now")
@@ -76,12 +77,14 @@ def measure_reviews(  # noqa: PLR0913 - three tables and what they mean
 def _measure_queue(judged: pl.DataFrame) -> dict[str, Any]:
     """Count a split's queue. Answered: somebody looked. Left: all images for which no answer counts yet."""
     queue = judged.filter(pl.col("decision") == QUEUED)
-    decided = queue["answer"].count()
+    decided, groups = queue["answer"].count(), _groups(judged)
     return {
         "images": judged.height,
         "queue": queue.height,
         "share": queue.height / judged.height if judged.height else None,
-        "interval": clopper_pearson(queue.height, judged.height),
+        "interval": clopper_pearson(
+            queue.height, judged.height, design_effect=1.0 if groups is None else design_effect_of(groups)
+        ),
         "answered": queue["disagree"].count(),
         "decided": decided,
         "unsure": queue.filter(pl.col("answer").is_null() & ~pl.col("disagree") & ~pl.col("waiting")).height,
@@ -91,11 +94,15 @@ def _measure_queue(judged: pl.DataFrame) -> dict[str, Any]:
     }
 
 
+def _groups(judged: pl.DataFrame) -> NDArray[Any] | None:
+    return judged["group"].to_numpy() if "group" in judged.columns else None
+
+
 def _count(test: pl.DataFrame, classes: Classes, column: str) -> DecisionCounts:
     numbers = {name: number for number, name in enumerate(classes.names)}
     decisions = test[column].replace_strict(numbers | {QUEUED: REVIEW}, return_dtype=pl.Int64).to_numpy()
     labels = test["truth"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
-    return count_decisions(labels.astype(np.int64), decisions.astype(np.int64), classes)
+    return count_decisions(labels.astype(np.int64), decisions.astype(np.int64), classes, _groups(test))
 
 
 def _with_answers(test: pl.DataFrame, before: DecisionCounts, classes: Classes) -> dict[str, Any]:
@@ -118,7 +125,7 @@ def _report(screening: DecisionCounts) -> dict[str, Any]:
     tp, every = screening.decided.tp, screening.decided.fakes + screening.review_fake
     return screening.report() | {
         "found": tp / every if every else None,
-        "found_interval": clopper_pearson(tp, every),
+        "found_interval": clopper_pearson(tp, every, design_effect=screening.effects.fakes),
     }
 
 

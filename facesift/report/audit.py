@@ -8,7 +8,11 @@ from typing import Any
 from facesift.report.formatting import NOTHING, area, percent, precision_of, recall_of, share
 from facesift.report.page import Notice, PageSection, Table
 
-QUIET = ("none", "unknown")  # verdicts that name nothing
+QUIET = ("none", "none_shown", "unknown")  # verdicts that name nothing
+COMPARED = (
+    "In brackets: the 95 % interval of each difference by itself. Better or worse is said only where this interval is "
+    "on one side of zero and a permutation test says so too, corrected for all comparisons of the table (Holm)."
+)
 
 
 def notices(audit: Mapping[str, Any]) -> list[Notice]:
@@ -85,24 +89,26 @@ def _leakage_text(leakage: Mapping[str, Any]) -> str:
     near, kept = leakage["near"], leakage["kept_together"]
     return (
         f"Near-duplicates across splits: {near['across_splits']:,} pairs (searched anew; "
-        f"at most {near['bits']} of 256 bits apart). Kept together: {kept['images']:,} images in {kept['groups']:,} "
+        f"at most {near['bits']} of 256 bits apart, with thumbnails that agree), and {leakage['parted']:,} more whose "
+        f"groups together would have been too wide. Kept together: {kept['images']:,} images in {kept['groups']:,} "
         f"groups; {near['across_classes']:,} pairs are of different classes. With {leakage['looser']['bits']} bits "
         f"{leakage['looser']['more_across_splits']:,} more pairs would lie in two splits."
     )
 
 
 def _contributions_section(audit: Mapping[str, Any]) -> PageSection:
-    tables = []
+    tables, text = [], [audit["complementarity"]["agreement"]["sentence"]]
     if audit["comparisons"]:
         headings = ("of", "against", "AUC difference", "", "AP difference", " ")
         caption = "Better than its rival on the same test images?"
+        text.append(COMPARED)
         tables.append(Table(headings, [_comparison(row) for row in audit["comparisons"]], caption))
     added = audit["complementarity"]["leave_one_out"]
     if added:
         rows = [_added(member, rules["unanimous"]["adds"]) for member, rules in added.items()]
         columns = ("member", "recall", "precision", "to review", "caught")
         tables.append(Table(columns, rows, "What each member adds to the unanimous vote (percentage points)"))
-    return PageSection("Does each part earn its place?", [audit["complementarity"]["agreement"]["sentence"]], tables)
+    return PageSection("Does each part earn its place?", text, tables)
 
 
 def _comparison(row: Mapping[str, Any]) -> list[str]:
@@ -111,7 +117,7 @@ def _comparison(row: Mapping[str, Any]) -> list[str]:
         judged = row[key]
         known = judged["difference"] is not None and judged["interval"] is not None
         ends = f" ({judged['interval'][0]:+.3f} to {judged['interval'][1]:+.3f})" if known else ""
-        cells += [f"{judged['difference']:+.3f}{ends}" if known else NOTHING, judged["verdict"]]
+        cells += [f"{judged['difference']:+.3f}{ends}" if known else NOTHING, row["lacking"] or judged["verdict"]]
     return cells
 
 

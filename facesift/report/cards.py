@@ -32,7 +32,7 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
         params: parameters of the study.
 
     Returns:
-        The section with one table.
+        The section with two tables.
     """
     rows = []
     for source, labels in ingest["images"].items():
@@ -47,13 +47,26 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
             "are near-duplicates of one in a later predefined split."
         ),
         (
-            f"{near['images']:,} near-duplicates in {near['groups']:,} groups were kept on one side of the split "
-            f"(perceptual hashes that differ in at most {params.split.near_duplicate_bits} of 256 bits)."
+            f"{near['images']:,} near-duplicates in {near['groups']:,} groups, the largest of {near['largest']:,} "
+            "images, were kept on one side of the split (perceptual hashes that differ in at most "
+            f"{params.split.near_duplicate_bits} of 256 bits, and thumbnails that agree)."
         ),
         f"Images are {params.data.image_size} x {params.data.image_size} pixels ({_framing(params.data)}).",
     ]
     table = Table(("source", "label", "images", "train", "validation", "test"), rows, "Images")
-    return PageSection("Data card", text, [table])
+    return PageSection("Data card", text, [table, _losses_table(ingest["losses"])])
+
+
+def _losses_table(losses: dict[str, Any]) -> Table:
+    rows = [
+        [label, f"{each['files']:,}", f"{each['lost']:,}", f"{each['share']:.2%}", _reasons(each["reasons"])]
+        for label, each in losses.items()
+    ]
+    return Table(("label", "files", "left out", "share", "why"), rows, "Files that could not be used, by class")
+
+
+def _reasons(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {kind}" for kind, number in reasons.items())
 
 
 def _framing(data: Data) -> str:

@@ -63,7 +63,10 @@ def calibration_section(operating: Mapping[str, Any], reliability: pl.DataFrame)
     headings = ("scores", "calibration error (ECE)", "Brier score", "log loss", "")
     curves = {METHODS.get(name, name): _reliability_curve(reliability, name) for name in calibration["test"]}
     text = [
-        "How far the probability can be believed: fitted on validation, measured on the test split; less is better."
+        (
+            "How far the probability can be believed: fitted on validation, measured on the test split, both at their "
+            "own share of fakes, before any shift to another `prevalence`; less is better."
+        )
     ]
     return PageSection("Calibration", text, [Table(headings, rows)], [_reliability_chart(curves)])
 

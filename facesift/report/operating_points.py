@@ -34,9 +34,11 @@ def operation_section(operating: Mapping[str, Any]) -> PageSection:
     text = [
         (
             "Two thresholds on the calibrated probability of the stacker, chosen on validation and tried once on the "
-            "test split: real below the lower, fake from the upper on, review between."
+            "test split: real below the lower, fake from the upper on, review between. "
+            f"{_holds_at(operating['probability'])}"
         ),
         *_fitted_on(operating),
+        *(f"Not offered: {POINTS.get(name, name)}: {each['why']}." for name, each in operating["not_offered"].items()),
         operating["guarantee"]["sentence"],
     ]
     pooled = {name: point["test"] for name, point in operating["points"].items()}
@@ -45,6 +47,14 @@ def operation_section(operating: Mapping[str, Any]) -> PageSection:
         if any(_images(figures[name]) < _images(pooled[name]) for name in figures):
             tables.append(_points_table(operating, figures, f"Within {source}: images of this source alone"))
     return PageSection("Operating points", text, tables)
+
+
+def _holds_at(shares: Mapping[str, float]) -> str:
+    """Say at which share of fakes a probability is what it says."""
+    share = shares["prevalence"]
+    origin = "as in validation" if share == shares["validation"] else f"validation has {shares['validation']:.3%}"
+    text = f"Probabilities, costs and review budget hold where {share:.3%} of the images are fake ({origin})."
+    return text.replace("%", " %")
 
 
 def _fitted_on(operating: Mapping[str, Any]) -> list[str]:

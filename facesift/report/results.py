@@ -33,10 +33,11 @@ def headline(figures: Mapping[str, Any], positive: str) -> str:
     """
     fakes = figures["fakes"] + figures.get("review_fake", 0)
     calls = figures["tp"] + figures["fp"]
-    alarms = f"Of the {calls:,} images it decided {positive}, {percent(figures['precision'])} were."
+    interval = _interval(figures["precision_interval"])
+    alarms = f"Of the {calls:,} images it decided {positive}, {percent(figures['precision'])} were{interval}."
     if "caught" not in figures:
-        interval = _interval(figures["recall_interval"])
-        return f"The committee found {figures['tp']:,} of {fakes:,} {positive} faces in the test{interval}. {alarms}"
+        found = _interval(figures["recall_interval"])
+        return f"The committee found {figures['tp']:,} of {fakes:,} {positive} faces in the test{found}. {alarms}"
     return (
         f"The committee caught {percent(figures['caught'])} of {fakes:,} {positive} faces in the test"
         f"{_interval(figures['caught_interval'])}: {figures['tp']:,} it decided by itself, {figures['review_fake']:,} "

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from facesift.bundle.card import CARD, Card, MemberCard, read_card
+from facesift.bundle.card import CARD, Card, read_card
+from facesift.bundle.card_parts import MemberCard
 from facesift.bundle.preprocessing import Preprocessor
 from facesift.committee.calibration import margins_of
 from facesift.core.classes import Classes

@@ -21,6 +21,7 @@ from facesift.review.study import PARAMS, Study
 REVIEW = "review"
 READERS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 NEEDED = ("image", "image_id", "decision", "probability")
+PREVALENCE = "prevalence"  # share of the positive class that the probability holds for; older tables lack it
 TEXTS = ("image", "image_id", "decision", "reason")
 
 
@@ -96,14 +97,16 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
         for name in (*TEXTS, *votes)
     ]
     probability = pl.col("probability").cast(pl.String).cast(pl.Float64, strict=False).fill_nan(None)
+    share = pl.col(PREVALENCE) if PREVALENCE in columns else pl.lit(None).alias(PREVALENCE)
+    holds_at = share.cast(pl.String).cast(pl.Float64, strict=False)
     with _readable(path):
-        return table.select(*texts, probability).collect()
+        return table.select(*texts, probability, holds_at).collect()
 
 
 def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:
     """Join the vote stage's decisions with the probabilities and the files' names in the tables beside them."""
     study = Study.at(path.parent.parent)
-    probabilities = study.table("calibrated.parquet", "operate").select("image_id", "probability")
+    probabilities = study.table("calibrated.parquet", "operate").select("image_id", "^(probability|prevalence)$")
     joined = table.join(probabilities, on="image_id", how="left").join(study.image_names(), on="image_id", how="left")
     return DecisionsTable(_collect(path, joined), (images or study.raw,), hide_names=True)
 

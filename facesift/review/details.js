@@ -9,13 +9,17 @@ function drawItem(item) {
   for (const name of ["opinion", "votes-table"]) element(name).hidden = settings.blind;
   element("blind").hidden = !settings.blind;
   element("probability").textContent = known ? percent(item.probability) : "unknown";
-  element("probability-of").textContent = `calibrated probability of ${settings.positive}`;
+  element("probability-of").textContent = `calibrated probability of ${settings.positive}${holdsAt(item)}`;
   element("decision").textContent = item.decision || "none";
   element("reason").textContent = item.reason ? `(${item.reason})` : "";
   element("votes").replaceChildren(...Object.entries(item.votes).map(([voter, vote]) => voteRow(voter, vote)));
   element("mine").textContent = item.mine ?? "none yet";
   element("others").textContent = othersText(item);
   element("file").textContent = fileText(item);
+}
+
+function holdsAt({ prevalence: share }) {
+  return share === null ? "" : `, where ${percent(share)} of the images are ${settings.positive}`;
 }
 
 function percent(share) {

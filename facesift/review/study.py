@@ -9,6 +9,7 @@ import polars as pl
 
 from facesift.config.params import Params, load_params
 from facesift.core.errors import FacesiftError
+from facesift.core.files import scan_parquet
 from facesift.images.archives import LOOSE
 
 PARAMS = "params.yaml"
@@ -49,7 +50,7 @@ class Study:
         path = self.folder / "data" / name
         if not path.is_file():
             raise FacesiftError(f"{path}: not found; `dvc repro {stage}` makes it")
-        return pl.scan_parquet(path)
+        return scan_parquet(path)
 
     def image_names(self) -> pl.LazyFrame:
         """Return image_id and `image`, the name of each file below `raw`, also inside zip files."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesift.bundle.card import Card, read_card, verify_files
+from facesift.bundle.card import Card, bundle_hash, read_card, verify_files
 from facesift.bundle.decision_rule import open_ensemble
 from facesift.bundle.inputs import MemberInputs, member_inputs
 from facesift.bundle.preprocessing import Preprocessor
@@ -20,8 +20,10 @@ from facesift.committee.decision import BatchDecisions
 from facesift.committee.ensemble import Ensemble
 from facesift.core.errors import FacesiftError
 from facesift.images.paths import InputFile, find_files
+from facesift.screening.columns import Tables
+from facesift.screening.decision_log import DecisionLog
 from facesift.screening.stable_decisions import decide_stably
-from facesift.screening.stream import ReadOptions, Tables, screen_batches, screen_files
+from facesift.screening.stream import ReadOptions, screen_batches, screen_files
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,18 @@ class Committee:
         runtime: computes the members' logits.
         ensemble: makes decisions of them, by stacker, calibration and rule.
         preprocessor: makes of an image what the members see.
+        bundle: hash of the bundle, see `bundle.card.bundle_hash`.
+        prevalence: share of the positive class at which the probabilities hold, in (0, 1).
+        point: the operating point that decides; None: a voting rule does.
     """
 
     card: Card
     runtime: Runtime
     ensemble: Ensemble
     preprocessor: Preprocessor
+    bundle: str
+    prevalence: float
+    point: str | None = None
 
     @classmethod
     def load(  # noqa: PLR0913  one for each way to open it
@@ -50,6 +58,7 @@ class Committee:
         point: str | None = None,
         *,
         stop_early: bool = False,
+        prevalence: float | None = None,
     ) -> Committee:
         """Load a bundle that the export stage wrote.
 
@@ -60,6 +69,8 @@ class Committee:
             rule: a voting rule in place of the bundle's own.
             point: an operating point of the bundle in place of a voting rule.
             stop_early: screen in cascade and pass images that score low so far, by the bundle's stopping rule.
+            prevalence: share of the positive class that probabilities are to hold for, such as 0.001; decisions stay.
+                None: the bundle's.
 
         Raises:
             FacesiftError: naming a file that is missing, damaged or of another version, a rule or point that is none,
@@ -68,8 +79,14 @@ class Committee:
         folder = Path(path)
         card = read_card(folder)
         verify_files(folder, card)
-        ensemble = open_ensemble(folder, card, rule, point, stop_early=stop_early)
-        return cls(card, open_runtime(runtime, folder, card, threads), ensemble, Preprocessor.of(folder, card))
+        ensemble = open_ensemble(folder, card, rule, point, stop_early=stop_early, prevalence=prevalence)
+        share = card.calibration.prevalence if prevalence is None else prevalence
+        opened, preprocessor = open_runtime(runtime, folder, card, threads), Preprocessor.of(folder, card)
+        return cls(card, opened, ensemble, preprocessor, bundle_hash(folder), share, point)
+
+    def log(self, *, timed: bool = True) -> DecisionLog:
+        """Say how this committee decides, as every row has it; `timed`: with the time."""
+        return DecisionLog.of(self.bundle, self.ensemble.rule, self.point, self.prevalence, timed=timed)
 
     def logits(self, inputs: NDArray[np.uint8] | MemberInputs) -> dict[str, NDArray[np.float32]]:
         """Score images with every member: float32 (n, classes) each.
@@ -111,7 +128,13 @@ class Committee:
         return decide_at_once(self.ensemble, logits)
 
     def screen(
-        self, paths: Iterable[str | Path], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
+        self,
+        paths: Iterable[str | Path],
+        batch_size: int = 32,
+        workers: int | None = None,
+        *,
+        cascade: bool = False,
+        timed: bool = True,
     ) -> Tables:
         """Decide image files, folders and zip files: yields tables of `batch_size` rows, one row a file.
 
@@ -121,25 +144,32 @@ class Committee:
             workers: threads that read and decode; None: one a core.
             cascade: ask no further member once an image is decided; such an image has no probability. A committee
                 loaded with `stop_early` always does.
+            timed: whether rows have the time of the decision; without it equal runs give equal tables.
 
         Returns:
-            An iterator of tables with the columns of `stream.decisions_schema`. A file that cannot be scored has a
+            An iterator of tables with the columns of `columns.decisions_schema`. A file that cannot be scored has a
             reason and no decision.
 
         Raises:
             FacesiftError: for a cascade by a rule that needs all scores.
         """
-        return self.screen_found(find_files(paths), batch_size, workers, cascade=cascade)
+        return self.screen_found(find_files(paths), batch_size, workers, cascade=cascade, timed=timed)
 
     def screen_found(
-        self, files: Iterable[InputFile], batch_size: int = 32, workers: int | None = None, *, cascade: bool = False
+        self,
+        files: Iterable[InputFile],
+        batch_size: int = 32,
+        workers: int | None = None,
+        *,
+        cascade: bool = False,
+        timed: bool = True,
     ) -> Tables:
         """Decide files that `images.paths.find_files` found; see `screen`."""
-        reading = ReadOptions(self.preprocessor, batch_size, workers or os.cpu_count() or 1)
+        reading, log = ReadOptions(self.preprocessor, batch_size, workers or os.cpu_count() or 1), self.log(timed=timed)
         if not cascade and self.ensemble.stopping is None:
-            return screen_files(files, self.ensemble, self.logits, reading)
+            return log.added_to(screen_files(files, self.ensemble, self.logits, reading))
         check_cascade(self.ensemble)
-        return screen_batches(files, self.ensemble, self.decide_in_turn, reading)
+        return log.added_to(screen_batches(files, self.ensemble, self.decide_in_turn, reading))
 
     def decide_in_turn(self, inputs: NDArray[np.uint8] | MemberInputs) -> CascadeDecisions:
         """Decide images, asking no further member once an image is decided; see `cascade`.

@@ -13,8 +13,8 @@ import polars as pl
 from facesift.core.parallel import Workers, parallel_map
 from facesift.images.archives import LOOSE
 from facesift.images.paths import InputFile
+from facesift.screening.columns import Tables
 from facesift.screening.committee import Committee
-from facesift.screening.stream import Tables
 
 BATCHES = 8  # of a task: enough to be worth sending, few enough that all processes end at about the same time
 
@@ -31,6 +31,8 @@ class BundleOptions:
         batch_size: images scored at a time.
         cascade: see `Committee.screen`.
         stop_early: whether to use the bundle's stopping rule.
+        timed: whether rows have the time of the decision.
+        prevalence: share of the positive class that probabilities are to hold for; None: the bundle's.
     """
 
     bundle: Path
@@ -40,6 +42,8 @@ class BundleOptions:
     batch_size: int
     cascade: bool
     stop_early: bool
+    timed: bool = True
+    prevalence: float | None = None
 
 
 def screen_distributed(files: Iterable[InputFile], options: BundleOptions, parallel: Workers) -> Tables:
@@ -66,13 +70,20 @@ def screen_distributed(files: Iterable[InputFile], options: BundleOptions, paral
 
 def screen_part(options: BundleOptions, files: list[InputFile]) -> pl.DataFrame:
     """Decide some files in this process."""
-    return pl.concat(_committee(options).screen_found(files, options.batch_size, 1, cascade=options.cascade))
+    way = {"cascade": options.cascade, "timed": options.timed}
+    return pl.concat(_committee(options).screen_found(files, options.batch_size, 1, **way))
 
 
 @lru_cache(maxsize=1)
 def _committee(options: BundleOptions) -> Committee:
     return Committee.load(
-        options.bundle, options.runtime, 1, options.rule, options.point, stop_early=options.stop_early
+        options.bundle,
+        options.runtime,
+        1,
+        options.rule,
+        options.point,
+        stop_early=options.stop_early,
+        prevalence=options.prevalence,
     )
 
 

@@ -13,6 +13,7 @@ from facesift.bundle.card import REFERENCE
 from facesift.bundle.drift_reference import (
     DECISION,
     NEEDED,
+    PREVALENCE,
     PROBABILITY,
     WATCHED,
     Bins,
@@ -25,6 +26,7 @@ from facesift.screening.drift_verdict import column_state, decision_state, unsco
 from facesift.screening.shift import Shift, report
 from facesift.screening.tables import reading, scan_decisions
 
+SAME_SHARE = 1e-3  # relative difference of shares that is of rounding
 FALSE_ALARM = 0.01  # probability that a stream without drift moves any of the watched columns (Bonferroni)
 
 Report = dict[str, Any]
@@ -48,6 +50,7 @@ def compare(reference: Reference, decisions: pl.DataFrame | pl.LazyFrame) -> Rep
     """
     stream = decisions.lazy()
     check_columns(stream.collect_schema().names(), NEEDED, "the decisions table")
+    stream = _at_share_of(reference, stream)
     counted = _count_stream(reference, stream)
     images, scored = counted["images"], counted["scored"]
     if not scored:
@@ -71,7 +74,18 @@ def compare_file(bundle: Path, decisions: Path) -> Report:
     """Compare the table in a file with the reference in a bundle's folder; see `compare`."""
     reference = read_reference(bundle / REFERENCE)
     with reading(decisions):
-        return compare(reference, scan_decisions(decisions, WATCHED, (DECISION,)))
+        return compare(reference, scan_decisions(decisions, (*WATCHED, PREVALENCE), (DECISION,)))
+
+
+def _at_share_of(reference: Reference, stream: pl.LazyFrame) -> pl.LazyFrame:
+    """Move probabilities of another `prevalence` (`screen --prevalence`) to that of the reference, if it is known."""
+    share = reference.get("prevalence")
+    if share is None or PREVALENCE not in stream.collect_schema().names():
+        return stream
+    theirs, chance = pl.col(PREVALENCE).cast(pl.Float64), pl.col(PROBABILITY).cast(pl.Float64)
+    odds = chance * (share / (1 - share)) * (1 - theirs) / theirs
+    other = ((theirs / share - 1).abs() > SAME_SHARE).fill_null(value=False) & (chance < 1)
+    return stream.with_columns(pl.when(other).then(odds / (odds + 1 - chance)).otherwise(chance).alias(PROBABILITY))
 
 
 def _count_stream(reference: Reference, stream: pl.LazyFrame) -> dict[str, Any]:
@@ -136,4 +150,5 @@ def _means(reference: Reference, mean: float) -> dict[str, Any]:
         "mean": mean,
         "reference_mean": reference["mean_probability"],
         "prevalence": 1 - of["others"] / of["all"],
+        "holds_at": reference.get("prevalence"),
     }

@@ -27,6 +27,7 @@ from facesift.images.archives import read_bytes
 from facesift.images.decoding import BadImage, open_image, upright_rgb
 from facesift.images.paths import InputFile, one_line
 from facesift.images.quality import QUALITIES, measure_quality
+from facesift.screening.columns import SAID, VOTE, Tables, image_schema
 from facesift.screening.stable_decisions import Decide, decide_stably
 
 AHEAD = 2  # batches that are decoded before they are scored
@@ -41,7 +42,6 @@ FACTS = (
 )  # fmt: skip
 
 Score = Callable[[MemberInputs], VoterLogits]
-Tables = Generator[pl.DataFrame, None, None]
 
 
 @dataclass(frozen=True)
@@ -87,24 +87,6 @@ class ReadOptions:
     workers: int
 
 
-def decisions_schema(voters: Iterable[str]) -> pl.Schema:
-    """Columns of the decisions table: a row an image; what is unknown is null."""
-    return pl.Schema(
-        {
-            "image": pl.String,  # as the user named it; a file in a zip is path/to.zip!inner/path.jpg
-            "image_id": pl.String,
-            "decision": pl.String,  # a class, `review`, or null when not scored
-            "probability": pl.Float64,  # calibrated, of the positive class
-            **{f"vote_{voter}": pl.String for voter in voters},
-            "reason": pl.String,  # why it is not scored, or why a person decides it whatever the votes; else null
-            "width": pl.Int64,  # upright, as in the file
-            "height": pl.Int64,
-            "bytes": pl.Int64,
-            **dict.fromkeys(QUALITIES, pl.Float64),  # of the square that the members saw
-        }
-    )
-
-
 def screen_files(files: Iterable[InputFile], ensemble: Ensemble, score: Score, reading: ReadOptions) -> Tables:
     """Screen files with all members.
 
@@ -115,7 +97,7 @@ def screen_files(files: Iterable[InputFile], ensemble: Ensemble, score: Score, r
         reading: how the files are read.
 
     Yields:
-        The decisions table in the order of the files, a batch at a time, see `decisions_schema`.
+        The rows in the order of the files, a batch at a time, see `columns.image_schema`; without the decision log.
     """
     return screen_batches(files, ensemble, lambda inputs: decide_at_once(ensemble, score(inputs)), reading)
 
@@ -171,7 +153,7 @@ def _batches(reads: Iterator[Read], size: int) -> Iterator[list[Read]]:
 
 def _table(batch: list[Read], ensemble: Ensemble, decide: Decide) -> pl.DataFrame:
     """Score what could be read, and put all rows into one table."""
-    schema = decisions_schema(ensemble.voters)
+    schema = image_schema(ensemble.voters)
     facts = pl.DataFrame(
         {
             name: pl.Series([getattr(read, attribute) for read in batch], dtype=schema.get(name, pl.String))
@@ -208,20 +190,23 @@ def _scored(pixels: NDArray[np.uint8], ensemble: Ensemble, found: CascadeDecisio
             why=pl.when(finite).then(pl.Series(flips, dtype=pl.String)).otherwise(pl.lit(NOT_FINITE)),
         )
         .with_columns(
-            pl.col("probability").round_sig_figs(PROBABILITY_DIGITS), pl.col(*QUALITIES).round(QUALITY_PLACES)
+            pl.col("probability", f"^{SAID}.*$").round_sig_figs(PROBABILITY_DIGITS),
+            pl.col(*QUALITIES).round(QUALITY_PLACES),
         )
     )
 
 
 def _said(ensemble: Ensemble, found: CascadeDecisions) -> dict[str, pl.Series]:
-    """Decision, probability and votes by column, null where the voter was not asked."""
+    """Decision, probability, votes and voters' probabilities by column, null where the voter was not asked."""
     names, batch = np.array([*ensemble.classes.names, REVIEW_NAME]), found.batch
     asked = dict(zip(ensemble.voters, found.asked.T, strict=True))
-    votes = {voter: names[batch.votes[:, column]] for column, voter in enumerate(ensemble.voters)}
+    votes = dict(zip(ensemble.voters, batch.votes.T, strict=True))
+    said = dict(zip(ensemble.voters, batch.probabilities.T, strict=True))
     return {
         "decision": pl.Series(names[batch.decisions]),  # REVIEW is -1: the last
         "probability": _where(asked[STACKER], batch.probability),
-        **{f"vote_{voter}": _where(asked[voter], each) for voter, each in votes.items()},
+        **{f"{VOTE}{voter}": _where(asked[voter], names[each]) for voter, each in votes.items()},
+        **{f"{SAID}{voter}": _where(asked[voter], each) for voter, each in said.items()},
     }
 
 

@@ -21,6 +21,8 @@ import polars as pl
 from facesift.core.errors import FacesiftError
 from facesift.core.files import scan_parquet, whole_file
 from facesift.core.table_digest import KEY, OPEN, seal
+from facesift.screening.columns import LOG
+from facesift.screening.decision_log import WAY
 
 FORMATS = ("csv", "jsonl", "parquet")
 ROW_GROUP = 10_000  # rows of a Parquet file that are written, and read, at a time
@@ -40,12 +42,14 @@ class Output:
         done: names of the images whose rows it holds already.
         unscored: how many of those have no decision.
         samples: some of those rows by image, one for each combination of votes and decision, at most `SAMPLES`.
+        logged: how those rows were decided: the columns `decision_log.WAY`, an entry for each combination.
     """
 
     write: Callable[[pl.DataFrame], None]
     done: set[str] = field(default_factory=set)
     unscored: int = 0
     samples: dict[str, dict[str, Any]] = field(default_factory=dict)
+    logged: list[dict[str, Any]] = field(default_factory=list)
 
 
 def format_of(path: Path | None, asked: str | None) -> str:
@@ -168,9 +172,12 @@ def _read_done(path: Path, kind: str, schema: pl.Schema, output: Output) -> None
     scan = partial(pl.scan_csv, path, infer_schema=False) if kind == "csv" else partial(pl.scan_ndjson, path)
     try:
         _check_columns(path, scan().collect_schema().names(), schema)
+        if kind == "jsonl":  # a column that is null in the first lines has no type yet
+            scan = partial(scan, schema=schema)
         known = scan().select("image", "decision").collect()
         kinds = [name for name in schema if name.startswith("vote_")] + ["decision"]
         scored = scan().select("image", "image_id", "probability", *kinds).filter(pl.col("decision").is_not_null())
+        logged = scan().select(WAY).unique(maintain_order=True).head(SAMPLES).collect(engine="streaming")
         samples = scored.unique(kinds, keep="first", maintain_order=True).head(SAMPLES).collect(engine="streaming")
     except pl.exceptions.PolarsError as error:
         first_line = str(error).splitlines()[0]
@@ -178,9 +185,16 @@ def _read_done(path: Path, kind: str, schema: pl.Schema, output: Output) -> None
     output.done = set(known["image"])
     output.unscored = known["decision"].null_count()
     output.samples = {row["image"]: row for row in samples.to_dicts()}
+    output.logged = logged.to_dicts()
 
 
 def _check_columns(path: Path, found: list[str], schema: pl.Schema) -> None:
+    if "image" in found and not set(LOG) <= set(found):
+        missing = ", ".join(name for name in LOG if name not in found)
+        raise FacesiftError(
+            f"{path}: written by an older facesift, without the columns {missing}; name another file, or finish it "
+            "with the version that began it"
+        )
     if found != schema.names():
         raise FacesiftError(
             f"{path}: its columns are {', '.join(found)}, but this bundle gives {', '.join(schema.names())}: "
@@ -244,5 +258,5 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except pl.exceptions.NoDataError as error:
         raise FacesiftError(f"{path}: empty") from error
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise FacesiftError(f"{path}: not a readable table of decisions ({str(error).splitlines()[0]})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,11 +35,18 @@ def derived_seed(seed: int, number: int, rank: int = 0) -> int:
     return int(np.random.SeedSequence([seed, number, rank] if rank else [seed, number]).generate_state(1)[0])
 
 
+def _loss_mean() -> MeanMetric:
+    """Make an average of losses, weighted, over batches and processes; one that is not a number stays in it."""
+    # The strategy `disable` of torchmetrics 1.9 also loses the weights.
+    return MeanMetric(nan_strategy=math.nan)
+
+
 class MemberModule(pl.LightningModule):
     """Trains a network by a member's recipe.
 
     It logs loss and accuracy on training and validation images, and on the latter recall, precision and average
-    precision of the positive class against the rest.
+    precision of the positive class against the rest. The loss of an epoch is sum(weight x loss) / sum(weight) over its
+    images, as of all of them at once: the size of the batches does not change it.
 
     Args:
         network: maps normalised images (b, 3, h, w) to logits (b, classes).
@@ -57,6 +65,7 @@ class MemberModule(pl.LightningModule):
         self.steps_per_epoch, self.positive = steps_per_epoch, classes.number
         self.loss = make_loss(recipe.loss, len(classes.names), name)
         self.val_loss = make_loss(without_smoothing(recipe.loss), len(classes.names), name)
+        self.train_mean, self.val_mean = _loss_mean(), _loss_mean()
         self.augment = make_augmentation(recipe.augment)
         self.mix = make_mixing(recipe.augment, len(classes.names))
         self.normalise = make_normalisation(recipe.normalise)
@@ -94,42 +103,34 @@ class MemberModule(pl.LightningModule):
         loss = self.loss(logits, labels)
         hard = labels.argmax(dim=1) if labels.is_floating_point() else labels
         accuracy = (logits.argmax(dim=1) == hard).float().mean()
-        loss, shown = self._batch_mean(loss, labels)
-        self.log_dict(
-            {"train_loss": shown, "train_accuracy": accuracy},
-            on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels),
-        )  # fmt: skip
-        return loss
+        divided_by = divisor(self.recipe.loss, labels)
+        self.train_mean.update(loss.detach(), divided_by)
+        self.log("train_loss", self.train_mean, on_step=False, on_epoch=True)
+        self.log("train_accuracy", accuracy, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels))
+        return self._batch_mean(loss, divided_by)
 
-    def _batch_mean(self, loss: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Correct the mean over this process's part of a batch, so that all processes give the mean over the batch.
+    def _batch_mean(self, loss: Tensor, divided_by: Tensor) -> Tensor:
+        """Correct the mean over this process's part of a batch, so that all processes learn from the batch's mean.
 
-        Processes average their gradients with equal weights, and logged values weighted by their images.
-
-        Returns:
-            The loss to learn from, and the loss to log.
+        Processes average their gradients with equal weights, whatever their parts of the batch weigh.
         """
         ranks = self.trainer.world_size
         if ranks == 1:
-            return loss, loss
-        divided_by = divisor(self.recipe.loss, labels)
-        images = torch.full_like(divided_by, len(labels))
-        all_divided_by, all_images = self.trainer.strategy.reduce(torch.stack([divided_by, images]), reduce_op="sum")
-        part = loss * divided_by / all_divided_by
-        return part * ranks, part.detach() * all_images / images
+            return loss
+        return loss * divided_by / self.trainer.strategy.reduce(divided_by.clone(), reduce_op="sum") * ranks
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Score a batch and update the validation figures."""
         images, labels = batch
+        self.log("val_loss", self.val_mean, prog_bar=True, batch_size=len(labels))
         if not len(labels):  # this process has no more images, but takes part in what all do at once
-            self.log("val_loss", torch.zeros((), device=self.device), batch_size=0, prog_bar=True, sync_dist=True)
             return
         logits = self(images)
         predicted, positive = logits.argmax(dim=1), (labels == self.positive).int()
         self.val_found.update((predicted == self.positive).int(), positive)
         self.val_ap.update(logits.softmax(dim=1)[:, self.positive], positive)
         self.val_accuracy.update((predicted == labels).float())
-        self.log("val_loss", self.val_loss(logits, labels), batch_size=len(labels), prog_bar=True, sync_dist=True)
+        self.val_mean.update(self.val_loss(logits, labels), divisor(self.recipe.loss, labels))
 
     def on_validation_epoch_end(self) -> None:
         # torchmetrics gathers them from all processes

@@ -9,6 +9,7 @@ from facesift.audit.image_statistics import STATISTICS
 from facesift.core.classes import Classes
 from facesift.core.scores import label_logits, score_table
 from facesift.datasets.layouts import PARTS
+from facesift.datasets.near_duplicates import LinkRule
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.report.audit import notices
 from tests.made_manifest import files
@@ -24,7 +25,13 @@ def manifest():
     hashes = [RNG.bytes(32).hex() for _ in range(rows.height)]
     empty = dict.fromkeys(["difficulty", *PARTS])
     nulls = [pl.lit(None, pl.String if name == "difficulty" else pl.Boolean).alias(name) for name in empty]
-    return rows.with_columns(*nulls, split=pl.Series(splits), phash=pl.Series(hashes), group=pl.int_range(rows.height))
+    return rows.with_columns(
+        *nulls,
+        split=pl.Series(splits),
+        phash=pl.Series(hashes),
+        thumbnail=pl.lit(None, pl.Binary),
+        group=pl.int_range(rows.height),
+    )
 
 
 def noise_statistics(images):
@@ -53,7 +60,7 @@ def case(evidence, baselines=(), images=None):
         test=predictions(images, "test", voting),
         scored=predictions(images, "test", evidence),
         rule="unanimous",
-        bits=48,
+        links=LinkRule(48, 0.6),
         seed=0,
     )
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from facesift.bundle.card import GRAPH, GRAPH_DATA
-from facesift.bundle.exporting import DECIDING, first_inputs
+from facesift.bundle.card_content import DECIDING
+from facesift.bundle.exporting import first_inputs
 from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.onnx_graph import export_graph
 from facesift.bundle.parity import ParityCheck, is_close

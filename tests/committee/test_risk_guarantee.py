@@ -20,7 +20,7 @@ from facesift.committee.risk_guarantee import (
 )
 from facesift.config.committee import Cost, Guarantee
 
-COST = Cost(miss=200, review=1, false_alarm=10, prevalence=None)
+COST = Cost(miss=200, review=1, false_alarm=10)
 DRAWS = 300
 APART = 2.5  # standard deviations between real and fake scores
 PREVALENCE = 0.2

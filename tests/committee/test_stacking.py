@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import yaml
 
+from facesift.committee.out_of_fold import out_of_fold
 from facesift.committee.stacking import (
     Stacker,
     balanced,
     fit_stacker,
     image_weights,
     load_stacker,
-    out_of_fold,
     save_stacker,
     stack_features,
 )
@@ -99,7 +99,7 @@ def test_near_duplicates_never_vouch_for_each_other():
 def test_fewer_fakes_than_folds_is_an_error_that_names_the_key():
     labels, features = members(fakes=3)
     with pytest.raises(
-        FacesiftError, match=r"stack\.folds: 5 folds need as many validation images of each class; fake has 3"
+        FacesiftError, match=r"stack\.folds: 5 folds need as many groups of .* fake has 3 images in 3 groups"
     ):
         out_of_fold(features, labels, np.arange(len(labels)), SPEC, FAKE)
 
@@ -212,7 +212,7 @@ def test_every_fold_has_images_of_the_own_sources():
 @pytest.mark.parametrize("sources", ["balanced", "own"])
 def test_too_few_images_in_own_sources_for_the_folds_are_named(sources):
     labels, features, own, groups = two_sources(own_reals=4)
-    message = rf"stack\.sources: {sources} needs 5 or more validation images .* hold fake and others; real has 4 there"
+    message = r"stack\.folds: 5 folds need .* in the sources that hold fake and others; real has 4 images in 4 groups"
     with pytest.raises(FacesiftError, match=message):
         out_of_fold(features, labels, groups, spec_of(sources), FAKE, own)
 
@@ -220,7 +220,7 @@ def test_too_few_images_in_own_sources_for_the_folds_are_named(sources):
 @pytest.mark.parametrize("sources", ["balanced", "own"])
 def test_no_source_with_both_is_named(sources):
     labels, features, own, _ = two_sources(own_reals=0)
-    with pytest.raises(FacesiftError, match=rf"stack\.sources: {sources} needs 1 or more .* Use as_they_come"):
+    with pytest.raises(FacesiftError, match=rf"stack\.sources: {sources} needs .* real has none there"):
         fit_stacker(features, labels, spec_of(sources), FAKE, own & False)
 
 

@@ -20,6 +20,18 @@ def params(sources, **sections):
     return PARAMS.model_copy(update=changes)
 
 
+def at(prevalence, sources="all"):
+    """Parameters with another share of fakes."""
+    return params(sources).model_copy(update={"prevalence": prevalence})
+
+
+def decided_by(selected, seen, point):
+    """The decisions of a point on validation images (n,)."""
+    logits = np.stack([np.zeros(len(seen.margins)), seen.margins], axis=1)
+    predictions = Predictions.of({"stacker": logits}, PARAMS.class_names, selected.calibrator)
+    return decide(predictions, selected.points[point]).decisions
+
+
 def validation(own_reals=400, fakes=400, others=3200, *, far=6.0, skill=2.0, seed=0):
     """Fakes lie `skill` above the real images of their own source, and real images of the other one `far` below."""
     rng = np.random.default_rng(seed)
@@ -77,10 +89,8 @@ def test_review_budget_is_a_share_of_all_images_at_the_share_of_fakes_of_all_val
 
 def test_given_prevalence_is_reckoned_with_whatever_the_sources():
     seen = validation()
-    rare, common = (
-        select_thresholds(seen, params("own", cost={"prevalence": share})).points["cost"] for share in (0.001, 0.5)
-    )
-    assert rare != common
+    rare, common = (decided_by(select_thresholds(seen, at(share, "own")), seen, "cost") for share in (0.001, 0.05))
+    assert (rare != common).any()
 
 
 def test_guarantee_about_own_sources_names_them():
@@ -123,3 +133,55 @@ def test_moved_calibration_is_that_of_images_with_the_other_share():
 
 def test_the_same_share_moves_nothing():
     assert Calibrator(2.0, 0.3).at_share(0.07, 0.07) == Calibrator(2.0, 0.3)
+
+
+def test_one_half_where_one_in_51_is_fake_is_less_than_a_twentieth_where_one_in_1000_is():
+    """Odds of 1 times (1 / 999) / (1 / 50) are 50 / 999: a probability of 50 / 1049, or 4.8 %."""
+    moved = Calibrator(1.0, 0.0).at_share(1 / 51, 1 / 1000)
+    assert moved.probabilities(np.array([0.0]))[0] == pytest.approx(50 / 1049)
+
+
+def test_probabilities_hold_at_the_share_that_is_asked_for():
+    """Odds are multiplied by (0.001 / 0.999) / (0.1 / 0.9), whatever the image."""
+    seen = validation()
+    as_they_are, asked = select_thresholds(seen, at(None)), select_thresholds(seen, at(0.001))
+    margins = np.linspace(-3, 5, 9)
+    before, after = (each.calibrator.probabilities(margins) for each in (as_they_are, asked))
+    np.testing.assert_allclose(after / (1 - after), before / (1 - before) * (1 / 999) * 9, rtol=1e-9)
+    assert (as_they_are.prevalence, asked.prevalence, asked.validation) == (0.1, 0.001, 0.1)
+
+
+@pytest.mark.parametrize("sources", ["all", "own"])
+def test_the_share_of_validation_changes_nothing_when_it_is_asked_for(sources):
+    seen = validation()
+    unasked, asked = select_thresholds(seen, at(None, sources)), select_thresholds(seen, at(0.1, sources))
+    assert asked.calibrator == unasked.calibrator
+    assert asked.points == unasked.points
+
+
+@pytest.mark.parametrize("sources", ["all", "own"])
+def test_reliability_is_measured_at_the_share_of_the_data(sources):
+    seen = validation()
+    assert select_thresholds(seen, at(0.001, sources)).fits == select_thresholds(seen, at(None, sources)).fits
+
+
+def test_thresholds_on_ranks_decide_the_same_images_real_at_any_share():
+    """What the guarantee and the target leave below `lo` depends on the order of the images alone."""
+    seen = validation(skill=4.0)
+    asked = {share: select_thresholds(seen, at(share)) for share in (None, 0.05, 0.2)}
+    for point in ("guarantee", "target_recall"):
+        real = [decided_by(each, seen, point) == 0 for each in asked.values()]
+        assert (real[0] == real[1]).all(), point
+        assert (real[0] == real[2]).all(), point
+    assert len({each.points["guarantee"].lo for each in asked.values()}) == 3
+
+
+def test_costs_weigh_the_share_once():
+    """With reals ten times as many, but the same scores, the cost point decides the same images as without them."""
+    few = validation(others=0, skill=4.0)
+    reals = few.margins[few.fakes == 0]
+    margins = np.concatenate([few.margins, np.repeat(reals, 9)])
+    labels = np.concatenate([few.fakes, np.zeros(9 * len(reals), int)])
+    many = ValidationScores(margins, labels, np.arange(len(labels)), pl.Series(["own"] * len(labels)))
+    asked, there = select_thresholds(few, at(1 / 11)), select_thresholds(many, at(None))
+    assert (decided_by(asked, few, "cost") == decided_by(there, few, "cost")).all()

@@ -92,7 +92,9 @@ WRONG = {
     "stack.sources": ("equal", r"stack\.sources: .*'as_they_come', 'balanced' or 'own' \(got 'equal'\)"),
     "operating.sources": ("fake", r"operating\.sources: .*'all' or 'own' \(got 'fake'\)"),
     "operating.guarantee.delta": (1.0, r"guarantee\.delta: .*less than 1 \(got 1\.0\)"),
-    "prevalence": ([1], r"prevalence\.0: .*greater than or equal to 2 \(got 1\)"),
+    "prevalence": (0, r"prevalence: .*greater than or equal to 0\.00001 \(got 0\)"),
+    "projections": ([1], r"projections\.0: .*greater than or equal to 2 \(got 1\)"),
+    "cost": (DEFAULT["cost"] | {"prevalence": None}, r"cost\.prevalence: unknown key"),
     "vote.rule": ("loudest", r"vote\.rule: .*'unanimous' \(got 'loudest'\)"),
 }
 
@@ -148,3 +150,11 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path, damage):
     path.write_bytes(damage)
     with pytest.raises(FacesiftError, match=r"params\.yaml: not valid YAML"):
         load_params(path)
+
+
+def test_a_share_of_fakes_needs_a_calibration_that_knows_one():
+    tree = changed("prevalence", 0.001)
+    assert parse_params(tree).prevalence == 0.001
+    tree["calibration"]["method"] = "temperature"
+    with pytest.raises(FacesiftError, match=r"`prevalence` needs `calibration\.method: platt`"):
+        parse_params(tree)

@@ -73,10 +73,10 @@ def test_a_block_set_by_dvc_keeps_all_comments(tmp_path):
     forge = "{ratio: 0.5, composite: 1, self_blend: 0, regions: {eyes: 1, nose: 1, mouth: 1, face: 0}, candidates: 8,"
     forge += " poisson: 0.5, colour: 1, warp: 1, fresh: true}"
     changed = overridden(
-        tmp_path, text, f"members.plain.resample.forge={forge}", "members.plain.resample.scope=split", "prevalence=[7]"
+        tmp_path, text, f"members.plain.resample.forge={forge}", "members.plain.resample.scope=split", "projections=[7]"
     )
     params = parse_params(yaml.safe_load(changed))
-    assert (params.members["plain"].resample.forge.candidates, params.prevalence) == (8, [7])
+    assert (params.members["plain"].resample.forge.candidates, params.projections) == (8, [7])
     comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
     assert [line.partition("#")[2] for line in changed.splitlines() if "#" in line] == comments
 

@@ -6,8 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from facesift.core.counts import Confusion, DecisionCounts
-from facesift.core.intervals import clopper_pearson
+from facesift.core.classes import Classes
+from facesift.core.counts import Confusion, DecisionCounts, class_report
+from facesift.core.intervals import clopper_pearson, design_effect_of
+from facesift.evaluation.decision_report import count_decisions
+from facesift.evaluation.prevalence import project
 
 
 @given(st.integers(0, 300), st.integers(1, 300), st.sampled_from([0.8, 0.95, 0.99]))
@@ -60,3 +63,88 @@ def test_published_workload_has_intervals():
 def test_unknown_figures_have_unknown_intervals():
     report = Confusion(tp=0, fp=0, fn=0, tn=4).report()
     assert (report["recall_interval"], report["precision_interval"]) == (None, None)
+
+
+DRAWS = 1500
+
+
+def coverage(groups, rate, alike, seed=0):
+    """How often the interval holds the rate; a share `alike` of the images turns out as their whole group does."""
+    rng, held = np.random.default_rng(seed), 0
+    of_group = np.unique(groups, return_inverse=True)[1]
+    effect = design_effect_of(groups)
+    for _ in range(DRAWS):
+        together = (rng.random(of_group.max() + 1) < rate)[of_group]
+        hits = np.where(rng.random(len(groups)) < alike, together, rng.random(len(groups)) < rate)
+        low, high = clopper_pearson(int(hits.sum()), len(groups), design_effect=effect)
+        held += low <= rate <= high
+    return held / DRAWS
+
+
+def in_groups_of(size, groups=20):
+    return np.repeat(np.arange(groups), size)
+
+
+UNEVEN = np.repeat(np.arange(40), [1] * 20 + [2] * 10 + [6] * 10)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.9, 0.97])
+@pytest.mark.parametrize("alike", [0.3, 0.8, 1.0])
+@pytest.mark.parametrize(
+    "groups", [in_groups_of(2), in_groups_of(4), in_groups_of(12), UNEVEN], ids=["pairs", "fours", "clips", "uneven"]
+)
+def test_images_that_turn_out_as_their_copies_do_are_covered(groups, alike, rate):
+    assert coverage(groups, rate, alike) >= 0.93
+
+
+@pytest.mark.parametrize(("size", "too_few"), [(2, 0.90), (4, 0.80)])
+def test_counting_every_copy_would_cover_too_rarely(size, too_few, monkeypatch):
+    monkeypatch.setitem(globals(), "design_effect_of", lambda _: 1.0)
+    assert coverage(in_groups_of(size), 0.9, 1.0) < too_few
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(1, 5))
+def test_equal_groups_count_as_one_image_each(groups, hits, size):
+    hits = min(hits, groups)
+    effect = design_effect_of(np.repeat(np.arange(groups), size))
+    found = clopper_pearson(hits * size, groups * size, design_effect=effect)
+    assert found == pytest.approx(clopper_pearson(hits, groups), abs=1e-12)
+
+
+def reports(groups):
+    """Everything that has a share, of 400 images a fifth of which are fakes."""
+    rng = np.random.default_rng(3)
+    labels = (np.arange(400) % 5 == 0).astype(np.int64)
+    decisions = np.where(rng.random(400) < 0.8, labels, rng.integers(-1, 2, 400))
+    counts = count_decisions(labels, decisions, Classes(("real", "fake"), "fake"), groups)
+    votes = np.abs(decisions)
+    return counts.report() | class_report(labels, votes, ("real", "fake"), groups) | project(counts, 1000).report()
+
+
+def test_single_images_have_the_intervals_that_they_have_without_groups():
+    assert reports(np.arange(400)) == reports(None)
+
+
+def ends(tree):
+    """All intervals of a report, by where they stand."""
+    found = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            inner = {"interval": (value["low"], value["high"])} if "low" in value else ends(value)
+            found |= {(key, *(place if isinstance(place, tuple) else (place,))): each for place, each in inner.items()}
+        elif key.endswith("_interval"):
+            found[(key,)] = value
+    return found
+
+
+def test_every_interval_is_wider_where_images_come_in_fours():
+    alone, grouped = ends(reports(np.arange(400))), ends(reports(np.arange(400) // 20 * 5 + np.arange(400) % 5))
+    assert len(alone) == 13
+    for place, (low, high) in alone.items():
+        assert grouped[place][0] < low or low == 0, place
+        assert grouped[place][1] > high or high == 1, place
+
+
+def test_copies_of_three_caught_fakes_are_three_caught_fakes():
+    labels, groups = np.ones(12, np.int64), in_groups_of(4, 3)
+    assert Confusion.of(labels, labels, groups).report()["recall_interval"] == clopper_pearson(3, 3)

@@ -4,7 +4,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from facesift.config.data import Ingest
+from facesift.config.data import ByColumn, Ingest
 from facesift.core.errors import FacesiftError
 from facesift.datasets.examination import examine_files
 from facesift.datasets.label_tables import make_layouts
@@ -73,3 +73,25 @@ def test_missing_table_is_named(tmp_path):
     (tmp_path / "train.csv").unlink()
     with pytest.raises(FacesiftError, match=r"no file train\.csv .*data\.sources\.flat\.csv"):
         make_layouts(tmp_path, SOURCES, CLASSES)
+
+
+PEOPLE = "id,label,person\n1,a,ann\n2.png,b,ben\n3,c,\n"
+
+
+def groups(raw, column="person"):
+    sources = {"flat": SOURCES["flat"].model_copy(update={"group": ByColumn(by="column", column=column)})}
+    found = build_manifest(examine_files(raw, make_layouts(raw, sources, CLASSES), LIMITS, 1, lambda _: None))
+    return dict(found.images.select("path", "known_group").sort("path").rows())
+
+
+def test_groups_come_from_a_column_of_the_table_and_nothing_in_it_is_no_group(tmp_path):
+    write(tmp_path, PEOPLE)
+    assert groups(tmp_path) == {"images/1.png": "flat/ann", "images/2.png": "flat/ben", "images/3.png": None}
+
+
+def test_a_missing_column_of_groups_is_named_with_the_file(tmp_path):
+    write(tmp_path, PEOPLE)
+    with pytest.raises(
+        FacesiftError, match=r"train\.csv: columns are .*'persona' \(data\.sources\.flat\.group\.column\)"
+    ):
+        groups(tmp_path, "persona")

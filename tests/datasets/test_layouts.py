@@ -1,5 +1,8 @@
 import pytest
+from pydantic import ValidationError
 
+from facesift.config.data import ByColumn, ByFolder, ByPath
+from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import Layout, PathLabel, find_source, recognise
 from facesift.images.archives import RawFile
 from tests.made_config import Source
@@ -102,3 +105,49 @@ def test_reviewed_images_have_no_label_and_the_fold_of_their_folder():
     layout = Layout(Source(layout="reviewed", folder="Queue"))
     assert recognise(layout, "queue/test/1.jpg") == PathLabel(None, fold="test")
     assert recognise(layout, "other/1.jpg") is None
+
+
+def group_of(rule: ByFolder | ByPath | None, path: str, container: str = ".") -> str | None:
+    found = find_source({"s": Layout(Source(layout="class_folders", group=rule))}, RawFile(container, path))
+    assert found
+    return found[1].group
+
+
+def by_path(pattern: str) -> ByPath:
+    return ByPath(by="path", pattern=pattern)
+
+
+def test_without_a_rule_no_group_is_known():
+    assert group_of(None, "real/clip7/1.jpg") is None
+
+
+def test_a_folder_of_one_zip_is_a_group():
+    rule = ByFolder(by="folder")
+    assert group_of(rule, "real/clip7/1.jpg", "a.zip") == group_of(rule, "real/clip7/2.jpg", "a.zip")
+    assert group_of(rule, "real/clip7/1.jpg", "a.zip") != group_of(rule, "real/clip7/1.jpg", "b.zip")
+
+
+def test_what_the_expression_finds_in_brackets_is_the_group_across_folders():
+    rule = by_path(r"person_(\d+)")
+    assert group_of(rule, "real/person_7_a.jpg") == group_of(rule, "fake/person_7_b.jpg") == "7"
+
+
+def test_all_that_an_expression_without_brackets_finds_is_the_group():
+    assert group_of(by_path(r"clip\d+"), "real/clip7/1.jpg") == "clip7"
+
+
+def test_a_file_that_the_expression_does_not_match_is_named_with_the_expression():
+    with pytest.raises(
+        FacesiftError, match=r"\.:real/1\.jpg: the expression 'clip\\\\d\+' .*data\.sources\.s\.group\.pattern"
+    ):
+        group_of(by_path(r"clip\d+"), "real/1.jpg")
+
+
+def test_a_broken_expression_is_refused():
+    with pytest.raises(ValidationError, match="is no regular expression"):
+        by_path("(")
+
+
+def test_only_a_source_with_a_table_takes_groups_from_a_column():
+    with pytest.raises(ValidationError, match="needs `layout: csv`"):
+        Source(layout="class_folders", group=ByColumn(by="column", column="person"))

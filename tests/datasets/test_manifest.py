@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from PIL import Image
 
@@ -14,7 +13,7 @@ from facesift.core.parallel import ONE_PROCESS, Workers
 from facesift.datasets import examination as examining
 from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
-from facesift.datasets.manifest import IMAGES, Manifest, build_manifest, check_quarantine, summarise_manifest
+from facesift.datasets.manifest import IMAGES, Manifest, build_manifest, summarise_manifest
 from facesift.datasets.source_files import count_files
 from tests.made_config import Source
 
@@ -200,20 +199,6 @@ def test_a_folder_without_images_says_what_was_looked_for(tmp_path: Path):
     lay(tmp_path, {"list.csv": b""})
     with pytest.raises(FacesiftError, match=r"no image found.*list\.csv.*training_real.*data\.sources\.rff.*real and"):
         count_files(tmp_path, SOURCES)
-
-
-def bad_files(number: int) -> pl.DataFrame:
-    return pl.DataFrame({"container": ".", "path": [f"{n}.jpg" for n in range(number)], "reason": "empty file"})
-
-
-def test_as_many_bad_files_as_allowed_are_no_error():
-    check_quarantine(bad_files(50), 100, LIMITS)
-
-
-def test_too_many_bad_files_stop_with_counts_and_the_first_five():
-    with pytest.raises(FacesiftError, match=r"51 of 100 files are bad.*0\.5") as caught:
-        check_quarantine(bad_files(51), 100, LIMITS)
-    assert str(caught.value).count(".jpg: empty file") == 5
 
 
 def test_the_summary_counts_by_source_and_label(tmp_path: Path):

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesift.datasets import near_duplicates
+from facesift.datasets import hash_search
+from facesift.datasets.hash_search import hash_words, plan_tables
 from facesift.datasets.manifest import contradicting_labels, drop_exact_copies
-from facesift.datasets.near_duplicates import HASH_BITS, hash_words, near_duplicate_groups, perceptual_hash, plan_tables
+from facesift.datasets.near_duplicates import LinkRule, near_duplicate_groups
+from facesift.images.likeness import HASH_BITS, perceptual_hash
 
 
 def face(seed: int) -> Image.Image:
@@ -23,14 +25,26 @@ def hexed(bits: np.ndarray) -> pl.Series:
     return pl.Series([row.tobytes().hex() for row in np.packbits(bits, axis=1)])
 
 
+def looks(hashes: pl.Series, thumbnails: list[bytes | None] | None = None) -> pl.DataFrame:
+    """Columns of a manifest; without thumbnails, the hashes alone decide."""
+    blank = pl.Series([None] * len(hashes) if thumbnails is None else thumbnails, dtype=pl.Binary)
+    return pl.DataFrame({"phash": hashes, "thumbnail": blank})
+
+
+def grouped(hashes: pl.Series, limit: int) -> np.ndarray:
+    return near_duplicate_groups(looks(hashes), LinkRule(limit, 0.6)).groups
+
+
 def linked_by_hand(bits: np.ndarray, limit: int) -> list[int]:
-    """Grow groups image by image, comparing all pairs."""
+    """Grow groups pair by pair, the closest first, as long as none is wider than twice the limit."""
+    apart = (bits[:, None] != bits[None]).sum(axis=2)
     group = list(range(len(bits)))
-    for a in range(len(bits)):
-        for b in range(a):
-            if (bits[a] != bits[b]).sum() <= limit and group[a] != group[b]:
-                old, new = group[a], group[b]
-                group = [new if number == old else number for number in group]
+    texts = hexed(bits).to_list()
+    pairs = sorted((apart[a, b], *sorted((texts[a], texts[b])), a, b) for a in range(len(bits)) for b in range(a))
+    for distance, _, _, a, b in pairs:
+        joined = [row for row, number in enumerate(group) if number in (group[a], group[b])]
+        if distance <= limit and apart[np.ix_(joined, joined)].max() <= 2 * limit:
+            group = [group[a] if row in joined else number for row, number in enumerate(group)]
     names = {}
     return [names.setdefault(number, len(names)) for number in group]
 
@@ -62,23 +76,39 @@ def test_words_hold_the_digits_in_order():
 
 
 @given(st.integers(0, 1000), st.integers(1, 40), st.sampled_from([0.0, 0.03, 0.1]), st.integers(0, 12))
-def test_groups_are_the_connected_components(seed: int, images: int, flips: float, limit: int):
+def test_groups_grow_from_the_closest_pair_up_to_twice_the_limit(seed: int, images: int, flips: float, limit: int):
     bits = random_bits(seed, images, flips)
-    assert near_duplicate_groups(hexed(bits), limit).tolist() == linked_by_hand(bits, limit)
+    assert grouped(hexed(bits), limit).tolist() == linked_by_hand(bits, limit)
 
 
-def test_hashes_in_a_chain_are_one_group():
-    steps = ["0000000000000000", "0000000000000003", "000000000000000f", "000000000000003f"]
-    assert near_duplicate_groups(pl.Series(steps), 2).tolist() == [0, 0, 0, 0]
+@given(st.integers(0, 1000), st.integers(2, 40), st.sampled_from([0.03, 0.1]), st.integers(1, 12))
+def test_the_order_of_the_images_changes_no_group(seed: int, images: int, flips: float, limit: int):
+    hashes = hexed(random_bits(seed, images, flips))
+    order = np.random.default_rng(seed).permutation(images)
+    together, shuffled = grouped(hashes, limit), grouped(hashes[order], limit)
+    assert ((together[order][:, None] == together[order]) == (shuffled[:, None] == shuffled)).all()
+
+
+STEPS = pl.Series(["0000000000000000", "0000000000000003", "000000000000000f", "000000000000003f"])
+
+
+def test_a_photo_and_the_copies_around_it_are_one_group():
+    assert grouped(STEPS[:3], 2).tolist() == [0, 0, 0]
+
+
+def test_a_chain_does_not_grow_beyond_twice_the_limit():
+    found = near_duplicate_groups(looks(STEPS), LinkRule(2, 0.6))
+    assert (found.largest, found.largest_bits, found.refused_by_diameter) == (3, 4, 1)
+    assert found.groups.tolist() == [0, 0, 0, 1]
 
 
 def test_groups_are_numbered_as_they_appear():
     hashes = ["ffffffffffffffff", "0000000000000000", "ffffffffffffffff", "00000000ffffffff"]
-    assert near_duplicate_groups(pl.Series(hashes), 4).tolist() == [0, 1, 0, 2]
+    assert grouped(pl.Series(hashes), 4).tolist() == [0, 1, 0, 2]
 
 
 def test_no_images_make_no_groups():
-    assert near_duplicate_groups(pl.Series([], dtype=pl.String), 4).tolist() == []
+    assert grouped(pl.Series([], dtype=pl.String), 4).tolist() == []
 
 
 @pytest.mark.parametrize("images", [30_000, 10_000_000])
@@ -90,9 +120,9 @@ def test_many_images_are_searched_in_buckets(images: int):
 @pytest.fixture
 def buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search in buckets, in small slabs, with few links kept, even for few images."""
-    monkeypatch.setattr(near_duplicates, "ALL_PAIRS", 0)
-    monkeypatch.setattr(near_duplicates, "SLAB", 97)
-    monkeypatch.setattr(near_duplicates, "PENDING", 50)
+    monkeypatch.setattr(hash_search, "ALL_PAIRS", 0)
+    monkeypatch.setattr(hash_search, "SLAB", 97)
+    monkeypatch.setattr(hash_search, "PENDING", 50)
 
 
 @pytest.mark.usefixtures("buckets")
@@ -102,25 +132,25 @@ def test_buckets_find_nearly_all_pairs_at_the_limit():
     copies = originals[:1000].copy()
     for row in copies:
         row[rng.choice(256, 48, replace=False)] ^= 1
-    groups = near_duplicate_groups(hexed(np.concatenate([originals, copies])), 48)
+    groups = grouped(hexed(np.concatenate([originals, copies])), 48)
     assert (groups[:1000] == groups[3000:]).mean() > 0.97
 
 
 @pytest.mark.usefixtures("buckets")
 def test_buckets_link_nothing_beyond_the_limit():
     bits = np.random.default_rng(1).integers(0, 2, (2000, 256), dtype=np.uint8)
-    assert len(set(near_duplicate_groups(hexed(bits), 48))) == 2000
+    assert len(set(grouped(hexed(bits), 48))) == 2000
 
 
 @pytest.mark.usefixtures("buckets")
 def test_a_crowd_of_near_duplicates_is_one_group():
     rng = np.random.default_rng(2)
-    crowd = (rng.random((1500, 256)) < 0.04).astype(np.uint8)
-    assert set(near_duplicate_groups(hexed(crowd), 48)) == {0}
+    crowd = (rng.random((1500, 256)) < 0.04).astype(np.uint8)  # 48 bits apart at most, and fewer links than pairs
+    assert set(grouped(hexed(crowd), 48)) == {0}
 
 
 def test_all_hashes_alike_are_one_group_at_once():
-    assert set(near_duplicate_groups(pl.Series(["ab" * 32] * 200_000), 48)) == {0}
+    assert set(grouped(pl.Series(["ab" * 32] * 200_000), 48)) == {0}
 
 
 def rows(*entries: tuple) -> pl.DataFrame:

@@ -29,7 +29,8 @@ def image(
 
 def manifest(*images: tuple) -> pl.DataFrame:
     columns = ["image_id", "source", "label", "phash", "fold"]
-    return pl.DataFrame(list(images), dict.fromkeys(columns, pl.String), orient="row").sort("image_id")
+    rows = pl.DataFrame(list(images), dict.fromkeys(columns, pl.String), orient="row").sort("image_id")
+    return rows.with_columns(thumbnail=pl.lit(None, pl.Binary), known_group=pl.lit(None, pl.String))
 
 
 def faces(real: int, fake: int, source: str = "s", fold: str | None = None) -> list[tuple]:
@@ -97,7 +98,8 @@ def test_a_split_without_a_real_is_refused():
 def test_near_duplicates_are_counted():
     twins = [image(("twin", n), looks="same") for n in range(3)]
     division = split_images(manifest(*faces(50, 20), *twins), rules(), 1)
-    assert (division.near_duplicate_groups, division.near_duplicate_images) == (1, 3)
+    near = division.groups["near_duplicates"]
+    assert [near[key] for key in ("groups", "images", "largest", "largest_bits")] == [1, 3, 3, 0]
 
 
 def test_the_summary_counts_by_split_source_and_label():
@@ -107,9 +109,12 @@ def test_the_summary_counts_by_split_source_and_label():
             "val": {"s": {"real": 1, "fake": 1}},
             "test": {"s": {"real": 1, "fake": 1}},
         },
-        "near_duplicates": {"groups": 0, "images": 0},
+        "near_duplicates": {
+            "groups": 0, "images": 0, "largest": 1, "largest_bits": 0, "refused": {"thumbnail": 0, "diameter": 0},
+        },
+        "known_groups": {"groups": 0, "images": 0},
         "removed_leaks": 0,
-    }
+    }  # fmt: skip
 
 
 FOLDERS = [*faces(40, 40, fold="train"), *faces(10, 10, fold="test")]
@@ -173,3 +178,56 @@ def test_predefined_without_folders_is_refused():
 def test_predefined_with_some_images_outside_the_folders_is_refused():
     with pytest.raises(FacesiftError, match=r"4 of 104 images \(sources: b\)"):
         split_images(manifest(*FOLDERS, *faces(2, 2, "b")), rules(predefined=True), 1)
+
+
+def clips(number: int, frames: int) -> pl.DataFrame:
+    """Frames of clips that look all different; every fourth clip is fake."""
+    rows = manifest(
+        *(image((clip, n), label="fake" if clip % 4 == 0 else "real") for clip in range(number) for n in range(frames))
+    )
+    names = {digest((clip, n))[:32]: f"s/clip{clip}" for clip in range(number) for n in range(frames)}
+    return rows.with_columns(known_group=pl.col("image_id").replace_strict(names))
+
+
+def test_no_clip_lies_on_several_sides():
+    images = clips(40, 12)
+    joined = split_images(images, rules(), 1).table.join(images.select("image_id", "known_group"), on="image_id")
+    assert joined.group_by("known_group").agg(pl.col("split", "group").n_unique()).select(
+        "split", "group"
+    ).unique().rows() == [(1, 1)]
+    assert joined["group"].n_unique() == 40
+    assert sorted(set(joined["split"])) == ["test", "train", "val"]
+
+
+def test_without_a_known_group_clips_are_torn():
+    images = clips(40, 12)
+    bare = images.with_columns(known_group=pl.lit(None, pl.String))
+    joined = split_images(bare, rules(), 1).table.join(images.select("image_id", "known_group"), on="image_id")
+    assert joined.group_by("known_group").agg(pl.col("split").n_unique())["split"].max() == 3
+
+
+def test_a_near_duplicate_brings_two_known_groups_together():
+    images = clips(12, 4)
+    copied = images.filter(known_group="s/clip1")["phash"][0]
+    first = images.filter(known_group="s/clip2")["image_id"][0]
+    images = images.with_columns(phash=pl.when(image_id=first).then(pl.lit(copied)).otherwise("phash"))
+    division = split_images(images, rules(0.4, 0.3), 1)
+    joined = division.table.join(images.select("image_id", "known_group"), on="image_id")
+    assert joined.filter(pl.col("known_group").is_in(["s/clip1", "s/clip2"]))["group"].n_unique() == 1
+    assert division.groups["known_groups"] == {"groups": 12, "images": 48}
+
+
+def test_a_group_of_near_duplicates_that_blocks_the_split_is_named_with_its_parameters():
+    alike = [image(("twin", n), label="fake", looks="same") for n in range(9)]
+    with pytest.raises(
+        FacesiftError, match=r"9 of the 9 fake images stay together: near-duplicates \(lower split\.near_dup"
+    ):
+        split_images(manifest(*faces(50, 0), *alike), rules(), 1)
+
+
+def test_a_known_group_that_blocks_the_split_is_named_with_its_parameter():
+    images = manifest(*faces(50, 9)).with_columns(
+        known_group=pl.when(label="fake").then(pl.lit("s/one")).otherwise(pl.lit(None, pl.String))
+    )
+    with pytest.raises(FacesiftError, match=r"9 of the 9 fake images stay together: data\.sources\.X\.group\. "):
+        split_images(images, rules(), 1)

@@ -7,9 +7,10 @@ import torch
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
+from facesift.committee.out_of_fold import out_of_fold
 from facesift.committee.plan_stacking import plan_features, train_stacker
 from facesift.committee.rules import RULES
-from facesift.committee.stacking import out_of_fold, stack_features
+from facesift.committee.stacking import stack_features
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from facesift.core.scores import label_logits, score_table

@@ -20,7 +20,10 @@ def section(own_images, fitted_on="all"):
     """One point on six test images, of which the first so many are of the source rff, that holds both."""
     point = {"lo": 0.3, "hi": 0.7, "test": report(6), "within": {"test": {"rff": report(own_images)}}}
     sources = {"fitted_on": fitted_on, "names": ["rff"]}
-    return operation_section({"points": {"cost": point}, "guarantee": {"sentence": "None."}, "sources": sources})
+    withheld = {"max_review": {"review": 0.0, "false_alarms": 1.0, "why": "it calls all real images fake"}}
+    holds = {"prevalence": 0.001, "validation": 1 / 51}
+    known = {"points": {"cost": point}, "not_offered": withheld, "guarantee": {"sentence": "None."}}
+    return operation_section(known | {"sources": sources, "probability": holds})
 
 
 def test_points_stand_within_a_source_beside_all_images():
@@ -38,3 +41,11 @@ def test_a_single_source_is_not_told_twice():
 @pytest.mark.parametrize(("fitted_on", "told"), [("own", True), ("all", False)])
 def test_fit_on_own_sources_is_told(fitted_on, told):
     assert ("fitted on validation images of rff alone" in " ".join(section(3, fitted_on).text)) == told
+
+
+def test_a_point_that_is_not_offered_is_named_with_the_reason():
+    assert "Not offered: review budget: it calls all real images fake." in section(3).text
+
+
+def test_the_share_of_fakes_that_probabilities_hold_for_is_told():
+    assert "hold where 0.100 % of the images are fake (validation has 1.961 %)." in section(3).text[0]

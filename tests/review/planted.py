@@ -94,11 +94,11 @@ def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real
     other = {"bytes": 1, "sha256": "0" * 64}
     limits = {"max_pixels": 10**6, "max_bytes": 10**6}
     card = {
-        "schema": 4, "backbones": {}, "study": "planted", "classes": classes, "positive": "fake", "members": members,
+        "schema": 5, "backbones": {}, "study": "planted", "classes": classes, "positive": "fake", "members": members,
         "image": {"image_size": size, "resize": "squish", "crop": WHOLE.model_dump()} | limits,
         "rule": "majority", "points": {}, "metrics": {}, "inputs": {}, "versions": {}, "parity": {}, "stopping": None,
         "stability": None,
-        "calibration": {"method": "platt", "temperature": 1.0, "bias": 0.0},
+        "calibration": {"method": "platt", "temperature": 1.0, "bias": 0.0, "prevalence": 0.02},
         "files": files | dict.fromkeys(("committee.onnx", "stacker.safetensors", "reference.json"), other),
     }  # fmt: skip
     write_json(folder / "bundle.json", card)

@@ -4,11 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from scipy.special import expit, logit
 
 from facesift.audit.cross_data_set import predict_with_stacker
+from facesift.bundle.card import read_card
 from facesift.committee.calibration import Calibrator
 from facesift.committee.rules import RULES, Thresholds
 from facesift.committee.stacking import load_stacker
+from facesift.core.errors import FacesiftError
 from facesift.core.scores import STACKER, read_scores, read_truth
 from facesift.screening.committee import Committee
 from facesift.shards.reading import ShardFolder
@@ -54,6 +57,30 @@ def test_decisions_votes_and_probabilities_are_those_of_the_pipeline(both, way):
     votes = [f"vote_{voter}" for voter in (*study.params.voting, STACKER)]
     assert screened.select("decision", *votes).equals(table.select("decision", *votes))
     np.testing.assert_allclose(screened["probability"], predicted.predictions.probability, atol=1e-4)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_another_share_moves_probabilities_as_the_pipeline_does_and_no_decision(both, way):
+    study, bundle, faces = both
+    here, there = (
+        pl.concat(Committee.load(bundle, threads=1, **way, **share).screen([faces], 32, 1)).sort("image")
+        for share in ({}, {"prevalence": 0.001})
+    )
+    assert here["decision"].equals(there["decision"])
+    assert there["prevalence"].unique().to_list() == [0.001]
+    predicted, _ = pipeline_decisions(study, way)
+    fitted = read_card(bundle).calibration.prevalence
+    moved = predicted.calibrated(Calibrator(0.7, -0.3).at_share(fitted, 0.001)).predictions.probability
+    np.testing.assert_allclose(there["probability"], moved, atol=1e-4)
+    if "point" in way:
+        ends = [expit(each + logit(0.001) - logit(fitted)) for each in POINTS[way["point"]].values()]
+        np.testing.assert_allclose(there.select("lo", "hi").row(0), ends, rtol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_a_share_that_is_none_is_refused(both, share):
+    with pytest.raises(FacesiftError, match="a share of images above 0 and below 1"):
+        Committee.load(both[1], threads=1, prevalence=share)
 
 
 def test_the_ways_tell_images_apart(both):

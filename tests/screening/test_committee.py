@@ -80,7 +80,7 @@ def test_flipped_byte_is_found(bundle, file):
 
 
 WRONG_CARDS = {
-    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 4"),
+    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 5"),
     "unknown key": (lambda card: card.update(more=1), r"damaged at more"),
     "missing key": (lambda card: card.pop("image"), r"damaged at image"),
     "positive": (lambda card: card.update(positive="forged"), r"positive is 'forged', which is not one of the classes"),
@@ -142,6 +142,7 @@ def test_card_that_is_no_json_is_named(bundle):
 
 WRONG_ARGUMENTS = {
     "rule": ({"rule": "dice"}, r"rule 'dice' is none; there are any_fake"),
+    "withheld": ({"point": "target_recall"}, r"point 'target_recall' is not offered by this bundle: .* sends 99\.7 %"),
     "point": ({"point": "best"}, r"point 'best' is none of this bundle; there are cost, max_review"),
     "both": ({"rule": "soft", "point": "cost"}, r"by one of them, give one"),
     "runtime": ({"runtime": "tensors"}, r"runtime 'tensors' is none; there are onnx, torch"),

@@ -188,3 +188,16 @@ def test_a_file_that_is_no_table_of_decisions_is_named(bundle, tmp_path, name, c
         (tmp_path / name).write_bytes(content)
     with pytest.raises(FacesiftError, match=message):
         compare_file(bundle, tmp_path / name)
+
+
+def test_probabilities_for_another_share_of_fakes_are_no_drift():
+    """`screen --prevalence` moves every probability; the report moves them back to the share of the reference."""
+    reference = make_reference(images(2_000, 0, fakes=0.05).with_columns(prevalence=0.02), "fake")
+    stream = images(3_000, 1, fakes=0.001)
+    odds = pl.col("probability") / (1 - pl.col("probability")) * (1 / 999) / (0.02 / 0.98)
+    moved = stream.with_columns(probability=odds / (1 + odds), prevalence=0.001)
+    assert state(moved.drop("prevalence"), reference) == "recalibrate"
+    assert state(moved, reference) == "stable"
+    same = compare(reference, stream.with_columns(prevalence=0.02))["probability"]
+    assert compare(reference, moved)["probability"]["mean"] == pytest.approx(same["mean"], rel=1e-9)
+    assert same["holds_at"] == 0.02

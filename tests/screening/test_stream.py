@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 from scipy.special import expit
 
-from facesift.bundle.card import ImageCard
+from facesift.bundle.card_parts import ImageCard
 from facesift.bundle.preprocessing import Preprocessor
 from facesift.config.data import WHOLE
 from facesift.images.decoding import BadImage, decode, to_square
 from facesift.images.paths import InputFile, find_files
 from facesift.images.quality import QUALITIES, measure_quality
-from facesift.screening.stream import AHEAD, ReadOptions, decisions_schema, screen_files
+from facesift.screening.columns import decisions_schema
+from facesift.screening.stream import AHEAD, ReadOptions, screen_files
 from tests.images.test_decoding import noise, stored
 from tests.made import SIZE
 
@@ -103,8 +104,9 @@ def test_a_row_says_what_the_members_say_of_the_decoded_square(committee, faces)
 
 def test_columns_are_those_of_the_contract(committee, faces):
     assert table(committee, faces).columns == [
-        "image", "image_id", "decision", "probability", "vote_one", "vote_two", "vote_stacker", "reason", "width",
-        "height", "bytes", "brightness", "contrast", "sharpness",
+        "image", "image_id", "decision", "probability", "vote_one", "vote_two", "vote_stacker", "probability_one",
+        "probability_two", "probability_stacker", "reason", "width", "height", "bytes", "brightness", "contrast",
+        "sharpness", "time", "bundle", "rule", "lo", "hi", "prevalence", "facesift",
     ]  # fmt: skip
 
 

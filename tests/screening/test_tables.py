@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
-from facesift.screening.stream import decisions_schema
+from facesift.screening.columns import decisions_schema
 from facesift.screening.tables import format_of, open_output, waiting_rows
 
 SCHEMA = decisions_schema(("one", "stacker"))

@@ -55,7 +55,7 @@ def test_the_manifest_has_a_row_for_every_image(params: Params):
 @pytest.mark.usefixtures("raw")
 def test_an_empty_quarantine_list_has_its_header(params: Params):
     ingest.main(params)
-    assert ingest.QUARANTINE.read_text() == "source,container,path,reason\n"
+    assert ingest.QUARANTINE.read_text() == "source,label,container,path,reason\n"
 
 
 def test_metrics_hold_the_counts(params: Params, raw: Path):
@@ -67,6 +67,10 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
         "exact_duplicates": 1,
         "quarantined": 0,
         "ignored": 1,
+        "losses": {
+            "fake": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}},
+            "real": {"files": 9, "lost": 0, "share": 0.0, "reasons": {}},
+        },
         "reviews": {
             "images": 0, "overridden": {}, "confirmed": 0, "given": {}, "unsure": 0,
             "disagreements": 0, "disagreeing": [], "elsewhere": 0, "undecided": 0,
@@ -83,16 +87,34 @@ def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsy
 
 def test_too_many_bad_files_leave_no_outputs(params: Params, raw: Path):
     (raw / "real" / "bad.png").write_bytes(b"")
-    with pytest.raises(FacesiftError, match=r"1 of 13 files are bad[\s\S]*real/bad\.png: empty file"):
+    with pytest.raises(FacesiftError, match=r"1 of 9 real files are bad[\s\S]*real/bad\.png: empty file"):
         ingest.main(params)
     assert not any(path.exists() for path in OUTPUTS)
 
 
 def test_a_bad_file_within_the_limit_is_listed(params: Params, raw: Path):
     (raw / "real" / "bad.png").write_bytes(b"")
-    limits = params.ingest.model_copy(update={"max_bad_fraction": 0.1})
+    limits = params.ingest.model_copy(update={"max_bad_fraction": 0.2})
     ingest.main(params.model_copy(update={"ingest": limits}))
-    assert ingest.QUARANTINE.read_text() == "source,container,path,reason\nmade,.,real/bad.png,empty file\n"
+    assert ingest.QUARANTINE.read_text() == "source,label,container,path,reason\nmade,real,.,real/bad.png,empty file\n"
+
+
+def test_half_of_the_few_fakes_lost_among_many_reals_stops(params: Params, raw: Path):
+    for number in range(400):
+        Image.new("RGB", (2, 2), (number % 256, number // 256, 7)).save(raw / f"real/many{number}.png")
+    for number in range(4):
+        (raw / f"fake/bad{number}.png").write_bytes(b"not an image")
+    with pytest.raises(
+        FacesiftError, match=r"^4 of 8 fake files are bad \(4 not an image of a known format\): more than"
+    ):
+        ingest.main(params)
+
+
+def test_what_a_class_lost_is_printed(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
+    (raw / "real" / "bad.png").write_bytes(b"")
+    limits = params.ingest.model_copy(update={"max_bad_fraction": 0.2})
+    ingest.main(params.model_copy(update={"ingest": limits}))
+    assert "real: 1 of 9 files left out (11.11%): 1 empty file\n" in capsys.readouterr().out
 
 
 def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):

@@ -99,9 +99,29 @@ def test_calibration_file_repeats_the_reported_decisions():
 def test_probabilities_are_of_every_held_out_image():
     truth, _ = operated()
     table = pl.read_parquet("data/calibrated.parquet")
-    assert table.columns == ["image_id", "split", "probability"]
+    assert table.columns == ["image_id", "split", "probability", "prevalence"]
+    assert table["prevalence"].unique().to_list() == [0.1]
     assert table["image_id"].to_list() == sorted(truth["image_id"])
     assert table["probability"].is_between(0, 1).all()
+
+
+@pytest.mark.usefixtures("folder")
+def test_another_share_of_fakes_moves_probabilities_and_thresholds_but_no_figure_on_ranks():
+    before = operated()[1]
+    first, fitted = pl.read_parquet("data/calibrated.parquet")["probability"], json.loads(CALIBRATION.read_text())
+    write_study()
+    operate.main(PARAMS.model_copy(update={"prevalence": 0.001}))
+    after, moved = json.loads(METRICS.read_text()), json.loads(CALIBRATION.read_text())
+    second = pl.read_parquet("data/calibrated.parquet")
+    odds = first / (1 - first) * (1 / 999) * 9
+    np.testing.assert_allclose(second["probability"], odds / (1 + odds), rtol=1e-6, atol=1e-12)
+    assert second["prevalence"].unique().to_list() == [0.001]
+    assert after["probability"] == {"prevalence": 0.001, "validation": 0.1}
+    assert (moved["prevalence"], moved["temperature"]) == (0.001, fitted["temperature"])
+    assert after["guarantee"] == before["guarantee"]
+    assert after["calibration"] == before["calibration"]
+    missed = [each["points"]["guarantee"]["test"]["fn"] for each in (before, after)]
+    assert missed[0] == missed[1]
 
 
 @pytest.mark.usefixtures("folder")

@@ -32,6 +32,8 @@ def manifest(params: Params) -> pl.DataFrame:  # noqa: ARG001 - goes to the fold
             "source": "made",
             "label": ["fake" if number < 20 else "real" for number in range(120)],
             "phash": digests,
+            "thumbnail": pl.Series([None] * 120, dtype=pl.Binary),
+            "known_group": pl.Series([None] * 120, dtype=pl.String),
             "fold": pl.Series([None] * 120, dtype=pl.String),
         }
     ).sort("image_id")

@@ -1,0 +1,131 @@
+"""The data card of a bundle, `DATA_CARD.md`: which images the committee was made from, and what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from facesift.bundle.card import Card
+from facesift.bundle.markdown import table
+from facesift.config.params import Params
+from facesift.core.classes import SPLITS
+from facesift.core.files import read_parquet
+
+LAYOUTS = {
+    "rff": "the folder names training_real and training_fake",
+    "one_class": "the folder: all its images are of one class",
+    "class_folders": "the names of the folders",
+    "csv": "a label table",
+    "reviewed": "the answers of reviewers",
+}
+
+
+def count_images(split: Path) -> pl.DataFrame:
+    """Count the images of each source and class.
+
+    Args:
+        split: the table `data/split.parquet`.
+
+    Returns:
+        A row for each source and label, sorted: source, label, train, val, test.
+    """
+    images = read_parquet(split, ["source", "label", "split"])
+    counted = [(pl.col("split") == name).sum().alias(name) for name in SPLITS]
+    return images.group_by("source", "label").agg(counted).sort("source", "label")
+
+
+def data_card(card: Card, params: Params, counts: pl.DataFrame, ingest: Mapping[str, Any]) -> list[str]:
+    """Write the page.
+
+    Args:
+        card: of the bundle.
+        params: the study's parameters.
+        counts: see `count_images`.
+        ingest: figures of ingest, `data/figures/ingest.json`.
+
+    Returns:
+        Its lines.
+    """
+    return [
+        f"# Data card: study `{card.study}`",
+        "",
+        "Written by the stage export from the figures of the study. MODEL_CARD.md describes the committee.",
+        "",
+        "## Images",
+        "",
+        *table(
+            ["source", "class", *SPLITS, "all"],
+            [(*row, f"{sum(row[2:]):,}") for row in counts.select("source", "label", *SPLITS).iter_rows()],
+        ),
+        "",
+        f"`{card.positive}` is the class that is looked for. Members learn from train. Stacker, calibration and",
+        "thresholds are fitted on val. The figures of the model card are of test.",
+        "",
+        "## Where the labels come from",
+        "",
+        *table(["source", "labels from"], [(n, LAYOUTS[each.layout]) for n, each in params.data.sources.items()]),
+        "",
+        *_reviews(ingest),
+        "## What was left out",
+        "",
+        *_losses(ingest),
+        "",
+        "## How the images were divided and seen",
+        "",
+        *_handling(card, params),
+        "",
+        "## Not recorded here",
+        "",
+        "- Who made the images, under which licence, and whether the people shown agreed. The one who",
+        "  provides the data must add this.",
+        "- Sex, age, skin colour or origin of the people shown. Figures by such groups were not made.",
+        "- Which programs made the manipulated images, unless the names of the sources say so.",
+        "",
+        "## Traces",
+        "",
+        f"- SHA-256 of the table of the split: `{card.inputs['split']}`",
+        f"- SHA-256 of the parameters: `{card.inputs['params']}`",
+        *(f"- SHA-256 of the index of the {name} shards: `{card.inputs['shards'][name]}`" for name in SPLITS),
+    ]
+
+
+def _losses(ingest: Mapping[str, Any]) -> list[str]:
+    """Say how many files were left out, and by class where the figures say so."""
+    kept = {
+        label: sum(images.get(label, 0) for images in ingest["images"].values())
+        for label in sorted({label for images in ingest["images"].values() for label in images})
+    }
+    return [
+        f"- Usable images: {', '.join(f'{number:,} {label}' for label, number in kept.items())}.",
+        f"- Files that could not be used: {ingest['quarantined']:,} (`data/quarantine.csv` has the reasons).",
+        f"- Exact copies of another image: {ingest['exact_duplicates']:,}.",
+        f"- Files that no source describes: {ingest['ignored']:,}.",
+    ]
+
+
+def _reviews(ingest: Mapping[str, Any]) -> list[str]:
+    reviews = ingest.get("reviews")
+    if not reviews or not reviews["images"]:
+        return ["Nobody has reviewed the labels of this study in `facesift review`.", ""]
+    changed = sum(sum(each.values()) if isinstance(each, dict) else each for each in reviews["overridden"].values())
+    return [
+        f"Reviewers looked at {reviews['images']:,} images: they confirmed {reviews['confirmed']:,} labels and",
+        f"changed {changed:,}; in {reviews['disagreements']:,} images they disagreed.",
+        "",
+    ]
+
+
+def _handling(card: Card, params: Params) -> list[str]:
+    fractions, crop, image = params.split.fractions, params.data.crop, card.image
+    seen = {"none": "the whole image", "centre": "one square of every image", "face": "the face that is found"}
+    shares = ", ".join(f"{name} {100 * getattr(fractions, name):g} %" for name in SPLITS)
+    return [
+        f"- Shares of the split: {shares}; seed {params.seed}. Near-duplicates (up to",
+        f"  {params.split.near_duplicate_bits} bits of a perceptual hash) stay in one part.",
+        "- Only the training part is re-sampled; val and test keep the share of classes of the data.",
+        f"- Members see {seen[crop.method]}, {image.image_size} x {image.image_size} pixels where they see pixels.",
+        f"- Images beyond {image.max_pixels:,} pixels or {image.max_bytes:,} bytes are refused.",
+    ]

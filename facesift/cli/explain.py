@@ -1,0 +1,20 @@
+"""`facesift explain`: retells one decision of a decisions table in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    image_id: Annotated[str, typer.Argument(help="Column image_id of the table, or the name in column image.")],
+    decisions: Annotated[Path, typer.Option(help="Table that `facesift screen` wrote: .csv, .jsonl, .parquet.")],
+    bundle: Annotated[Path, typer.Option(help="Exported committee that decided.")] = Path("models/committee"),
+) -> None:
+    """Retell one decision: when, by which bundle, votes, rule, probability, and what would have changed it."""
+    from facesift.screening.decision_explanation import explain_decision
+
+    for line in explain_decision(decisions, image_id, bundle):
+        typer.echo(line)
