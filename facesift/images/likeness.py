@@ -104,7 +104,9 @@ def _one_way(first: Floats, second: Floats) -> Floats:
     best = _around(found * textured).argmax(axis=0)
     agreed = np.take_along_axis(found, best[None], axis=0)[0] * textured
     count = textured.sum(axis=(1, 2))
-    return np.where(count > 0, agreed.sum(axis=(1, 2)) / np.maximum(count, 1), 1).astype(np.float32)
+    mean: Floats = agreed.sum(axis=(1, 2)) / np.maximum(count, 1).astype(np.float32)
+    mean[count == 0] = 1
+    return mean
 
 
 def _sum_parts(values: Floats) -> Floats:
@@ -117,7 +119,7 @@ def _correlations(parts: Floats, power: Floats, other: Floats) -> Floats:
     """Correlate parts whose means are 0 with other parts; the stronger of both decides the scale."""
     theirs = _sum_parts(other * other) - _sum_parts(other) ** 2 / np.float32(PART**2)
     scale = np.maximum(np.maximum(power, theirs), np.float32(1e-6))
-    return _sum_parts(parts * other) / scale
+    return np.asarray(_sum_parts(parts * other) / scale, np.float32)
 
 
 def _around(values: Floats) -> Floats:

@@ -53,7 +53,8 @@ SETTINGS = {
     "members.convnext1.resample.smote=0.2": "    resample: {scope: shard, smote: 0.2, ",
     "members.plain.early_stopping=4": "    early_stopping: 4",
     "data.crop.centre.side=0.8": "    centre: {x: 0.5, y: 0.5, side: 0.8} ",
-    "data.sources.portraits.within=faces": "    portraits: {layout: rff, within: faces, ",
+    # As long as the '*' before: a longer value would move the end of the line into the next one.
+    "data.sources.portraits.within=zip": "    portraits: {layout: rff, within: zip, ",
     "robustness.corruptions.jpeg90.strength=91": "    jpeg90: {kind: jpeg, strength: 91}",
 }
 
