@@ -7,6 +7,7 @@
 # make experiments  what each experiment changed and reached; SPLIT=test for test images
 # make sweep  resampling ratios x losses, as experiments; SWEEP='--members convnext2' and other options of workflow/sweep.py
 # make search  Optuna over experiments; SEARCH='--trials 9 members.convnext2.optimizer.lr=0.0005:0.01:log'
+# make stability SEEDS=5  the study trained again with other seeds: how far its headline figures move; JOBS=2 at a time
 # make status  what would run, what is not pushed, what is not committed
 # make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
 # make check  name damaged files: outputs, DVC's cache, people's answers
@@ -25,7 +26,7 @@ READY := $(VENV)/.ready
 SLOW := experiments remotes scaling
 
 .PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search status clean-cache check check-remote
+.PHONY: compare-training train experiments sweep search stability status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -69,6 +70,11 @@ sweep: install
 
 search: install
 	python -m workflow.search $(SEARCH)
+
+SEEDS ?= 5
+
+stability: install
+	python -m workflow.stability --seeds $(SEEDS) --jobs $(JOBS)
 
 bench: install
 	python -m bench.shards

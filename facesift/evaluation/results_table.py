@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from facesift.core.files import read_json
+from facesift.evaluation.seed_spread import spread_lines
 
 Figures = Mapping[str, Any]
 Interval = Sequence[float]  # low, high
@@ -101,7 +102,8 @@ def print_results(metrics: Path, console: Console | None = None) -> None:
     """Print the figures of the test split: on all sources together, then within each source with fakes.
 
     Args:
-        metrics: folder of `vote.json`, `voters.json` and `within.json`.
+        metrics: folder of `vote.json`, `voters.json` and `within.json`; of `operating.json` the points that are not
+            offered, and of `stability.json` the spread over seeds, where these files are there.
         console: where to print; None for the terminal.
 
     Raises:
@@ -117,3 +119,12 @@ def print_results(metrics: Path, console: Console | None = None) -> None:
             title = f"test, within {source}: {_title(counts)} of this source alone"
             _print_pair(console, title, inside["voters"], inside["rules"])
     console.print(FOOTNOTE, markup=False, highlight=False)
+    for line in [*_not_offered(metrics), *spread_lines(metrics)]:
+        console.print(line, markup=False, highlight=False)
+
+
+def _not_offered(metrics: Path) -> list[str]:
+    """Say which operating points are not offered and why, where `operate` has run."""
+    path = metrics / "operating.json"
+    withheld = read_json(path).get("not_offered", {}) if path.is_file() else {}
+    return [f"Operating point {name} is not offered: {each['why']}." for name, each in withheld.items()]
