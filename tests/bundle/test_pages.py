@@ -48,6 +48,7 @@ def test_the_data_card_has_the_counts_of_every_source_and_class(exported, study)
         val, test = (split.filter(label=label, split=name).height for name in ("val", "test"))
         assert f"| made | {label} | 0 | {val} | {test} | {val + test} |" in text
     assert "Files that could not be used: 2" in text
+    assert "| fake | 41 | 1 | 2.44 % | 1 empty file |" in text
     split_hash = json.loads((exported / "bundle.json").read_text())["inputs"]["split"]
     assert f"SHA-256 of the table of the split: `{split_hash}`" in text
 
@@ -62,9 +63,20 @@ def test_pages_stay_short_whatever_the_number_of_sources_and_members(exported, s
     for lines in (
         model_card(card, study.params, counts, operating),
         data_card(card, study.params, counts, ingest),
+        data_card(card, study.params, counts, {name: each for name, each in ingest.items() if name != "losses"}),
     ):
         assert len(lines) < 100
         assert any(line.startswith("| and ") and "more" in line for line in lines)
+
+
+def test_a_point_that_is_not_offered_is_told_with_its_reason(exported, study):
+    operating = read_json(study.sources.metrics / "operating.json")
+    operating["not_offered"] = {"target_recall": {"why": "it sends 99 % to a person."}}
+    card = Committee.load(exported).card.model_copy(update={"points": {}})
+    counts = pl.DataFrame({"source": ["made"], "label": "fake", "train": 5, "val": 1, "test": 1})
+    lines = model_card(card, study.params, counts, operating)
+    assert "`target_recall` is not offered: it sends 99 % to a person." in lines
+    assert "none." in lines
 
 
 def test_the_hash_of_a_bundle_is_that_of_its_card_which_lists_all_files(exported, bundle):
