@@ -124,7 +124,10 @@ def _thresholds(card: Card, params: Params, operating: Mapping[str, Any]) -> lis
         f"`max_review` sends at most {100 * asked.max_review:g} % to a person. `target_recall` catches at least",
         f"{100 * asked.target_recall:g} % of the validation images of `{card.positive}`.",
         *([guarantee] if guarantee else []),
-        *(f"`{name}` is not offered: {each['why'].rstrip('.')}." for name, each in operating.get("not_offered", {}).items()),
+        *(
+            f"`{name}` is not offered: {each['why'].rstrip('.')}."
+            for name, each in operating.get("not_offered", {}).items()
+        ),
     ]
 
 

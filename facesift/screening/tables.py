@@ -20,6 +20,7 @@ import polars as pl
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
+from facesift.images.paths import one_line
 from facesift.screening.columns import LOG
 from facesift.screening.decision_log import WAY
 
@@ -256,4 +257,5 @@ def reading(path: Path) -> Iterator[None]:
     except pl.exceptions.NoDataError as error:
         raise FacesiftError(f"{path}: empty") from error
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise FacesiftError(f"{path}: not a readable table of decisions ({str(error).splitlines()[0]})") from error
+        first_line = one_line(str(error).splitlines()[0])
+        raise FacesiftError(f"{path}: not a readable table of decisions ({first_line})") from error

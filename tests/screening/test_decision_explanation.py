@@ -262,6 +262,16 @@ def test_text_that_a_terminal_would_obey_is_escaped(told):
     assert len(text) < 3000
 
 
+@pytest.mark.parametrize("name", ["vote_\x1b[2J", "\x1b[2J"])
+def test_a_column_that_a_terminal_would_obey_is_escaped(exported, tmp_path, name):
+    pl.DataFrame([row() | {name: "fake"}]).with_columns(pl.lit("\x1b]0;x\x07").alias("width")).write_csv(
+        tmp_path / "out.csv"
+    )
+    with pytest.raises(FacesiftError) as caught:
+        explain_decision(tmp_path / "out.csv", ID, exported)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=some.one_of(some.binary(max_size=200), some.text(max_size=200).map(lambda text: text.encode("utf-8"))))
