@@ -21,6 +21,7 @@ import polars as pl
 from facesift.core.errors import FacesiftError
 from facesift.core.files import scan_parquet, whole_file
 from facesift.core.table_digest import KEY, OPEN, seal
+from facesift.images.paths import one_line
 from facesift.screening.columns import LOG
 from facesift.screening.decision_log import WAY
 
@@ -259,4 +260,5 @@ def reading(path: Path) -> Iterator[None]:
     except pl.exceptions.NoDataError as error:
         raise FacesiftError(f"{path}: empty") from error
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise FacesiftError(f"{path}: not a readable table of decisions ({str(error).splitlines()[0]})") from error
+        first_line = one_line(str(error).splitlines()[0])
+        raise FacesiftError(f"{path}: not a readable table of decisions ({first_line})") from error
