@@ -159,8 +159,10 @@ def class_report(labels: NDArray[np.integer], decisions: NDArray[np.integer], na
         names: names of the classes, by number.
 
     Returns:
-        For a metrics file: `accuracy` with its interval, `macro` averages over the classes whose figure is known, and
-        `classes` with the figures, their intervals and the number of images of each class.
+        For a metrics file: `accuracy` with its interval, `macro` averages over the classes whose figure is known,
+        `macro_zero`, the averages in which an unknown figure counts as 0, over the classes that are a label or a
+        decision (scikit-learn's convention), and `classes` with the figures, their intervals and the number of images
+        of each class.
     """
     counts = {
         name: Confusion.of((labels == number).astype(np.int64), (decisions == number).astype(np.int64))
@@ -173,10 +175,14 @@ def class_report(labels: NDArray[np.integer], decisions: NDArray[np.integer], na
         for name, count in counts.items()
     }
     known = {figure: [row[figure] for row in by_class.values() if row[figure] is not None] for figure in figures}
+    seen = [row for name, row in by_class.items() if counts[name].fakes + counts[name].fp]
     right = int((labels == decisions).sum())
     return {
         "accuracy": _ratio(right, len(labels)),
         "accuracy_interval": clopper_pearson(right, len(labels)),
         "macro": {figure: float(np.mean(values)) if values else None for figure, values in known.items()},
+        "macro_zero": {
+            figure: float(np.mean([row[figure] or 0.0 for row in seen])) if seen else None for figure in figures
+        },
         "classes": by_class,
     }

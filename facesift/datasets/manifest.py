@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from facesift.config.data import Ingest
+from facesift.core.classes import PARTS
 from facesift.core.errors import FacesiftError
-from facesift.datasets.layouts import PARTS
 
 IMAGES = pl.Schema(
     {

@@ -21,7 +21,7 @@ def study(members=None, backbones=None, cross_fit=None):
     tree["data"]["crop"]["method"] = "none"
     tree["backbones"] = {"made": VIT} if backbones is None else backbones
     tree["members"] = {"head": HEAD, "network": tree["members"]["convnext1"]} if members is None else members
-    tree["evaluation"] = {"cross_fit": cross_fit or {}}
+    tree["evaluation"]["cross_fit"] = cross_fit or {}
     return tree
 
 
