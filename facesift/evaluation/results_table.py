@@ -17,7 +17,7 @@ KIND_RULES = ("majority", "unanimous")  # whose APCER is printed for each kind o
 Figures = Mapping[str, Any]
 Interval = Sequence[float]  # low, high
 
-FOOTNOTE = """In brackets: counts, and the 95 % interval (shares: Clopper-Pearson; areas and ranks: bootstrap by image group).
+FOOTNOTE = """In brackets: counts, and the 95 % interval (shares: Clopper-Pearson; areas, standard figures: bootstrap).
 unanimous: recall and precision of the decided images; caught counts the reviewed fakes too.
 Standard figures rank the test images by the stacker; their thresholds are read off these images and choose nothing.
 APCER: fakes decided real. BPCER: reals decided fake. Images sent to a person are neither. See docs/metrics.md."""

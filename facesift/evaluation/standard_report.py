@@ -30,7 +30,8 @@ def report_predictions(predicted: LabelledPredictions, facts: pl.DataFrame) -> d
     Returns:
         Numbers of `fakes` and `reals`; `voters`: the standard figures of each voter on all images; `within`: those of
         the stacker inside each source that holds fakes and reals, with their numbers; `kinds`: those of the stacker for
-        each kind of attack (`report_kinds`); `decisions`: error rates (`report_errors`) of each voting rule, and of each voter's own vote.
+        each kind of attack (`report_kinds`); `decisions`: error rates (`report_errors`) of each voting rule, and of
+        each voter's own vote.
     """
     scores, fakes = predicted.positive_probabilities(), predicted.positives
     kinds = attack_kinds(predicted.images, facts, fakes)
