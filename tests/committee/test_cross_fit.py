@@ -6,12 +6,12 @@ import pytest
 
 from facesift.committee import cross_fit as module
 from facesift.committee.cross_fit import FeatureTable, assign_folds, cross_fit
-from facesift.core.classes import PARTS
 from facesift.core.errors import FacesiftError
 from facesift.core.scores import STACKER
 from facesift.evaluation.cross_fit_report import report_cross_fit
 from tests.made import default_params
 from tests.made_features import card, head_recipe, planted, write_splits
+from tests.made_predictions import facts_of
 
 IMAGES, FAKES, FOLDS = 240, 80, 4
 PLACE = "features/made"
@@ -173,11 +173,6 @@ def test_too_few_groups_are_named():
     groups = np.where(labels == 1, np.arange(40) % 3, np.arange(40))
     with pytest.raises(FacesiftError, match=r"evaluation\.cross_fit: 4 folds, but class 1 has 3 groups"):
         assign_folds(labels, groups, FOLDS, 1)
-
-
-def facts_of(images, difficulty="hard"):
-    parts = [pl.lit(None, pl.Boolean).alias(part) for part in PARTS]
-    return images.select("image_id").with_columns(pl.lit(difficulty).alias("difficulty"), *parts)
 
 
 def report(fitted):
