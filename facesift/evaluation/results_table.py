@@ -102,7 +102,7 @@ def _print_standard(console: Console, standard: Figures) -> None:
     """Print the standard figures of the ranking, the error rates of the decisions, and both for each kind of fakes."""
     console.print(_rich(ranking_rows(standard_columns(standard)), "test: standard figures of the stacker's ranking"))
     console.print(_rich(error_rows(standard["decisions"]), "test: error rates of the decisions"))
-    kinds = kind_rows(standard["kinds"], standard["decisions"], KIND_RULES)
+    kinds = kind_rows(standard["kinds"], standard["decisions"]["rules"], KIND_RULES)
     console.print(_rich(kinds, "test: kinds of fakes, each against the reals of its own sources"))
 
 

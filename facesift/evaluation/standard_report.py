@@ -30,13 +30,15 @@ def report_predictions(predicted: LabelledPredictions, facts: pl.DataFrame) -> d
     Returns:
         Numbers of `fakes` and `reals`; `voters`: the standard figures of each voter on all images; `within`: those of
         the stacker inside each source that holds fakes and reals, with their numbers; `kinds`: those of the stacker for
-        each kind of attack (`report_kinds`); `decisions`: error rates (`report_errors`) of each voting rule, and of
-        each voter's own vote.
+        each kind of attack (`report_kinds`); `decisions`: error rates (`report_errors`) of `rules`, each voting
+        rule, and of `voters`, each voter's own vote for the more probable class.
     """
     scores, fakes = predicted.positive_probabilities(), predicted.positives
     kinds = attack_kinds(predicted.images, facts, fakes)
-    decided = {name: predicted.decide(rule) for name, rule in RULES.items()}
-    decided |= {voter: predicted.votes[:, column] for column, voter in enumerate(predicted.voters)}
+    decided = {
+        "rules": {name: predicted.decide(rule) for name, rule in RULES.items()},
+        "voters": {voter: predicted.votes[:, column] for column, voter in enumerate(predicted.voters)},
+    }
     groups = predicted.images["group"].to_numpy()
     return {
         **_counts(fakes),
@@ -44,7 +46,10 @@ def report_predictions(predicted: LabelledPredictions, facts: pl.DataFrame) -> d
         "within": {source: _inside(predicted.within(source)) for source in predicted.mixed_sources()},
         "kinds": report_kinds(kinds, predicted.images, fakes, scores[STACKER]),
         "decisions": {
-            name: report_errors(predicted.labels, codes, predicted.classes, kinds) for name, codes in decided.items()
+            who: {
+                name: report_errors(predicted.labels, codes, predicted.classes, kinds) for name, codes in each.items()
+            }
+            for who, each in decided.items()
         },
     }
 

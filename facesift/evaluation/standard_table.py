@@ -75,7 +75,7 @@ def _counts(figures: Figures) -> str:
 
 
 def error_rows(decisions: Figures) -> Rows:
-    """Lay out the error rates of decisions, a row for each voting rule and voter.
+    """Lay out the error rates of decisions, a row for each voting rule, then one for each voter.
 
     Args:
         decisions: `decisions` of `metrics/standard.json`.
@@ -84,7 +84,8 @@ def error_rows(decisions: Figures) -> Rows:
         The table.
     """
     headings = ("decided by", "APCER", "highest APCER", "of", "BPCER", "ACER")
-    return Rows(headings, [[name, *_errors(each)] for name, each in decisions.items()])
+    found = [*decisions["rules"].items(), *decisions["voters"].items()]
+    return Rows(headings, [[name, *_errors(each)] for name, each in found])
 
 
 def _errors(found: Figures) -> list[str]:
@@ -97,7 +98,7 @@ def kind_rows(kinds: Figures, decisions: Figures, rules: Sequence[str]) -> Rows:
 
     Args:
         kinds: `kinds` of `metrics/standard.json`.
-        decisions: `decisions` of the same file.
+        decisions: `rules` of the `decisions` of the same file; {} where `rules` is empty.
         rules: whose APCER is shown.
 
     Returns:

@@ -21,13 +21,14 @@ TERMS = (
     "and BSCER), used by definition: manipulated images are no presentation attacks, and this is no certified test."
 )
 READ_OFF = (
-    "In the first table, thresholds on the stacker's score are read off the same images. It describes the ranking and "
-    "chooses nothing. Intervals: bootstrap by image group; in the other tables Clopper-Pearson. A figure that so few "
-    "images cannot resolve is not given."
+    "For EER and all figures at a rate, thresholds on the stacker's score are read off the same images. They describe "
+    "the ranking and choose nothing; their intervals are by bootstrap over image groups. A figure that so few images "
+    "cannot resolve is not given. Error rates of decisions have Clopper-Pearson intervals; an image that is sent to a "
+    "person is no error, and a voter by itself decides for the more probable class."
 )
 CROSS_FITTED = (
-    "Columns named cross-fitted are of all images of the study, each judged by a committee that never saw it. Other "
-    "columns are of the test split, judged by the committee that is exported."
+    "What is named cross-fitted is of all images of the study, each judged by a committee that never saw it. All else "
+    "is of the test split, judged by the committee that is exported."
 )
 LEFT_OUT = (
     "The committee was fitted anew without each kind of fakes, and judges that kind. Learned: fitted with it, in the "
@@ -56,9 +57,13 @@ def standard_section(standard: Mapping[str, Any], cross_fit: Mapping[str, Any], 
         _table(ranking_rows(columns), "Ranking by the stacker"),
         _table(error_rows(standard["decisions"]), "Decisions on the test split"),
         _table(
-            kind_rows(standard["kinds"], standard["decisions"], rules),
+            kind_rows(standard["kinds"], standard["decisions"]["rules"], rules),
             "Kinds of fakes in the test split, each against the reals of its own sources",
         ),
+    ]
+    tables += [
+        _table(kind_rows(found["kinds"], {}, ()), f"Kinds of fakes, cross-fitted ({name})")
+        for name, found in cross_fit.items()
     ]
     text = [TERMS, READ_OFF, *([CROSS_FITTED] if cross_fit else [])]
     return PageSection("Standard figures", text, tables)

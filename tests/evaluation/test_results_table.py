@@ -95,7 +95,7 @@ def test_standard_figures_are_printed_by_all_their_names_with_interval_or_reason
 
 def test_errors_of_decisions_and_of_kinds_are_printed(tmp_path):
     rows = rows_of(published(tmp_path))
-    found = made_standard()["test"]["decisions"]["majority"]
+    found = made_standard()["test"]["decisions"]["rules"]["majority"]
     (kind,) = [row for row in rows if row.startswith("│ difficulty: hard │ 30 │")]
     assert f"│ {100 * found['kinds']['difficulty']['hard']['value']:.1f} % (" in kind
     (rule,) = [row for row in rows if row.startswith("│ majority │") and "all fakes" in row]

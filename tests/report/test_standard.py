@@ -21,6 +21,10 @@ def ranked(standard):
     return figures | {"standard": standard["voters"]["stacker"]}
 
 
+def cross_fitted(standard):
+    return {"voters": {"stacker": ranked(standard)}, "kinds": {"difficulty": {"mid": ranked(standard)}}}
+
+
 def test_the_test_split_stands_alone_where_nothing_was_cross_fitted(standard):
     section = standard_section(standard, {}, RULES)
     assert list(section.tables[0].headings) == ["figure", "all: 30 fakes, 120 reals"]
@@ -28,8 +32,9 @@ def test_the_test_split_stands_alone_where_nothing_was_cross_fitted(standard):
 
 
 def test_cross_fitted_figures_stand_beside_those_of_the_test_split(standard):
-    section = standard_section(standard, {"heads": {"voters": {"stacker": ranked(standard)}}}, RULES)
+    section = standard_section(standard, {"heads": cross_fitted(standard)}, RULES)
     assert section.tables[0].headings[-1] == "cross-fitted (heads): 500 fakes, 900 reals"
+    assert [row[:2] for row in section.tables[3].rows] == [["difficulty: mid", "500"]]
     assert any("each judged by a committee that never saw it" in text for text in section.text)
 
 
