@@ -94,6 +94,12 @@ def test_cross_fitting_is_refused_for_networks():
     refused(study(cross_fit={"five": 5}), r"`evaluation\.cross_fit` is for heads, but network is a network")
 
 
+def test_leaving_kinds_out_is_refused_for_networks():
+    tree = study()
+    tree["evaluation"]["leave_out"] = {"kinds": {"by": "source", "folds": 3}}
+    refused(tree, r"`evaluation\.leave_out` is for heads, but network is a network")
+
+
 def test_cross_fitting_is_refused_for_more_than_two_classes():
     tree = study({"head": HEAD}, cross_fit={"five": 5})
     tree["classes"] = ["real", "fake", "drawn"]
