@@ -25,7 +25,7 @@ def summarise(rule: str, test: Mapping[str, Figures], *, guaranteed: bool) -> di
     Returns:
         The rule's `recall`, `precision`, `f1`, `review` (share of the images sent to a person), `caught` (share of the
         fakes decided fake or sent to a person) and number of `fakes`; the stacker's `auc`, `ap`, `eer` and
-        `tpr_at_fpr_1pct`, its recall at 1 % false positives; `own_auc`, `own_caught` and `own_review`, the same within
+        `tpr_1pct`, its recall at 1 % false positives; `own_auc`, `own_caught` and `own_review`, the same within
         the fakes' own sources (see `_own`); `guarantee`, made or none. Shares are in [0, 1]; None where there is
         nothing to divide by, or where there are too few images.
     """
@@ -33,7 +33,7 @@ def summarise(rule: str, test: Mapping[str, Figures], *, guaranteed: bool) -> di
     found = {name: chosen[name] for name in ("recall", "precision", "f1")} | _screened([chosen])
     rates = test["standard"]["voters"]["stacker"]
     found |= {"fakes": _fakes(chosen), "auc": stacker["auc"], "ap": stacker["ap"], "eer": rates["eer"]["value"]}
-    found |= {"tpr_at_fpr_1pct": rates["tpr_at_fpr_0.01"]["value"]} | _own(rule, test["within"])
+    found |= {"tpr_1pct": rates["tpr_at_fpr_0.01"]["value"]} | _own(rule, test["within"])
     shares = {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in found.items()}
     return shares | {"guarantee": "made" if guaranteed else "none"}
 

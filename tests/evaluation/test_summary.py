@@ -45,7 +45,7 @@ def test_counts_of_several_sources_are_added_up():
 
 def test_the_stackers_standard_figures_are_rounded_or_unknown():
     found = summary(REVIEWED)
-    assert (found["eer"], found["tpr_at_fpr_1pct"]) == (0.1235, None)
+    assert (found["eer"], found["tpr_1pct"]) == (0.1235, None)
 
 
 def test_there_are_at_most_fifteen_figures():
