@@ -10,6 +10,7 @@ from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet, write_json, write_parquet
 from facesift.core.scores import STACKER, logit_columns, read_truth
+from facesift.evaluation.attack_kinds import FACTS
 from facesift.evaluation.cross_fit_report import report_cross_fit
 from facesift.evaluation.results_table import share
 
@@ -25,7 +26,7 @@ def main(params: Params, name: str) -> None:
     tables = {each: FeatureTable.read(DATA / each) for each in inputs}
     truth = read_truth(DATA / "split.parquet").sort("image_id")
     fitted = cross_fit(tables, truth, params, params.evaluation.cross_fit[name])
-    facts = read_parquet(DATA / "manifest.parquet", ["image_id", "difficulty"])
+    facts = read_parquet(DATA / "manifest.parquet", ["image_id", *FACTS])
     report = report_cross_fit(fitted, facts)
     write_json(DATA / f"figures/cross_fit/{name}.json", report)
     columns = zip(logit_columns(params.classes), fitted.held.logits[STACKER].T, strict=True)

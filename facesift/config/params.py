@@ -132,12 +132,12 @@ class Params(Section):
         heads = [name for name in self.voting if self.members[name].backbone is not None]
         if self.stack.fit_on == "train_plan" and heads:
             raise ValueError(f"`stack.fit_on: train_plan` is for networks, but {heads[0]} is a head: set it to val")
-        if not self.evaluation.cross_fit:
-            return
-        if len(self.classes) > 2:
-            raise ValueError(f"`evaluation.cross_fit` is for two classes, not for {len(self.classes)}: set it to {{}}")
-        if networks := [name for name in self.voting if name not in heads]:
-            raise ValueError(f"`evaluation.cross_fit` is for heads, but {networks[0]} is a network: set it to {{}}")
+        networks = [name for name in self.voting if name not in heads]
+        for key in (key for key in ("cross_fit", "leave_out") if getattr(self.evaluation, key)):
+            if len(self.classes) > 2:
+                raise ValueError(f"`evaluation.{key}` is for two classes, not for {len(self.classes)}: set it to {{}}")
+            if networks:
+                raise ValueError(f"`evaluation.{key}` is for heads, but {networks[0]} is a network: set it to {{}}")
 
     def _weights_fit(self) -> None:
         losses = {f"members.{name}.loss": member.loss for name, member in self.members.items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from facesift.datasets.layouts import PARTS
+from facesift.core.classes import PARTS
 
 IMAGES = pl.Schema(
     {

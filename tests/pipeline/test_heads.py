@@ -149,6 +149,14 @@ def test_cross_fitted_figures_are_of_all_images(cross_fitted):
     assert set(report["voters"]) == {"linear", "borderline", "stacker"}
 
 
+def test_the_only_source_is_not_left_out_and_the_figures_say_why(cross_fitted):
+    repository = cross_fitted[0]
+    repository.change(lambda tree: tree["evaluation"].update(leave_out={"sources": {"by": "source", "folds": 3}}))
+    repository.run("dvc", "repro", "-s", "leave_out@sources")
+    (kind,) = read(repository, "data/figures/leave_out/sources.json")["kinds"].values()
+    assert "groups of other fakes" in kind["reason"]
+
+
 def test_cross_fitting_sees_what_the_heads_see(cross_fitted):
     report = read(cross_fitted[0], "data/figures/cross_fit/three.json")
     assert report["voters"]["linear"]["auc"] > 0.9
