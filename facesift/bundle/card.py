@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from facesift.committee.rules import RULES
 from facesift.config.backbones import ONNX, Backbone, Copies, Pool, View
 from facesift.config.damage import Corruption
-from facesift.config.data import Crop
+from facesift.config.data import Crop, ImageFormat
 from facesift.config.section import Count, Name
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
@@ -101,6 +101,7 @@ class ImageCard(Part):
     crop: Crop
     max_pixels: Count
     max_bytes: Count
+    formats: list[ImageFormat] = Field(list(get_args(ImageFormat)), min_length=1)  # older bundles have none
 
     @property
     def view(self) -> InputSquare:

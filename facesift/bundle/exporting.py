@@ -228,6 +228,7 @@ def _describe(folder: Path, params: Params, sources: Sources, backbones: dict[st
             "crop": params.data.crop.model_dump(),
             "max_pixels": params.ingest.max_pixels,
             "max_bytes": params.ingest.max_bytes,
+            "formats": params.ingest.formats,
         },
         "rule": params.vote.rule,
         "stability": _describe_stability(params.vote),

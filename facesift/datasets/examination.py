@@ -32,7 +32,7 @@ def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any,
     if printable(file.path) != file.path:
         raise BadImage("its name is not valid UTF-8: rename it")
     data = read_bytes(raw, file.container, file.path, limits.max_bytes)
-    opened = open_image(data, limits.max_pixels)
+    opened = open_image(data, limits.max_pixels, limits.formats)
     stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
     facts = (*image.size, *stored, perceptual_hash(image))

@@ -1,69 +1,141 @@
-"""Decodes the bytes of an image file to upright 8-bit RGB pixels, or says why that is not possible."""
+"""Decodes the bytes of an image file to upright 8-bit sRGB pixels, or says why that is not possible."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import re
 import warnings
+from collections.abc import Collection
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from facesift.images.bad_image import BadImage, damaged, note, notes
+from facesift.images.colour import to_srgb
+from facesift.images.formats import FORMATS, WITHOUT_HEIF, kind_of, why_not
+from facesift.images.jpeg2000 import check_complete
+from facesift.images.jpeg_end import NO_END, read_scans, with_end
+from facesift.images.png_metadata import without_metadata
+from facesift.images.tiff_pages import seek_photo
+
+__all__ = ["BadImage", "decode", "notes", "open_image", "quantisation_hash", "to_square", "upright_rgb"]
 
 Image.init()  # makes the rarer formats known
-# Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos.
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+HEIF = "HEIF"
 # Mid grey replaces transparent pixels: black or white would be an edge that only such images have.
 BACKGROUND = (128, 128, 128)
 SIXTEEN_BITS = 65535
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 HASH_DIGITS = 12
+# No photo has so few bytes for its pixels; a white page as a PNG has a byte for a thousand.
+MAX_PIXELS_A_BYTE = 10_000
+# What Pillow decodes in Python takes a second for so many pixels or bytes.
+SLOW_PIXELS, SLOW_BYTES = 1_000_000, 8_000_000
+SLOW = {"bmp_rle": "a run-length coded BMP", "ppm_plain": "a PPM in plain text", "ppm": "a PPM with scaled values"}
+MAX_TILES = 65536  # parts of an image that Pillow decodes one by one
 
 
-class BadImage(Exception):  # noqa: N818 - the image is what is bad
-    """An image that cannot be used.
+@cache
+def _reads_heif() -> bool:
+    """Make Pillow read HEIC and HEIF, if pillow-heif is installed."""
+    try:
+        from pillow_heif import register_heif_opener  # noqa: PLC0415 - the extra `heic`
+    except ImportError:
+        return False
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    return True
 
-    Attributes:
-        reason: why, in words for the quarantine list.
-    """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def open_image(data: bytes, max_pixels: int) -> Image.Image:
-    """Read an image's header; no pixel is decoded.
+def open_image(data: bytes, max_pixels: int, formats: Collection[str] = FORMATS) -> Image.Image:
+    """Read an image's header. No pixel is decoded, but those of a JPEG without end marker.
 
     Args:
         data: the bytes of the file.
         max_pixels: largest allowed width times height.
+        formats: which of `FORMATS` are read.
 
     Returns:
-        The image; its `size`, `format` and `mode` are as stored in the file.
+        The image; its `size`, `format` and `mode` are as stored in the file. `notes` tells what is wrong with a file
+        that is used all the same.
 
     Raises:
-        BadImage: when the file is empty, of no known image format, damaged, or has too many pixels.
+        BadImage: when the file is empty, of no allowed image format, damaged, has too many pixels, or would take too
+            long to decode.
     """
     if not data:
         raise BadImage("empty file")
+    kind = kind_of(data)
+    name = kind.name if kind else ""
+    if name == HEIF and HEIF in formats and not _reads_heif():
+        raise BadImage(WITHOUT_HEIF)
+    if kind is None or name not in formats:
+        raise BadImage(why_not(data, formats))
+    profile = None
+    if name == "PNG":
+        data, profile = without_metadata(data)
+    scans = read_scans(data) if name == "JPEG" else None
+    image = _open(data, max_pixels, name)
+    if profile:
+        image.info["icc_profile"] = profile
+    if isinstance(image, TiffImageFile):
+        seek_photo(image, data)
+    _check_cost(image, len(data), max_pixels)
+    if name == "JPEG2000":
+        check_complete(data)
+    if scans and not scans.ended:
+        image = _open(with_end(data, scans), max_pixels, name)
+        note(image, NO_END)
+    return image
+
+
+def _open(data: bytes, max_pixels: int, name: str) -> Image.Image:
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels  # Pillow's own limit would refuse what the user allows
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's own size limit, and of odd metadata
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError:
-        raise BadImage("not an image of a known format") from None
+            return Image.open(io.BytesIO(data), formats=[name])
     except Image.DecompressionBombError:
         raise BadImage(f"more pixels than {max_pixels}") from None
     except Exception as error:
-        raise _damaged(error) from error
+        if name == "JPEG" and not isinstance(error, MemoryError):
+            return _open_plainly(data, name)
+        raise _unopened(error, name) from error
+
+
+def _open_plainly(data: bytes, name: str) -> Image.Image:
+    """Open a JPEG without regard to the further pictures that its metadata tell of."""
+    try:
+        return JpegImageFile(io.BytesIO(data))
+    except Exception as error:
+        raise _unopened(error, name) from error
+
+
+def _unopened(error: Exception, name: str) -> BadImage:
+    if isinstance(error, (Image.UnidentifiedImageError, SyntaxError)):
+        return BadImage(f"{name} of a kind that is not read, or damaged at its beginning: save it again as JPEG or PNG")
+    return damaged(error)
+
+
+def _check_cost(image: Image.Image, size: int, max_pixels: int) -> None:
+    """Refuse what would take too much memory or time to decode, or has no photo in it."""
     width, height = image.size
-    if width * height > max_pixels:
+    pixels = width * height
+    if pixels > max_pixels:
         raise BadImage(f"{width} x {height} pixels, more than {max_pixels}")
-    return image
+    if pixels > MAX_PIXELS_A_BYTE * size:
+        raise BadImage(f"{width} x {height} pixels in {size} bytes: no photo is so small")
+    tiles = getattr(image, "tile", [])
+    if len(tiles) > MAX_TILES:
+        raise BadImage(f"in {len(tiles)} parts: save it again as JPEG or PNG")
+    slow = [SLOW.get(tile[0], tile[0]) for tile in tiles if tile[0] in Image.DECODERS]
+    if slow and (pixels > SLOW_PIXELS or size > SLOW_BYTES):
+        raise BadImage(f"{slow[0]} of {width} x {height} pixels takes too long to read: save it as PNG")
 
 
 def quantisation_hash(image: Image.Image) -> str:
@@ -84,14 +156,6 @@ def quantisation_hash(image: Image.Image) -> str:
     return hashlib.sha256(json.dumps([tables, sampling]).encode("ascii")).hexdigest()[:HASH_DIGITS]
 
 
-def _damaged(error: Exception) -> BadImage:
-    """Turn an error of Pillow into `BadImage`, without memory addresses, which differ from run to run."""
-    if isinstance(error, MemoryError):
-        raise error
-    words = re.sub(r" at 0x[0-9a-fA-F]+", "", str(error)) or type(error).__name__
-    return BadImage(f"damaged image: {words}")
-
-
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation; where EXIF cannot be read, keep the pixels as stored."""
     try:
@@ -109,22 +173,25 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((pixels * 255 + SIXTEEN_BITS // 2) // SIXTEEN_BITS).astype(np.uint8))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
+def _to_rgb(image: Image.Image, opened: Image.Image) -> Image.Image:
+    """Convert upright pixels to RGB; what is wrong with a colour profile is noted in the opened image."""
+    profile = opened.info.get("icc_profile")
     if image.mode.startswith("I"):
-        return _eight_bits(image).convert("RGB")
+        return to_srgb(_eight_bits(image), profile, opened)
     if image.mode == "F":
         raise BadImage("floating-point pixels have no agreed range: convert to 8 bits")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
+        opaque = image.convert("L") if image.mode in {"L", "LA", "La"} else layer.convert("RGB")
+        colours = to_srgb(opaque, profile, opened)
+        colours.putalpha(layer.getchannel("A"))
         canvas = Image.new("RGBA", layer.size, (*BACKGROUND, 255))
-        return Image.alpha_composite(canvas, layer).convert("RGB")
-    return image.convert("RGB")
+        return Image.alpha_composite(canvas, colours).convert("RGB")
+    return to_srgb(image, profile, opened)
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """Decode an opened image to upright 8-bit RGB; of an animation the first frame.
+    """Decode an opened image to upright 8-bit sRGB; of an animation the first frame.
 
     Raises:
         BadImage: when it is damaged, or its pixels cannot be converted to 8 bits.
@@ -133,27 +200,29 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            return _to_rgb(_upright(image))
+            return _to_rgb(_upright(image), image)
     except BadImage:
         raise
     except Exception as error:
-        raise _damaged(error) from error
+        raise damaged(error) from error
 
 
-def decode(data: bytes, max_pixels: int) -> Image.Image:
-    """Decode a file's bytes to an upright 8-bit RGB image.
+def decode(data: bytes, max_pixels: int, formats: Collection[str] = FORMATS) -> Image.Image:
+    """Decode a file's bytes to an upright 8-bit sRGB image.
 
-    The EXIF orientation is applied; grey, CMYK, palette and 16-bit images are converted; transparent pixels are blended
-    with mid grey (`BACKGROUND`); of an animation the first frame is taken.
+    The EXIF orientation is applied; pixels with a colour profile are converted to sRGB by it; grey, CMYK, palette and
+    16-bit images are converted; transparent pixels are blended with mid grey (`BACKGROUND`); of an animation the first
+    frame is taken, of a multi-picture file the first picture, of a TIFF with a thumbnail the photo.
 
     Args:
         data: the bytes of the file.
         max_pixels: largest allowed width times height, checked before any pixel is decoded.
+        formats: which of `FORMATS` are read.
 
     Raises:
         BadImage: when the file is not a complete image of at most `max_pixels` pixels.
     """
-    return upright_rgb(open_image(data, max_pixels))
+    return upright_rgb(open_image(data, max_pixels, formats))
 
 
 def to_square(image: Image.Image, size: int, resize: str = "squish") -> NDArray[np.uint8]:

@@ -16,12 +16,13 @@ from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import IMAGES, Manifest, build_manifest, check_quarantine, summarise_manifest
 from facesift.datasets.source_files import count_files
+from facesift.images.formats import FORMATS
 from tests.made_config import Source
 
 TWO = Workers(backend="processes", jobs=2, address=None)
-LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
+LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000, formats=[*FORMATS])
 SOURCES = {"rff": Layout(Source(layout="rff")), "folders": Layout(Source(layout="class_folders"))}
-GENEROUS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8)
+GENEROUS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 
 
