@@ -18,7 +18,7 @@ from facesift.datasets.manifest import IMAGES, QUARANTINE, Frames, Manifest
 from facesift.datasets.near_duplicates import perceptual_hash
 from facesift.datasets.source_files import SourceFile, printable, source_files
 from facesift.images.archives import image_id, read_bytes
-from facesift.images.decoding import BadImage, open_image, quantisation_hash, upright_rgb
+from facesift.images.decoding import BadImage, notes, open_image, quantisation_hash, upright_rgb
 from facesift.images.face_detector import installed_detector
 from facesift.images.faces import FACE_COLUMNS, NO_FACE, face_values
 
@@ -35,7 +35,7 @@ def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any,
     opened = open_image(data, limits.max_pixels, limits.formats)
     stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
-    facts = (*image.size, *stored, perceptual_hash(image))
+    facts = (*image.size, *stored, perceptual_hash(image), "; ".join(notes(opened)) or None)
     face = face_values(installed_detector(crop.min_score).find(image)) if crop.finds else ()
     return image_id(data), source, said.label, *file, *facts, said.fold, said.difficulty, *said.edited, *face
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -27,6 +27,7 @@ IMAGES = pl.Schema(
         "bytes": pl.Int64,
         "quantisation": pl.String,  # of a JPEG, see `quantisation_hash`; for the audit alone, no model may see it
         "phash": pl.String,
+        "warning": pl.String,  # what is wrong with a file that is used all the same
         "fold": pl.String,
         "difficulty": pl.String,
         **dict.fromkeys(PARTS, pl.Boolean),
@@ -134,12 +135,18 @@ def check_quarantine(quarantine: pl.DataFrame, recognised: int, limits: Ingest) 
     )
 
 
-def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
+def count_warnings(images: pl.DataFrame) -> dict[str, int]:
+    """Count the images with each warning, sorted by the warning."""
+    return dict(images.drop_nulls("warning").group_by("warning").len().sort("warning").iter_rows())
+
+
+def summarise_manifest(manifest: Manifest, ignored: int, passed: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Count images by source and label, further copies, quarantined and ignored files, for `data/figures/ingest.json`.
 
     Args:
         manifest: the study's manifest.
         ignored: files that belong to no source.
+        passed: files that are no data and passed over, by kind.
     """
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():
@@ -149,4 +156,6 @@ def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
         "exact_duplicates": manifest.exact_duplicates,
         "quarantined": manifest.quarantine.height,
         "ignored": ignored,
+        "passed_over": dict(passed or {}),
+        "warnings": count_warnings(manifest.images),
     } | ({} if manifest.faces is None else {"faces": manifest.faces})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import LAYOUTS, Layout, PathLabel, find_source
 from facesift.images.archives import RawFile, list_files
+from facesift.images.leftovers import sidecar
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
 
@@ -21,11 +23,13 @@ class FileCounts:
         recognised: how many files belong to a source.
         ignored: how many belong to none.
         example: path of an ignored file; None without one.
+        passed: how many files of each kind are no data and passed over: leftovers of file managers, sidecars.
     """
 
     recognised: int
     ignored: int
     example: str | None
+    passed: Mapping[str, int] = field(default_factory=dict)
 
 
 def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
@@ -44,9 +48,12 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     if not raw.is_dir():
         raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
     recognised, ignored, example = 0, 0, None
-    for file in list_files(raw):
+    passed: Counter[str] = Counter()
+    for file in list_files(raw, passed):
         if find_source(layouts, file):
-            recognised += 1
+            kind = sidecar(file.path)
+            recognised += not kind
+            passed.update([kind] if kind else [])
         else:
             ignored += 1
             example = example or printable(f"{file.container}:{file.path}")
@@ -54,7 +61,7 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
         expected = "; ".join(_expected(name, layout) for name, layout in layouts.items())
         seen = f"{ignored} other files, for example {example}" if ignored else "no files"
         raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}")
-    return FileCounts(recognised, ignored, example)
+    return FileCounts(recognised, ignored, example, dict(sorted(passed.items())))
 
 
 def _expected(name: str, layout: Layout) -> str:
@@ -69,11 +76,11 @@ def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFil
         layouts: each source's layout, by the source's name.
 
     Yields:
-        The file, the name of its source, and what its path says, in an order that depends on names alone.
+        The file, the name of its source, and what its path says; no sidecars; in an order that depends on names alone.
     """
     for file in list_files(raw):
         found = find_source(layouts, file)
-        if found:
+        if found and not sidecar(file.path):
             yield file, *found
 
 

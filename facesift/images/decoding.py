@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
 from facesift.images.bad_image import BadImage, damaged, note, notes
 from facesift.images.colour import to_srgb
@@ -21,7 +20,7 @@ from facesift.images.formats import FORMATS, WITHOUT_HEIF, kind_of, why_not
 from facesift.images.jpeg2000 import check_complete
 from facesift.images.jpeg_end import NO_END, read_scans, with_end
 from facesift.images.png_metadata import without_metadata
-from facesift.images.tiff_pages import seek_photo
+from facesift.images.tiff_pages import find_photo
 
 __all__ = ["BadImage", "decode", "notes", "open_image", "quantisation_hash", "to_square", "upright_rgb"]
 
@@ -34,10 +33,9 @@ ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 HASH_DIGITS = 12
 # No photo has so few bytes for its pixels; a white page as a PNG has a byte for a thousand.
 MAX_PIXELS_A_BYTE = 10_000
-# What Pillow decodes in Python takes a second for so many pixels or bytes.
-SLOW_PIXELS, SLOW_BYTES = 1_000_000, 8_000_000
+# What Pillow decodes in Python takes a second for so many pixels, bytes or lines of comment.
+SLOW_PIXELS, SLOW_BYTES, SLOW_COMMENTS = 400_000, 6_000_000, 1000
 SLOW = {"bmp_rle": "a run-length coded BMP", "ppm_plain": "a PPM in plain text", "ppm": "a PPM with scaled values"}
-MAX_TILES = 65536  # parts of an image that Pillow decodes one by one
 
 
 @cache
@@ -79,12 +77,13 @@ def open_image(data: bytes, max_pixels: int, formats: Collection[str] = FORMATS)
     if name == "PNG":
         data, profile = without_metadata(data)
     scans = read_scans(data) if name == "JPEG" else None
+    page = find_photo(data) if name == "TIFF" else 0
     image = _open(data, max_pixels, name)
     if profile:
         image.info["icc_profile"] = profile
-    if isinstance(image, TiffImageFile):
-        seek_photo(image, data)
-    _check_cost(image, len(data), max_pixels)
+    if page:
+        image.seek(page)
+    _check_cost(image, data, max_pixels)
     if name == "JPEG2000":
         check_complete(data)
     if scans and not scans.ended:
@@ -122,19 +121,16 @@ def _unopened(error: Exception, name: str) -> BadImage:
     return damaged(error)
 
 
-def _check_cost(image: Image.Image, size: int, max_pixels: int) -> None:
+def _check_cost(image: Image.Image, data: bytes, max_pixels: int) -> None:
     """Refuse what would take too much memory or time to decode, or has no photo in it."""
     width, height = image.size
-    pixels = width * height
+    pixels, size = width * height, len(data)
     if pixels > max_pixels:
         raise BadImage(f"{width} x {height} pixels, more than {max_pixels}")
     if pixels > MAX_PIXELS_A_BYTE * size:
         raise BadImage(f"{width} x {height} pixels in {size} bytes: no photo is so small")
-    tiles = getattr(image, "tile", [])
-    if len(tiles) > MAX_TILES:
-        raise BadImage(f"in {len(tiles)} parts: save it again as JPEG or PNG")
-    slow = [SLOW.get(tile[0], tile[0]) for tile in tiles if tile[0] in Image.DECODERS]
-    if slow and (pixels > SLOW_PIXELS or size > SLOW_BYTES):
+    slow = [SLOW.get(tile[0], tile[0]) for tile in getattr(image, "tile", []) if tile[0] in Image.DECODERS]
+    if slow and (pixels > SLOW_PIXELS or size > SLOW_BYTES or data.count(b"\n#") > SLOW_COMMENTS):
         raise BadImage(f"{slow[0]} of {width} x {height} pixels takes too long to read: save it as PNG")
 
 

@@ -17,17 +17,19 @@ from facesift.images.bad_image import BadImage
 END = b"\xff\xd9"
 NO_END = "no end marker; all its rows are there"
 # Each of them costs time, and Pillow looks at each byte of what lies between segments.
-MAX_SEGMENTS, MAX_SCANS, MAX_JUNK = 10_000, 100, 65536
+MAX_SEGMENTS, MAX_SCANS, MAX_JUNK = 10_000, 40, 65536
 LAST_COEFFICIENT = 63
 MAX_ZEROS = 2  # at the end of a file without end marker that may belong to the last row
 # Bits that a cut scan would go on with, and with each restart marker: what stands before a wrong one is skipped.
 CONTINUATIONS = tuple(
     bits * 4 + b"".join(bytes([0xFF, 0xD0 + number % 8]) + bits for number in range(16))
     for bits in (
-        b"\xaa" * 16, b"\x55" * 16, b"\xff\0" * 16, b"\x33" * 16,
+        b"\xaa" * 16,
+        b"\x33" * 16,
+        b"\xff\0" * 16,
         bytes(byte for byte in hashlib.sha256(b"bits").digest() if byte != 0xFF),
     )
-)  # fmt: skip
+)
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # but the restart markers, which stand inside a scan
 
 

@@ -53,17 +53,20 @@ def without_metadata(data: bytes) -> Png:
     Raises:
         BadImage: when there are more than `MAX_CHUNKS` chunks, which take long to read.
     """
-    kept, profile, end = [SIGNATURE], None, len(SIGNATURE)
+    kept, end = [SIGNATURE], len(SIGNATURE)
+    profile = oriented = None  # of several the first
     for number, chunk in enumerate(_chunks(data)):
         if number >= MAX_CHUNKS:
             raise BadImage(f"more than {MAX_CHUNKS} chunks: save it again")
         end += len(chunk.whole)
         if chunk.kind == b"iCCP":
-            profile = _inflate(chunk.data.partition(b"\0")[2][1:], MAX_PROFILE)
+            profile = _inflate(chunk.data.partition(b"\0")[2][1:], MAX_PROFILE) if profile is None else profile
         elif chunk.kind == b"iTXt" and chunk.data.startswith(XMP):
-            kept += _orientation(chunk.data)
+            oriented = _orientation(chunk.data) if oriented is None else oriented
         elif _needed(chunk):
             kept.append(chunk.whole)
+    if oriented:
+        kept.insert(2, oriented)  # behind the header
     return Png(b"".join([*kept, data[end:]]), profile or None)
 
 
@@ -101,12 +104,12 @@ def _inflate(data: bytes, most: int) -> bytes:
     return text if machine.eof else b""
 
 
-def _orientation(data: bytes) -> list[bytes]:
+def _orientation(data: bytes) -> bytes:
     """Return a chunk with the orientation that a text in Adobe's XMP gives, since Pillow applies it."""
     compressed, rest = data[len(XMP) : len(XMP) + 1], data[len(XMP) + 2 :]
     text = rest.partition(b"\0")[2].partition(b"\0")[2]  # after a language and a translated keyword
     found = ORIENTATION.search(_inflate(text, MAX_XMP) if compressed == b"\1" else text)
     if not found:
-        return []
+        return b""
     body = b"iTXt" + XMP + b'\0\0\0\0<x tiff:Orientation="' + found[1] + b'"/>'
-    return [struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))]
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

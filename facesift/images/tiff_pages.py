@@ -5,18 +5,17 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from PIL.TiffImagePlugin import TiffImageFile
-
 from facesift.images.bad_image import BadImage
 from facesift.images.formats import EXPORT, RAW
 
 # TIFF tags
-KIND, OLD_KIND, WIDTH, HEIGHT, COLOURS, SUB_IMAGES = 254, 255, 256, 257, 262, 330
+KIND, OLD_KIND, WIDTH, HEIGHT, COLOURS, STRIPS, TILES, SUB_IMAGES = 254, 255, 256, 257, 262, 273, 324, 330
 TAGS = frozenset({KIND, OLD_KIND, WIDTH, HEIGHT, COLOURS, SUB_IMAGES})
 REDUCED, REDUCED_OLD = 1, 2  # a bit of KIND, a value of OLD_KIND
 SENSOR = (32803, 34892)  # COLOURS of a sensor's values, before they are made an image
 MASK = 4  # COLOURS of a transparency mask
-MAX_PAGES, MAX_TAGS = 16, 512  # of them are looked at
+MAX_PAGES, MAX_TAGS = 16, 512  # of the first are so many looked at, of the others more take long to read
+MAX_PARTS = 65536  # strips or tiles of an image, which Pillow reads one by one
 CLOSE = 0.03  # difference of two aspect ratios of one photo
 TIMES = 4  # as many pixels as a thumbnail has the photo at least
 INTEGERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # TIFF types
@@ -51,19 +50,22 @@ class Page(NamedTuple):
         return thumbnail.area == 0 or (alike and self.area >= TIMES * thumbnail.area)
 
 
-def seek_photo(image: TiffImageFile, data: bytes) -> None:
-    """Go to the photo of an opened TIFF: its first image, or the full size if the first one is a thumbnail.
+def find_photo(data: bytes) -> int:
+    """Find the photo in a TIFF: its first image, or the full size if the first one is a thumbnail.
 
     Args:
-        image: as opened.
-        data: the bytes of its file.
+        data: the bytes of the file.
+
+    Returns:
+        The number of the image, from 0.
 
     Raises:
-        BadImage: for camera raw files, and where the full size is in a place that is not read.
+        BadImage: for camera raw files, where the full size is in a place that is not read, and where an image has so
+            many parts or tags that it would take long to read.
     """
     pages, below = _read_pages(data)
     if not pages:
-        return
+        return 0
     if any(page.colours in SENSOR for page in (*pages, *below)):
         raise BadImage(RAW.format("DNG or another kind of TIFF"))
     photos = [number for number, page in enumerate(pages) if page.area and page.may_be_photo_of(pages[0])]
@@ -72,8 +74,7 @@ def seek_photo(image: TiffImageFile, data: bytes) -> None:
         raise BadImage(f"its first image is a thumbnail, and the photo is in a sub-image, which is not read: {EXPORT}")
     if not pages[best].area:
         raise BadImage(f"it holds a thumbnail without the photo: {EXPORT}")
-    if best:
-        image.seek(best)
+    return best
 
 
 def _read_pages(data: bytes) -> tuple[list[Page], list[Page]]:
@@ -99,11 +100,15 @@ def _read_tags(data: bytes, at: int, order: str, *, big: bool) -> tuple[Tags, in
     if at >= len(data):
         raise struct.error("beyond the end")
     (count,) = struct.unpack_from(order + counted, data, at)
+    if count > MAX_TAGS:
+        raise BadImage(f"an image with {count} tags: save it again as JPEG or PNG")
     at += struct.calcsize(f"<{counted}")
     step = struct.calcsize(f"<{entry}") + room
     tags: Tags = {}
-    for place in range(at, at + step * min(count, MAX_TAGS), step):
+    for place in range(at, at + step * count, step):
         tag, kind, number = struct.unpack_from(order + entry, data, place)
+        if tag in {STRIPS, TILES} and number > MAX_PARTS:
+            raise BadImage(f"an image in {number} parts: save it again as JPEG or PNG")
         if tag in TAGS and kind in INTEGERS and number:
             values = order + INTEGERS[kind] * min(number, MAX_PAGES)
             where = place + step - room

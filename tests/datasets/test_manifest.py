@@ -219,11 +219,13 @@ def test_too_many_bad_files_stop_with_counts_and_the_first_five():
 
 def test_the_summary_counts_by_source_and_label(tmp_path: Path):
     lay(tmp_path, FACES | {"real/copy.webp": FACES["test/REAL/9.webp"], "real/bad.png": b""})
-    assert summarise_manifest(read(tmp_path), 3) == {
+    assert summarise_manifest(read(tmp_path), 3, {"Thumbs.db": 2}) == {
         "images": {"folders": {"real": 1}, "rff": {"fake": 2, "real": 1}},
         "exact_duplicates": 1,
         "quarantined": 1,
         "ignored": 3,
+        "passed_over": {"Thumbs.db": 2},
+        "warnings": {},
     }
 
 
