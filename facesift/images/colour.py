@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from facesift.images.bad_image import note
 
+NOT_USABLE = "colour profile not usable ({}): its pixels are taken for sRGB"
 MAX_PROFILE = 1 << 24  # bytes; those of printers have 0.5 to 3 MB
 # A profile that moves no colour further than this, in grey levels, is sRGB: its pixels stay as they are.
 SAME = 2
@@ -41,7 +42,7 @@ def to_srgb(image: Image.Image, profile: bytes | None, opened: Image.Image) -> I
         pixels = _in_mode(image, mode)
         return pixels.convert("RGB") if transform is None else transform.apply(pixels)
     except (_NoUseError, ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        note(opened, f"colour profile not usable ({error}): its pixels are taken for sRGB")
+        note(opened, NOT_USABLE.format(error))
         return image.convert("RGB")
 
 

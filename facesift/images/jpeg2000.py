@@ -1,4 +1,4 @@
-"""Looks whether the data of a JPEG 2000 are there: the decoder takes missing ones for grey."""
+"""What Pillow does not look at in a JPEG 2000: whether its data are all there, and its colour profile."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import struct
 
 from facesift.images.bad_image import BadImage
 
-START, TILE, END = b"\xff\x4f\xff\x51", b"\xff\x90", b"\xff\xd9"
+START, TILE = b"\xff\x4f\xff\x51", b"\xff\x90"
+PROFILE = b"colr\2"  # a box with an ICC profile
 MAX_TILES = 65535
 SHORT = "damaged image: its data are not all there"
 
 
 def check_complete(data: bytes) -> None:
-    """Check that each tile of a JPEG 2000 has data and that they reach the end marker or the file's end.
+    """Check that each tile of a JPEG 2000 has all its data: the decoder takes missing ones for grey.
 
     Raises:
-        BadImage: when they do not.
+        BadImage: when data are missing.
     """
     begin = data.find(START)
     try:
@@ -24,6 +25,12 @@ def check_complete(data: bytes) -> None:
             raise BadImage(SHORT)
     except (struct.error, ZeroDivisionError):
         raise BadImage(SHORT) from None
+
+
+def read_profile(data: bytes) -> bytes | None:
+    """Return the colour profile that stands before the data of a JPEG 2000; None without one."""
+    at = data.find(PROFILE, 0, max(data.find(START), 0))
+    return data[at + 7 : at - 4 + int.from_bytes(data[at - 4 : at], "big")] if at >= 4 else None
 
 
 def _number_of_tiles(data: bytes, begin: int) -> int:

@@ -35,7 +35,7 @@ class Png(NamedTuple):
 
     Attributes:
         data: the bytes of the file, with the orientation as the one text that may be in it.
-        profile: the embedded colour profile; None without one.
+        profile: the embedded colour profile; None without one, empty where it is damaged or too large.
     """
 
     data: bytes
@@ -67,7 +67,7 @@ def without_metadata(data: bytes) -> Png:
             kept.append(chunk.whole)
     if oriented:
         kept.insert(2, oriented)  # behind the header
-    return Png(b"".join([*kept, data[end:]]), profile or None)
+    return Png(b"".join([*kept, data[end:]]), profile)
 
 
 def _chunks(data: bytes) -> Iterator[Chunk]:
