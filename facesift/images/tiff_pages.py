@@ -64,8 +64,6 @@ def find_photo(data: bytes) -> int:
             many parts or tags that it would take long to read.
     """
     pages, below = _read_pages(data)
-    if not pages:
-        return 0
     if any(page.colours in SENSOR for page in (*pages, *below)):
         raise BadImage(RAW.format("DNG or another kind of TIFF"))
     photos = [number for number, page in enumerate(pages) if page.area and page.may_be_photo_of(pages[0])]
@@ -82,7 +80,7 @@ def _read_pages(data: bytes) -> tuple[list[Page], list[Page]]:
     pages: list[Page] = []
     below: list[Page] = []
     order, big = ("<" if data[:2] == b"II" else ">"), 43 in data[2:4]
-    (at,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, 8 if big else 4)
+    at = int.from_bytes(data[8:16] if big else data[4:8], "little" if order == "<" else "big")
     while at and len(pages) < MAX_PAGES:
         try:
             tags, at = _read_tags(data, at, order, big=big)
@@ -90,6 +88,8 @@ def _read_pages(data: bytes) -> tuple[list[Page], list[Page]]:
             below += [_page(_read_tags(data, one, order, big=big)[0]) for one in tags.get(SUB_IMAGES, ())[:MAX_PAGES]]
         except struct.error:  # a damaged later image does not matter
             break
+    if not pages:
+        raise BadImage(f"damaged image: its tags cannot be read, or are more than {MAX_TAGS}")
     return pages, below
 
 
@@ -101,7 +101,7 @@ def _read_tags(data: bytes, at: int, order: str, *, big: bool) -> tuple[Tags, in
         raise struct.error("beyond the end")
     (count,) = struct.unpack_from(order + counted, data, at)
     if count > MAX_TAGS:
-        raise BadImage(f"an image with {count} tags: save it again as JPEG or PNG")
+        raise struct.error("too many tags")
     at += struct.calcsize(f"<{counted}")
     step = struct.calcsize(f"<{entry}") + room
     tags: Tags = {}

@@ -53,6 +53,7 @@ WRONG = {
     "members.stacker": (DEFAULT["members"]["convnext1"], r"members\.stacker.*choose another"),
     "members.convnext1.votes": ("no", r"votes: .*valid boolean \(got 'no'\)"),
     "members": ({}, "members: .*at least 1 item"),
+    "ingest.formats": (["JPG"], r"ingest\.formats\.0: .*'JPEG', 'PNG'.* \(got 'JPG'\)"),
     "split.fractions.val": (0.2, r"train \+ val \+ test is 1\.1, not 1"),
     "data.raw": ("../elsewhere", r"data\.raw: .*got '\.\./elsewhere'"),
     "data.sources.portraits.layout": (
@@ -148,3 +149,10 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path, damage):
     path.write_bytes(damage)
     with pytest.raises(FacesiftError, match=r"params\.yaml: not valid YAML"):
         load_params(path)
+
+
+def test_a_member_with_a_dot_in_its_name_is_refused_by_our_rule():
+    tree = copy.deepcopy(DEFAULT)
+    tree["members"]["resnet18.a1"] = tree["members"].pop("convnext2")
+    with pytest.raises(FacesiftError, match=r"members\.resnet18\.a1.*a name has letters, digits and underscores"):
+        parse_params(tree)

@@ -183,7 +183,7 @@ def test_heic_is_read_upright():
     exif = Image.Exif()
     exif[0x0112] = 6
     ramp = Image.fromarray((np.indices((40, 60)).sum(0)[..., None] * [2, 1, 1]).astype(np.uint8))
-    decoded = decode(heif(ramp, exif=exif), LIMIT)
+    decoded = decode(heif(ramp, exif=exif.tobytes()), LIMIT)
     assert decoded.size == (40, 60)
     assert np.abs(pixels(decoded) - pixels(ramp.transpose(Image.Transpose.ROTATE_270))).mean() < 4
 
