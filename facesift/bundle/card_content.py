@@ -99,6 +99,7 @@ def card_content(
             "crop": params.data.crop.model_dump(),
             "max_pixels": params.ingest.max_pixels,
             "max_bytes": params.ingest.max_bytes,
+            "formats": params.ingest.formats,
         },
         "rule": params.vote.rule,
         "stability": _describe_stability(params.vote),

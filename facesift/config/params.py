@@ -20,7 +20,7 @@ from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
 from facesift.config.review import Review
 from facesift.config.sampling import Resample
-from facesift.config.section import Name, Number, Section, Seed
+from facesift.config.section import NAME, Name, Number, Section, Seed
 from facesift.config.structure import fields_at, keys_of, near
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
@@ -166,6 +166,8 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem.get("ctx", {}).get("pattern") == NAME:  # DVC says of a name with a dot that its parameters are missing
+        message = "a name has letters, digits and underscores, and begins with a letter"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
     return f"{key or 'top level'}: {message}{got}"
 
