@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import norm
+
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
+from facesift.core.intervals import CONFIDENCE
+from facesift.evaluation.comparison import holm
 
 Figures = Mapping[str, Mapping[str, Any]]  # arm -> figure -> mean, interval ...; without figures: failed
 Tables = Mapping[str, Mapping[str, Figures]]  # start -> population -> figures
 BEGIN, END = "<!-- {name}: begin -->", "<!-- {name}: end -->"
+Place = tuple[str, str, str]  # start, population, arm
 TITLES = {"within": "fakes against reals of their own source", "pooled": "all test images"}
 
 
@@ -21,26 +26,57 @@ def markdown(tables: Tables, failures: Mapping[str, Mapping[str, str]]) -> str:
 
     An arm that failed has its reason instead; `failures` is start -> arm -> reason.
     """
-    return "\n\n".join(_table(start, by_population, failures.get(start, {})) for start, by_population in tables.items())
+    clear = clear_differences(tables)
+    return "\n\n".join(
+        _table(start, by_population, failures.get(start, {}), clear) for start, by_population in tables.items()
+    )
 
 
-def _table(start: str, figures: Mapping[str, Figures], failed: Mapping[str, str]) -> str:
+def clear_differences(tables: Tables) -> set[Place]:
+    """Find the AUC differences that are clear of chance by Holm's correction for all of them, in all tables.
+
+    The p-value of each is that of a normal distribution with the spread of its 95 % interval.
+
+    Returns:
+        Start, population and arm of each.
+    """
+    found = {
+        (start, name, arm): _p_value(each["auc"])
+        for start, by_population in tables.items()
+        for name, arms in by_population.items()
+        for arm, each in arms.items()
+        if each["auc"].get("difference_interval")
+    }
+    return {place for place, value in zip(found, holm(list(found.values())), strict=True) if value <= 1 - CONFIDENCE}
+
+
+def _p_value(figure: Mapping[str, Any]) -> float:
+    low, high = figure["difference_interval"]
+    spread = (high - low) / (2 * norm.ppf((1 + CONFIDENCE) / 2))
+    return float(2 * norm.sf(abs(figure["difference"]) / spread)) if spread else float(figure["difference"] == 0)
+
+
+def _table(start: str, figures: Mapping[str, Figures], failed: Mapping[str, str], clear: set[Place]) -> str:
     arms = list(dict.fromkeys([arm for found in figures.values() for arm in found] + list(failed)))
     lines = [
         f"| {start} | within: AUC | difference | AP | recall | pooled: AUC | difference | AP | recall |",
         "|---|" + "---|" * 8,
     ]
     for arm in arms:
-        cells = [cell for name in ("within", "pooled") for cell in _cells(figures[name].get(arm))]
+        cells = [
+            cell
+            for name in ("within", "pooled")
+            for cell in _cells(figures[name].get(arm), bold=(start, name, arm) in clear)
+        ]
         note = f" (failed: {failed[arm]})" if arm in failed else ""
         lines.append(f"| {arm}{note} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cells(found: Mapping[str, Any] | None) -> list[str]:
+def _cells(found: Mapping[str, Any] | None, *, bold: bool) -> list[str]:
     if found is None:
         return ["-"] * 4
-    return [_mean(found["auc"]), _difference(found["auc"]), _mean(found["ap"]), _mean(found["recall"])]
+    return [_mean(found["auc"]), _difference(found["auc"], bold=bold), _mean(found["ap"]), _mean(found["recall"])]
 
 
 def _mean(figure: Mapping[str, Any]) -> str:
@@ -48,12 +84,11 @@ def _mean(figure: Mapping[str, Any]) -> str:
     return f"{figure['mean']:.3f}" + (f" ({low:.2f}-{high:.2f})" if low is not None else "")
 
 
-def _difference(figure: Mapping[str, Any]) -> str:
-    """Write a difference in bold when its whole interval lies on one side of zero."""
+def _difference(figure: Mapping[str, Any], *, bold: bool) -> str:
     if "difference" not in figure:
         return "-"
-    text, interval = f"{figure['difference']:+.3f}", figure["difference_interval"]
-    return f"**{text}**" if interval and (interval[0] > 0 or interval[1] < 0) else text
+    text = f"{figure['difference']:+.3f}"
+    return f"**{text}**" if bold else text
 
 
 def put_between(page: Path, name: str, text: str) -> None:
