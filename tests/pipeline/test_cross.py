@@ -19,7 +19,7 @@ from facesift.images.decoding import to_square
 from facesift.networks.weights import load_scorer
 from stages.cross import main
 
-SOURCES = {"faces": {"layout": "rff", "within": "*", "folder": None, "label": None, "csv": None}}
+SOURCES = {"faces": {"layout": "rff", "within": "*", "folder": None, "label": None, "csv": None, "group": None}}
 COUNTS = {"real": 50, "fake": 10}
 CROSSED = "metrics/cross.json"
 
