@@ -7,8 +7,10 @@
 # make experiments  what each experiment changed and reached; SPLIT=test for test images
 # make sweep  resampling ratios x losses, as experiments; SWEEP='--members convnext2' and other options of workflow/sweep.py
 # make search  Optuna over experiments; SEARCH='--trials 9 members.convnext2.optimizer.lr=0.0005:0.01:log'
+# make stability SEEDS=5  the study trained again with other seeds: how far its headline figures move; JOBS=2 at a time
 # make status  what would run, what is not pushed, what is not committed
 # make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
+# make check  name damaged files: outputs, DVC's cache, people's answers
 # make check-remote  name damaged objects in the remote; FORCE=1 deletes them there
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
@@ -24,7 +26,7 @@ READY := $(VENV)/.ready
 SLOW := experiments remotes scaling
 
 .PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search status clean-cache check-remote
+.PHONY: compare-training train experiments sweep search stability status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -69,6 +71,11 @@ sweep: install
 search: install
 	python -m workflow.search $(SEARCH)
 
+SEEDS ?= 5
+
+stability: install
+	python -m workflow.stability --seeds $(SEEDS) --jobs $(JOBS)
+
 bench: install
 	python -m bench.shards
 
@@ -85,7 +92,7 @@ install: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,face,review,remotes,weights,dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,face,heic,review,remotes,weights,dev]'
 	$(BIN)/python -m workflow.vega_bundle
 	touch $(READY)
 
@@ -108,6 +115,10 @@ status:
 # What a commit, branch, tag, experiment or the work tree refers to is kept.
 clean-cache:
 	dvc gc --workspace --all-branches --all-tags --all-commits --all-experiments $(if $(FORCE),--force)
+
+# Reads every byte of what dvc.lock pins, of DVC's cache and of the answers: bit rot is seen by nothing else.
+check:
+	@python -m workflow.check
 
 check-remote:
 	@python -m workflow.check_remote $(if $(FORCE),--delete)

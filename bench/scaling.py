@@ -22,6 +22,7 @@ from facesift.core.parallel import Workers
 from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import build_manifest
+from facesift.images.formats import FORMATS
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from workflow.dvc_command import run_script
 
@@ -31,7 +32,7 @@ WAYS = {
     "ray, 2 workers": Workers(backend="ray", jobs=2, address=None),
     "dask, 2 workers": Workers(backend="dask", jobs=2, address=None),
 }
-LIMITS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8)
+LIMITS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
 
 
 def write_images(folder: Path, images: int) -> None:

@@ -62,6 +62,8 @@ def shrink(tree: dict[str, Any]) -> dict[str, Any]:
     tree["members"] = {name: shrink_recipe(recipe) for name, recipe in tree["members"].items()}
     tree["backbones"] = {name: backbone | TINY for name, backbone in tree["backbones"].items()}
     tree["evaluation"]["cross_fit"] = dict.fromkeys(tree["evaluation"]["cross_fit"], FOLDS)
+    for each in tree["evaluation"]["leave_out"].values():
+        each["folds"] = FOLDS
     tree["robustness"]["corruptions"] = dict(list(tree["robustness"]["corruptions"].items())[:2])
     return tree
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from facesift.config.backbones import Backbone
 from facesift.config.params import load_params
+from facesift.core.classes import PARTS
 from facesift.core.files import read_parquet, write_json
 from facesift.core.intervals import clopper_pearson
-from facesift.datasets.layouts import PARTS
 from facesift.images.faces import FACE_COLUMNS, Face, face_of_row
 from facesift.networks.weights import load_head, read_header
 from facesift.report.heat_map import HeatMaps, open_heat_maps

@@ -8,8 +8,9 @@ from facesift.committee.cross_fit import FeatureTable, cross_fit
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_parquet, write_json
-from facesift.core.scores import STACKER, read_truth
+from facesift.core.files import read_parquet, write_json, write_parquet
+from facesift.core.scores import STACKER, logit_columns, read_truth
+from facesift.evaluation.attack_kinds import FACTS
 from facesift.evaluation.cross_fit_report import report_cross_fit
 from facesift.evaluation.results_table import share
 
@@ -17,7 +18,7 @@ DATA = Path("data")
 
 
 def main(params: Params, name: str) -> None:
-    """Read all features and `data/split.parquet`; write `data/figures/cross_fit/NAME.json`."""
+    """Read all features and `data/split.parquet`; write `data/figures/cross_fit/NAME.json` and `NAME.parquet`."""
     if name not in params.evaluation.cross_fit:
         known = ", ".join(params.evaluation.cross_fit) or "none"
         raise FacesiftError(f"evaluation.cross_fit.{name}: not in params.yaml; there are {known}")
@@ -25,9 +26,12 @@ def main(params: Params, name: str) -> None:
     tables = {each: FeatureTable.read(DATA / each) for each in inputs}
     truth = read_truth(DATA / "split.parquet").sort("image_id")
     fitted = cross_fit(tables, truth, params, params.evaluation.cross_fit[name])
-    facts = read_parquet(DATA / "manifest.parquet", ["image_id", "difficulty"])
+    facts = read_parquet(DATA / "manifest.parquet", ["image_id", *FACTS])
     report = report_cross_fit(fitted, facts)
     write_json(DATA / f"figures/cross_fit/{name}.json", report)
+    columns = zip(logit_columns(params.classes), fitted.held.logits[STACKER].T, strict=True)
+    scores = fitted.held.images.select("image_id").with_columns(**dict(columns))  # `facesift review --label-errors`
+    write_parquet(DATA / f"figures/cross_fit/{name}.parquet", scores)
     stacker, rule = report["voters"][STACKER], report["rules"][params.vote.rule]
     low, high = stacker["auc_interval"]
     print(

@@ -35,13 +35,14 @@ def main(params: Params, name: str) -> None:
     images = places.join(read_parquet(Path("data/split.parquet"), ["image_id", "split"]), on="image_id")
     reader = RawImageReader(raw, 1, params.ingest.max_pixels)
     embedding = Embedding(reader, backbone, STORE / name, params.parallel.workers)
-    # cross-fitting learns from all images in turn, and so from copies of all of them
-    learned = images if params.evaluation.cross_fit else images.filter(pl.col("split") == "train")
+    # fitting in folds learns from all images in turn, and so from copies of all of them
+    folds = bool(params.evaluation.cross_fit or params.evaluation.leave_out)
+    learned = images if folds else images.filter(pl.col("split") == "train")
     stores = _compute(images, learned, embedding, name)
     sharding = Sharding(params.shard.images, params.seed, classes=params.class_names.names)
     for split in SPLITS:
         rows = images.filter(pl.col("split") == split)
-        wanted = stores if split == "train" or params.evaluation.cross_fit else stores[:1]
+        wanted = stores if split == "train" or folds else stores[:1]
         write_feature_shards(FEATURES / name / split, rows, wanted, backbone, sharding)
     for store in stores:
         store.remove_others(images["image_id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from facesift.config.params import Params
@@ -13,17 +14,22 @@ STAGES = ("ingest", "split", "stack", "robustness", "audit")
 
 
 def main(params: Params) -> None:
-    """Read `data/figures`; write the same figures to `metrics/`, those of all cross tests in one file."""
-    for folder, names in (("cross", params.cross_test), ("cross_fit", params.evaluation.cross_fit)):
-        for path in sorted((FIGURES / folder).glob("*.json")):
+    """Read `data/figures`; write the same figures to `metrics/`, those of all cross tests in one file, and so on."""
+    asked = params.evaluation
+    by_name: dict[str, Collection[str]] = {
+        "cross": params.cross_test,
+        "cross_fit": asked.cross_fit,
+        "leave_out": asked.leave_out,
+    }
+    for folder, names in by_name.items():
+        for path in sorted((FIGURES / folder).glob("*.*")):
             if path.stem not in names:
                 path.unlink()
     for name in STAGES:
         write_json(METRICS / f"{name}.json", read_json(FIGURES / f"{name}.json"))
-    crossed = {name: read_json(FIGURES / f"cross/{name}.json") for name in params.cross_test}
-    write_json(METRICS / "cross.json", crossed)
-    folds = {name: read_json(FIGURES / f"cross_fit/{name}.json") for name in params.evaluation.cross_fit}
-    write_json(METRICS / "cross_fit.json", folds)
+    for folder, names in by_name.items():
+        found = {name: read_json(FIGURES / f"{folder}/{name}.json") for name in names}
+        write_json(METRICS / f"{folder}.json", found)
 
 
 if __name__ == "__main__":

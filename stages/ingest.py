@@ -17,7 +17,7 @@ from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
 from facesift.datasets.lost_files import check_losses, count_losses, report_losses, tell_losses
-from facesift.datasets.manifest import Manifest, build_manifest, summarise_manifest
+from facesift.datasets.manifest import Manifest, build_manifest, count_warnings, summarise_manifest
 from facesift.datasets.relabelling import Relabelling, relabel
 from facesift.datasets.reviews import read_reviews
 from facesift.datasets.source_files import FileCounts, count_files
@@ -53,7 +53,7 @@ def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params:
 
 
 def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
-    judged = relabel(images, read_reviews(REVIEWS), params.class_names.names)
+    judged = relabel(images, read_reviews(REVIEWS), params.class_names.names, two_persons=params.review.two_persons)
     if judged.images.is_empty():
         raise FacesiftError(
             f"{raw}: nobody has decided any of the {images.height} images, and their sources have the layout "
@@ -69,6 +69,10 @@ def _tell_faces(faces: dict[str, dict[str, dict[str, int]]]) -> str:
         for label, counted in labels.items()
     ]
     return f"faces found: {', '.join(counts)}"
+
+
+def _tell(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} x {name}" for name, number in counts.items())
 
 
 def _advise(raw: Path, drawn: Collection[str]) -> None:
@@ -87,16 +91,20 @@ def main(params: Params) -> None:
     found = count_files(raw, layouts)
     if found.ignored:
         print(f"{found.ignored} files belong to no source of data.sources and are ignored, such as {found.example}")
+    if found.passed:
+        print(f"passed over, as they are no images: {_tell(found.passed)}")
     manifest = _usable(raw, layouts, found, params)
     judged = _judge(raw, manifest.images, params)
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
     write_csv(QUARANTINE, labelled.quarantine)
     losses = count_losses(labelled.quarantine, found.by_class)
-    counts = summarise_manifest(labelled, found.ignored) | {"losses": report_losses(losses)}
+    counts = summarise_manifest(labelled, found.ignored, found.passed) | {"losses": report_losses(losses)}
     write_json(METRICS, counts | {"reviews": judged.report})
     print(f"{labelled.images.height} images, {labelled.exact_duplicates} further copies dropped,", end=" ")
     print(f"{labelled.quarantine.height} files in {QUARANTINE}")
+    if warned := count_warnings(labelled.images):
+        print(f"images with a warning: {_tell(warned)}")
     for line in tell_losses(losses):
         print(line)
     if labelled.faces is not None:

@@ -107,7 +107,7 @@ def _write_calibration(params: Params, selected: Selection) -> None:
         "points": {name: point.as_log_odds() for name, point in selected.points.items()},
         "not_offered": {name: each.why for name, each in selected.not_offered.items()},
     }
-    write_json(Path("models/calibration.json"), content)
+    write_json(Path("models/calibration.json"), content, sealed=True)
 
 
 def _write_probabilities(predicted: dict[str, LabelledPredictions], prevalence: float) -> None:

@@ -18,7 +18,10 @@ from facesift.shards.reading import ShardFolder
 
 METRICS, DATA, PAGE = Path("metrics"), Path("data"), Path("report/index.html")
 FACTS = ["image_id", "container", "path"]
-WINGS, WRITTEN = ("core", "config", "shards", "report"), {".py", ".html", ".js", ".css"}  # what dvc.yaml names
+WINGS, WRITTEN = (
+    ("core", "config", "shards", "evaluation", "report"),
+    {".py", ".html", ".js", ".css"},
+)  # what dvc.yaml names
 
 
 def main(params: Params) -> None:
@@ -35,9 +38,12 @@ def main(params: Params) -> None:
 
 
 def _read_inputs() -> ReportInputs:
-    names = ("ingest", "split", "vote", "voters", "within", "audit", "operating", "robustness")
+    names = (
+        "ingest", "split", "vote", "voters", "within", "standard", "cross_fit", "leave_out", "audit", "operating",
+        "robustness",
+    )  # fmt: skip
     figures: dict[str, Any] = {name: read_json(METRICS / f"{name}.json") for name in names}
-    plots = ("roc", "precision_recall", "reliability")
+    plots = ("roc", "det", "precision_recall", "reliability")
     curves: dict[str, Any] = {name: pl.read_csv(METRICS / f"plots/{name}.csv") for name in plots}
     return ReportInputs(**figures, **curves)
 

@@ -9,6 +9,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
 from facesift.datasets.reviews import read_reviews
+from facesift.evaluation.gold_images import known_labels, measure_gold
 from facesift.evaluation.results_table import share
 from facesift.evaluation.workload import measure_reviews
 
@@ -20,8 +21,12 @@ def main(params: Params) -> None:
     decisions = read_parquet(DATA / "decisions.parquet", ["image_id", "split", "decision"])
     groups = read_parquet(DATA / "split.parquet", ["image_id", "group"])
     decisions = decisions.join(groups, on="image_id", how="left", maintain_order="left")
-    manifest = read_parquet(DATA / "manifest.parquet", ["image_id", "original_label"])
-    report = measure_reviews(decisions, manifest, read_reviews(REVIEWS), params.class_names, params.projections)
+    manifest = read_parquet(DATA / "manifest.parquet", ["image_id", "label", "original_label"])
+    classes, two_persons = params.class_names, params.review.two_persons
+    answers = read_reviews(REVIEWS)
+    report = measure_reviews(decisions, manifest, answers, classes, params.projections, two_persons=two_persons)
+    on_gold = read_reviews(REVIEWS, gold=True)
+    report["gold"] = measure_gold(on_gold, known_labels(decisions, manifest), classes)
     write_json(Path("metrics/review.json"), report)
     _print(report)
 
@@ -29,12 +34,17 @@ def main(params: Params) -> None:
 def _print(report: dict[str, Any]) -> None:
     for split, queue in report["queue"].items():
         said = f"{queue['answered']} answered, {queue['unsure']} unsure, {queue['disagreements']} in disagreement"
+        said += f", {queue['waiting']} waiting for a second person" if queue["waiting"] else ""
         print(f"{split}: {queue['queue']} of {queue['images']} images to review; {said}, {queue['left']} left")
     for name, figures in report["test"].items():
         if figures:
             found = share(figures["found"], figures["found_interval"])
             precision = share(figures["precision"], figures["precision_interval"])
             print(f"test, {name}: found {found} of the positives, precision {precision}, {figures['reviewed']} left")
+    for name, figures in report["gold"]["reviewers"].items():
+        found = share(figures["recall"], figures["recall_interval"])
+        alarms = share(figures["false_alarm_rate"], figures["false_alarm_interval"])
+        print(f"{name}, on images with a known label: found {found} of the positives, false alarms {alarms}")
     if report["sentence"]:
         print(report["sentence"])
 

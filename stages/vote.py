@@ -10,17 +10,19 @@ from facesift.committee.rules import RULES, VotingRule
 from facesift.committee.stability import read_copies
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.files import write_csv, write_json, write_parquet
+from facesift.core.files import read_parquet, write_csv, write_json, write_parquet
 from facesift.core.scores import read_held_out
-from facesift.evaluation.curves import precision_recall_points, roc_points
+from facesift.evaluation.attack_kinds import FACTS
+from facesift.evaluation.curves import det_points, precision_recall_points, roc_points
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.results_table import print_results
+from facesift.evaluation.standard_report import report_predictions
 
 PLOTS, COPIES = Path("metrics/plots"), Path("data/stability.parquet")
 
 
 def main(params: Params) -> None:
-    """Read `data/split.parquet`, all scores, also of damaged copies; write decisions, metrics, plots."""
+    """Read the manifest, `data/split.parquet`, all scores, also of damaged copies; write decisions, metrics, plots."""
     held, rule = read_held_out(Path("data"), params.voting, params.class_names), RULES[params.vote.rule]
     copies = {split: read_copies(COPIES, each, params.vote) for split, each in held.items()}
     predicted = {split: LabelledPredictions.of(each, copies[split]) for split, each in held.items()}
@@ -30,6 +32,8 @@ def main(params: Params) -> None:
     write_json(Path("metrics/voters.json"), {split: each.report_voters() for split, each in predicted.items()})
     write_json(Path("metrics/classes.json"), {split: each.report_classes() for split, each in predicted.items()})
     write_json(Path("metrics/within.json"), {split: each.report_within() for split, each in predicted.items()})
+    facts = read_parquet(Path("data/manifest.parquet"), ["image_id", *FACTS])
+    write_json(Path("metrics/standard.json"), {"test": report_predictions(predicted["test"], facts)})
     _write_plots(predicted["test"], rule)
     print_results(Path("metrics"))
     if predicted["test"].copies is not None:
@@ -44,6 +48,7 @@ def _flips(test: LabelledPredictions, rule: VotingRule) -> str:
 def _write_plots(test: LabelledPredictions, rule: VotingRule) -> None:
     probabilities = test.positive_probabilities()
     write_csv(PLOTS / "roc.csv", roc_points(test.positives, probabilities))
+    write_csv(PLOTS / "det.csv", det_points(test.positives, probabilities))
     write_csv(PLOTS / "precision_recall.csv", precision_recall_points(test.positives, probabilities))
     write_csv(PLOTS / "confusion.csv", test.confusion_table(rule))
 

@@ -21,6 +21,7 @@ from facesift.core.scores import read_held_out
 from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import build_manifest
+from facesift.images.formats import FORMATS
 from facesift.networks.embedding import Embedding, write_feature_shards
 from facesift.networks.feature_head import FeatureHead
 from facesift.networks.scoring import score_splits
@@ -32,7 +33,7 @@ from tests.made_bundle import Study, header_of, made_sources, tensors_of, write_
 from tests.made_config import Source, parse_params
 from tests.made_faces import crop, install, photo, png
 
-LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6)
+LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
 SHARDING = Sharding(20, 0)
 VIEW = crop(margin=0.2)
 TOWER_SIDE = 32

@@ -23,7 +23,8 @@ from workflow.dvc_command import dvc_output, run_script
 
 FIGURES = ("recall", "precision", "review_rate", "caught", "ap")
 HEADINGS = ("recall", "precision", "to review", "caught", "AP")
-FILES = ("metrics/vote.json", "metrics/voters.json", "metrics/members.json")
+SUMMARY = "metrics/summary.json"
+FILES = ("metrics/vote.json", "metrics/voters.json", "metrics/members.json", SUMMARY)
 BASE = "(as committed)"
 WORKSPACE = "(as it is)"
 
@@ -112,7 +113,7 @@ def _experiment(row: Mapping[str, Any], name: str, state: str) -> Experiment:
 def read_metrics(rev: str) -> dict[str, dict[str, Any]]:
     """Return the figures that experiments are chosen by, as they stand in a commit or in the `workspace`.
 
-    DVC knows `metrics/summary.json` alone, whose figures are of test images.
+    DVC knows `metrics/summary.json` alone, whose figures are of test images: of no use to choose by.
     """
     found = {}
     for file in FILES:

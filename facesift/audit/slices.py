@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 
 from facesift.committee.decision import REVIEW
-from facesift.core.classes import Classes
-from facesift.datasets.layouts import PARTS
+from facesift.core.classes import PARTS, Classes
 from facesift.evaluation.decision_report import count_decisions
 
 THIRDS = (1 / 3, 2 / 3)

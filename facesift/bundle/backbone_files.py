@@ -18,6 +18,7 @@ from facesift.bundle.preprocessing import Preprocessor
 from facesift.bundle.runtimes import BundleBackbones
 from facesift.config.backbones import ONNX, Backbone
 from facesift.core.errors import FacesiftError
+from facesift.core.files import scan_parquet
 from facesift.core.fingerprint import sha256
 from facesift.networks.backbones import backbone_file, with_block_outputs
 from facesift.shards.building import RawImageReader
@@ -115,7 +116,7 @@ def check_features(folder: Path, card: Card, features: Mapping[str, ShardFolder]
     for name, shards in features.items():
         stored = dict(islice(_rows(shards), EMBEDDED))
         images = len(stored)
-        places = pl.scan_parquet(raw.manifest).filter(pl.col("image_id").is_in(list(stored))).collect()
+        places = scan_parquet(raw.manifest).filter(pl.col("image_id").is_in(list(stored))).collect()
         for row in places.iter_rows(named=True):
             image = raw.reader.image(row["image_id"], row["container"], row["path"])
             again = backbones.opened(name).features_of(preprocessor.apply(image).views[name])

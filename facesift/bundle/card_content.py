@@ -83,7 +83,7 @@ def card_content(
     Returns:
         What `card.Card` checks.
     """
-    calibration = read_json(sources.models / "calibration.json")
+    calibration = read_json(sources.models / "calibration.json", sealed=True)
     vote, operating = (read_json(sources.metrics / f"{name}.json") for name in ("vote", "operating"))
     points = {name: operating["points"][name]["test"] for name in calibration["points"]}
     return {
@@ -99,6 +99,7 @@ def card_content(
             "crop": params.data.crop.model_dump(),
             "max_pixels": params.ingest.max_pixels,
             "max_bytes": params.ingest.max_bytes,
+            "formats": params.ingest.formats,
         },
         "rule": params.vote.rule,
         "stability": _describe_stability(params.vote),

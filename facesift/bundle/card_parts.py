@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from facesift.config.backbones import ONNX, Backbone, Copies, Pool, View
 from facesift.config.damage import Corruption
-from facesift.config.data import Crop
+from facesift.config.data import Crop, ImageFormat
 from facesift.config.section import Count, Name
 from facesift.images.crops import InputSquare
 from facesift.shards.index import FeatureBlock
@@ -90,6 +90,7 @@ class ImageCard(Part):
     crop: Crop
     max_pixels: Count
     max_bytes: Count
+    formats: list[ImageFormat] = Field(list(get_args(ImageFormat)), min_length=1)  # older bundles have none
 
     @property
     def view(self) -> InputSquare:

@@ -14,6 +14,7 @@ from facesift.config.params import Params
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet
 
+MOST_REASONS = 5  # of a class that are named
 LAYOUTS = {
     "rff": "the folder names training_real and training_fake",
     "one_class": "the folder: all its images are of one class",
@@ -103,7 +104,23 @@ def _losses(ingest: Mapping[str, Any]) -> list[str]:
         f"- Files that could not be used: {ingest['quarantined']:,} (`data/quarantine.csv` has the reasons).",
         f"- Exact copies of another image: {ingest['exact_duplicates']:,}.",
         f"- Files that no source describes: {ingest['ignored']:,}.",
+        "",
+        *_losses_by_class(ingest.get("losses")),
     ]
+
+
+def _losses_by_class(losses: Mapping[str, Any] | None) -> list[str]:
+    if losses is None:
+        return ["How many files of each class were lost was not counted."]
+    rows = [
+        (label, each["files"], each["lost"], f"{100 * each['share']:.2f} %", _reasons(each["reasons"]))
+        for label, each in losses.items()
+    ]
+    return table(["class", "files", "could not be used", "share", "why"], rows)
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in list(reasons.items())[:MOST_REASONS])
 
 
 def _reviews(ingest: Mapping[str, Any]) -> list[str]:

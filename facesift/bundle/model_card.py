@@ -108,8 +108,6 @@ def _rule(card: Card) -> list[str]:
 
 
 def _thresholds(card: Card, params: Params, operating: Mapping[str, Any]) -> list[str]:
-    if not card.points:
-        return ["There is no operating point: images are decided by voting rules."]
     cost, asked, other = params.cost, params.operating, _others(card)
     rows = [
         (f"`{name}`", point_in_words(float(expit(each.lo)), float(expit(each.hi)), card.positive, other))
@@ -119,13 +117,17 @@ def _thresholds(card: Card, params: Params, operating: Mapping[str, Any]) -> lis
     return [
         "Operating points, by the calibrated probability; `facesift screen --point NAME` uses one:",
         "",
-        *table(["point", "decides"], rows),
+        *(table(["point", "decides"], rows) if rows else ["none."]),
         "",
         "All thresholds were chosen on validation images, none on test images. `cost` has the least expected",
         f"cost, where a miss costs {cost.miss:g}, a review {cost.review:g} and a false alarm {cost.false_alarm:g}.",
         f"`max_review` sends at most {100 * asked.max_review:g} % to a person. `target_recall` catches at least",
         f"{100 * asked.target_recall:g} % of the validation images of `{card.positive}`.",
         *([guarantee] if guarantee else []),
+        *(
+            f"`{name}` is not offered: {each['why'].rstrip('.')}."
+            for name, each in operating.get("not_offered", {}).items()
+        ),
     ]
 
 

@@ -18,7 +18,7 @@ class ReviewOptions:
 
     decisions: Annotated[
         Path, typer.Argument(help="Table that `facesift screen` wrote, or the pipeline's data/decisions.parquet.")
-    ]
+    ] = Path("data/decisions.parquet")
     reviewer: Annotated[str | None, typer.Option(help="Name of the reviewer.", show_default="your user name")] = None
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free port.")] = 8710
     images: Annotated[Path | None, typer.Option(help="Folder that relative file names start from.")] = None
@@ -27,6 +27,12 @@ class ReviewOptions:
         Path, typer.Option(help="Exported committee: gives the class names and the attribution maps.")
     ] = Path("models/committee")
     everything: Annotated[bool, typer.Option("--all", help="Show all images, not only those decided `review`.")] = False
+    label_errors: Annotated[
+        bool, typer.Option("--label-errors", help="Show images of the study whose label its scores put in doubt.")
+    ] = False
+    part: Annotated[
+        str | None, typer.Option(help="Show one part of the queue, such as 2/5; other reviewers take the others.")
+    ] = None
 
 
 @takes(ReviewOptions)

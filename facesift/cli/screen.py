@@ -95,11 +95,13 @@ class ScreenCounts:
 
     Attributes:
         found: Files that were found.
+        passed: Files that are no data and were passed over, by kind.
         rows: Rows in the output for each decision; the key None counts images that were not scored.
         asked: Votes that the members gave.
     """
 
     found: int = 0
+    passed: Counter[str] = field(default_factory=Counter)
     rows: Counter[str | None] = field(default_factory=Counter)
     asked: int = 0
 
@@ -111,8 +113,12 @@ class ScreenCounts:
     def sentence(self) -> str:
         """Return the counts of rows in one line."""
         names = {None: "not scored"} | {name: name for name in self.rows if name}
-        return f"{self.rows.total():,} images: " + ", ".join(
-            f"{self.rows[name]:,} {words}" for name, words in sorted(names.items(), key=lambda item: item[0] or "~")
+        return (
+            f"{self.rows.total():,} images: "
+            + ", ".join(
+                f"{self.rows[name]:,} {words}" for name, words in sorted(names.items(), key=lambda item: item[0] or "~")
+            )
+            + "".join(f"; passed over {number:,} x {kind}" for kind, number in sorted(self.passed.items()))
         )
 
 
@@ -218,7 +224,7 @@ def _remaining_files(
 
     own = [path.resolve() for path in (options.output, options.output and waiting_rows(options.output)) if path]
     names = {path.name for path in own}
-    for file in find_files(options.paths, sys.stdin.buffer):
+    for file in find_files(options.paths, sys.stdin.buffer, counts.passed):
         here = Path(file.path)
         if here.name not in names or here.resolve() not in own:
             counts.found += 1

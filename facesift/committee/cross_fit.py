@@ -82,7 +82,9 @@ class CrossFitted:
     folds: NDArray[np.int64]
 
 
-def assign_folds(labels: NDArray[np.int64], groups: NDArray[Any], folds: int, seed: int) -> NDArray[np.int64]:
+def assign_folds(
+    labels: NDArray[np.int64], groups: NDArray[Any], folds: int, seed: int, key: str = "evaluation.cross_fit"
+) -> NDArray[np.int64]:
     """Assign images to folds, stratified by class; groups of near-duplicates stay together.
 
     Raises:
@@ -92,19 +94,17 @@ def assign_folds(labels: NDArray[np.int64], groups: NDArray[Any], folds: int, se
     counts = groups_of_classes(labels, groups, classes)
     if counts.min() < folds:
         label = int(counts.argmin())
-        raise FacesiftError(
-            f"evaluation.cross_fit: {folds} folds, but class {label} has {counts[label]} groups of images"
-        )
+        raise FacesiftError(f"{key}: {folds} folds, but class {label} has {counts[label]} groups of images")
     numbers = assign_groups(labels, groups, folds, seed)
     for fold in range(folds):
         if (missing := lacking_class(labels[numbers == fold], classes)) is not None:
-            raise FacesiftError(
-                f"evaluation.cross_fit: {folds} folds, but fold {fold} came out without class {missing}; use fewer"
-            )
+            raise FacesiftError(f"{key}: {folds} folds, but fold {fold} came out without class {missing}; use fewer")
     return numbers
 
 
-def cross_fit(tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: Params, folds: int) -> CrossFitted:
+def cross_fit(
+    tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: Params, folds: int, left_out: Mask | None = None
+) -> CrossFitted:
     """Fit the committee k times, and let each judge the fold that it never saw.
 
     Args:
@@ -113,6 +113,7 @@ def cross_fit(tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: P
             images, sorted by image_id.
         params: the study's parameters: members, stack, calibration, operating points.
         folds: k, at least 3.
+        left_out: images (n,) that no committee learns from or chooses thresholds on, but that are judged; None: none.
 
     Returns:
         Scores and decisions of all images.
@@ -126,10 +127,12 @@ def cross_fit(tables: Mapping[str, FeatureTable], truth: pl.DataFrame, params: P
             raise FacesiftError(f"data/{place}: holds other images than data/split.parquet; `dvc repro embed`")
     labels, groups = labels_from(truth, params.class_names), truth["group"].to_numpy()
     numbers = assign_folds(labels, groups, folds, params.seed)
+    kept = np.ones(len(labels), np.bool_) if left_out is None else ~left_out
     parts = []
     for fold in range(folds):
         judged, val = numbers == fold, numbers == (fold + 1) % folds
-        heads = _fit_members(tables, labels, ~judged & ~val, val, params)
+        train, val = kept & ~judged & ~val, kept & val
+        heads = _fit_members(tables, labels, train, val, params)
         seen, unseen = (_score(heads, tables, truth, rows, params) for rows in (val, judged))
         parts.append(_judge(seen, unseen, params))
     order = np.argsort(np.concatenate([np.flatnonzero(numbers == fold) for fold in range(folds)]))

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from facesift.config.section import Count, Fraction, Name, Number, Ratio, Section, Seed
 
+ImageFormat = Literal["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000"]
 RawName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
 
@@ -147,6 +148,9 @@ class Data(Section):
 class Ingest(Section):
     """When a file is bad, and how many bad ones are too many."""
 
+    formats: Annotated[list[ImageFormat], Field(min_length=1)] = Field(
+        description="image formats that are read (JPEG: MPO, too); a file of another one is refused"
+    )
     max_bad_fraction: Fraction = Field(
         description="stop when more than this share of the files of a class cannot be used"
     )

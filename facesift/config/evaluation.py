@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,12 +42,27 @@ class CrossTest(Section):
         return self
 
 
+class LeaveOut(Section):
+    """Which kinds of fakes are left out, one after the other."""
+
+    inline: ClassVar[bool] = True
+    by: Literal["difficulty", "part", "source"] = Field(
+        description="difficulty, part: how hard a fake of RFF is to see, and the parts that were replaced, as its file "
+        "name says; source: the data set it comes from"
+    )
+    folds: Annotated[int, Field(ge=3, le=50)] = Field(description="number of folds, as in `cross_fit`")
+
+
 class Evaluation(Section):
     """Figures beside those of the test images."""
 
     cross_fit: dict[Name, Annotated[int, Field(ge=3, le=50)]] = Field(
         description="by any name the number of folds in which heads, stack and thresholds are fitted anew, so that "
         "every image of the study is judged by a committee that never saw it; for committees of heads; {}: none"
+    )
+    leave_out: dict[Name, LeaveOut] = Field(
+        description="by any name how fakes are divided into kinds; heads, stack and thresholds are fitted anew without "
+        "each kind, and judge it; for committees of heads; {}: none"
     )
 
 

@@ -18,8 +18,9 @@ from facesift.config.data import Data, Ingest, Portraits, Shard, Split
 from facesift.config.evaluation import CrossTest, Evaluation, Pictures, Report, Robustness
 from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
+from facesift.config.review import Review
 from facesift.config.sampling import Resample
-from facesift.config.section import Name, Number, Section, Seed
+from facesift.config.section import NAME, Name, Number, Section, Seed
 from facesift.config.structure import fields_at, keys_of, near
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
@@ -61,6 +62,7 @@ class Params(Section):
         description="thresholds on the calibrated probability: real below, fake above, review between"
     )
     export: Export = Field(description="the bundle models/committee/ that `facesift screen` loads")
+    review: Review = Field(description="how people review images on the page of `facesift review`")
     evaluation: Evaluation = Field(description="figures over all images of the study, by cross-fitting")
     robustness: Robustness = Field(description="the test images once more, damaged")
     cross_test: dict[Name, CrossTest] = Field(
@@ -130,12 +132,12 @@ class Params(Section):
         heads = [name for name in self.voting if self.members[name].backbone is not None]
         if self.stack.fit_on == "train_plan" and heads:
             raise ValueError(f"`stack.fit_on: train_plan` is for networks, but {heads[0]} is a head: set it to val")
-        if not self.evaluation.cross_fit:
-            return
-        if len(self.classes) > 2:
-            raise ValueError(f"`evaluation.cross_fit` is for two classes, not for {len(self.classes)}: set it to {{}}")
-        if networks := [name for name in self.voting if name not in heads]:
-            raise ValueError(f"`evaluation.cross_fit` is for heads, but {networks[0]} is a network: set it to {{}}")
+        networks = [name for name in self.voting if name not in heads]
+        for key in (key for key in ("cross_fit", "leave_out") if getattr(self.evaluation, key)):
+            if len(self.classes) > 2:
+                raise ValueError(f"`evaluation.{key}` is for two classes, not for {len(self.classes)}: set it to {{}}")
+            if networks:
+                raise ValueError(f"`evaluation.{key}` is for heads, but {networks[0]} is a network: set it to {{}}")
 
     def _weights_fit(self) -> None:
         losses = {f"members.{name}.loss": member.loss for name, member in self.members.items()}
@@ -164,6 +166,8 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem.get("ctx", {}).get("pattern") == NAME:  # DVC says of a name with a dot that its parameters are missing
+        message = "a name has letters, digits and underscores, and begins with a letter"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
     return f"{key or 'top level'}: {message}{got}"
 

@@ -15,7 +15,8 @@ Ratio = Annotated[Number, Field(gt=0, le=1)]
 Inside = Annotated[Number, Field(gt=0, lt=1)]  # a share that is neither none nor all
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class Section(BaseModel):

@@ -1,4 +1,4 @@
-"""Names of the classes and of the splits, and which class is the positive one (fake)."""
+"""Names of classes, splits and replaced parts of a face, and which class is the positive one (fake)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 REAL, FAKE = 0, 1  # numbers of the classes where there are two: the positive class is 1
 BINARY = ("real", "fake")  # their names, by number
 SPLITS = ("train", "val", "test")
+PARTS = ("left_eye", "right_eye", "nose", "mouth")  # of a face, in the order of the digits in the file names of RFF
 
 
 @dataclass(frozen=True)

@@ -203,8 +203,10 @@ def class_report(
         groups: groups of images that are no independent evidence, shape (n,); None: there are none.
 
     Returns:
-        For a metrics file: `accuracy` with its interval, `macro` averages over the classes whose figure is known, and
-        `classes` with the figures, their intervals and the number of images of each class.
+        For a metrics file: `accuracy` with its interval, `macro` averages over the classes whose figure is known,
+        `macro_zero`, the averages in which an unknown figure counts as 0, over the classes that are a label or a
+        decision (scikit-learn's convention), and `classes` with the figures, their intervals and the number of images
+        of each class.
     """
     counts = {
         name: Confusion.of((labels == number).astype(np.int64), (decisions == number).astype(np.int64), groups)
@@ -217,6 +219,7 @@ def class_report(
         for name, count in counts.items()
     }
     known = {figure: [row[figure] for row in by_class.values() if row[figure] is not None] for figure in figures}
+    seen = [row for name, row in by_class.items() if counts[name].fakes + counts[name].fp]
     right = int((labels == decisions).sum())
     return {
         "accuracy": _ratio(right, len(labels)),
@@ -224,5 +227,8 @@ def class_report(
             right, len(labels), design_effect=1.0 if groups is None else design_effect_of(groups)
         ),
         "macro": {figure: float(np.mean(values)) if values else None for figure, values in known.items()},
+        "macro_zero": {
+            figure: float(np.mean([row[figure] or 0.0 for row in seen])) if seen else None for figure in figures
+        },
         "classes": by_class,
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,16 @@ from typing import Any
 import polars as pl
 
 from facesift.core.errors import FacesiftError
+from facesift.core.parts import PART, hold, remove, remove_abandoned_parts, replace_folder
+from facesift.core.table_digest import KEY, OPEN, REMEDY, check_table, seal
 
+SEAL = "sha256"  # key of a sealed JSON file
 DIGITS = 6  # digits after the point in JSON and CSV: more would be noise, fewer would hide changes
+
+
+# The process's umask; it can only be read by setting it, so once, before threads start.
+UMASK = os.umask(0o077)
+os.umask(UMASK)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -32,20 +40,22 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Write a file completely or not at all.
 
     Yields a temporary path in the same folder. On success it is synced to disk and renamed to `path`; an exception or a
-    kill leaves `path` as it was.
+    kill leaves `path` as it was. Who may read the file follows from the process's umask.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
+    remove_abandoned_parts(path.parent.absolute())
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     part = Path(name)
+    hold(handle)
     try:
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        part.chmod(0o644)
+        part.chmod(0o666 & ~UMASK)
         part.replace(path)
         _sync_folder(path.parent)
     finally:
+        os.close(handle)
         part.unlink(missing_ok=True)
 
 
@@ -53,20 +63,22 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Write a folder completely or not at all.
 
-    Yields a temporary folder beside `path`. On success it replaces `path` and everything in it. Files in it should
-    themselves be synced (see `whole_file`).
+    Yields a temporary folder beside `path`. On success it replaces `path` and everything in it: a reader finds the old
+    folder or the new one. Files in it should themselves be synced (see `whole_file`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    remove_abandoned_parts(path.parent.absolute())
+    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART))
+    handle = os.open(part, os.O_RDONLY)
+    hold(handle)
     try:
         yield part
-        part.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        part.replace(path)
+        part.chmod(0o777 & ~UMASK)
+        replace_folder(part, path)
         _sync_folder(path.parent)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        os.close(handle)
+        remove(part)
 
 
 def rounded(value: Any) -> Any:
@@ -82,35 +94,63 @@ def rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
 
 
-def write_json(path: Path, value: Any, *, exact: bool = False) -> None:
+def write_json(path: Path, value: Any, *, exact: bool = False, sealed: bool = False) -> None:
     """Write JSON with sorted keys.
 
     Args:
         path: the file to write.
         value: dicts, lists, strings, numbers, booleans and None.
         exact: write floats as they are, as parameters need it; otherwise with `DIGITS` digits, as figures have them.
+        sealed: add the key `SEAL` with the SHA-256 of the rest, for `read_json` to check. `value` must be a dict.
 
     Raises:
         ValueError: for NaN and infinity.
     """
     written = value if exact else rounded(value)
+    if sealed:
+        written = {**written, SEAL: _json_digest(written)}
     text = json.dumps(written, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     with whole_file(path) as part:
         part.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON; raise `FacesiftError` for a file that is missing or not JSON."""
+def _json_digest(value: dict[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_json(path: Path, *, sealed: bool = False) -> Any:
+    """Read JSON.
+
+    Args:
+        path: the file.
+        sealed: `write_json` has sealed it; the seal is checked and taken away.
+
+    Raises:
+        FacesiftError: when the file is missing, not JSON, or not what was sealed.
+    """
+    value = _read_json(path)
+    if not sealed:
+        return value
+    seal_of_file = value.pop(SEAL, None) if isinstance(value, dict) else None
+    if seal_of_file is None:
+        raise FacesiftError(f"{path}: carries no SHA-256, so this version did not write it, or it is damaged; {REMEDY}")
+    if seal_of_file != _json_digest(value):
+        raise FacesiftError(f"{path}: damaged, its values do not have the SHA-256 that it carries; {REMEDY}")
+    return value
+
+
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FacesiftError(f"{path}: cannot be read ({error.strerror}); run `dvc repro` to make it") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FacesiftError(f"{path}: not valid JSON ({error})") from error
 
 
 def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
-    """Write a table as Parquet.
+    """Write a table as Parquet. It carries its own SHA-256, which `read_parquet` checks.
 
     Args:
         path: the file to write.
@@ -118,7 +158,8 @@ def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str] | No
         metadata: keys and values for the file's footer.
     """
     with whole_file(path) as part:
-        frame.write_parquet(part, compression="zstd", metadata=metadata)
+        frame.write_parquet(part, compression="zstd", metadata={**(metadata or {}), KEY: OPEN})
+        seal(part)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
@@ -131,16 +172,30 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     Raises:
         FacesiftError: when the file is missing, damaged, or lacks one of the columns.
     """
+    check_table(path)
     try:
         return pl.read_parquet(path, columns=columns)
-    except FileNotFoundError as error:
-        raise FacesiftError(f"{path}: not found; run `dvc repro` to make it") from error
     except (OSError, pl.exceptions.PolarsError) as error:
         raise FacesiftError(f"{path}: not a readable Parquet file with columns {columns or 'any'} ({error})") from error
 
 
+def scan_parquet(path: Path) -> pl.LazyFrame:
+    """Check a Parquet table that `write_parquet` wrote, and read it lazily.
+
+    Raises:
+        FacesiftError: when the file is missing or damaged.
+    """
+    check_table(path)
+    return pl.scan_parquet(path)
+
+
 def read_parquet_metadata(path: Path) -> dict[str, str]:
-    """Return the key-value metadata that `write_parquet` put into the footer."""
+    """Check a Parquet table, and return the key-value metadata that `write_parquet` put into its footer.
+
+    Raises:
+        FacesiftError: when the file is missing or damaged.
+    """
+    check_table(path)
     return dict(pl.read_parquet_metadata(path))
 
 

@@ -17,7 +17,7 @@ from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import IMAGES, QUARANTINE, UNLABELLED, Frames, Manifest
 from facesift.datasets.source_files import SourceFile, printable, source_files
 from facesift.images.archives import image_id, read_bytes
-from facesift.images.decoding import BadImage, open_image, quantisation_hash, upright_rgb
+from facesift.images.decoding import BadImage, notes, open_image, quantisation_hash, upright_rgb
 from facesift.images.face_detector import installed_detector
 from facesift.images.faces import FACE_COLUMNS, NO_FACE, face_values
 from facesift.images.likeness import perceptual_hash, thumbnail
@@ -31,10 +31,10 @@ def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any,
     if printable(file.path) != file.path:
         raise BadImage("its name is not valid UTF-8: rename it")
     data = read_bytes(raw, file.container, file.path, limits.max_bytes)
-    opened = open_image(data, limits.max_pixels)
+    opened = open_image(data, limits.max_pixels, limits.formats)
     stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
-    facts = (*image.size, *stored, perceptual_hash(image), thumbnail(image))
+    facts = (*image.size, *stored, perceptual_hash(image), thumbnail(image), "; ".join(notes(opened)) or None)
     face = face_values(installed_detector(crop.min_score).find(image)) if crop.finds else ()
     known = None if said.group is None else f"{source}/{said.group}"
     return image_id(data), source, said.label, *file, *facts, said.fold, known, said.difficulty, *said.edited, *face

@@ -14,11 +14,10 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from facesift.config.data import ByColumn, ByFolder, Source
-from facesift.core.classes import BINARY
+from facesift.core.classes import BINARY, PARTS
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import LOOSE, RawFile
 
-PARTS = ("left_eye", "right_eye", "nose", "mouth")
 FOLDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 _DIFFICULTY = re.compile(r"(easy|mid|hard)_", re.IGNORECASE)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import polars as pl
 
-from facesift.datasets.layouts import PARTS
+from facesift.core.classes import PARTS
 
 IMAGES = pl.Schema(
     {
@@ -26,6 +26,7 @@ IMAGES = pl.Schema(
         "quantisation": pl.String,  # of a JPEG, see `quantisation_hash`; for the audit alone, no model may see it
         "phash": pl.String,
         "thumbnail": pl.Binary,  # see `likeness.thumbnail`
+        "warning": pl.String,  # what is wrong with a file that is used all the same
         "fold": pl.String,
         "known_group": pl.String,  # `data.sources.X.group`, with the source's name; null without one
         "difficulty": pl.String,
@@ -115,12 +116,18 @@ def contradicting_labels(images: pl.DataFrame) -> pl.DataFrame:
     return others.unique(["image_id", "source", "container", "path"], keep="first", maintain_order=True)
 
 
-def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
+def count_warnings(images: pl.DataFrame) -> dict[str, int]:
+    """Count the images with each warning, sorted by the warning."""
+    return dict(images.drop_nulls("warning").group_by("warning").len().sort("warning").iter_rows())
+
+
+def summarise_manifest(manifest: Manifest, ignored: int, passed: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Count images by source and label, further copies, quarantined and ignored files, for `data/figures/ingest.json`.
 
     Args:
         manifest: the study's manifest.
         ignored: files that belong to no source.
+        passed: files that are no data and passed over, by kind.
     """
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():
@@ -130,4 +137,6 @@ def summarise_manifest(manifest: Manifest, ignored: int) -> dict[str, Any]:
         "exact_duplicates": manifest.exact_duplicates,
         "quarantined": manifest.quarantine.height,
         "ignored": ignored,
+        "passed_over": dict(passed or {}),
+        "warnings": count_warnings(manifest.images),
     } | ({} if manifest.faces is None else {"faces": manifest.faces})

@@ -1,4 +1,4 @@
-"""Labels from reviewers: where all who decided agree, their answer replaces an image's label."""
+"""Labels from reviewers: where they agree, their answer replaces an image's label."""
 
 from __future__ import annotations
 
@@ -36,22 +36,28 @@ class Relabelling:
                 f"{said['disagreements']} disagreements, {said['unsure']} unsure, {said['elsewhere']} of no image here"
             )
             parts.append(f"reviews of {said['images']} images: {changes}, {counts}; {rest}")
+        if said["waiting"]:
+            parts.append(f"{said['waiting']} images wait for a second person (review.two_persons)")
         if left:
             parts.append(f"{left} images left out: their source has the layout `reviewed`, and nobody has decided them")
         return "; ".join(parts) or None
 
 
-def relabel(images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...]) -> Relabelling:
+def relabel(
+    images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...], *, two_persons: bool = False
+) -> Relabelling:
     """Replace labels by the reviewers' consensus.
 
     Adds `original_label` (what the files say; null in a source of the layout `reviewed`), `reviewers` (whose answer the
     label is, joined by `+`; empty where it is nobody's) and `reviewed_at` (the latest of these answers, or empty).
-    Images with disagreement or only `unsure` keep their label. Images without any label are left out.
+    Images with disagreement or only `unsure` keep their label, and so do those that wait for a second person. Images
+    without any label are left out.
 
     Args:
         images: rows of a manifest.
         reviews: answers with the columns `review_files.REVIEWS`.
         classes: names of the study's classes.
+        two_persons: whether two people have to agree (`review.two_persons`).
 
     Returns:
         The relabelled images, and counts.
@@ -60,7 +66,9 @@ def relabel(images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...
         FacesiftError: for an answer on one of the images that is not one of the classes.
     """
     check_answers(images, reviews, classes)
-    found = images.join(find_consensus(reviews), on="image_id", how="left", maintain_order="left")
+    found = images.join(
+        find_consensus(reviews, two_persons=two_persons), on="image_id", how="left", maintain_order="left"
+    )
     agreed = pl.col("answer").is_not_null()
     judged = found.with_columns(
         original_label=pl.col("label"),
@@ -82,7 +90,8 @@ def _report(judged: pl.DataFrame, reviews: pl.DataFrame) -> dict[str, Any]:
         "overridden": _transitions(changed),
         "confirmed": agreed.filter(pl.col("answer") == pl.col("original_label")).height,
         "given": _counts(agreed.filter(pl.col("original_label").is_null())),
-        "unsure": reviewed.filter(pl.col("answer").is_null() & ~pl.col("disagree")).height,
+        "unsure": reviewed.filter(pl.col("answer").is_null() & ~pl.col("disagree") & ~pl.col("waiting")).height,
+        "waiting": reviewed.filter("waiting").height,
         "disagreements": torn.height,
         "disagreeing": _list_answers(torn["image_id"].sort().head(LISTED), reviews),
         "elsewhere": reviews["image_id"].n_unique() - reviewed.height,

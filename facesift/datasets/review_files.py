@@ -26,13 +26,14 @@ REVIEWS = pl.Schema(
         "reviewer": pl.String,  # also the name of the file
         "at": pl.String,  # UTC, 2026-11-23T09:30:00Z: compares as text
         "seconds": pl.Float64,  # that the image was looked at
-        "decision": pl.String,  # of the committee: a class name or `review`; empty where it gave none
+        "decision": pl.String,  # of the committee: a class name or `review`; empty where it gave none; or `GOLD`
         "probability": pl.Float64,  # calibrated, of the positive class; null where the committee gave none
     }
 )
 COLUMNS = list(REVIEWS)
 UNSURE, UNDO = "unsure", "undo"
-RESERVED = (UNSURE, UNDO)  # no class may be called so
+GOLD = "gold"  # in place of the decision: the image was mixed in because its label is known
+RESERVED = (UNSURE, UNDO, GOLD)  # no class may be called so
 REVIEWER = re.compile(r"\w[\w.-]{0,63}")  # a file name everywhere
 IMAGE_ID = re.compile(r"[0-9a-f]{32}")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -48,7 +49,8 @@ class Answer(NamedTuple):
         reviewer: name of the person, and of the file.
         at: time of the answer in UTC, such as 2026-11-23T09:30:00Z.
         seconds: how long the image was looked at.
-        decision: the committee's decision: a class name or `review`; empty without one.
+        decision: the committee's decision: a class name or `review`; empty without one. `GOLD` for an image with a
+            known label, which was mixed in to measure the reviewer.
         probability: the committee's calibrated probability of the positive class, in [0, 1]; None without one.
     """
 
@@ -59,6 +61,11 @@ class Answer(NamedTuple):
     seconds: float
     decision: str
     probability: float | None
+
+    @property
+    def is_gold(self) -> bool:
+        """Whether the image was mixed in to measure the reviewer: the answer never becomes a label."""
+        return self.decision == GOLD
 
 
 def review_file(folder: Path, reviewer: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,11 @@ from facesift.datasets.review_files import REVIEWS, UNDO, UNSURE, Answer, read_a
 CONSENSUS = pl.Schema(
     {
         "image_id": pl.String,
-        "answer": pl.String,  # a class; null where nobody decided or they disagree
-        "reviewers": pl.String,  # who decided, joined by `+`; empty where nobody did
-        "reviewed_at": pl.String,  # the latest of their answers; empty where nobody decided
-        "disagree": pl.Boolean,
+        "answer": pl.String,  # the class that counts; null where none does
+        "reviewers": pl.String,  # who gave it, or else who named a class, joined by `+`; empty where nobody did
+        "reviewed_at": pl.String,  # the latest of their answers; empty where nobody named a class
+        "disagree": pl.Boolean,  # none counts because reviewers named different classes
+        "waiting": pl.Boolean,  # none counts because a second person has to name the same class
     }
 )
 
@@ -27,21 +29,22 @@ CONSENSUS = pl.Schema(
 class ActiveAnswers:
     """The answers of one reviewer that have not been taken back by `undo`.
 
-    An `undo` takes back the latest active answer on its image, so that the answer before it is active again.
+    An `undo` takes back the latest active answer on its image, so that the answer before it is active again. An answer
+    on a gold image and one on the same image in a queue are two.
 
     Attributes:
         answers: active answers by the number of their row.
-        by_image: numbers of the active rows of each image, in order.
+        by_image: numbers of the active rows of each image, in order, by the image and whether it was a gold image.
         rows: rows added so far.
     """
 
     answers: dict[int, Answer] = field(default_factory=dict)
-    by_image: dict[str, list[int]] = field(default_factory=dict)
+    by_image: dict[tuple[str, bool], list[int]] = field(default_factory=dict)
     rows: int = 0
 
     def add(self, row: Answer) -> None:
         """Add the next row of the reviewer's file."""
-        given = self.by_image.setdefault(row.image_id, [])
+        given = self.by_image.setdefault((row.image_id, row.is_gold), [])
         if row.answer != UNDO:
             given.append(self.rows)
             self.answers[self.rows] = row
@@ -49,9 +52,9 @@ class ActiveAnswers:
             del self.answers[given.pop()]
         self.rows += 1
 
-    def of(self, image_id: str) -> Answer | None:
+    def of(self, image_id: str, *, gold: bool = False) -> Answer | None:
         """Return the latest active answer on an image; None without one."""
-        given = self.by_image.get(image_id)
+        given = self.by_image.get((image_id, gold))
         return self.answers[given[-1]] if given else None
 
     def latest(self) -> Iterator[Answer]:
@@ -78,12 +81,13 @@ def _to_stderr(message: str) -> None:
     sys.stderr.write(f"{message}\n")
 
 
-def read_reviews(folder: Path, tell: Callable[[str], None] = _to_stderr) -> pl.DataFrame:
+def read_reviews(folder: Path, tell: Callable[[str], None] = _to_stderr, *, gold: bool = False) -> pl.DataFrame:
     """Read the answers of all reviewers.
 
     Args:
         folder: holds a CSV file per reviewer; a missing folder has no answers.
         tell: called with a message for each damaged or unfinished line, which is left out.
+        gold: whether to read the answers on gold images, which measure the reviewers, in place of all others.
 
     Returns:
         A table `REVIEWS`: the latest answer of each reviewer on each image, sorted by image and reviewer.
@@ -94,33 +98,67 @@ def read_reviews(folder: Path, tell: Callable[[str], None] = _to_stderr) -> pl.D
     rows: list[Answer] = []
     for path in review_files(folder):
         answers, problems = read_answers(path)
-        rows += latest_answers(answers)
+        rows += [row for row in latest_answers(answers) if row.is_gold == gold]
         for problem in problems:
             tell(problem)
     return pl.DataFrame(rows, REVIEWS, orient="row").sort("image_id", "reviewer")
 
 
-def find_consensus(reviews: pl.DataFrame) -> pl.DataFrame:
-    """Combine the answers of several reviewers on an image.
+def agreed_answer(answers: Iterable[str], *, two_persons: bool) -> str | None:
+    """Return the class that counts for an image: the one rule for labels and for the queue.
 
-    Who is unsure does not count: one `fake` and one `unsure` are a `fake`. Where reviewers disagree there is no answer,
-    however many there are on each side: a third look should settle it, not a majority.
+    An answer `unsure` names no class. For one person: the class that all who named one named. A majority does not
+    count: a third look should settle a disagreement. For two persons: the class that at least two reviewers named,
+    and more of them than any other class. So a third person settles a disagreement.
+
+    Args:
+        answers: a class or `unsure` of each reviewer who answered.
+        two_persons: whether two people have to agree (`review.two_persons`).
+
+    Returns:
+        The class; None while none counts.
+
+    >>> agreed_answer(["fake"], two_persons=False), agreed_answer(["fake"], two_persons=True)
+    ('fake', None)
+    >>> agreed_answer(["fake", "real", "fake"], two_persons=True)
+    'fake'
+    """
+    named = Counter(answer for answer in answers if answer != UNSURE).most_common()
+    if not named:
+        return None
+    answer, persons = named[0]
+    others = named[1][1] if len(named) > 1 else 0
+    return answer if (persons >= 2 and persons > others if two_persons else not others) else None
+
+
+def find_consensus(reviews: pl.DataFrame, *, two_persons: bool = False) -> pl.DataFrame:
+    """Combine the answers of several reviewers on an image by the rule of `agreed_answer`.
 
     Args:
         reviews: answers with the columns `REVIEWS`, one row per image and reviewer.
+        two_persons: whether two people have to agree (`review.two_persons`).
 
     Returns:
         A table `CONSENSUS`, one row per image, sorted by `image_id`.
     """
-    decided = pl.col("answer") != UNSURE
-    said = pl.col("answer").filter(decided)
-    table = reviews.sort("image_id", "reviewer").group_by("image_id", maintain_order=True).agg(
-        answer=pl.when(said.n_unique() == 1).then(said.first()),
-        reviewers=pl.col("reviewer").filter(decided).str.join("+"),
-        reviewed_at=pl.col("at").filter(decided).max().fill_null(""),
-        disagree=said.n_unique() > 1,
+    given = reviews.sort("image_id", "reviewer").group_by("image_id", maintain_order=True)
+    rows = given.agg("answer", "reviewer", "at").iter_rows()
+    return pl.DataFrame([_combine(*row, two_persons=two_persons) for row in rows], CONSENSUS, orient="row")
+
+
+def _combine(
+    image_id: str, answers: list[str], reviewers: list[str], times: list[str], *, two_persons: bool
+) -> tuple[str, str | None, str, str, bool, bool]:
+    agreed = agreed_answer(answers, two_persons=two_persons)
+    named = set(answers) - {UNSURE}
+    counted = {agreed} if agreed else named
+    who = [(reviewer, at) for answer, reviewer, at in zip(answers, reviewers, times, strict=True) if answer in counted]
+    latest = max((at for _, at in who), default="")
+    open_ = agreed is None
+    return (
+        image_id, agreed, "+".join(reviewer for reviewer, _ in who), latest, open_ and len(named) > 1,
+        open_ and len(named) == 1,
     )  # fmt: skip
-    return table.cast(CONSENSUS)
 
 
 def check_answers(images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
 from facesift.datasets.layouts import LAYOUTS, Layout, PathLabel, find_source
 from facesift.datasets.manifest import UNLABELLED
 from facesift.images.archives import RawFile, list_files
+from facesift.images.leftovers import sidecar
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
 
@@ -23,11 +24,13 @@ class FileCounts:
         by_class: how many files of each class belong to a source; `UNLABELLED` for those without a label.
         ignored: how many belong to none.
         example: path of an ignored file; None without one.
+        passed: how many files of each kind are no data and passed over: leftovers of file managers, sidecars.
     """
 
     by_class: dict[str, int]
     ignored: int
     example: str | None
+    passed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def recognised(self) -> int:
@@ -52,10 +55,14 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     if not raw.is_dir():
         raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
     by_class: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
     ignored, example = 0, None
-    for file in list_files(raw):
+    for file in list_files(raw, passed):
         if found := find_source(layouts, file):
-            by_class[found[1].label or UNLABELLED] += 1
+            if kind := sidecar(file.path):
+                passed[kind] += 1
+            else:
+                by_class[found[1].label or UNLABELLED] += 1
         else:
             ignored += 1
             example = example or printable(f"{file.container}:{file.path}")
@@ -63,7 +70,7 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
         expected = "; ".join(_expected(name, layout) for name, layout in layouts.items())
         seen = f"{ignored} other files, for example {example}" if ignored else "no files"
         raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}")
-    return FileCounts(dict(by_class), ignored, example)
+    return FileCounts(dict(by_class), ignored, example, dict(sorted(passed.items())))
 
 
 def _expected(name: str, layout: Layout) -> str:
@@ -78,11 +85,11 @@ def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFil
         layouts: each source's layout, by the source's name.
 
     Yields:
-        The file, the name of its source, and what its path says, in an order that depends on names alone.
+        The file, the name of its source, and what its path says; no sidecars; in an order that depends on names alone.
     """
     for file in list_files(raw):
         found = find_source(layouts, file)
-        if found:
+        if found and not sidecar(file.path):
             yield file, *found
 
 

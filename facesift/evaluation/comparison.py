@@ -143,6 +143,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
+def judge_together(found: Sequence[AreaComparison]) -> list[AreaComparison]:
+    """Give the verdicts anew to comparisons on different images that are shown together, after Holm's correction."""
+    tested = [area for area in found if area.p_value is not None]
+    judged = iter(_judge(tested, [area.p_value for area in tested if area.p_value is not None]))
+    return [area if area.p_value is None else next(judged) for area in found]
+
+
 def _lacking(fakes: int, others: int) -> str | None:
     short = [f"{name} for a verdict: {n:,}" for name, n in (("fakes", fakes), ("reals", others)) if n < FEWEST]
     return f"not enough {short[0]}, needs {FEWEST}" if short else None

@@ -83,6 +83,25 @@ def roc_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.DataFrame:
     return pl.concat(tables)
 
 
+def det_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.DataFrame:
+    """Compute the detection error trade-off (DET) curve of every voter (Martin et al. 1997).
+
+    Args:
+        labels: 0 or 1, (n,).
+        voters: score of the positive class (n,), by voter.
+
+    Returns:
+        Columns voter, row, false_positive_rate (BPCER), miss_rate (APCER); at most `POINTS` rows for each voter. On
+        probit axes, rates of 0 and 1 lie at infinity: charts draw them at their edge.
+    """
+    tables = []
+    for voter, probabilities in voters.items():
+        false_positive_rate, recall, _ = roc_curve(labels, probabilities)
+        points = pl.DataFrame({"false_positive_rate": false_positive_rate, "miss_rate": 1 - recall})
+        tables.append(_thin(points).select(pl.lit(voter).alias("voter"), pl.all()))
+    return pl.concat(tables)
+
+
 def precision_recall_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.DataFrame:
     """Compute the precision-recall curve of every voter.
 

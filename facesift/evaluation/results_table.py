@@ -10,12 +10,18 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from facesift.core.files import read_json
+from facesift.evaluation.seed_spread import spread_lines
+from facesift.evaluation.standard_table import Rows, error_rows, kind_rows, ranking_rows, standard_columns
+
+KIND_RULES = ("majority", "unanimous")  # whose APCER is printed for each kind of fakes: more do not fit
 
 Figures = Mapping[str, Any]
 Interval = Sequence[float]  # low, high
 
-FOOTNOTE = """In brackets: counts, and the 95 % interval (shares: Clopper-Pearson; areas: bootstrap).
-unanimous: recall and precision of the decided images; caught counts the reviewed fakes too."""
+FOOTNOTE = """In brackets: counts, and the 95 % interval (shares: Clopper-Pearson; areas, standard figures: bootstrap).
+unanimous: recall and precision of the decided images; caught counts the reviewed fakes too.
+Standard figures rank the test images by the stacker; their thresholds are read off these images and choose nothing.
+APCER: fakes decided real. BPCER: reals decided fake. Images sent to a person are neither. See docs/metrics.md."""
 
 
 def _digits(interval: Interval) -> int:
@@ -93,15 +99,31 @@ def _print_pair(console: Console, title: str, voters: Mapping[str, Figures], rul
     console.print(_table(("to review", "caught"), rules, _screened, None))
 
 
+def _print_standard(console: Console, standard: Figures) -> None:
+    """Print the standard figures of the ranking, the error rates of the decisions, and both for each kind of fakes."""
+    console.print(_rich(ranking_rows(standard_columns(standard)), "test: standard figures of the stacker's ranking"))
+    console.print(_rich(error_rows(standard["decisions"]), "test: error rates of the decisions"))
+    kinds = kind_rows(standard["kinds"], standard["decisions"]["rules"], KIND_RULES)
+    console.print(_rich(kinds, "test: kinds of fakes, each against the reals of its own sources"))
+
+
+def _rich(found: Rows, title: str) -> Table:
+    table = Table(*(Column(heading, overflow="fold") for heading in found.headings), title=title, title_justify="left")
+    for row in found.rows:
+        table.add_row(*row)
+    return table
+
+
 def _title(counts: Figures) -> str:
     return f"{counts['fakes']} fakes, {counts['reals']} reals"
 
 
 def print_results(metrics: Path, console: Console | None = None) -> None:
-    """Print the figures of the test split: on all sources together, then within each source with fakes.
+    """Print the figures of the test split: on all sources together, within each source, and by their standard names.
 
     Args:
-        metrics: folder of `vote.json`, `voters.json` and `within.json`.
+        metrics: folder of `vote.json`, `voters.json`, `within.json` and `standard.json`; of `operating.json` the points
+            that are not offered, and of `stability.json` the spread over seeds, where these files are there.
         console: where to print; None for the terminal.
 
     Raises:
@@ -116,4 +138,14 @@ def print_results(metrics: Path, console: Console | None = None) -> None:
         if counts["reals"] < pooled["reals"]:
             title = f"test, within {source}: {_title(counts)} of this source alone"
             _print_pair(console, title, inside["voters"], inside["rules"])
+    _print_standard(console, read_json(metrics / "standard.json")["test"])
     console.print(FOOTNOTE, markup=False, highlight=False)
+    for line in [*_not_offered(metrics), *spread_lines(metrics)]:
+        console.print(line, markup=False, highlight=False)
+
+
+def _not_offered(metrics: Path) -> list[str]:
+    """Say which operating points are not offered and why, where `operate` has run."""
+    path = metrics / "operating.json"
+    withheld = read_json(path).get("not_offered", {}) if path.is_file() else {}
+    return [f"Operating point {name} is not offered: {each['why']}." for name, each in withheld.items()]

@@ -7,36 +7,33 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
 DIGITS = 4
 Figures = Mapping[str, Any]
 
 
-def summarise(
-    rule: str, test: Mapping[str, Figures], eer: float | None, *, guaranteed: bool
-) -> dict[str, float | int | str | None]:
+def summarise(rule: str, test: Mapping[str, Figures], *, guaranteed: bool) -> dict[str, float | int | str | None]:
     """Pick the figures that fit on one line of `dvc exp show`, rounded to four digits.
 
     Args:
         rule: The study's decision rule.
         test: Figures of the test split by the names of their files in `metrics/`: `vote` of each rule, `voters` of each
-            member and of the stacker, `within` of both inside each source that holds fakes and reals.
-        eer: Equal error rate of the stacker on the test split.
+            member and of the stacker, `within` of both inside each source that holds fakes and reals, and `standard`,
+            the standard figures.
         guaranteed: Whether a risk guarantee is made.
 
     Returns:
         The rule's `recall`, `precision`, `f1`, `review` (share of the images sent to a person), `caught` (share of the
-        fakes decided fake or sent to a person) and number of `fakes`; the stacker's `auc`, `ap` and `eer`; `own_auc`,
-        `own_caught` and `own_review`, the same within the fakes' own sources (see `_own`); `guarantee`, made or none.
-        Shares are in [0, 1]; None where there is nothing to divide by.
+        fakes decided fake or sent to a person) and number of `fakes`; the stacker's `auc`, `ap`, `eer` and
+        `tpr_1pct`, its recall at 1 % false positives; `own_auc`, `own_caught` and `own_review`, the same within
+        the fakes' own sources (see `_own`); `guarantee`, made or none. Shares are in [0, 1]; None where there is
+        nothing to divide by, or where there are too few images.
     """
     chosen, stacker = test["vote"][rule], test["voters"]["stacker"]
     found = {name: chosen[name] for name in ("recall", "precision", "f1")} | _screened([chosen])
-    found |= {"fakes": _fakes(chosen), "auc": stacker["auc"], "ap": stacker["ap"], "eer": eer} | _own(
-        rule, test["within"]
-    )
+    rates = test["standard"]["voters"]["stacker"]
+    found |= {"fakes": _fakes(chosen), "auc": stacker["auc"], "ap": stacker["ap"], "eer": rates["eer"]["value"]}
+    found |= {"tpr_1pct": rates["tpr_at_fpr_0.01"]["value"]} | _own(rule, test["within"])
     shares = {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in found.items()}
     return shares | {"guarantee": "made" if guaranteed else "none"}
 
@@ -65,29 +62,6 @@ def _screened(counts: Sequence[Figures]) -> dict[str, float | None]:
 def _fakes(counts: Figures) -> int:
     """All fakes, decided or sent to a person: a rule's `fakes` are the decided ones."""
     return int(counts["fakes"] + counts.get("review_fake", 0))
-
-
-def equal_error_rate(fakes: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
-    """Return the error rate at the threshold where as many fakes are missed as reals are accused.
-
-    Args:
-        fakes: Which images are fake, (images,).
-        scores: Higher for images more likely to be fake, (images,).
-
-    Returns:
-        The point of the ROC curve, joined by straight lines, where miss rate and false positive rate are equal, in
-        [0, 1] (ISO/IEC 19795-1); None without a fake or without a real image.
-
-    >>> equal_error_rate(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.6, 0.1]))
-    0.5
-    """
-    if fakes.all() or not fakes.any():
-        return None
-    false_positive_rate, recall, _ = roc_curve(fakes, scores, drop_intermediate=False)
-    gap = false_positive_rate - (1 - recall)  # rises from -1 to 1
-    after = int(np.argmax(gap >= 0))
-    step = -gap[after - 1] / (gap[after] - gap[after - 1])
-    return float(false_positive_rate[after - 1] + step * (false_positive_rate[after] - false_positive_rate[after - 1]))
 
 
 def curves_table(epochs: Mapping[str, Sequence[Mapping[str, float]]]) -> pl.DataFrame:

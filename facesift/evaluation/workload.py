@@ -27,8 +27,14 @@ QUEUED = "review"
 NOBODY = "nobody has reviewed an image of this study yet; `facesift review` shows the queue"
 
 
-def measure_reviews(
-    decisions: pl.DataFrame, manifest: pl.DataFrame, reviews: pl.DataFrame, classes: Classes, prevalence: Sequence[int]
+def measure_reviews(  # noqa: PLR0913 - three tables and what they mean
+    decisions: pl.DataFrame,
+    manifest: pl.DataFrame,
+    reviews: pl.DataFrame,
+    classes: Classes,
+    prevalence: Sequence[int],
+    *,
+    two_persons: bool = False,
 ) -> dict[str, Any]:
     """Measure people's work on the validation and test images.
 
@@ -38,6 +44,7 @@ def measure_reviews(
         reviews: the answers that count, with the columns of `datasets.reviews.REVIEWS`.
         classes: names of the classes, and which one is positive.
         prevalence: shares of fakes to compute hours for, as the number of images of which one is positive.
+        two_persons: whether two people have to agree (`review.two_persons`).
 
     Returns:
         The contents of `metrics/review.json`; figures about people are None while there is no answer.
@@ -50,7 +57,8 @@ def measure_reviews(
         manifest.select("image_id", truth="original_label"), on="image_id", how="left", maintain_order="left"
     )
     here = reviews.join(held, on="image_id", how="inner", maintain_order="left", suffix="_now")
-    judged = held.join(find_consensus(reviews), on="image_id", how="left", maintain_order="left")
+    consensus = find_consensus(reviews, two_persons=two_persons)
+    judged = held.join(consensus, on="image_id", how="left", maintain_order="left")
     test = judged.filter(pl.col("split") == "test", pl.col("truth").is_not_null())
     time, before = measure_time(here), _count(test, classes, "decision")
     return {
@@ -67,7 +75,7 @@ def measure_reviews(
 
 
 def _measure_queue(judged: pl.DataFrame) -> dict[str, Any]:
-    """Count a split's queue. Answered: somebody looked. Left: nobody looked, or people were unsure or disagree."""
+    """Count a split's queue. Answered: somebody looked. Left: all images for which no answer counts yet."""
     queue = judged.filter(pl.col("decision") == QUEUED)
     decided, groups = queue["answer"].count(), _groups(judged)
     return {
@@ -79,7 +87,8 @@ def _measure_queue(judged: pl.DataFrame) -> dict[str, Any]:
         ),
         "answered": queue["disagree"].count(),
         "decided": decided,
-        "unsure": queue.filter(pl.col("answer").is_null() & ~pl.col("disagree")).height,
+        "unsure": queue.filter(pl.col("answer").is_null() & ~pl.col("disagree") & ~pl.col("waiting")).height,
+        "waiting": queue["waiting"].sum(),
         "disagreements": queue["disagree"].sum(),
         "left": queue.height - decided,
     }

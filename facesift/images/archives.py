@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import BadImage
+from facesift.images.leftovers import leftover
+from facesift.images.zips import check_size, is_zip, list_entries, read_entry
 
 ID_DIGITS = 32  # hexadecimal digits of an image_id
 LOOSE = "."  # the container of files that are in no zip
-JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
-ENCRYPTED = 0x1  # bit of a zip entry's flags
 
 Inodes = frozenset[tuple[int, int]]
 
@@ -27,34 +26,11 @@ class RawFile(NamedTuple):
 
     Attributes:
         container: path of a zip file relative to the raw folder, or `LOOSE`.
-        path: path inside the zip, or relative to the raw folder.
+        path: path inside the zip, or relative to the raw folder; `inner.zip/path` of a file in a zip inside the zip.
     """
 
     container: str
     path: str
-
-
-@lru_cache(maxsize=32)
-def _open(zip_path: Path, _version: tuple[int, ...]) -> zipfile.ZipFile:
-    return zipfile.ZipFile(zip_path)
-
-
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip file once per process: reading the directory of 200,000 entries takes seconds.
-
-    Raises:
-        FacesiftError: when the zip is damaged or cannot be read.
-    """
-    try:
-        status = path.stat()
-        # A forked process may not share the handle, and a rewritten zip may not be read through an old directory.
-        return _open(path, (os.getpid(), status.st_ino, status.st_size, status.st_mtime_ns))
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise FacesiftError(f"{path}: not a readable zip file ({error}); download it again or remove it") from error
-
-
-def _is_junk(path: str) -> bool:
-    return any(part.startswith(".") or part.casefold() in JUNK for part in path.split("/"))
 
 
 def walk(
@@ -62,85 +38,75 @@ def walk(
     unreadable: Callable[[str, OSError], None] | None = None,
     prefix: str = "",
     above: Inodes = frozenset(),
+    passed: Counter[str] | None = None,
 ) -> Iterator[str]:
     """Yield the paths of all files below a folder, in sorted order.
 
-    Hidden files and what file managers leave behind (`JUNK`) are skipped. Linked folders are entered, unless they
-    contain themselves.
+    What file managers leave behind (`leftovers`) is passed over. Linked folders are entered, unless they contain
+    themselves.
 
     Args:
         folder: where to start.
         unreadable: called with the path and the error of a folder that cannot be read; None: the error is raised.
         prefix: put before every path.
         above: the folders that contain `folder`, by device and inode.
+        passed: counts the files that are passed over, by kind.
 
     Yields:
         Paths relative to `folder`, after `prefix`.
     """
+    passed = Counter() if passed is None else passed
     try:
         status = folder.stat()
         here = (status.st_dev, status.st_ino)
         if here in above:
             return
         with os.scandir(folder) as entries:  # knows folders without asking the file system once per file
-            found = sorted((entry.name, entry.is_dir()) for entry in entries if not _is_junk(entry.name))
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
     except OSError as error:
         if unreadable is None:
             raise
         unreadable(prefix, error)
         return
     for name, is_folder in found:
-        if is_folder:
-            yield from walk(folder / name, unreadable, f"{prefix}{name}/", above | {here})
+        if kind := leftover(f"{name}/" if is_folder else name):
+            passed[kind] += _count(folder / name) if is_folder else 1
+        elif is_folder:
+            yield from walk(folder / name, unreadable, f"{prefix}{name}/", above | {here}, passed)
         else:
             yield prefix + name
 
 
-def list_entries(zip_path: Path) -> list[str]:
-    """Return the sorted paths of the files inside a zip, without `JUNK`; raise `FacesiftError` for a damaged zip."""
-    names = sorted(set(open_zip(zip_path).namelist()))
-    return [name for name in names if not name.endswith("/") and not _is_junk(name)]
+def _count(folder: Path) -> int:
+    """Count the files below a folder that is passed over, as far as it can be read."""
+    return sum(len(files) for _, _, files in os.walk(folder))
 
 
-def is_zip(path: str) -> bool:
-    """Whether the name is that of a zip file."""
-    return path.casefold().endswith(".zip")
-
-
-def list_files(root: Path) -> Iterator[RawFile]:
+def list_files(root: Path, passed: Counter[str] | None = None) -> Iterator[RawFile]:
     """Yield every file below a raw folder, those inside zip files included, in an order that depends on names alone.
 
-    Hidden files and what file managers leave behind (`JUNK`) are skipped.
+    Args:
+        root: the raw folder.
+        passed: counts what is passed over, by kind: what file managers leave behind (`leftovers`).
 
     Raises:
-        FacesiftError: when a zip is damaged.
+        FacesiftError: when a zip is damaged, or a zip inside a zip.
     """
-    for path in walk(root):
+    for path in walk(root, passed=passed):
         if is_zip(path):
-            yield from (RawFile(path, name) for name in list_entries(root / path))
+            for name in list_entries(root / path, passed):
+                if is_zip(name):
+                    _refuse_inner(root, path, name)
+                yield RawFile(path, name)
         else:
             yield RawFile(LOOSE, path)
 
 
-def _check_size(size: int, max_bytes: int | None) -> None:
-    if max_bytes is not None and size > max_bytes:
-        raise BadImage(f"{size} bytes, more than {max_bytes}")
-
-
-def _read_entry(archive: zipfile.ZipFile, path: str, max_bytes: int | None) -> bytes:
+def _refuse_inner(root: Path, container: str, name: str) -> None:
     try:
-        entry = archive.getinfo(path)
-    except KeyError:
-        raise BadImage("no longer in its zip file") from None
-    if entry.flag_bits & ENCRYPTED:
-        raise BadImage("encrypted in its zip file")
-    _check_size(entry.file_size, max_bytes)
-    try:
-        return archive.read(entry)
-    except MemoryError:
-        raise
-    except Exception as error:  # damage deep in a zip raises zlib.error, EOFError, struct.error and more
-        raise BadImage(f"damaged in its zip file: {error or type(error).__name__}") from error
+        read_entry(root / container, name, None)
+    except BadImage as error:
+        raise FacesiftError(f"{root / container}: {name}: {error.reason}") from error
 
 
 def _read_loose(path: Path, max_bytes: int | None) -> bytes:
@@ -148,10 +114,13 @@ def _read_loose(path: Path, max_bytes: int | None) -> bytes:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadImage("not a regular file")
-        _check_size(status.st_size, max_bytes)
-        return path.read_bytes()
+        check_size(status.st_size, max_bytes)
+        with path.open("rb") as file:
+            data = file.read(-1 if max_bytes is None else max_bytes + 1)
     except OSError as error:
         raise BadImage(f"cannot be read: {error.strerror}") from error
+    check_size(len(data), max_bytes)  # a file may grow
+    return data
 
 
 def image_id(data: bytes) -> str:
@@ -170,12 +139,13 @@ def read_bytes(root: Path, container: str, path: str, max_bytes: int | None = No
         root: the raw folder.
         container: a zip file relative to it, or `LOOSE`.
         path: the file's path inside the zip, or relative to the raw folder.
-        max_bytes: largest size, checked before reading; None: any.
+        max_bytes: largest size; None: any. At most one byte more is read.
 
     Raises:
-        BadImage: when the file is missing, unreadable, encrypted, damaged inside its zip, or too large.
+        BadImage: when the file is missing, unreadable, encrypted, damaged inside its zip, compressed in a way that is
+            not read, or too large.
         FacesiftError: when the whole zip is damaged.
     """
     if container == LOOSE:
         return _read_loose(root / path, max_bytes)
-    return _read_entry(open_zip(root / container), path, max_bytes)
+    return read_entry(root / container, path, max_bytes)

@@ -1,69 +1,29 @@
-"""Decodes the bytes of an image file to upright 8-bit RGB pixels, or says why that is not possible."""
+"""Decodes the bytes of an image file to upright 8-bit sRGB pixels, or says why that is not possible."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import re
 import warnings
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
-Image.init()  # makes the rarer formats known
-# Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos.
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+from facesift.images.bad_image import BadImage, damaged, notes
+from facesift.images.colour import to_srgb
+from facesift.images.formats import FORMATS
+from facesift.images.opening import open_image
+
+__all__ = ["BadImage", "decode", "notes", "open_image", "quantisation_hash", "to_square", "upright_rgb"]
+
 # Mid grey replaces transparent pixels: black or white would be an edge that only such images have.
 BACKGROUND = (128, 128, 128)
 SIXTEEN_BITS = 65535
 ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 HASH_DIGITS = 12
-
-
-class BadImage(Exception):  # noqa: N818 - the image is what is bad
-    """An image that cannot be used.
-
-    Attributes:
-        reason: why, in words for the quarantine list.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def open_image(data: bytes, max_pixels: int) -> Image.Image:
-    """Read an image's header; no pixel is decoded.
-
-    Args:
-        data: the bytes of the file.
-        max_pixels: largest allowed width times height.
-
-    Returns:
-        The image; its `size`, `format` and `mode` are as stored in the file.
-
-    Raises:
-        BadImage: when the file is empty, of no known image format, damaged, or has too many pixels.
-    """
-    if not data:
-        raise BadImage("empty file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow's own size limit, and of odd metadata
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError:
-        raise BadImage("not an image of a known format") from None
-    except Image.DecompressionBombError:
-        raise BadImage(f"more pixels than {max_pixels}") from None
-    except Exception as error:
-        raise _damaged(error) from error
-    width, height = image.size
-    if width * height > max_pixels:
-        raise BadImage(f"{width} x {height} pixels, more than {max_pixels}")
-    return image
 
 
 def quantisation_hash(image: Image.Image) -> str:
@@ -84,14 +44,6 @@ def quantisation_hash(image: Image.Image) -> str:
     return hashlib.sha256(json.dumps([tables, sampling]).encode("ascii")).hexdigest()[:HASH_DIGITS]
 
 
-def _damaged(error: Exception) -> BadImage:
-    """Turn an error of Pillow into `BadImage`, without memory addresses, which differ from run to run."""
-    if isinstance(error, MemoryError):
-        raise error
-    words = re.sub(r" at 0x[0-9a-fA-F]+", "", str(error)) or type(error).__name__
-    return BadImage(f"damaged image: {words}")
-
-
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation; where EXIF cannot be read, keep the pixels as stored."""
     try:
@@ -109,22 +61,25 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((pixels * 255 + SIXTEEN_BITS // 2) // SIXTEEN_BITS).astype(np.uint8))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
+def _to_rgb(image: Image.Image, opened: Image.Image) -> Image.Image:
+    """Convert upright pixels to RGB; what is wrong with a colour profile is noted in the opened image."""
+    profile = opened.info.get("icc_profile")
     if image.mode.startswith("I"):
-        return _eight_bits(image).convert("RGB")
+        return to_srgb(_eight_bits(image), profile, opened)
     if image.mode == "F":
         raise BadImage("floating-point pixels have no agreed range: convert to 8 bits")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
+        opaque = image.convert("L") if image.mode in {"L", "LA", "La"} else layer.convert("RGB")
+        colours = to_srgb(opaque, profile, opened)
+        colours.putalpha(layer.getchannel("A"))
         canvas = Image.new("RGBA", layer.size, (*BACKGROUND, 255))
-        return Image.alpha_composite(canvas, layer).convert("RGB")
-    return image.convert("RGB")
+        return Image.alpha_composite(canvas, colours).convert("RGB")
+    return to_srgb(image, profile, opened)
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """Decode an opened image to upright 8-bit RGB; of an animation the first frame.
+    """Decode an opened image to upright 8-bit sRGB; of an animation the first frame.
 
     Raises:
         BadImage: when it is damaged, or its pixels cannot be converted to 8 bits.
@@ -133,27 +88,29 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            return _to_rgb(_upright(image))
+            return _to_rgb(_upright(image), image)
     except BadImage:
         raise
     except Exception as error:
-        raise _damaged(error) from error
+        raise damaged(error) from error
 
 
-def decode(data: bytes, max_pixels: int) -> Image.Image:
-    """Decode a file's bytes to an upright 8-bit RGB image.
+def decode(data: bytes, max_pixels: int, formats: Collection[str] = FORMATS) -> Image.Image:
+    """Decode a file's bytes to an upright 8-bit sRGB image.
 
-    The EXIF orientation is applied; grey, CMYK, palette and 16-bit images are converted; transparent pixels are blended
-    with mid grey (`BACKGROUND`); of an animation the first frame is taken.
+    The EXIF orientation is applied; pixels with a colour profile are converted to sRGB by it; grey, CMYK, palette and
+    16-bit images are converted; transparent pixels are blended with mid grey (`BACKGROUND`); of an animation the first
+    frame is taken, of a multi-picture file the first picture, of a TIFF with a thumbnail the photo.
 
     Args:
         data: the bytes of the file.
         max_pixels: largest allowed width times height, checked before any pixel is decoded.
+        formats: which of `FORMATS` are read.
 
     Raises:
         BadImage: when the file is not a complete image of at most `max_pixels` pixels.
     """
-    return upright_rgb(open_image(data, max_pixels))
+    return upright_rgb(open_image(data, max_pixels, formats))
 
 
 def to_square(image: Image.Image, size: int, resize: str = "squish") -> NDArray[np.uint8]:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from facesift.core.errors import FacesiftError
-from facesift.images.archives import LOOSE, is_zip, list_entries, walk
+from facesift.images.archives import LOOSE, read_bytes, walk
+from facesift.images.decoding import BadImage
+from facesift.images.formats import is_image
+from facesift.images.leftovers import sidecar
+from facesift.images.zips import is_zip, list_entries
 
 INSIDE = "!"  # between a zip's path and the path inside it
 LIST = "-"  # a list of paths on the standard input
+MAX_SIDECAR = 50_000_000  # bytes; a larger file is no sidecar
 
 
 class InputFile(NamedTuple):
@@ -49,31 +55,52 @@ def check_paths(paths: Iterable[str]) -> None:
             raise FacesiftError(f"{one_line(path)}: no such file or folder")
 
 
-def find_files(paths: Iterable[str | Path], listed: BinaryIO | None = None) -> Iterator[InputFile]:
+def find_files(
+    paths: Iterable[str | Path], listed: BinaryIO | None = None, passed: Counter[str] | None = None
+) -> Iterator[InputFile]:
     """Yield the files that paths stand for, lazily and in an order that depends on names alone.
 
-    A folder stands for all files below it, a zip for all files inside it; hidden files there are skipped.
+    A folder stands for all files below it, a zip for all files inside it. What file managers leave behind there
+    (`leftovers`) is passed over, and so are sidecars, unless they begin as an image does: a name hides no image.
 
     Args:
         paths: files, folders and zips; `-` stands for the paths in `listed`.
         listed: paths, one a line.
+        passed: counts the files that are passed over, by kind.
 
     Yields:
         Files. An unreadable folder or zip is yielded once, with its `reason`.
     """
+    passed = Counter() if passed is None else passed
     for path in map(str, paths):
         if path == LIST and listed is not None:
             lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in listed)
-            yield from find_files(line for line in lines if line and line != LIST)
+            yield from find_files((line for line in lines if line and line != LIST), passed=passed)
         elif Path(path).is_dir():
-            yield from _in_folder(path)
+            yield from _without_sidecars(_in_folder(path, passed), passed)
         elif is_zip(path):
-            yield from _in_zip(path)
+            yield from _without_sidecars(_in_zip(path, passed), passed)
         else:
             yield InputFile(one_line(path), LOOSE, path)
 
 
-def _in_folder(folder: str) -> Iterator[InputFile]:
+def _without_sidecars(files: Iterable[InputFile], passed: Counter[str]) -> Iterator[InputFile]:
+    for file in files:
+        kind = None if file.reason else sidecar(file.path)
+        if kind and not _begins_as_image(file):
+            passed[kind] += 1
+        else:
+            yield file
+
+
+def _begins_as_image(file: InputFile) -> bool:
+    try:
+        return is_image(read_bytes(Path(), file.container, file.path, MAX_SIDECAR))
+    except (BadImage, FacesiftError):
+        return True  # to be read, and named with what is wrong
+
+
+def _in_folder(folder: str, passed: Counter[str]) -> Iterator[InputFile]:
     closed: list[InputFile] = []
     above = f"{folder.rstrip('/')}/"  # as the user wrote it: pathlib would drop a leading ./
 
@@ -81,19 +108,19 @@ def _in_folder(folder: str) -> Iterator[InputFile]:
         name = one_line(above + inside)
         closed.append(InputFile(name, LOOSE, name, f"folder cannot be read: {error.strerror}"))
 
-    for inside in walk(Path(folder), note):
+    for inside in walk(Path(folder), note, passed=passed):
         yield from _drain(closed)
         path = above + inside
         if is_zip(path):
-            yield from _in_zip(path)
+            yield from _in_zip(path, passed)
         else:
             yield InputFile(one_line(path), LOOSE, path)
     yield from _drain(closed)
 
 
-def _in_zip(path: str) -> Iterator[InputFile]:
+def _in_zip(path: str, passed: Counter[str]) -> Iterator[InputFile]:
     try:
-        entries = list_entries(Path(path))
+        entries = list_entries(Path(path), passed)
     except FacesiftError as error:
         yield InputFile(one_line(path), LOOSE, path, str(error).removeprefix(f"{path}: "))
         return

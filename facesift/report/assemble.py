@@ -14,6 +14,7 @@ from facesift.report.curves import calibration_section, curves_section
 from facesift.report.operating_points import operation_section, prevalence_section
 from facesift.report.page import Page, PageSection
 from facesift.report.results import headline, results_section, robustness_section
+from facesift.report.standard import left_out_sections, standard_section
 
 PROJECTED = ("unanimous", "any_fake", "cost")  # beside the deciding rule: those a bank chooses among
 
@@ -28,10 +29,14 @@ class ReportInputs:
         vote: contents of `vote.json`, figures by split and rule.
         voters: contents of `voters.json`, figures by split and voter.
         within: contents of `within.json`, figures by split and source.
+        standard: contents of `standard.json`.
+        cross_fit: contents of `cross_fit.json`.
+        leave_out: contents of `leave_out.json`.
         audit: contents of `audit.json`.
         operating: contents of `operating.json`.
         robustness: contents of `robustness.json`.
         roc: rows of `plots/roc.csv`.
+        det: rows of `plots/det.csv`.
         precision_recall: rows of `plots/precision_recall.csv`.
         reliability: rows of `plots/reliability.csv`.
     """
@@ -41,10 +46,14 @@ class ReportInputs:
     vote: dict[str, Any]
     voters: dict[str, Any]
     within: dict[str, Any]
+    standard: dict[str, Any]
+    cross_fit: dict[str, Any]
+    leave_out: dict[str, Any]
     audit: dict[str, Any]
     operating: dict[str, Any]
     robustness: dict[str, Any]
     roc: pl.DataFrame
+    det: pl.DataFrame
     precision_recall: pl.DataFrame
     reliability: pl.DataFrame
 
@@ -65,10 +74,12 @@ def make_page(inputs: ReportInputs, params: Params, examples: PageSection, repro
     projected = list(dict.fromkeys((rule, *PROJECTED)))
     sections = [
         results_section(vote, inputs.voters["test"], inputs.within["test"], inputs.audit["baselines"], rule),
+        standard_section(inputs.standard["test"], inputs.cross_fit, [rule]),
+        *left_out_sections(inputs.leave_out),
         *audit_sections(inputs.audit),
         operation_section(inputs.operating),
         prevalence_section(inputs.operating, projected),
-        curves_section(inputs.roc, inputs.precision_recall),
+        curves_section(inputs.roc, inputs.det, inputs.precision_recall),
         calibration_section(inputs.operating, inputs.reliability),
         robustness_section(inputs.robustness, rule),
         examples,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,11 +47,13 @@ class Axis:
         label: what is measured.
         low: lower end of the range that is shown.
         high: upper end of the range that is shown.
+        ticks: texts of the marks, by their place on the axis; {}: marks are set by the range.
     """
 
     label: str
     low: float = 0.0
     high: float = 1.0
+    ticks: Mapping[float, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ def _styled() -> Any:
 
 
 def _finish(axes: Axes, x: Axis, y: Axis) -> None:
+    if x.ticks:
+        axes.set_xticks(list(x.ticks), list(x.ticks.values()))
+    if y.ticks:
+        axes.set_yticks(list(y.ticks), list(y.ticks.values()))
     axes.set(xlabel=x.label, ylabel=y.label, xlim=(x.low, x.high), ylim=(y.low, y.high))
 
 

@@ -6,22 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
+from scipy.stats import norm
 
 from facesift.report.charts import Axis, Curve, lines
 from facesift.report.page import Chart, PageSection, Table
 
+EDGES = (0.0005, 0.995)  # error rates at the ends of the DET chart's axes
+MARKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99)
 METHODS = {"before": "stacker as it is", "temperature": "temperature scaling", "platt": "Platt scaling"}
 
 
-def curves_section(roc: pl.DataFrame, precision_recall: pl.DataFrame) -> PageSection:
-    """Draw the ROC and precision-recall curves of every voter on the test split.
+def curves_section(roc: pl.DataFrame, det: pl.DataFrame, precision_recall: pl.DataFrame) -> PageSection:
+    """Draw the ROC, DET and precision-recall curves of every voter on the test split.
 
     Args:
         roc: columns of `facesift.evaluation.curves.roc_points`.
+        det: columns of `facesift.evaluation.curves.det_points`.
         precision_recall: columns of `facesift.evaluation.curves.precision_recall_points`.
 
     Returns:
-        The section with both charts.
+        The section with the three charts.
     """
     recall, precision = Axis("recall", high=1.02), Axis("precision", high=1.02)
     detection = _voter_curves(precision_recall, "recall", "precision")
@@ -31,8 +35,21 @@ def curves_section(roc: pl.DataFrame, precision_recall: pl.DataFrame) -> PageSec
         Chart(
             lines(alarms, Axis("false alarms among reals"), recall, diagonal=True), "ROC; the dotted line is guessing."
         ),
+        _det_chart(det),
     ]
     return PageSection("Curves", charts=charts)
+
+
+def _det_chart(det: pl.DataFrame) -> Chart:
+    """Draw both error rates on probit axes: normally distributed scores give straight lines."""
+    low, high = norm.ppf(EDGES).tolist()
+    ticks = {float(norm.ppf(rate)): f"{100 * rate:g} %" for rate in MARKS}
+    false_alarms, missed = (Axis(label, low, high, ticks) for label in ("BPCER: false alarms", "APCER: fakes missed"))
+    rates = pl.col("false_positive_rate", "miss_rate").clip(*EDGES)
+    deviates = rates.map_batches(lambda column: pl.Series(norm.ppf(column.to_numpy())))
+    curves = _voter_curves(det.with_columns(deviates), "false_positive_rate", "miss_rate")
+    caption = "DET: both error rates, on probit axes; lower left is better. A rate of 0 lies on the edge."
+    return Chart(lines(curves, false_alarms, missed), caption)
 
 
 def _voter_curves(table: pl.DataFrame, x: str, y: str) -> dict[str, Curve]:

@@ -9,10 +9,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from pydantic import BaseModel, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -24,46 +23,16 @@ from facesift.core.errors import FacesiftError
 from facesift.datasets.review_files import UNSURE
 from facesift.images.decoding import BadImage
 from facesift.review.access_control import AccessControl, Credentials
+from facesift.review.assignment import UNANSWERED
 from facesift.review.attribution import AttributionMaps
 from facesift.review.images import ImageLimits, ImageNotAvailableError, browser_image, read_image_file
-from facesift.review.state import ALL, DISAGREEMENT, UNANSWERED, ConflictError, ReviewState, keyboard_keys
+from facesift.review.request_bodies import AnswerRequest, BadRequestError, UndoRequest, read_body
+from facesift.review.state import ConflictError, ReviewState
 
 SCRIPTS = ("requests.js", "picture.js", "details.js", "maps.js", "page.js")
 STATIC = {"page.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")
-MAX_SECONDS = 86_400  # a day
-
-
-class BadRequestError(Exception):
-    """The request is not valid; the message says why."""
-
-
-class AnswerRequest(BaseModel):
-    """An answer as the page sends it.
-
-    Attributes:
-        image_id: The image.
-        answer: A class name or `unsure`.
-        seconds: How long the image was looked at, 0 to 86,400.
-        seen: The reviewer's present answer as the page shows it.
-    """
-
-    image_id: str
-    answer: str
-    seconds: Annotated[float, Field(ge=0, le=MAX_SECONDS)]
-    seen: str | None
-
-
-class UndoRequest(BaseModel):
-    """A request to take back an answer.
-
-    Attributes:
-        number: Row number of the answer, as the review state gave it.
-    """
-
-    number: int
-
-
-RequestBody = TypeVar("RequestBody", AnswerRequest, UndoRequest)
+RESERVED_KEYS = frozenset("uszmt")  # unsure, skip, undo, map, try again
+DIGITS = "123456789"
 
 
 @dataclass(frozen=True)
@@ -103,9 +72,12 @@ class PageHandlers:
             "unsure": UNSURE,
             "members": [each.name for each in self.maps.card.members] if self.maps else [],
             "no_maps_reason": self.no_maps_reason,
+            "images": len(queue),
+            "blind": queue.blind,
+            "gold": bool(queue.gold),
+            "two_persons": self.state.assignment.logs.two_persons,
         }
-        filters = [UNANSWERED, ALL, DISAGREEMENT, *queue.answers]
-        return {"settings": json.dumps(settings), "filters": filters, "reviewer": self.state.reviewer}
+        return {"settings": json.dumps(settings), "filters": self.state.filters, "reviewer": self.state.reviewer}
 
     def static(self, request: Request) -> Response:
         """Return a script or the style sheet of the page."""
@@ -120,13 +92,13 @@ class PageHandlers:
             start, step = int(query.get("start", "0")), int(query.get("step", "1"))
         except ValueError:
             raise BadRequestError("start and step must be whole numbers") from None
-        if step not in (1, -1) or wanted not in (ALL, UNANSWERED, DISAGREEMENT, *self.state.queue.answers):
+        if step not in (1, -1) or wanted not in self.state.filters:
             raise BadRequestError(f"step {step} or filter {wanted!r} is not valid")
         return JSONResponse(self.state.item(start, step, wanted))
 
     async def answer(self, request: Request) -> Response:
         """Write an answer; the body is JSON of `AnswerRequest`."""
-        body = await _body(request, AnswerRequest)
+        body = await read_body(request, AnswerRequest)
         if body.image_id not in self.state.queue or body.answer not in self.state.queue.answers:
             raise BadRequestError("No such image in this queue, or no such answer.")
         state = await run_in_threadpool(self.state.answer, body.image_id, body.answer, body.seconds, body.seen)
@@ -134,7 +106,7 @@ class PageHandlers:
 
     async def undo(self, request: Request) -> Response:
         """Take back the last answer; the body is JSON of `UndoRequest`."""
-        body = await _body(request, UndoRequest)
+        body = await read_body(request, UndoRequest)
         return JSONResponse(await run_in_threadpool(self.state.undo, body.number))
 
     def image(self, request: Request) -> Response:
@@ -161,11 +133,16 @@ class PageHandlers:
         return read_image_file(queue.row(position)["image"], image_id, queue.roots, self.limits.max_bytes)
 
 
-async def _body(request: Request, kind: type[RequestBody]) -> RequestBody:
-    try:
-        return kind.model_validate_json(await request.body(), strict=True)
-    except ValidationError as error:
-        raise BadRequestError(f"The request is not valid: {error.errors()[0]['msg']}.") from None
+def keyboard_keys(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the key for each class: its initial where two classes allow it, else its number; none beyond nine.
+
+    >>> keyboard_keys(("real", "fake")), keyboard_keys(("real", "swap", "gan"))
+    ({'real': 'r', 'fake': 'f'}, {'real': '1', 'swap': '2', 'gan': '3'})
+    """
+    initials = [name[0].lower() for name in names]
+    usable = len(names) == 2 and len(set(initials)) == 2 and not RESERVED_KEYS & set(initials)
+    keys = initials if usable and all(key.isalpha() for key in initials) else DIGITS
+    return dict(zip(names, keys, strict=False))
 
 
 def _error_response(status: int, words: Callable[[Exception], str]) -> Callable[[Request, Exception], Response]:

@@ -129,7 +129,7 @@ class AttributionMaps:
     def _make(self, member: MemberCard, data: bytes) -> AttributionMap:
         if member.backbone is not None:  # hundreds of passes of its backbone over several views: minutes
             raise FacesiftError(f"{member.name}: no map, as it sees features of {member.backbone} and not the pixels")
-        photo = decode(data, self.card.image.max_pixels)
+        photo = decode(data, self.card.image.max_pixels, self.card.image.formats)
         if self._preprocessor is None:
             self._preprocessor = Preprocessor.of(self.bundle, self.card)
         seen = self._preprocessor.apply(photo)

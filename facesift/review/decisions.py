@@ -13,11 +13,12 @@ from facesift.bundle.card import CARD, read_card
 from facesift.config.params import load_params
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+from facesift.core.files import scan_parquet
 from facesift.datasets.review_files import IMAGE_ID, RESERVED
-from facesift.images.archives import LOOSE
+from facesift.review.order import VOTE
+from facesift.review.study import PARAMS, Study
 
 REVIEW = "review"
-VOTE = "vote_"
 READERS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 NEEDED = ("image", "image_id", "decision", "probability")
 PREVALENCE = "prevalence"  # share of the positive class that the probability holds for; older tables lack it
@@ -84,7 +85,7 @@ def _scan(path: Path) -> pl.LazyFrame:
         return pl.scan_csv(path, infer_schema=False, truncate_ragged_lines=True)
     if kind == "jsonl":
         return pl.scan_ndjson(path, infer_schema_length=None, ignore_errors=True)
-    return pl.scan_parquet(path)
+    return scan_parquet(path)
 
 
 def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
@@ -104,17 +105,10 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
 
 def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:
     """Join the vote stage's decisions with the probabilities and the files' names in the tables beside them."""
-    folder = path.parent
-    raw = images or folder / "raw" / load_params(folder.parent / "params.yaml").data.raw
-    calibrated, manifest = folder / "calibrated.parquet", folder / "manifest.parquet"
-    for needed in (calibrated, manifest):
-        if not needed.is_file():
-            raise FacesiftError(f"{needed}: not found beside {path}; `dvc repro operate` makes it")
-    name = pl.when(pl.col("container") == LOOSE).then("path").otherwise(pl.col("container") + "!" + pl.col("path"))
-    names = pl.scan_parquet(manifest).select("image_id", image=name)
-    probabilities = pl.scan_parquet(calibrated).select("image_id", "^(probability|prevalence)$")
-    joined = table.join(probabilities, on="image_id", how="left").join(names, on="image_id", how="left")
-    return DecisionsTable(_collect(path, joined), (raw,), hide_names=True)
+    study = Study.at(path.parent.parent)
+    probabilities = study.table("calibrated.parquet", "operate").select("image_id", "^(probability|prevalence)$")
+    joined = table.join(probabilities, on="image_id", how="left").join(study.image_names(), on="image_id", how="left")
+    return DecisionsTable(_collect(path, joined), (images or study.raw,), hide_names=True)
 
 
 def find_classes(path: Path, decisions: pl.DataFrame, bundle: Path) -> Classes:
@@ -150,7 +144,7 @@ def _classes_in(decisions: pl.DataFrame) -> set[str]:
 def _stated_classes(path: Path, bundle: Path) -> Classes | None:
     if (bundle / CARD).is_file():
         return read_card(bundle).class_names
-    params = path.parent.parent / "params.yaml"
+    params = path.parent.parent / PARAMS
     return load_params(params).class_names if params.is_file() else None
 
 

@@ -5,7 +5,9 @@ function drawItem(item) {
   element("details").hidden = !item;
   if (!item) return;
   const known = item.probability !== null;
-  element("place").textContent = `Image ${item.position + 1} of ${element("bar").max}`;
+  element("place").textContent = `Image ${item.position + 1} of ${settings.images}`;
+  for (const name of ["opinion", "votes-table"]) element(name).hidden = settings.blind;
+  element("blind").hidden = !settings.blind;
   element("probability").textContent = known ? percent(item.probability) : "unknown";
   element("probability-of").textContent = `calibrated probability of ${settings.positive}${holdsAt(item)}`;
   element("decision").textContent = item.decision || "none";
@@ -36,6 +38,7 @@ function voteRow(voter, vote) {
 }
 
 function othersText(item) {
+  if (settings.blind || settings.two_persons) return "";
   const apart = item.disagree ? "≠ The reviewers disagree. " : "";
   if (item.others === null) return `${apart}Other reviewers' answers are shown after your own.`;
   if (!item.others.length) return `${apart}No other reviewer has answered.`;
@@ -43,6 +46,7 @@ function othersText(item) {
 }
 
 function fileText(item) {
+  if (settings.blind) return "";
   const copies = item.copies ? ` and ${item.copies} ${item.copies === 1 ? "copy" : "copies"}` : "";
   return item.image === null ? "The file name is shown after your answer, because it may tell the label." : `File: ${item.image}${copies}`;
 }
@@ -50,7 +54,7 @@ function fileText(item) {
 function drawProgress({ progress, last: newest }) {
   last = newest;
   const { images, answered, by_answer: byAnswer, disagreement } = progress;
-  element("bar").max = images;
+  element("bar").max = Math.max(images, 1);
   element("bar").value = answered;
   const parts = settings.answers.map((name) => `${name} ${byAnswer[name]}`);
   if (disagreement) parts.push(`disagreement ${disagreement}`);

@@ -3,7 +3,7 @@
 // what is on the screen and one answer that is not saved yet.
 
 const PENDING = `facesift-answer-of-${settings.reviewer}`;
-const ALL = "all"; // the filter that shows every image
+const LOOK_AGAIN = settings.two_persons ? "unanswered" : "all"; // the filter that shows an image once more, if any may
 const RETRY_STATUS = [0, 500, 507, 403]; // the answer is kept: no server, an error, a full disk, a restarted server
 
 // --- moving
@@ -27,7 +27,7 @@ function show(found, words) {
 }
 
 function messageFor(found) {
-  if (!found.item) return element("filter").value === "unanswered" ? "Done: you have answered every image of the queue." : "No image matches the filter.";
+  if (!found.item) return element("filter").value === "unanswered" ? found.done ?? "" : "No image matches the filter.";
   return found.wrapped ? "You passed the end of the queue; this is its other end." : "";
 }
 
@@ -45,7 +45,7 @@ const skip = () => current && move(current.position + 1, 1);
 // Back shows the image before, even if it has an answer now.
 const back = () => current && exclusive(async () => {
   const filter = element("filter").value;
-  show(await find(current.position - 1, -1, filter === "unanswered" ? ALL : filter));
+  show(await find(current.position - 1, -1, filter === "unanswered" ? LOOK_AGAIN : filter));
 });
 
 // Shows the same image again, with answers that another window gave meanwhile. It must not block the key or click that
@@ -53,7 +53,7 @@ const back = () => current && exclusive(async () => {
 async function reloadItem() {
   if (!current || pending) return;
   const shown = current;
-  const found = await find(shown.position, 1, ALL).catch(() => null);
+  const found = await find(shown.position, 1, LOOK_AGAIN).catch(() => null);
   if (found && !busy && shown === current) show(found, element("message").textContent);
 }
 
@@ -85,7 +85,7 @@ const send = (post) => exclusive(async () => {
     if (pending && RETRY_STATUS.includes(failure.status)) { drawFailure(failure.message); return; }
     keep(null);
     drawFailure("");
-    show(await find(current?.position ?? 0, 1, ALL), failure.message);
+    show(await find(current?.position ?? 0, 1, LOOK_AGAIN), failure.message);
   }
 });
 
@@ -102,7 +102,7 @@ const undo = () => exclusive(async () => {
   if (!last) { showMessage("You have no answer to take back."); return; }
   try {
     const undone = await (await ask("undo", { number: last.number })).json();
-    show(await find(undone.position, 1, ALL), `Taken back: “${undone.taken_back}”. Answer again, or go on.`);
+    show(await find(undone.position, 1, LOOK_AGAIN), `Taken back: “${undone.taken_back}”. Answer again, or go on.`);
   } catch (failure) {
     if (failure.status !== 409) throw failure;
     drawProgress(await (await ask("state")).json());
@@ -170,6 +170,8 @@ const CLICKS = {
 for (const [id, action] of Object.entries(CLICKS)) element(id).addEventListener("click", action);
 element("filter").addEventListener("change", () => { element("filter").blur(); move(0, 1); });
 element("map-positive").textContent = settings.positive;
+element("gold").hidden = !settings.gold;
+element("help-others").hidden = settings.blind || settings.two_persons;
 addAnswerButtons();
 addHelp();
 pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");

@@ -1,7 +1,8 @@
-"""The review queue: the images that a person has to look at, the most suspicious first."""
+"""The review queue: the images that a person has to look at, in their order."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,8 @@ import polars as pl
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.datasets.review_files import UNSURE
-from facesift.review.decisions import REVIEW, VOTE, find_classes, is_image_id, read_decisions
+from facesift.review.decisions import REVIEW, find_classes, is_image_id, read_decisions
+from facesift.review.order import VOTE, Order, in_order
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class ReviewQueue:
         roots: Folders that relative file names may start from.
         hide_names: Whether file names are shown only after the answer, because they may tell the label.
         notes: Messages for the person who starts the page.
+        blind: Whether the page never shows what the committee says, nor the file names. What it says about a gold image
+            would tell that it is one.
+        gold: The label of each gold image in `rows`, by image_id.
     """
 
     rows: pl.DataFrame
@@ -33,6 +38,8 @@ class ReviewQueue:
     roots: tuple[Path, ...]
     hide_names: bool
     notes: list[str] = field(default_factory=list)
+    blind: bool = False
+    gold: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.rows.height
@@ -64,8 +71,10 @@ class ReviewQueue:
         return row | {"votes": {voter: vote for voter, vote in votes.items() if vote}}
 
 
-def read_queue(path: Path, bundle: Path, images: Path | None = None, *, everything: bool = False) -> ReviewQueue:
-    """Read a decisions table and keep the images that were decided `review`, the most suspicious first.
+def read_queue(
+    path: Path, bundle: Path, images: Path | None = None, *, everything: bool = False, order: Order = "suspicion"
+) -> ReviewQueue:
+    """Read a decisions table and keep the images that were decided `review`, in their order.
 
     Files with the same bytes are one entry.
 
@@ -74,6 +83,7 @@ def read_queue(path: Path, bundle: Path, images: Path | None = None, *, everythi
         bundle: Folder of the exported committee, for the class names; it may be missing.
         images: Folder that relative file names start from.
         everything: Keep all images.
+        order: What comes first, see `order.in_order`.
 
     Raises:
         FacesiftError: The file is not a decisions table, or the queue is empty.
@@ -81,7 +91,7 @@ def read_queue(path: Path, bundle: Path, images: Path | None = None, *, everythi
     decisions = read_decisions(path, images)
     classes = find_classes(path, decisions.table, bundle)
     wanted = decisions.table if everything else decisions.table.filter(pl.col("decision") == REVIEW)
-    rows = _in_order(wanted)
+    rows = in_order(one_row_each(wanted), decisions.table, order, classes)
     if not rows.height:
         raise FacesiftError(_why_empty(path, decisions.table, everything))
     dropped = wanted.filter(~is_image_id()).height
@@ -89,12 +99,11 @@ def read_queue(path: Path, bundle: Path, images: Path | None = None, *, everythi
     return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, [note] if dropped else [])
 
 
-def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """Keep one row for each image; sort by probability (unknown last), then image_id: the same for all reviewers."""
+def one_row_each(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep one row for each image, sorted by image_id; count its further copies in the column `copies`."""
     named = rows.filter(is_image_id()).sort("image_id", "image")
     counted = named.with_columns(copies=pl.len().over("image_id") - 1)
-    once = counted.unique("image_id", keep="first", maintain_order=True)
-    return once.sort("probability", descending=True, nulls_last=True, maintain_order=True)
+    return counted.unique("image_id", keep="first", maintain_order=True)
 
 
 def _why_empty(path: Path, table: pl.DataFrame, everything: bool) -> str:  # noqa: FBT001

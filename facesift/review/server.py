@@ -12,15 +12,25 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from facesift.config.review import Review
 from facesift.core.errors import FacesiftError
 from facesift.datasets.review_files import REVIEWER
 from facesift.review.access_control import Credentials
+from facesift.review.answer_logs import AnswerLogs
 from facesift.review.answers import open_answer_log
 from facesift.review.app import PageHandlers, make_app
+from facesift.review.assignment import Assignment
 from facesift.review.attribution import AttributionMaps, why_unavailable
+from facesift.review.gold import add_gold
 from facesift.review.images import ImageLimits
-from facesift.review.queue import read_queue
+from facesift.review.label_errors import read_label_errors
+from facesift.review.parts import Part
+from facesift.review.queue import ReviewQueue, read_queue
 from facesift.review.state import ReviewState
+from facesift.review.study import Study
+
+NO_STUDY = Review(two_persons=False, gold=None, order="suspicion")  # decisions of a bundle alone, without params.yaml
+BLIND = "There are no maps while the committee's opinion is hidden."
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,8 @@ class ReviewRequest:
         port: Port on 127.0.0.1; 0 takes any free port.
         images: Folder that relative file names start from.
         everything: Show all images, not only those decided `review`.
+        label_errors: Show the likely label errors of the study in place of the decisions table.
+        part: The part of the queue to show, such as `2/5`; None: all of it.
     """
 
     decisions: Path
@@ -44,6 +56,8 @@ class ReviewRequest:
     port: int = 0
     images: Path | None = None
     everything: bool = False
+    label_errors: bool = False
+    part: str | None = None
 
 
 def run_review(request: ReviewRequest) -> None:
@@ -53,7 +67,7 @@ def run_review(request: ReviewRequest) -> None:
         FacesiftError: The input does not allow a review, or the port is taken. It is raised before the page is served.
     """
     state = load_state(request)
-    reason = why_unavailable(request.bundle)
+    reason = BLIND if state.queue.blind else why_unavailable(request.bundle)
     maps = None if reason else AttributionMaps.load(request.bundle)
     limits = ImageLimits(maps.card.image.max_pixels, maps.card.image.max_bytes) if maps else ImageLimits()
     with bind(request.port) as listener:
@@ -65,6 +79,8 @@ def run_review(request: ReviewRequest) -> None:
     if maps:
         maps.close()
     print(f"\n{_progress(state)}: {state.own.path}")  # noqa: T201  the command's output
+    if done := state.state()["done"]:
+        print(done)  # noqa: T201
 
 
 def load_state(request: ReviewRequest) -> ReviewState:
@@ -73,11 +89,28 @@ def load_state(request: ReviewRequest) -> ReviewState:
     Raises:
         FacesiftError: The queue or an answer file cannot be read, or answers cannot be written.
     """
-    queue = read_queue(request.decisions, request.bundle, request.images, everything=request.everything)
+    part = Part.parse(request.part) if request.part else None
+    study = Study.find(request.decisions, request.answers)
+    rules = study.params.review if study else NO_STUDY
+    queue = _read_queue(request, study, rules)
     log = open_answer_log(request.answers, request.reviewer or _user_name(), _warn)
-    state = ReviewState(queue, log, _warn)
+    logs = AnswerLogs(log, _warn, rules.two_persons)
+    if study and rules.gold:
+        reviewed = len(Assignment(queue, logs, part).images)
+        queue = add_gold(queue, study, rules.gold, reviewed)
+    state = ReviewState(Assignment(queue, logs, part))
     state.state()  # reads the other reviewers' files, so that a damaged one is reported now
     return state
+
+
+def _read_queue(request: ReviewRequest, study: Study | None, rules: Review) -> ReviewQueue:
+    if not request.label_errors:
+        return read_queue(
+            request.decisions, request.bundle, request.images, everything=request.everything, order=rules.order
+        )
+    if study is None:
+        raise FacesiftError(f"--label-errors: {request.decisions} is not in the folder data/ of a study")
+    return read_label_errors(study)
 
 
 def bind(port: int) -> socket.socket:
@@ -114,7 +147,8 @@ def serve(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) ->
 
 
 def _print_start(state: ReviewState, credentials: Credentials) -> None:
-    others = f"; there are also answers of {', '.join(sorted(state.others))}" if state.others else ""
+    names = sorted(state.assignment.logs.others)
+    others = f"; there are also answers of {', '.join(names)}" if names else ""
     print(f"{_progress(state)} by {state.reviewer}{others}")  # noqa: T201
     print(f"Open {credentials.url}  (Ctrl-C ends it)", flush=True)  # noqa: T201
 

@@ -100,7 +100,8 @@ def _other_side(row: LoggedDecision, classes: Classes) -> Iterator[str]:
     if value >= lo > 0:
         yield f"For {other}, the probability would have had to be below {probability_text(lo)}; {was}."
     if lo < hi and (value < lo or value >= hi):
-        yield f"From {probability_text(lo)} to {probability_text(hi)} a person decides; {was}."
+        ends = f"from {probability_text(lo)} to {probability_text(hi)}"
+        yield f"For a person to decide, the probability would have had to be {ends}; {was}."
 
 
 def _by_votes(row: LoggedDecision, rule: VotingRule, classes: Classes) -> Iterator[str]:

@@ -13,8 +13,6 @@ from facesift.core.classes import Classes
 from facesift.screening.counterfactuals import ruled, what_would_change
 from facesift.screening.logged_decision import MOST, LoggedDecision, printable, read_logged
 
-HASH = 12  # digits of a bundle's hash that are shown
-
 
 @dataclass(frozen=True)
 class KnownBundle:
@@ -93,12 +91,12 @@ def _image(row: LoggedDecision) -> list[str]:
 def _origin(row: LoggedDecision, bundle: KnownBundle) -> list[str]:
     when = "at a time that was not recorded" if row.time is None else f"at {printable(row.time)}"
     version = printable(row.facesift or "of an unknown version")
-    said = f"Decided {when} by facesift {version} with the bundle {printable(row.bundle)[:HASH]}"
+    lines = [f"Decided {when} by facesift {version} with the bundle {printable(row.bundle)}."]
     if row.bundle == bundle.hash:
-        return [f"{said}, which is {bundle.folder} (study {bundle.card.study})."]
+        return [*lines, f"This bundle is {bundle.folder}, of the study {bundle.card.study}."]
     return [
-        f"{said}.",
-        f"WARNING: {bundle.folder} is another bundle ({bundle.hash[:HASH]}). What follows is what the row says; the",
+        *lines,
+        f"WARNING: {bundle.folder} is another bundle, {bundle.hash}. What follows is what the row says; only the",
         "names of the classes are taken from that other bundle.",
     ]
 
@@ -163,7 +161,7 @@ def _quality(row: LoggedDecision, bundle: KnownBundle) -> list[str]:
             side = f"lower than {low:g}" if value < low else f"higher than {high:g}"
             lines.append(
                 f"Quality warning: {name} is {side}, unlike nine in ten test images that are not "
-                f"{bundle.classes.positive}: the figures of the committee say less about such an image."
+                f"{bundle.classes.positive}."
             )
     return lines
 

@@ -15,10 +15,11 @@ from facesift import __version__
 from facesift.committee.decision import DecisionRule
 from facesift.committee.rules import Thresholds
 from facesift.core.errors import FacesiftError
+from facesift.images.paths import one_line
 from facesift.screening.columns import LOG, POINT, Tables
 
 DIGITS = 8  # significant digits of thresholds, as of probabilities
-SHOWN = 12  # digits of a hash in messages
+HASH_DIGITS, SHOWN = 64, 12  # of a SHA-256, and how many of them are in messages
 WAY = ("bundle", "rule", "prevalence")  # columns that are the same in all rows of a table
 
 
@@ -100,7 +101,10 @@ def _text(value: float | str | None) -> str:
     """Show a value of the log alike, whether it comes from CSV or not; hashes by their first digits."""
     if value in (None, ""):
         return "unknown"
+    text = one_line(str(value))
+    if len(text) == HASH_DIGITS:
+        return text[:SHOWN]
     try:
-        return f"{float(value):.{DIGITS}g}"
+        return f"{float(text):.{DIGITS}g}"
     except ValueError:
-        return str(value)[:SHOWN] if len(str(value)) == 64 else str(value)
+        return text

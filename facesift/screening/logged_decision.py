@@ -86,7 +86,11 @@ def read_logged(path: Path, image_id: str, classes: Classes) -> list[LoggedDecis
         voters = _voters(path, scan_decisions(path, (), ()).collect_schema().names())
         votes, said = ([f"{head}{voter}" for voter in voters] for head in (VOTE, SAID))
         table = scan_decisions(path, (*NUMBERS, *said), (*TEXTS, *votes)).select(*TEXTS, *NUMBERS, *votes, *said)
-        rows = table.filter((pl.col("image_id") == image_id) | (pl.col("image") == image_id)).head(MOST).collect()
+        rows = (
+            table.filter((pl.col("image_id") == image_id) | (pl.col("image") == image_id))
+            .head(MOST)
+            .collect(engine="streaming")
+        )
         if rows.is_empty():
             raise _unknown(path, image_id, table)
     return [_checked(path, row, voters, classes) for row in rows.to_dicts()]
@@ -102,7 +106,7 @@ def _voters(path: Path, columns: Sequence[str]) -> list[str]:
     voters = [name.removeprefix(VOTE) for name in columns if name.startswith(VOTE)]
     needed = (*TEXTS, *NUMBERS, f"{VOTE}{STACKER}", *(f"{SAID}{voter}" for voter in voters))
     if missing := [name for name in needed if name not in columns]:
-        raise FacesiftError(f"{path}: no table of `facesift screen`: it has no column {', '.join(missing)}")
+        raise FacesiftError(f"{path}: no table of `facesift screen`: it has no column {printable(', '.join(missing))}")
     return voters
 
 

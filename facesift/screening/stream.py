@@ -121,7 +121,7 @@ def read_image(file: InputFile, preprocessor: Preprocessor) -> Read:
     try:
         data = read_bytes(Path(), file.container, file.path, image.max_bytes)
         facts |= {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
-        upright = upright_rgb(open_image(data, image.max_pixels))
+        upright = upright_rgb(open_image(data, image.max_pixels, image.formats))
         facts |= {"width": upright.width, "height": upright.height}
         return Read(file.name, **facts, seen=preprocessor.apply(upright))
     except BadImage as error:

@@ -19,7 +19,9 @@ from typing import Any
 import polars as pl
 
 from facesift.core.errors import FacesiftError
-from facesift.core.files import whole_file
+from facesift.core.files import scan_parquet, whole_file
+from facesift.core.table_digest import KEY, OPEN, seal
+from facesift.images.paths import one_line
 from facesift.screening.columns import LOG
 from facesift.screening.decision_log import WAY
 
@@ -121,7 +123,9 @@ def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Ou
     with _open_lines(rows, "csv", schema, resume=resume) as output:
         yield output
     with _refusal(str(path)), whole_file(path) as part:
-        pl.scan_csv(rows, schema=schema).sink_parquet(part, compression="zstd", row_group_size=ROW_GROUP)
+        table = pl.scan_csv(rows, schema=schema)
+        table.sink_parquet(part, compression="zstd", row_group_size=ROW_GROUP, metadata={KEY: OPEN})
+        seal(part)
     rows.unlink()
 
 
@@ -243,7 +247,7 @@ def _scan(path: Path, types: Mapping[str, type[pl.DataType]]) -> pl.LazyFrame:
     if path.suffix == ".csv":
         return pl.scan_csv(path, infer_schema=False)
     if path.suffix == ".parquet":
-        return pl.scan_parquet(path)
+        return scan_parquet(path)
     there = pl.scan_ndjson(path).collect_schema().names()  # a column that is null in the first lines has no type yet
     return pl.scan_ndjson(path, schema_overrides={name: kind for name, kind in types.items() if name in there})
 
@@ -256,4 +260,5 @@ def reading(path: Path) -> Iterator[None]:
     except pl.exceptions.NoDataError as error:
         raise FacesiftError(f"{path}: empty") from error
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise FacesiftError(f"{path}: not a readable table of decisions ({str(error).splitlines()[0]})") from error
+        first_line = one_line(str(error).splitlines()[0])
+        raise FacesiftError(f"{path}: not a readable table of decisions ({first_line})") from error

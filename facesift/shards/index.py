@@ -131,7 +131,7 @@ def read_index(folder: Path) -> ShardIndex:
     path = folder / INDEX
     if not path.is_file():
         raise FacesiftError(f"{path}: not found, so this is not a finished shard folder; {REPAIR}")
-    tree = read_json(path)
+    tree = read_json(path, sealed=True)
     version = tree.get("version") if isinstance(tree, dict) else None
     if version != VERSION:
         raise FacesiftError(
@@ -165,5 +165,5 @@ def write_index(
         What was written.
     """
     index = ShardIndex(version=VERSION, image_size=image_size, classes=list(classes), shards=entries, features=features)
-    write_json(folder / INDEX, index.model_dump(exclude=None if features else {"features"}), exact=True)
+    write_json(folder / INDEX, index.model_dump(exclude=None if features else {"features"}), exact=True, sealed=True)
     return index

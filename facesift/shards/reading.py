@@ -137,7 +137,8 @@ def _open(path: Path, entry: ShardEntry, index: ShardIndex) -> dict[str, _Column
         shapes = {"features": (entry.images, 1 + index.features.copies, index.features.width)}
     shapes |= dict.fromkeys(("labels", "image_id", "source"), (entry.images,))
     try:
-        with h5py.File(path, "r") as file:
+        # Nobody changes a shard that is whole, and some network drives refuse locks.
+        with h5py.File(path, "r", locking=False) as file:
             if "landmarks" in file:
                 shapes["landmarks"] = (entry.images, 5, 2)
             columns = {name: _Column(file[name].id.get_offset(), file[name].shape, file[name].dtype) for name in shapes}

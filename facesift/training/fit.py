@@ -23,6 +23,7 @@ from facesift.core.fingerprint import code_fingerprint, library_versions, sha256
 from facesift.networks.package_weights import find_weights
 from facesift.sampling.batches import Share
 from facesift.training.callbacks import History, MovingAverage
+from facesift.training.checkpoint_files import WholeCheckpointIO, find_checkpoint, read_best
 from facesift.training.data_module import MemberDataModule
 from facesift.training.distributed import BatchNormSync, check_process_count, make_strategy, process_rank
 from facesift.training.lightning_module import MemberModule
@@ -83,7 +84,7 @@ def _make_trainer(spec: Trainer, recipe: Member, history: History, checkpoint: M
         devices=spec.devices,
         num_nodes=spec.num_nodes,
         strategy=make_strategy(spec, recipe),
-        plugins=[BatchNormSync()] if synced else None,
+        plugins=[WholeCheckpointIO(), *([BatchNormSync()] if synced else [])],
         use_distributed_sampler=False,  # the data module knows its share
         precision=spec.precision,
         max_epochs=recipe.epochs,
@@ -148,8 +149,7 @@ def fit_member(
         directory, filename="best", monitor="val_loss" if by_loss else None, mode="min", save_last=True,
         save_on_train_epoch_end=True, enable_version_counter=False,
     )  # fmt: skip
-    last = directory / "last.ckpt"
-    resume = last if last.exists() else None
+    resume = find_checkpoint(directory)
     if resume and not process_rank():
         print(f"{name}: going on from {resume}", flush=True)  # noqa: T201
     try:
@@ -158,7 +158,7 @@ def fit_member(
         raise FacesiftError(f"trainer: {str(error).strip()}") from error
     loop.fit(module, datamodule=data_module, ckpt_path=resume, weights_only=True)
     losses = [figures["val_loss"] for figures in history.epochs]
-    module.load_state_dict(torch.load(directory / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"])
+    module.load_state_dict(read_best(directory))
     module.to(loop.strategy.root_device)  # Lightning has moved it to the CPU
     module.set_memory_format(channels_last=False)  # scores are the same to the last digit when it is loaded again
     kept = losses.index(min(losses)) + 1 if by_loss else len(losses)

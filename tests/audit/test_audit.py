@@ -6,9 +6,8 @@ import pytest
 
 from facesift.audit.audit_report import AuditData, audit
 from facesift.audit.image_statistics import STATISTICS
-from facesift.core.classes import Classes
+from facesift.core.classes import PARTS, Classes
 from facesift.core.scores import label_logits, score_table
-from facesift.datasets.layouts import PARTS
 from facesift.datasets.near_duplicates import LinkRule
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.report.audit import notices

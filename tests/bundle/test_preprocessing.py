@@ -12,6 +12,7 @@ from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import build_manifest
 from facesift.images.face_detector import read_detector
+from facesift.images.formats import FORMATS
 from facesift.screening.committee import Committee
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
@@ -19,7 +20,7 @@ from tests.made import SIZE
 from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 
-LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6)
+LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
 MIDDLES = [(60, 60), (180, 100), (30, 170), None]
 
 

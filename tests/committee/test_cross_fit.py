@@ -11,6 +11,7 @@ from facesift.core.scores import STACKER
 from facesift.evaluation.cross_fit_report import report_cross_fit
 from tests.made import default_params
 from tests.made_features import card, head_recipe, planted, write_splits
+from tests.made_predictions import facts_of
 
 IMAGES, FAKES, FOLDS = 240, 80, 4
 PLACE = "features/made"
@@ -115,6 +116,25 @@ def test_the_decision_is_made_without_the_labels_of_the_fold(monkeypatch):
     assert not np.array_equal(first.held.logits[STACKER][~rows], second.held.logits[STACKER][~rows])
 
 
+def test_what_is_left_out_is_judged_but_never_learned_from(spied):
+    values, labels = planted(IMAGES, FAKES)
+    truth, kind = truth_of(labels), (labels == 1) & (np.arange(IMAGES) % 3 == 0)
+    tables = table_of(marked(values), truth, marked(values))
+    fitted = cross_fit(tables, truth, params(linear={}), FOLDS, kind)
+    assert not set(np.flatnonzero(kind).tolist()) & set().union(*(part for fit in spied for part in fit))
+    assert len(fitted.held.labels) == IMAGES
+
+
+def test_leaving_nothing_out_changes_nothing():
+    values, labels = planted(IMAGES, FAKES)
+    truth = truth_of(labels)
+    first, second = (
+        cross_fit(table_of(values, truth), truth, params(), FOLDS, left_out)
+        for left_out in (None, np.zeros(IMAGES, bool))
+    )
+    assert np.array_equal(first.held.logits[STACKER], second.held.logits[STACKER])
+
+
 def test_images_stay_in_the_order_of_the_truth():
     values, labels = planted(IMAGES, FAKES)
     fitted = run(values, labels)
@@ -156,7 +176,7 @@ def test_too_few_groups_are_named():
 
 
 def report(fitted):
-    return report_cross_fit(fitted, fitted.held.images.select("image_id").with_columns(difficulty=pl.lit("hard")))
+    return report_cross_fit(fitted, facts_of(fitted.held.images))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

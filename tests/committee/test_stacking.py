@@ -5,7 +5,15 @@ import pytest
 import yaml
 
 from facesift.committee.out_of_fold import out_of_fold
-from facesift.committee.stacking import balanced, fit_stacker, image_weights, stack_features
+from facesift.committee.stacking import (
+    Stacker,
+    balanced,
+    fit_stacker,
+    image_weights,
+    load_stacker,
+    save_stacker,
+    stack_features,
+)
 from facesift.config.committee import Stack
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
@@ -214,3 +222,14 @@ def test_no_source_with_both_is_named(sources):
     labels, features, own, _ = two_sources(own_reals=0)
     with pytest.raises(FacesiftError, match=rf"stack\.sources: {sources} needs .* real has none there"):
         fit_stacker(features, labels, spec_of(sources), FAKE, own & False)
+
+
+@pytest.mark.parametrize("place", range(0, 400, 7))
+def test_a_stacker_with_a_flipped_bit_is_refused(tmp_path, place):
+    path = tmp_path / "stacker.safetensors"
+    save_stacker(path, Stacker(np.ones((2, 4)), np.zeros(2)), ["one", "two"], ("real", "fake"))
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(FacesiftError, match=r"stacker\.safetensors"):
+        load_stacker(path, ["one", "two"], ("real", "fake"))

@@ -21,7 +21,7 @@ def study(members=None, backbones=None, cross_fit=None):
     tree["data"]["crop"]["method"] = "none"
     tree["backbones"] = {"made": VIT} if backbones is None else backbones
     tree["members"] = {"head": HEAD, "network": tree["members"]["convnext1"]} if members is None else members
-    tree["evaluation"] = {"cross_fit": cross_fit or {}}
+    tree["evaluation"]["cross_fit"] = cross_fit or {}
     return tree
 
 
@@ -92,6 +92,12 @@ def test_views_of_the_face_go_with_a_crop_around_it():
 
 def test_cross_fitting_is_refused_for_networks():
     refused(study(cross_fit={"five": 5}), r"`evaluation\.cross_fit` is for heads, but network is a network")
+
+
+def test_leaving_kinds_out_is_refused_for_networks():
+    tree = study()
+    tree["evaluation"]["leave_out"] = {"kinds": {"by": "source", "folds": 3}}
+    refused(tree, r"`evaluation\.leave_out` is for heads, but network is a network")
 
 
 def test_cross_fitting_is_refused_for_more_than_two_classes():

@@ -53,6 +53,7 @@ WRONG = {
     "members.stacker": (DEFAULT["members"]["convnext1"], r"members\.stacker.*choose another"),
     "members.convnext1.votes": ("no", r"votes: .*valid boolean \(got 'no'\)"),
     "members": ({}, "members: .*at least 1 item"),
+    "ingest.formats": (["JPG"], r"ingest\.formats\.0: .*'JPEG', 'PNG'.* \(got 'JPG'\)"),
     "split.fractions.val": (0.2, r"train \+ val \+ test is 1\.1, not 1"),
     "data.raw": ("../elsewhere", r"data\.raw: .*got '\.\./elsewhere'"),
     "data.sources.portraits.layout": (
@@ -157,4 +158,11 @@ def test_a_share_of_fakes_needs_a_calibration_that_knows_one():
     assert parse_params(tree).prevalence == 0.001
     tree["calibration"]["method"] = "temperature"
     with pytest.raises(FacesiftError, match=r"`prevalence` needs `calibration\.method: platt`"):
+        parse_params(tree)
+
+
+def test_a_member_with_a_dot_in_its_name_is_refused_by_our_rule():
+    tree = copy.deepcopy(DEFAULT)
+    tree["members"]["resnet18.a1"] = tree["members"].pop("convnext2")
+    with pytest.raises(FacesiftError, match=r"members\.resnet18\.a1.*a name has letters, digits and underscores"):
         parse_params(tree)

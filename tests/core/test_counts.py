@@ -100,6 +100,20 @@ def test_labels_and_votes_of_different_length_are_refused():
         Confusion.of(np.zeros(3, int), np.zeros(2, int))
 
 
+@given(arrays(np.int64, 12, elements=st.integers(0, 3)), arrays(np.int64, 12, elements=st.integers(0, 3)))
+def test_macro_averages_with_zeros_are_those_of_scikit_learn(labels, decisions):
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, _ = precision_recall_fscore_support(labels, decisions, average="macro", zero_division=0)
+    found = class_report(labels, decisions, ("a", "b", "c", "d"))["macro_zero"]
+    assert (found["precision"], found["recall"], found["f1"]) == pytest.approx((precision, recall, f1))
+
+
+def test_an_unknown_precision_is_left_out_of_one_average_and_zero_in_the_other():
+    found = class_report(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 0]), ("real", "fake"))
+    assert (found["macro"]["precision"], found["macro_zero"]["precision"]) == (0.5, 0.25)
+
+
 @given(arrays(np.int64, 40, elements=st.integers(0, 2)), arrays(np.int64, 40, elements=st.integers(0, 2)))
 def test_class_report_agrees_with_scikit_learn(labels, decisions):
     from sklearn.metrics import classification_report

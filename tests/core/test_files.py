@@ -62,6 +62,24 @@ def test_json_keys_are_sorted_and_floats_short(tmp_path):
     assert (tmp_path / "a.json").read_text() == '{\n  "a": [\n    2,\n    null\n  ],\n  "b": 0.333333\n}\n'
 
 
+@pytest.mark.parametrize(
+    ("change", "to"), [('"a": 1', '"a": 2'), ('"a"', '"b"'), ('"sha256"', '"sha255"'), ('"a": 1,', "")]
+)
+def test_sealed_json_that_was_changed_is_refused(tmp_path, change, to):
+    path = tmp_path / "calibration.json"
+    write_json(path, {"a": 1, "floats": [1 / 3]}, sealed=True)
+    assert read_json(path, sealed=True) == {"a": 1, "floats": [0.333333]}
+    path.write_text(path.read_text().replace(change, to))
+    with pytest.raises(FacesiftError, match=r"calibration\.json"):
+        read_json(path, sealed=True)
+
+
+def test_json_of_endless_depth_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(FacesiftError, match=r"a\.json: not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
 def test_json_refuses_a_figure_that_is_not_a_number(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "a.json", {"recall": float("nan")})
@@ -91,7 +109,7 @@ def test_missing_file_is_named(tmp_path):
 
 def test_file_that_is_no_parquet_is_named(tmp_path):
     (tmp_path / "split.parquet").write_text("nonsense")
-    with pytest.raises(FacesiftError, match=r"split\.parquet: not a readable Parquet"):
+    with pytest.raises(FacesiftError, match=r"split\.parquet: not a whole Parquet file"):
         read_parquet(tmp_path / "split.parquet")
 
 

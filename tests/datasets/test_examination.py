@@ -7,10 +7,11 @@ from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import build_manifest, summarise_manifest
 from facesift.images.faces import FACE_COLUMNS, face_of_row, referred_column
+from facesift.images.formats import FORMATS
 from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 
-LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6)
+LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
 LAYOUTS = {"made": Layout(Source(layout="class_folders"))}
 # label, and where the face is
 IMAGES = {"real/a.png": (60, 60), "real/b.png": (180, 100), "real/c.png": None, "fake/d.png": (60, 60)}

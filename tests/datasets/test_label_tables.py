@@ -10,11 +10,12 @@ from facesift.datasets.examination import examine_files
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.manifest import build_manifest
 from facesift.datasets.source_files import count_files
+from facesift.images.formats import FORMATS
 from tests.made_config import Source
 
 CLASSES = ("a", "b", "c")
 SOURCES = {"flat": Source(layout="csv", folder="images", csv="train.csv")}
-LIMITS = Ingest(max_bad_fraction=0.0, max_pixels=10_000, max_bytes=10_000)
+LIMITS = Ingest(max_bad_fraction=0.0, max_pixels=10_000, max_bytes=10_000, formats=[*FORMATS])
 
 
 def picture(value):

@@ -15,12 +15,13 @@ from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import IMAGES, Manifest, build_manifest, summarise_manifest
 from facesift.datasets.source_files import count_files
+from facesift.images.formats import FORMATS
 from tests.made_config import Source
 
 TWO = Workers(backend="processes", jobs=2, address=None)
-LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
+LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000, formats=[*FORMATS])
 SOURCES = {"rff": Layout(Source(layout="rff")), "folders": Layout(Source(layout="class_folders"))}
-GENEROUS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8)
+GENEROUS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 
 
@@ -203,11 +204,13 @@ def test_a_folder_without_images_says_what_was_looked_for(tmp_path: Path):
 
 def test_the_summary_counts_by_source_and_label(tmp_path: Path):
     lay(tmp_path, FACES | {"real/copy.webp": FACES["test/REAL/9.webp"], "real/bad.png": b""})
-    assert summarise_manifest(read(tmp_path), 3) == {
+    assert summarise_manifest(read(tmp_path), 3, {"Thumbs.db": 2}) == {
         "images": {"folders": {"real": 1}, "rff": {"fake": 2, "real": 1}},
         "exact_duplicates": 1,
         "quarantined": 1,
         "ignored": 3,
+        "passed_over": {"Thumbs.db": 2},
+        "warnings": {},
     }
 
 

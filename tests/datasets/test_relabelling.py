@@ -77,3 +77,11 @@ def test_it_is_told_in_one_line():
         "0 disagreements, 1 unsure, 1 of no image here; "
         "1 images left out: their source has the layout `reviewed`, and nobody has decided them"
     )
+
+
+def test_for_two_persons_one_answer_is_no_label_yet():
+    answers = [answer(IDS[0], "fake"), answer(IDS[1], "fake"), answer(IDS[1], "fake", "ben")]
+    found = relabel(manifest("real", "real"), table(*answers), CLASSES, two_persons=True)
+    assert labels(found) == ["real", "fake"]
+    assert (found.report["waiting"], found.report["unsure"], found.report["disagreements"]) == (1, 0, 0)
+    assert "1 images wait for a second person" in found.sentence()

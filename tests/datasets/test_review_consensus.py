@@ -10,10 +10,10 @@ from tests.made_reviews import answer, table
 IMAGE = "0" * 32
 
 
-def agreed(*said):
+def agreed(*said, two_persons=False):
     """Consensus on one image of reviewers a, b, c ..., who answer on the 1st, 2nd, 3rd ... of the month."""
-    rows = [answer(IMAGE, each, "abc"[row], f"2026-11-0{row + 1}T00:00:00Z") for row, each in enumerate(said)]
-    return find_consensus(table(*rows)).row(0, named=True)
+    rows = [answer(IMAGE, each, "abcd"[row], f"2026-11-0{row + 1}T00:00:00Z") for row, each in enumerate(said)]
+    return find_consensus(table(*rows), two_persons=two_persons).row(0, named=True)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,30 @@ def agreed(*said):
 )
 def test_only_a_unanimous_answer_counts(said, expected):
     assert agreed(*said)["answer"] == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (("fake",), (None, "a", False, True)),
+        (("fake", "unsure"), (None, "a", False, True)),
+        (("unsure", "unsure"), (None, "", False, False)),
+        (("fake", "fake"), ("fake", "a+b", False, False)),
+        (("fake", "unsure", "fake"), ("fake", "a+c", False, False)),
+        (("fake", "real"), (None, "a+b", True, False)),
+        (("fake", "real", "unsure"), (None, "a+b", True, False)),
+        (("fake", "real", "real"), ("real", "b+c", False, False)),
+        (("fake", "real", "swap"), (None, "a+b+c", True, False)),
+        (("fake", "real", "real", "fake"), (None, "a+b+c+d", True, False)),
+    ],
+)
+def test_two_persons_and_more_than_for_any_other_class_have_to_agree(said, expected):
+    found = agreed(*said, two_persons=True)
+    assert (found["answer"], found["reviewers"], found["disagree"], found["waiting"]) == expected
+
+
+def test_one_person_leaves_nothing_waiting():
+    assert not agreed("fake")["waiting"]
 
 
 def test_who_is_unsure_neither_disagrees_nor_is_named():

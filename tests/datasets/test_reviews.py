@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from facesift.core.errors import FacesiftError
 from facesift.datasets.review_files import (  # fmt: skip
     COLUMNS,
+    GOLD,
     REVIEWS,
     UNDO,
     UNSURE,
@@ -128,3 +129,16 @@ def test_windows_line_breaks_and_a_byte_order_mark_are_read(tmp_path):
 def test_a_name_that_cannot_be_a_file_is_refused(tmp_path, name):
     with pytest.raises(FacesiftError, match="reviewer"):
         review_file(tmp_path, name)
+
+
+def test_answers_on_gold_images_are_read_apart(tmp_path):
+    write(tmp_path, [given_answer(IDS[0]), given_answer(IDS[1], decision=GOLD)])
+    assert read_reviews(tmp_path)["image_id"].to_list() == [IDS[0]]
+    assert read_reviews(tmp_path, gold=True)["image_id"].to_list() == [IDS[1]]
+
+
+def test_an_undo_of_a_gold_image_leaves_the_answer_in_a_queue(tmp_path):
+    gold = given_answer(answer="real", decision=GOLD)
+    write(tmp_path, [given_answer(), gold, gold._replace(answer=UNDO)])
+    assert read_reviews(tmp_path)["answer"].to_list() == ["fake"]
+    assert read_reviews(tmp_path, gold=True).is_empty()

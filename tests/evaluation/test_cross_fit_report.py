@@ -5,37 +5,12 @@ import polars as pl
 import pytest
 
 from facesift.committee.cross_fit import CrossFitted
-from facesift.core.classes import BINARY, Classes
+from facesift.core.classes import BINARY, PARTS, Classes
 from facesift.core.intervals import clopper_pearson
 from facesift.core.scores import STACKER, LabelledLogits
-from facesift.evaluation.cross_fit_report import count_pairs, recall_at, report_cross_fit
+from facesift.evaluation.cross_fit_report import count_pairs, report_cross_fit
 
 REVIEW = -1
-
-
-@pytest.mark.parametrize(
-    ("rate", "recall"),
-    [(0.0, 0.25), (0.19, 0.25), (0.2, 0.5), (0.4, 0.75), (0.6, 0.75), (0.8, 1.0), (1.0, 1.0)],
-)
-def test_recall_is_at_the_lowest_threshold_that_the_rate_allows(rate, recall):
-    others, fakes = [0.1, 0.2, 0.3, 0.6, 0.8], [0.15, 0.5, 0.7, 0.9]
-    labels = np.array([0] * 5 + [1] * 4)
-    assert recall_at(labels, np.array(others + fakes), rate) == recall
-
-
-def test_a_fake_that_ties_with_a_false_positive_too_many_is_missed():
-    assert recall_at(np.array([0, 0, 1, 1]), np.array([0.5, 0.2, 0.5, 0.6]), 0.0) == 0.5
-
-
-def test_a_rate_is_not_lost_to_the_last_digit():
-    """0.1 of 30 is 3, though 0.1 * 30 is a little more or less in binary."""
-    labels, scores = np.array([0] * 30 + [1]), np.concatenate([np.arange(30.0), [26.5]])
-    assert recall_at(labels, scores, 0.1) == 1.0
-
-
-@pytest.mark.parametrize("labels", [[0, 0], [1, 1]])
-def test_without_one_of_the_classes_there_is_no_recall(labels):
-    assert recall_at(np.array(labels), np.array([0.1, 0.2]), 0.1) is None
 
 
 def test_pairs_are_fakes_and_others_of_one_group():
@@ -80,7 +55,8 @@ def report():
         Classes(BINARY, "fake"), images, np.array(labels), {"one": -logits, STACKER: logits}, np.zeros(8, bool)
     )
     decisions = {"majority": np.array([1, 1, REVIEW, 0, 0, 1, 1, REVIEW])}
-    facts = pl.DataFrame({"image_id": names[::-1], "difficulty": difficulty[::-1]})
+    parts = [pl.lit(None, pl.Boolean).alias(part) for part in PARTS]
+    facts = pl.DataFrame({"image_id": names[::-1], "difficulty": difficulty[::-1]}).with_columns(*parts)
     return report_cross_fit(CrossFitted(held, decisions, np.arange(8) % 3), facts)
 
 
@@ -100,17 +76,14 @@ def test_within_a_source_only_its_images_count(report):
 
 
 def test_a_difficulty_is_its_fakes_against_the_others_of_their_sources(report):
-    assert {name: figures["auc"] for name, figures in report["difficulty"].items()} == {"easy": 1.0, "hard": 0.25}
+    found = report["kinds"]["difficulty"]
+    assert {name: figures["auc"] for name, figures in found.items()} == {"easy": 1.0, "hard": 0.25}
 
 
-def test_recall_is_at_the_named_rates(report):
-    easy = report["difficulty"]["easy"]
-    assert {key: value for key, value in easy.items() if key.startswith("recall")} == {
-        "recall_at_0.01": 1.0,
-        "recall_at_0.05": 1.0,
-        "recall_at_0.1": 1.0,
-    }
-    assert report["voters"][STACKER]["recall_at_0.1"] == 0.0
+def test_standard_figures_stand_beside_the_areas(report):
+    easy = report["kinds"]["difficulty"]["easy"]
+    assert (easy["fakes"], easy["reals"], easy["standard"]["eer"]["value"]) == (2, 2, 0.0)
+    assert report["voters"][STACKER]["standard"]["tpr_at_fpr_0.1"]["reason"] == "needs at least 10 reals, not 4"
 
 
 def test_rules_are_counted_with_the_images_sent_to_a_person(report):

@@ -9,6 +9,7 @@ from facesift.core.counts import Confusion, DecisionCounts
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from facesift.evaluation.results_table import print_results
+from tests.made_predictions import made_standard
 
 AREAS = {"auc": 0.8234, "auc_interval": [0.62, 0.97], "ap": 0.4512, "ap_interval": [0.1, 0.876]}
 ALL = Confusion(tp=77, fp=506, fn=3, tn=19894)
@@ -17,6 +18,7 @@ ALL = Confusion(tp=77, fp=506, fn=3, tn=19894)
 def printed(metrics, rules, voters, within=None):
     for name, report in (("vote", rules), ("voters", voters), ("within", within or {})):
         write_json(metrics / f"{name}.json", {"test": report})
+    write_json(metrics / "standard.json", made_standard())
     console = Console(width=120, file=io.StringIO())
     print_results(metrics, console)
     return console.file.getvalue()
@@ -44,7 +46,8 @@ def test_row_has_share_counts_and_interval_on_one_line(tmp_path, cells):
 def test_tables_of_the_published_size_fit_120_columns(tmp_path):
     lines = published(tmp_path).splitlines()
     assert max(map(len, lines)) <= 120
-    assert len([line for line in lines if line.startswith("│")]) == 3  # no row is broken in two
+    of_rules = lines[: lines.index(next(line for line in lines if "standard figures" in line))]
+    assert len([line for line in of_rules if line.startswith("│")]) == 3  # no row is broken in two
 
 
 def test_nothing_is_cut_off_in_a_hundred_times_the_published_size(tmp_path):
@@ -75,6 +78,28 @@ def test_unknown_figures_are_a_dash(tmp_path):
 def test_metrics_without_intervals_are_printed_without_them(tmp_path):
     counts = {name: value for name, value in ALL.report().items() if not name.endswith("_interval")}
     assert "96.25 % (77/80) " in printed(tmp_path, {"any_fake": counts}, {"a": counts | {"auc": 0.5, "ap": 0.1}})
+
+
+def rows_of(text):
+    return [" ".join(line.split()) for line in text.splitlines() if line.startswith("│")]
+
+
+def test_standard_figures_are_printed_by_all_their_names_with_interval_or_reason(tmp_path):
+    rows = rows_of(published(tmp_path))
+    found = made_standard()["test"]["voters"]["stacker"]["eer"]
+    low, high = (100 * end for end in found["interval"])
+    assert f"│ EER (equal error rate) │ {100 * found['value']:.1f} % ({low:.1f}-{high:.1f}) │" in rows
+    assert "│ TPR (recall) at FPR 0.1 % │ needs at least 1,000 reals, not 120 │" in rows
+    assert any(row.startswith("│ BPCER at APCER 10 % (BPCER10) │") for row in rows)
+
+
+def test_errors_of_decisions_and_of_kinds_are_printed(tmp_path):
+    rows = rows_of(published(tmp_path))
+    found = made_standard()["test"]["decisions"]["rules"]["majority"]
+    (kind,) = [row for row in rows if row.startswith("│ difficulty: hard │ 30 │")]
+    assert f"│ {100 * found['kinds']['difficulty']['hard']['value']:.1f} % (" in kind
+    (rule,) = [row for row in rows if row.startswith("│ majority │") and "all fakes" in row]
+    assert f"│ {100 * found['bpcer']['value']:.1f} % (" in rule
 
 
 def test_result_table_without_metrics_says_how_to_make_them(tmp_path):

@@ -14,7 +14,7 @@ from facesift.committee.stacking import stack_features
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from facesift.core.scores import label_logits, score_table
-from facesift.evaluation.curves import POINTS, precision_recall_points, ranking, roc_points
+from facesift.evaluation.curves import POINTS, det_points, precision_recall_points, ranking, roc_points
 from facesift.evaluation.decision_report import LabelledPredictions
 from facesift.evaluation.results_table import print_results
 from facesift.networks.architectures import build_network
@@ -24,6 +24,7 @@ from facesift.training.data_module import MemberDataModule
 from facesift.training.fit import fit_member
 from facesift.training.lightning_module import MemberModule
 from tests.made import default_params, make_shards
+from tests.made_predictions import made_standard
 
 PARAMS = default_params()
 CLASSES = PARAMS.class_names
@@ -136,10 +137,20 @@ def test_curves_are_short_and_keep_their_ends(points):
     assert {table["recall"].min(), table["recall"].max()} == {0.0, 1.0}
 
 
+def test_the_det_curve_is_the_roc_curve_with_misses():
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, 300), {"a": rng.random(300)}
+    found, roc = det_points(labels, scores), roc_points(labels, scores)
+    assert found["false_positive_rate"].equals(roc["false_positive_rate"])
+    assert found["miss_rate"].to_numpy() == pytest.approx(1 - roc["recall"].to_numpy())
+    assert len(found) <= POINTS
+
+
 def test_result_table_shows_counts_beside_shares(tmp_path):
     predictions = predictions_of_two_sources()
     write_json(tmp_path / "vote.json", {"test": predictions.report_rules()})
     write_json(tmp_path / "voters.json", {"test": predictions.report_voters()})
+    write_json(tmp_path / "standard.json", made_standard())
     write_json(tmp_path / "within.json", {"test": predictions.report_within()})
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     print_results(tmp_path, console)

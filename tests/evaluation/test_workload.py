@@ -41,8 +41,16 @@ def test_the_queue_is_counted():
     rows = [answer(IDS[6], "real"), answer(IDS[7], "unsure"), answer(IDS[8], "fake"), answer(IDS[8], "real", "ben")]
     assert measured(*rows)["queue"]["test"] == {
         "images": 10, "queue": 4, "share": 0.4, "interval": clopper_pearson(4, 10),
-        "answered": 3, "decided": 1, "unsure": 1, "disagreements": 1, "left": 3,
+        "answered": 3, "decided": 1, "unsure": 1, "waiting": 0, "disagreements": 1, "left": 3,
     }  # fmt: skip
+
+
+def test_for_two_persons_one_answer_leaves_the_image_in_the_queue():
+    rows = [answer(IDS[6], "real"), answer(IDS[8], "fake"), answer(IDS[8], "fake", "ben")]
+    report = measure_reviews(DECISIONS, MANIFEST, table(*rows), CLASSES, [1000], two_persons=True)
+    queue = report["queue"]["test"]
+    assert (queue["answered"], queue["decided"], queue["waiting"], queue["left"]) == (2, 1, 1, 3)
+    assert report["test"]["after"]["reviewed"] == 3
 
 
 def test_right_answers_reach_the_upper_bound():

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from facesift.core.errors import FacesiftError
-from facesift.images.archives import RawFile, list_files, open_zip, read_bytes
+from facesift.images.archives import RawFile, list_files, read_bytes
 from facesift.images.decoding import BadImage
+from facesift.images.zips import open_zip
 
 
 def make_zip(path: Path, files: dict[str, bytes]) -> Path:
@@ -69,12 +70,13 @@ def test_a_linked_folder_is_entered(tmp_path: Path):
     assert list(list_files(tmp_path / "raw")) == [RawFile(".", "here/1.jpg")]
 
 
-def test_a_name_listed_twice_in_a_zip_is_one_file(tmp_path: Path):
+def test_each_of_two_files_with_one_name_in_a_zip_is_listed_and_refused(tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("x", b"1")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("x", b"2")
-    assert list(list_files(tmp_path)) == [RawFile("a.zip", "x")]
+    assert list(list_files(tmp_path)) == [RawFile("a.zip", "x")] * 2
+    assert why_bad(tmp_path, "a.zip", "x").startswith("several files of its zip file have this name")
 
 
 def test_bytes_come_from_a_loose_file(tmp_path: Path):

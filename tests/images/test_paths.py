@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "faces/b.jpg")
     write(tmp_path / "faces/deep/c.jpg")
-    write(tmp_path / "faces/.hidden/d.jpg")
+    write(tmp_path / "faces/.git/d.jpg")
     write_zip(tmp_path / "faces/a.zip", ["z/2.jpg", "z/1.jpg", "__MACOSX/x.jpg"])
     return tmp_path
 

@@ -1,7 +1,6 @@
 """Features of images: a function of the image alone, computed once, and written in the order of the pixels' shards."""
 
 import hashlib
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +8,7 @@ import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
+from facesift.core.files import read_json, write_json
 from facesift.core.parallel import Workers
 from facesift.networks import embedding as module
 from facesift.networks.backbones import open_backbone
@@ -216,9 +216,9 @@ def test_features_in_place_of_images_are_refused_by_name(written):
 def test_an_index_of_other_features_is_refused(stores, images, spec, tmp_path):
     write_feature_shards(tmp_path / "train", images, stores[:1], spec, SHARDING)
     path = tmp_path / "train/index.json"
-    index = json.loads(path.read_text())
+    index = read_json(path, sealed=True)
     index["features"]["blocks"][0]["width"] += 1
-    path.write_text(json.dumps(index))
+    write_json(path, index, exact=True, sealed=True)
     with pytest.raises(FacesiftError, match=r"00000\.h5: dataset 'features' is \(14, 1, 12\)"):
         ShardFolder(tmp_path / "train").values(0)
 

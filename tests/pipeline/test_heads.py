@@ -149,6 +149,14 @@ def test_cross_fitted_figures_are_of_all_images(cross_fitted):
     assert set(report["voters"]) == {"linear", "borderline", "stacker"}
 
 
+def test_the_only_source_is_not_left_out_and_the_figures_say_why(cross_fitted):
+    repository = cross_fitted[0]
+    repository.change(lambda tree: tree["evaluation"].update(leave_out={"sources": {"by": "source", "folds": 3}}))
+    repository.run("dvc", "repro", "-s", "leave_out@sources")
+    (kind,) = read(repository, "data/figures/leave_out/sources.json")["kinds"].values()
+    assert "groups of other fakes" in kind["reason"]
+
+
 def test_cross_fitting_sees_what_the_heads_see(cross_fitted):
     report = read(cross_fitted[0], "data/figures/cross_fit/three.json")
     assert report["voters"]["linear"]["auc"] > 0.9
@@ -163,3 +171,10 @@ def test_all_images_have_copies_once_all_are_learned_from(cross_fitted):
 def test_the_features_of_images_stay_when_more_copies_are_made(voted, cross_fitted):
     before, after = (ShardFolder(each[0].folder / "data/features/vit/test") for each in (voted, cross_fitted))
     assert np.array_equal(before.values(0), after.values(0))
+
+
+def test_cross_fitted_scores_of_all_images_are_kept_for_the_search_of_label_errors(cross_fitted):
+    folder = cross_fitted[0].folder / "data"
+    scores, split = (pl.read_parquet(folder / name) for name in ("figures/cross_fit/three.parquet", "split.parquet"))
+    assert scores.columns == ["image_id", "logit_real", "logit_fake"]
+    assert scores["image_id"].to_list() == split["image_id"].sort().to_list()

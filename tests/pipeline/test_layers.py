@@ -37,7 +37,7 @@ def test_arrows_go_one_way(path):
 TORCHLESS = (
     "core.scores", "committee.rules", "committee.decision", "committee.calibration", "evaluation.reliability",
     "committee.operating_points", "committee.risk_guarantee", "screening.drift", "evaluation.prevalence",
-    "review.server", "committee.threshold_selection",
+    "review.server", "committee.threshold_selection", "screening.decision_explanation",
     "screening.committee", "screening.distributed", "screening.tables", "committee.cascade",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ def page(reproduced):
     [
         "Figures on the test split", "What the figures are made of", "Does each part earn its place?", "Slices",
         "Operating points", "share of fakes", "Calibration", "On damaged images", "Examples", "Data card", "Model card",
-        "Reproduce it",
+        "Reproduce it", "Standard figures",
     ],
 )  # fmt: skip
 def test_every_part_is_there(page, heading):

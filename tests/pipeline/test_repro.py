@@ -128,7 +128,8 @@ def test_vote_counts_agree_with_the_decisions(repository):
 
 
 @pytest.mark.parametrize(
-    "plot", ["curves.csv", "roc.csv", "precision_recall.csv", "confusion.csv", "robustness.csv", "reliability.csv"]
+    "plot",
+    ["curves.csv", "roc.csv", "det.csv", "precision_recall.csv", "confusion.csv", "robustness.csv", "reliability.csv"],
 )
 def test_plot_has_data(repository, plot):
     rendered = json.loads(repository.run("dvc", "plots", "show", "--json", f"metrics/plots/{plot}"))

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from facesift.core.errors import FacesiftError
+from facesift.review.app import keyboard_keys
 from facesift.review.images import ImageNotAvailableError, read_image_file
 from facesift.review.queue import read_queue
-from facesift.review.state import keyboard_keys
 from tests.made import ROOT
 from tests.review.planted import decisions_of, id_of, in_order, plant_bundle, plant_images, plant_queue
 

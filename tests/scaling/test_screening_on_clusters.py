@@ -27,7 +27,17 @@ def room(tmp_path_factory):
 
 
 def screened(room: Path, output: Path, *options: str) -> bytes:
-    arguments = ("faces.zip", "--bundle", "committee", "--output", str(output), "--batch-size", "4", *options)
+    arguments = (
+        "faces.zip",
+        "--bundle",
+        "committee",
+        "--output",
+        str(output),
+        "--batch-size",
+        "4",
+        "--no-time",
+        *options,
+    )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "facesift.cli.main", "screen", *arguments]
     done = subprocess.run(command, cwd=room, env=environment, text=True, capture_output=True, check=False)

@@ -16,7 +16,7 @@ from facesift.networks.weights import load_scorer
 from facesift.screening.committee import Committee
 from tests.made import ROOT, SIZE
 
-FILES = ("committee.onnx", "members/one.safetensors", "stacker.safetensors", "reference.json")
+FILES = ("committee.onnx", "members/one.safetensors", "stacker.safetensors", "reference.json", "MODEL_CARD.md")
 
 
 def noise(images, seed=0):

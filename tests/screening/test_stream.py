@@ -193,3 +193,13 @@ def test_the_bundle_crops_when_its_study_did(committee, tmp_path):
     files = find_files([tmp_path / "wide.png"])
     (found,) = screen_files(files, committee.ensemble, committee.logits, ReadOptions(Preprocessor(image), 1, 1))
     assert found["brightness"].to_list() == [255.0]
+
+
+def test_a_format_that_the_study_does_not_read_is_a_reason(committee, tmp_path):
+    (tmp_path / "face.bmp").write_bytes(stored(noise(), "BMP"))
+    limits = {"max_pixels": LIMIT, "max_bytes": LIMIT, "formats": ["JPEG", "PNG"]}
+    image = ImageCard(image_size=SIZE, resize="crop", crop=WHOLE, **limits)
+    reading = ReadOptions(Preprocessor(image), 1, 1)
+    (found,) = screen_files(find_files([tmp_path]), committee.ensemble, committee.logits, reading)
+    assert found["decision"].to_list() == [None]
+    assert found["reason"][0].startswith("BMP, which is not one of ingest.formats")

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
+from facesift.core.files import SEAL, write_json
 from facesift.shards.index import write_index
 from facesift.shards.reading import ShardFolder
 from facesift.shards.writing import write_shard
@@ -37,8 +38,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit_index(folder: Path, **changes: Any) -> None:
+    """Write an index that nobody has damaged, but that does not fit."""
     path = folder / "index.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    tree = json.loads(path.read_text()) | changes
+    write_json(path, {key: value for key, value in tree.items() if key != SEAL}, exact=True, sealed=True)
 
 
 def refused(folder: Path, shard: int = 1) -> str:

@@ -71,9 +71,11 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
             "fake": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}},
             "real": {"files": 9, "lost": 0, "share": 0.0, "reasons": {}},
         },
+        "passed_over": {},
+        "warnings": {},
         "reviews": {
             "images": 0, "overridden": {}, "confirmed": 0, "given": {}, "unsure": 0,
-            "disagreements": 0, "disagreeing": [], "elsewhere": 0, "undecided": 0,
+            "disagreements": 0, "disagreeing": [], "elsewhere": 0, "undecided": 0, "waiting": 0,
         },
     }  # fmt: skip
 
@@ -176,3 +178,43 @@ def test_it_says_nothing_of_that_when_dvc_keeps_them(params: Params, raw: Path, 
     raw.with_name("faces.dvc").touch()
     ingest.main(params)
     assert "dvc add" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("raw")
+def test_what_is_no_image_is_passed_over_counted_and_told(params: Params, raw: Path, capsys):
+    for path in (
+        "real/Thumbs.db",
+        "fake/0.png:Zone.Identifier",
+        "fake/0.json",
+        "real/@eaDir/1.png/S.jpg",
+        "real/._1.png",
+    ):
+        (raw / path).parent.mkdir(parents=True, exist_ok=True)
+        (raw / path).write_bytes(b"x")
+    ingest.main(params)
+    passed = {"*.json": 1, "*:Zone.Identifier": 1, "._*": 1, "@eaDir": 1, "Thumbs.db": 1}
+    assert json.loads(ingest.METRICS.read_text())["passed_over"] == passed
+    assert "passed over, as they are no images: 1 x *.json, 1 x *:Zone.Identifier" in capsys.readouterr().out
+    assert pl.read_csv(ingest.QUARANTINE).is_empty()
+
+
+@pytest.mark.usefixtures("raw")
+def test_an_image_that_is_used_with_a_fault_has_a_warning(params: Params, raw: Path, capsys):
+    Image.new("RGB", (20, 20), (90, 60, 30)).save(raw / "whole.jpg")
+    (raw / "real" / "cut.jpg").write_bytes((raw / "whole.jpg").read_bytes()[:-2])
+    (raw / "whole.jpg").unlink()
+    ingest.main(params)
+    warned = pl.read_parquet(ingest.MANIFEST).drop_nulls("warning")
+    assert warned.select("path", "warning").rows() == [("real/cut.jpg", "no end marker; all its rows are there")]
+    assert json.loads(ingest.METRICS.read_text())["warnings"] == {"no end marker; all its rows are there": 1}
+    assert "images with a warning: 1 x no end marker" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("raw")
+def test_a_format_that_is_not_listed_goes_to_quarantine(params: Params, raw: Path):
+    Image.new("RGB", (20, 20)).save(raw / "real" / "page.bmp")
+    allowed = params.ingest.model_copy(update={"formats": ["PNG"], "max_bad_fraction": 1.0})
+    ingest.main(params.model_copy(update={"ingest": allowed}))
+    (row,) = pl.read_csv(ingest.QUARANTINE).to_dicts()
+    assert row["path"] == "real/page.bmp"
+    assert row["reason"].startswith("BMP, which is not one of ingest.formats")

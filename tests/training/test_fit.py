@@ -159,6 +159,43 @@ def test_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path, capsys
     assert same_weights(resumed.module, whole.module)
 
 
+@pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
+def test_a_damaged_checkpoint_is_set_aside_and_training_begins_anew(tmp_path, capsys, name):
+    whole = fit(tmp_path / "whole")[0]
+    fit(tmp_path / "cut")
+    path = tmp_path / "cut/running" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    capsys.readouterr()
+    again = fit(tmp_path / "cut")[0]
+    assert f"{name}: damaged, set aside" in capsys.readouterr().out
+    assert path.with_name(f"{name}.damaged").read_bytes() == bytes(content)
+    assert again.epochs == whole.epochs
+    assert same_weights(again.module, whole.module)
+
+
+KILLED_WHILE_SAVING = """
+import os, signal, sys
+from pathlib import Path
+import torch
+sys.path.insert(0, {root!r})
+from facesift.training.checkpoint_files import WholeCheckpointIO
+def half(checkpoint, path):
+    Path(path).write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+torch.save = half
+WholeCheckpointIO().save_checkpoint(dict(), {path!r})
+"""
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"before")
+    code = KILLED_WHILE_SAVING.format(root=str(ROOT), path=str(tmp_path / "last.ckpt"))
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert (tmp_path / "last.ckpt").read_bytes() == b"before"
+
+
 def test_plateau_of_the_resumed_training_is_reached(tmp_path):
     """Without it the test above would resume a schedule that does nothing."""
     recipe = RECIPE.model_copy(update=WAYS["plateau"])

@@ -1,0 +1,86 @@
+"""Leave-one-attack-out: a kind of fakes with a signal of its own is missed once nothing was learned from it."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from facesift.committee.cross_fit import FeatureTable
+from facesift.config.evaluation import LeaveOut
+from facesift.core.classes import PARTS
+from facesift.evaluation.leave_out import report_leave_out
+from tests.made import default_params
+from tests.made_features import card, head_recipe
+
+IMAGES, FAKES, FOLDS, WIDTH = 240, 80, 3, 6
+PLACE = "features/made"
+ASKED = LeaveOut(by="difficulty", folds=FOLDS)
+
+
+def params():
+    given = default_params()
+    stack = given.stack.model_copy(update={"folds": 3})
+    changes = {"members": {"linear": head_recipe()}, "positive": "fake", "classes": ["real", "fake"], "stack": stack}
+    return given.model_copy(update=changes)
+
+
+def report(difficulty, asked=ASKED, *, groups=None):
+    """Fakes of each difficulty are marked by a feature of their own."""
+    rng, labels = np.random.default_rng(0), (np.arange(IMAGES) < FAKES).astype(int)
+    names = sorted(set(difficulty))
+    values = rng.normal(size=(IMAGES, WIDTH))
+    for row, name in enumerate(difficulty):
+        values[row, names.index(name)] += 5
+    ids = [f"{row:032x}" for row in range(IMAGES)]
+    truth = pl.DataFrame({
+        "image_id": ids, "split": "train", "source": "made", "label": np.array(["real", "fake"])[labels],
+        "group": np.arange(IMAGES) if groups is None else groups,
+    })  # fmt: skip
+    facts = pl.DataFrame({"image_id": ids, "difficulty": [*difficulty, *[None] * (IMAGES - FAKES)]})
+    facts = facts.with_columns(pl.lit(None, pl.Boolean).alias(part) for part in PARTS)
+    tables = {PLACE: FeatureTable(ids, values.astype(np.float16)[:, None], card(WIDTH))}
+    return report_leave_out(tables, truth, facts, params(), asked)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return report(["easy", "hard"] * (FAKES // 2))
+
+
+def test_a_kind_that_was_never_seen_is_ranked_at_chance(found):
+    easy = found["kinds"]["easy"]
+    assert easy["learned"]["auc"] > 0.95
+    low, high = easy["left_out"]["auc_interval"]
+    assert low < 0.5 < high
+    assert easy["auc"]["first"] == easy["left_out"]["auc"]
+    assert easy["auc"]["interval"][1] < 0
+
+
+def test_counts_are_of_the_kind_and_of_the_fakes_left(found):
+    easy = found["kinds"]["easy"]
+    assert (easy["fakes"], easy["learned_from"], easy["left_out"]["reals"]) == (40, 40, IMAGES - FAKES)
+
+
+def test_the_rules_miss_more_of_what_was_left_out(found):
+    missed = found["kinds"]["hard"]["apcer"]["any_fake"]
+    assert missed["left_out"]["value"] > 0.6
+    assert missed["learned"]["value"] < 0.3
+    assert missed["left_out"]["images"] == 40
+
+
+def test_a_kind_that_is_too_small_says_so():
+    kinds = report(["easy"] * 9 + ["hard"] * (FAKES - 9))["kinds"]
+    assert kinds["easy"] == {"fakes": 9, "learned_from": 71, "reason": "needs at least 10 fakes of the kind, not 9"}
+
+
+def test_a_kind_that_leaves_too_few_fakes_says_so():
+    kinds = report(["easy"] * 75 + ["hard"] * 5)["kinds"]
+    assert kinds["easy"]["reason"].endswith("groups of other fakes; the stacker needs 3 (stack.folds)")
+
+
+def test_the_only_source_cannot_be_left_out():
+    kinds = report(["easy"] * FAKES, LeaveOut(by="source", folds=FOLDS))["kinds"]
+    assert kinds["made"]["reason"] == "a fold has 0 groups of other fakes; the stacker needs 3 (stack.folds)"
+
+
+def test_without_knowledge_of_parts_there_is_no_kind():
+    assert report(["easy"] * FAKES, LeaveOut(by="part", folds=FOLDS))["kinds"] == {}
