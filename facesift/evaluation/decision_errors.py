@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facesift.committee.decision import REVIEW, DecisionCodes
 from facesift.core.classes import Classes
-from facesift.core.intervals import CONFIDENCE, Interval, clopper_pearson
+from facesift.core.intervals import CONFIDENCE, Interval, clopper_pearson, design_effect_of
 from facesift.evaluation.attack_kinds import FEWEST, Kinds
 
 ALL = "all fakes"
@@ -26,22 +26,29 @@ class ErrorShare:
         interval: ends of its 95 % Clopper-Pearson interval.
         errors: how many they are.
         images: of how many images.
+        design_effect: images that are worth one independent image, see `facesift.core.intervals.design_effect_of`.
     """
 
     value: float | None
     interval: Interval | None
     errors: int
     images: int
+    design_effect: float
 
     @classmethod
-    def of(cls, wrong: NDArray[np.bool_]) -> ErrorShare:
-        """Count errors, (n,)."""
-        errors, images = int(wrong.sum()), len(wrong)
-        return cls(errors / images if images else None, clopper_pearson(errors, images), errors, images)
+    def of(cls, wrong: NDArray[np.bool_], groups: NDArray[Any]) -> ErrorShare:
+        """Count errors (n,) of images in near-duplicate groups (n,)."""
+        errors, images, effect = int(wrong.sum()), len(wrong), design_effect_of(groups)
+        interval = clopper_pearson(errors, images, design_effect=effect)
+        return cls(errors / images if images else None, interval, errors, images, effect)
+
+    def ends(self, confidence: float) -> Interval:
+        """Compute the ends of the interval with another confidence; 0 and 1 without images."""
+        return clopper_pearson(self.errors, self.images, confidence, self.design_effect) or (0.0, 1.0)
 
 
 def report_errors(
-    labels: NDArray[np.int64], decisions: DecisionCodes, classes: Classes, kinds: Kinds
+    labels: NDArray[np.int64], decisions: DecisionCodes, classes: Classes, kinds: Kinds, groups: NDArray[Any]
 ) -> dict[str, Any]:
     """Report the error rates of one rule, operating point or voter.
 
@@ -53,6 +60,7 @@ def report_errors(
         decisions: class numbers, or `REVIEW`; (n,).
         classes: the classes; the positive one is the attack, all others are bona fide.
         kinds: the fakes of each kind, (n,) each.
+        groups: near-duplicate groups (n,), which the intervals count in place of images.
 
     Returns:
         For a metrics file: `apcer`, share of the fakes that are decided otherwise, of all fakes, and `kinds`, the same
@@ -62,12 +70,15 @@ def report_errors(
     """
     fake, called, review = classes.is_positive(labels) == 1, decisions == classes.number, decisions == REVIEW
     missed = ~called & ~review
+
+    def share(wrong: NDArray[np.bool_], rows: NDArray[np.bool_]) -> ErrorShare:
+        return ErrorShare.of(wrong[rows], groups[rows])
+
     by_kind = {
-        dimension: {name: ErrorShare.of(missed[rows]) for name, rows in each.items()}
-        for dimension, each in kinds.items()
+        dimension: {name: share(missed, rows) for name, rows in each.items()} for dimension, each in kinds.items()
     }
     counted = {f"{dimension}: {name}": each for dimension, found in by_kind.items() for name, each in found.items()}
-    apcer, bpcer = ErrorShare.of(missed[fake]), ErrorShare.of(called[~fake])
+    apcer, bpcer = share(missed, fake), share(called, ~fake)
     enough = {ALL: apcer} | {name: each for name, each in counted.items() if each.images >= FEWEST}
     worst = max(enough, key=lambda name: enough[name].value or 0.0)
     return {
@@ -75,8 +86,8 @@ def report_errors(
         "highest_apcer": {"kind": worst} | asdict(enough[worst]),
         "bpcer": asdict(bpcer),
         "acer": mean_error(enough[worst], bpcer),
-        "apnrr": asdict(ErrorShare.of(review[fake])),
-        "bpnrr": asdict(ErrorShare.of(review[~fake])),
+        "apnrr": asdict(share(review, fake)),
+        "bpnrr": asdict(share(review, ~fake)),
         "kinds": {
             dimension: {name: asdict(each) for name, each in found.items()} for dimension, found in by_kind.items()
         },
@@ -95,11 +106,12 @@ def mean_error(apcer: ErrorShare, bpcer: ErrorShare) -> dict[str, Any]:
     Returns:
         `value` and `interval`; None where one of the shares is.
 
-    >>> round(mean_error(ErrorShare.of(np.arange(10) < 2), ErrorShare.of(np.arange(100) < 4))["value"], 3)
+    >>> missed, accused = (ErrorShare.of(np.arange(n) < wrong, np.arange(n)) for n, wrong in ((10, 2), (100, 4)))
+    >>> round(mean_error(missed, accused)["value"], 3)
     0.12
     """
     if apcer.value is None or bpcer.value is None:
         return {"value": None, "interval": None}
-    ends = [clopper_pearson(each.errors, each.images, EACH) or (0.0, 1.0) for each in (apcer, bpcer)]
+    ends = [each.ends(EACH) for each in (apcer, bpcer)]
     low, high = ((ends[0][end] + ends[1][end]) / 2 for end in (0, 1))
     return {"value": (apcer.value + bpcer.value) / 2, "interval": (low, high)}

@@ -95,4 +95,4 @@ def _compare(left_out: CrossFitted, learned: CrossFitted, kind: Mask) -> dict[st
 
 def _missed(fitted: CrossFitted, rule: str, kind: Mask, positive: int) -> ErrorShare:
     decisions = fitted.decisions[rule][kind]
-    return ErrorShare.of((decisions != positive) & (decisions != REVIEW))
+    return ErrorShare.of((decisions != positive) & (decisions != REVIEW), fitted.held.groups[kind])

@@ -47,7 +47,8 @@ def report_predictions(predicted: LabelledPredictions, facts: pl.DataFrame) -> d
         "kinds": report_kinds(kinds, predicted.images, fakes, scores[STACKER]),
         "decisions": {
             who: {
-                name: report_errors(predicted.labels, codes, predicted.classes, kinds) for name, codes in each.items()
+                name: report_errors(predicted.labels, codes, predicted.classes, kinds, groups)
+                for name, codes in each.items()
             }
             for who, each in decided.items()
         },

@@ -15,7 +15,11 @@ FAKE, REAL, REVIEW = 1, 0, -1
 
 def report(fakes, reals, kinds=None, classes=BINARY):
     labels = np.repeat([classes.number, 1 - classes.number], [len(fakes), len(reals)])
-    return report_errors(labels, np.array([*fakes, *reals]), classes, kinds or {})
+    return report_errors(labels, np.array([*fakes, *reals]), classes, kinds or {}, np.arange(len(labels)))
+
+
+def share_of(wrong):
+    return ErrorShare.of(wrong, np.arange(len(wrong)))
 
 
 def test_each_rate_is_counted():
@@ -50,9 +54,10 @@ def test_the_interval_of_acer_holds_where_both_rates_do():
     """Coverage in 2,000 draws: at least 95 %, as the two intervals of 97.5 % promise."""
     rng, held = np.random.default_rng(0), 0
     for missed, accused in zip(rng.binomial(30, 0.2, 2000), rng.binomial(200, 0.03, 2000), strict=True):
-        low, high = mean_error(ErrorShare.of(np.arange(30) < missed), ErrorShare.of(np.arange(200) < accused))[
-            "interval"
-        ]
+        low, high = mean_error(
+            ErrorShare.of(np.arange(30) < missed, np.arange(30)),
+            ErrorShare.of(np.arange(200) < accused, np.arange(200)),
+        )["interval"]
         held += low <= 0.115 <= high
     assert held >= 1900
 
@@ -65,7 +70,7 @@ def test_without_fakes_or_reals_there_is_no_acer(fakes, reals):
 def test_other_classes_are_bona_fide():
     classes = Classes(("real", "drawn", "fake"), "fake")
     labels, decisions = np.array([0, 1, 2, 2]), np.array([1, 2, 0, 2])
-    found = report_errors(labels, decisions, classes, {})
+    found = report_errors(labels, decisions, classes, {}, np.arange(len(labels)))
     assert (found["bpcer"]["value"], found["apcer"]["value"]) == (0.5, 0.5)
 
 
@@ -104,3 +109,13 @@ def test_a_kind_is_ranked_against_the_reals_of_its_sources_or_all():
     kinds = attack_kinds(IMAGES, facts(), FAKES)["source"]
     assert against_reals(kinds["rff"], IMAGES["source"], FAKES).tolist() == [True, True, True, False, False, True]
     assert against_reals(kinds["web"], IMAGES["source"], FAKES).tolist() == [False, False, True, True, True, False]
+
+
+def test_copies_of_an_image_make_no_interval_narrower():
+    wrong = np.arange(20) < 4
+    alone, doubled = (
+        ErrorShare.of(wrong, np.arange(20)),
+        ErrorShare.of(np.repeat(wrong, 2), np.repeat(np.arange(20), 2)),
+    )
+    assert doubled.interval == alone.interval
+    assert doubled.ends(0.99) == alone.ends(0.99)
