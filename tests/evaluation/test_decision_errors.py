@@ -55,8 +55,8 @@ def test_the_interval_of_acer_holds_where_both_rates_do():
     rng, held = np.random.default_rng(0), 0
     for missed, accused in zip(rng.binomial(30, 0.2, 2000), rng.binomial(200, 0.03, 2000), strict=True):
         low, high = mean_error(
-            ErrorShare.of(np.arange(30) < missed, np.arange(30)),
-            ErrorShare.of(np.arange(200) < accused, np.arange(200)),
+            share_of(np.arange(30) < missed),
+            share_of(np.arange(200) < accused),
         )["interval"]
         held += low <= 0.115 <= high
     assert held >= 1900
