@@ -43,7 +43,8 @@ def report_leave_out(
         `by`, `folds`, and `kinds`: of each kind its number of `fakes`, the fakes `learned_from` without it, and the
         `reason` why it is not left out. Else `left_out`: figures of the stacker that never saw the kind, on its fakes
         among the reals of their sources (`report_ranking`), and `learned`: those of the stacker that did; the `auc` of
-        both compared; `apcer`: the share of its fakes that each rule and operating point misses, of both committees.
+        both compared; `apcer`: the share of its fakes that each rule and operating point misses, of both committees;
+        `not_offered`: the operating points that the committee without the kind does not offer in every fold.
 
     Raises:
         FacesiftError: as `facesift.committee.cross_fit.cross_fit`.
@@ -89,7 +90,9 @@ def _compare(left_out: CrossFitted, learned: CrossFitted, kind: Mask) -> dict[st
     report["apcer"] = {
         rule: {name: asdict(_missed(each, rule, kind, positive)) for name, each in fitted.items()}
         for rule in learned.decisions
+        if rule in left_out.decisions
     }
+    report["not_offered"] = [rule for rule in learned.decisions if rule not in left_out.decisions]
     return report
 
 

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from facesift.committee.cross_fit import FeatureTable
+from facesift.committee.rules import RULES
 from facesift.config.evaluation import LeaveOut
 from facesift.core.classes import PARTS
 from facesift.evaluation.leave_out import report_leave_out
@@ -16,29 +17,30 @@ PLACE = "features/made"
 ASKED = LeaveOut(by="difficulty", folds=FOLDS)
 
 
-def params():
-    given = default_params()
-    stack = given.stack.model_copy(update={"folds": 3})
-    changes = {"members": {"linear": head_recipe()}, "positive": "fake", "classes": ["real", "fake"], "stack": stack}
-    return given.model_copy(update=changes)
+def params(**sections):
+    """Parameters of one head; `sections` are changes of whole sections, such as `stack={"folds": 5}`."""
+    given, changed = default_params(), {"stack": {"folds": 3}} | sections
+    changes = {name: getattr(given, name).model_copy(update=each) for name, each in changed.items()}
+    head = {"members": {"linear": head_recipe()}, "positive": "fake", "classes": ["real", "fake"]}
+    return given.model_copy(update=head | changes)
 
 
-def report(difficulty, asked=ASKED, *, groups=None):
-    """Fakes of each difficulty are marked by a feature of their own."""
+def report(difficulty, asked=ASKED, *, groups=None, sources="made", unmarked="", **sections):  # noqa: PLR0913
+    """Fakes of each difficulty but `unmarked` are marked by a feature of their own."""
     rng, labels = np.random.default_rng(0), (np.arange(IMAGES) < FAKES).astype(int)
     names = sorted(set(difficulty))
     values = rng.normal(size=(IMAGES, WIDTH))
     for row, name in enumerate(difficulty):
-        values[row, names.index(name)] += 5
+        values[row, names.index(name)] += 5 * (name != unmarked)
     ids = [f"{row:032x}" for row in range(IMAGES)]
     truth = pl.DataFrame({
-        "image_id": ids, "split": "train", "source": "made", "label": np.array(["real", "fake"])[labels],
+        "image_id": ids, "split": "train", "source": sources, "label": np.array(["real", "fake"])[labels],
         "group": np.arange(IMAGES) if groups is None else groups,
     })  # fmt: skip
     facts = pl.DataFrame({"image_id": ids, "difficulty": [*difficulty, *[None] * (IMAGES - FAKES)]})
     facts = facts.with_columns(pl.lit(None, pl.Boolean).alias(part) for part in PARTS)
     tables = {PLACE: FeatureTable(ids, values.astype(np.float16)[:, None], card(WIDTH))}
-    return report_leave_out(tables, truth, facts, params(), asked)
+    return report_leave_out(tables, truth, facts, params(**sections), asked)
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +86,12 @@ def test_the_only_source_cannot_be_left_out():
 
 def test_without_knowledge_of_parts_there_is_no_kind():
     assert report(["easy"] * FAKES, LeaveOut(by="part", folds=FOLDS))["kinds"] == {}
+
+
+def test_a_point_that_the_left_out_committee_does_not_offer_is_named():
+    """Without the easy fakes nothing is learned, as the hard ones bear no mark: most images would go to a person."""
+    changes = {"stack": {"folds": 2}, "operating": {"target_recall": 0.8}}
+    easy = report(["easy"] * 7 + (["hard"] + ["easy"] * 7) * 9 + ["easy"], unmarked="hard", **changes)["kinds"]["easy"]
+    assert "target_recall" in easy["not_offered"]
+    assert not set(easy["not_offered"]) & set(easy["apcer"])
+    assert set(RULES) <= set(easy["apcer"])
