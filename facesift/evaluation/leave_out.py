@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from facesift.committee.cross_fit import CrossFitted, FeatureTable, assign_folds, cross_fit
 from facesift.committee.decision import REVIEW
+from facesift.committee.folds import groups_of_classes
+from facesift.committee.sources import own_images
 from facesift.config.evaluation import LeaveOut
 from facesift.config.params import Params
+from facesift.core.errors import FacesiftError
 from facesift.core.scores import STACKER, class_probabilities, labels_from
 from facesift.evaluation.attack_kinds import FEWEST, Mask, against_reals, attack_kinds
 from facesift.evaluation.comparison import compare_scores, judge_together
@@ -47,37 +50,51 @@ def report_leave_out(
         `not_offered`: the operating points that the committee without the kind does not offer in every fold.
 
     Raises:
-        FacesiftError: as `facesift.committee.cross_fit.cross_fit`.
+        FacesiftError: as `facesift.committee.cross_fit.cross_fit`, of the committee that learns from all fakes.
     """
     labels, groups = labels_from(truth, params.class_names), truth["group"].to_numpy()
     fakes = params.class_names.is_positive(labels)
     folds = assign_folds(labels, groups, asked.folds, params.seed, KEY)
     kinds = attack_kinds(truth, facts, fakes).get(asked.by, {})
-    reasons = {
-        name: _reason(kind, (fakes == 1) & ~kind, groups, folds, params.stack.folds) for name, kind in kinds.items()
-    }
+    reasons = {name: _reason(kind, truth, folds, params) for name, kind in kinds.items()}
     learned = cross_fit(tables, truth, params, asked.folds) if None in reasons.values() else None
     report: dict[str, Any] = {"by": asked.by, "folds": asked.folds, "kinds": {}}
     for name, kind in kinds.items():
-        counts = {"fakes": int(kind.sum()), "learned_from": int(fakes.sum() - kind.sum()), "reason": reasons[name]}
-        figures = {}
+        entry = {"fakes": int(kind.sum()), "learned_from": int(fakes.sum() - kind.sum()), "reason": reasons[name]}
         if learned is not None and reasons[name] is None:
-            figures = _compare(cross_fit(tables, truth, params, asked.folds, kind), learned, kind)
-        report["kinds"][name] = counts | figures
+            try:
+                entry |= _compare(cross_fit(tables, truth, params, asked.folds, kind), learned, kind)
+            except FacesiftError as error:  # without this kind alone a fold lacks something: judge the others
+                entry["reason"] = str(error)
+        report["kinds"][name] = entry
     compared = [kind for kind in report["kinds"].values() if "auc" in kind]
     for kind, auc in zip(compared, judge_together([kind["auc"] for kind in compared]), strict=True):
         kind["auc"] = asdict(auc)
     return report
 
 
-def _reason(kind: Mask, others: Mask, groups: NDArray[np.integer], folds: NDArray[np.int64], needed: int) -> str | None:
+def _reason(kind: Mask, truth: pl.DataFrame, folds: NDArray[np.int64], params: Params) -> str | None:
     """Say why a kind cannot be left out: it is too small, or too few other fakes are left to fit the stacker on."""
     if (there := int(kind.sum())) < FEWEST:
         return f"needs at least {FEWEST} fakes of the kind, not {there}"
-    fewest = min(len(np.unique(groups[others & (folds == fold)])) for fold in np.unique(folds))
-    if fewest < needed:
-        return f"a fold has {fewest} groups of other fakes; the stacker needs {needed} (stack.folds)"
-    return None
+    classes, needed = params.class_names, 2 if params.stack.fewer_folds else params.stack.folds  # see `choose_folds`
+    counts = [_counted(truth.filter(pl.Series(~kind & (folds == fold))), params) for fold in np.unique(folds)]
+    fewest = np.min(counts, axis=0)
+    if fewest.min() >= needed:
+        return None
+    rarest = classes.number if fewest[classes.number] < needed else int(fewest.argmin())
+    images = "other fakes" if rarest == classes.number else classes.names[rarest]
+    where = "" if params.stack.sources == "as_they_come" else f" in sources that hold {classes.positive} and others"
+    return f"a fold has {fewest[rarest]} groups of {images}{where}; the stacker needs {needed} (stack.folds)"
+
+
+def _counted(val: pl.DataFrame, params: Params) -> NDArray[np.int64]:
+    """Count the groups of each class that count in the fit of the stacker on the images of a fold, (classes,)."""
+    classes, labels = params.class_names, labels_from(val, params.class_names)
+    rows = np.full(val.height, fill_value=True)
+    if params.stack.sources != "as_they_come":
+        rows = own_images(val["source"], classes.is_positive(labels))
+    return groups_of_classes(labels[rows], val["group"].to_numpy()[rows], len(classes.names))
 
 
 def _compare(left_out: CrossFitted, learned: CrossFitted, kind: Mask) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from tests.made_features import card, head_recipe
 IMAGES, FAKES, FOLDS, WIDTH = 240, 80, 3, 6
 PLACE = "features/made"
 ASKED = LeaveOut(by="difficulty", folds=FOLDS)
+HALVES = ["easy"] * (FAKES // 2) + ["hard"] * (FAKES // 2)
+HARD_APART = ["mixed"] * (FAKES // 2) + ["fakes"] * (FAKES // 2) + ["mixed"] * (IMAGES - FAKES)  # sources of `HALVES`
 
 
 def params(**sections):
@@ -25,7 +27,7 @@ def params(**sections):
     return given.model_copy(update=head | changes)
 
 
-def report(difficulty, asked=ASKED, *, groups=None, sources="made", unmarked="", **sections):  # noqa: PLR0913
+def report(difficulty, asked=ASKED, *, groups=None, sources="made", unmarked="", **sections):
     """Fakes of each difficulty but `unmarked` are marked by a feature of their own."""
     rng, labels = np.random.default_rng(0), (np.arange(IMAGES) < FAKES).astype(int)
     names = sorted(set(difficulty))
@@ -95,3 +97,29 @@ def test_a_point_that_the_left_out_committee_does_not_offer_is_named():
     assert "target_recall" in easy["not_offered"]
     assert not set(easy["not_offered"]) & set(easy["apcer"])
     assert set(RULES) <= set(easy["apcer"])
+
+
+def test_fewer_folds_of_the_stacker_let_more_kinds_be_left_out():
+    difficulty = ["easy"] * 68 + ["hard"] * 12  # about four hard fakes in each fold
+    assert report(difficulty, stack={"folds": 5})["kinds"]["easy"]["reason"].endswith(
+        "the stacker needs 5 (stack.folds)"
+    )
+    assert report(difficulty, stack={"folds": 5, "fewer_folds": True})["kinds"]["easy"]["reason"] is None
+
+
+@pytest.mark.parametrize("choice", ["own", "balanced"])
+def test_fakes_of_sources_without_reals_are_not_counted_where_own_sources_fit_the_stacker(choice):
+    """The hard fakes that are left are all of a source of fakes alone."""
+    assert report(HALVES, sources=HARD_APART)["kinds"]["easy"]["reason"] is None
+    kinds = report(HALVES, sources=HARD_APART, stack={"folds": 3, "sources": choice})["kinds"]
+    assert kinds["easy"]["reason"] == (
+        "a fold has 0 groups of other fakes in sources that hold fake and others; the stacker needs 3 (stack.folds)"
+    )
+    assert kinds["hard"]["reason"] is None
+
+
+def test_a_kind_without_which_no_committee_can_be_fitted_says_why_and_the_others_are_judged():
+    kinds = report(HALVES, sources=HARD_APART, operating={"sources": "own"})["kinds"]
+    assert kinds["easy"]["reason"].startswith("operating.sources: own needs a source that holds fake and others")
+    assert set(kinds["easy"]) == {"fakes", "learned_from", "reason"}
+    assert kinds["hard"]["reason"] is None
