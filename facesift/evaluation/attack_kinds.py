@@ -10,7 +10,7 @@ from facesift.core.classes import PARTS
 
 DIMENSIONS = ("difficulty", "part", "source")  # ways to divide fakes into kinds; parts overlap: a fake may have several
 FACTS = ("difficulty", *PARTS)  # columns of the manifest that say what kind a fake is
-FEWEST = 10  # fakes of a kind: with fewer, its error rate is not among those that the highest is taken of
+FEWEST = 10  # groups of fakes of a kind: with fewer, its error rate is not among those that the highest is taken of
 
 Mask = NDArray[np.bool_]  # (n,)
 Kinds = dict[str, dict[str, Mask]]  # fakes of each kind, by dimension and name

@@ -23,7 +23,7 @@ class ErrorShare:
 
     Attributes:
         value: the share in [0, 1]; None without images.
-        interval: ends of its 95 % Clopper-Pearson interval.
+        interval: ends of its 95 % Clopper-Pearson interval, on the effective number of images.
         errors: how many they are.
         images: of how many images.
         design_effect: images that are worth one independent image, see `facesift.core.intervals.design_effect_of`.
@@ -65,8 +65,8 @@ def report_errors(
     Returns:
         For a metrics file: `apcer`, share of the fakes that are decided otherwise, of all fakes, and `kinds`, the same
         of each kind; `highest_apcer`, the highest of them, with its `kind`, among all fakes together and the kinds
-        with at least `FEWEST`; `bpcer`, share of the others that are decided fake; `acer`, the mean of `highest_apcer`
-        and `bpcer`; `apnrr` and `bpnrr`, shares of the fakes and of the others that are sent to a person.
+        with at least `FEWEST` groups; `bpcer`, share of the others that are decided fake; `acer`, the mean of
+        `highest_apcer` and `bpcer`; `apnrr` and `bpnrr`, shares of the fakes and of the others sent to a person.
     """
     fake, called, review = classes.is_positive(labels) == 1, decisions == classes.number, decisions == REVIEW
     missed = ~called & ~review
@@ -77,9 +77,14 @@ def report_errors(
     by_kind = {
         dimension: {name: share(missed, rows) for name, rows in each.items()} for dimension, each in kinds.items()
     }
-    counted = {f"{dimension}: {name}": each for dimension, found in by_kind.items() for name, each in found.items()}
+    large = {
+        f"{dimension}: {name}": by_kind[dimension][name]
+        for dimension, each in kinds.items()
+        for name, rows in each.items()
+        if len(np.unique(groups[rows])) >= FEWEST
+    }
     apcer, bpcer = share(missed, fake), share(called, ~fake)
-    enough = {ALL: apcer} | {name: each for name, each in counted.items() if each.images >= FEWEST}
+    enough = {ALL: apcer} | large
     worst = max(enough, key=lambda name: enough[name].value or 0.0)
     return {
         "apcer": asdict(apcer),

@@ -25,6 +25,7 @@ from facesift.core.scores import STACKER, class_probabilities, labels_from
 from facesift.evaluation.attack_kinds import FEWEST, Mask, against_reals, attack_kinds
 from facesift.evaluation.comparison import compare_scores, judge_together
 from facesift.evaluation.decision_errors import ErrorShare
+from facesift.evaluation.standard_figures import too_few
 from facesift.evaluation.standard_report import report_ranking
 
 KEY = "evaluation.leave_out"
@@ -75,8 +76,8 @@ def report_leave_out(
 
 def _reason(kind: Mask, truth: pl.DataFrame, folds: NDArray[np.int64], params: Params) -> str | None:
     """Say why a kind cannot be left out: it is too small, or too few other fakes are left to fit the stacker on."""
-    if (there := int(kind.sum())) < FEWEST:
-        return f"needs at least {FEWEST} fakes of the kind, not {there}"
+    if small := too_few("fake", truth["group"].to_numpy()[kind], FEWEST):
+        return small
     classes, needed = params.class_names, 2 if params.stack.fewer_folds else params.stack.folds  # see `choose_folds`
     counts = [_counted(truth.filter(pl.Series(~kind & (folds == fold))), params) for fold in np.unique(folds)]
     fewest = np.min(counts, axis=0)

@@ -143,8 +143,8 @@ class StandardFigure:
     Attributes:
         name: the name in tables, with the other names of the same figure.
         compute: from the error rates of some draws to the figure of each, (draws,).
-        reals: fewest reals that can resolve it: one of them is the asked share.
-        fakes: fewest fakes that can resolve it.
+        reals: fewest groups of reals that can resolve it: one of them is the asked share.
+        fakes: fewest groups of fakes that can resolve it.
     """
 
     name: str
@@ -185,7 +185,8 @@ STANDARD = {
 def standard_figures(labels: Labels, scores: Scores, groups: NDArray[Any]) -> dict[str, Figure]:
     """Compute all standard figures of a score with their 95 % intervals.
 
-    A figure that so few images cannot resolve is None, with the reason: FPR 0.1 % is less than one of 30 reals.
+    A figure that so few images cannot resolve is None, with the reason: FPR 0.1 % is less than one of 30 reals. A group
+    of near-duplicates counts once: 100 frames of 5 clips do not resolve 1 %.
 
     Args:
         labels: 1 for fakes, 0 for reals, (n,).
@@ -200,7 +201,7 @@ def standard_figures(labels: Labels, scores: Scores, groups: NDArray[Any]) -> di
     >>> found["tpr_at_fpr_0.1"].value, found["tpr_at_fpr_0.01"].reason
     (1.0, 'needs at least 100 reals, not 10')
     """
-    reasons = {key: _reason(figure, labels) for key, figure in STANDARD.items()}
+    reasons = {key: _reason(figure, labels, groups) for key, figure in STANDARD.items()}
     known = {key: figure for key, figure in STANDARD.items() if not reasons[key]}
     found = {key: Figure(None, reason=reason) for key, reason in reasons.items()}
     if known:
@@ -211,14 +212,26 @@ def standard_figures(labels: Labels, scores: Scores, groups: NDArray[Any]) -> di
     return found
 
 
-def _reason(figure: StandardFigure, labels: Labels) -> str | None:
-    for name, needed, there in (
-        ("real", figure.reals, int((labels == 0).sum())),
-        ("fake", figure.fakes, int((labels == 1).sum())),
-    ):
-        if there < needed:
-            return f"needs at least {needed:,} {name}{'s' if needed > 1 else ''}, not {there:,}"
-    return None
+def _reason(figure: StandardFigure, labels: Labels, groups: NDArray[Any]) -> str | None:
+    fakes = labels == 1
+    return too_few("real", groups[~fakes], figure.reals) or too_few("fake", groups[fakes], figure.fakes)
+
+
+def too_few(name: str, groups: NDArray[Any], needed: int) -> str | None:
+    """Say that there are fewer groups of images than a figure needs; None where there are enough.
+
+    Args:
+        name: what one image is, such as `fake`.
+        groups: near-duplicate groups of the images (n,).
+        needed: fewest groups.
+
+    >>> too_few("real", np.arange(30), 100), too_few("real", np.arange(100) // 20, 100)
+    ('needs at least 100 reals, not 30', 'needs at least 100 groups of reals, not 5')
+    """
+    if (there := len(np.unique(groups))) >= needed:
+        return None
+    one, many = (name, f"{name}s") if there == len(groups) else (f"group of {name}s", f"groups of {name}s")
+    return f"needs at least {needed:,} {many if needed > 1 else one}, not {there:,}"
 
 
 def _bootstrap(

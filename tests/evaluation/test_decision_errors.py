@@ -13,9 +13,10 @@ BINARY = Classes(("real", "fake"), "fake")
 FAKE, REAL, REVIEW = 1, 0, -1
 
 
-def report(fakes, reals, kinds=None, classes=BINARY):
+def report(fakes, reals, kinds=None, classes=BINARY, groups=None):
     labels = np.repeat([classes.number, 1 - classes.number], [len(fakes), len(reals)])
-    return report_errors(labels, np.array([*fakes, *reals]), classes, kinds or {}, np.arange(len(labels)))
+    groups = np.arange(len(labels)) if groups is None else groups
+    return report_errors(labels, np.array([*fakes, *reals]), classes, kinds or {}, groups)
 
 
 def share_of(wrong):
@@ -47,6 +48,13 @@ def test_a_kind_of_nine_is_too_small_to_be_the_highest():
     kinds = {"part": {"nose": np.arange(40) < 9}}
     found = report([REAL] * 9 + [FAKE] * 11, [REAL] * 20, kinds)
     assert found["kinds"]["part"]["nose"]["value"] == 1.0
+    assert found["highest_apcer"]["kind"] == "all fakes"
+
+
+def test_nine_clips_are_too_few_to_be_the_highest_however_many_frames_they_have():
+    groups = np.append(np.arange(18) // 2, np.arange(100, 140))
+    found = report([REAL] * 18 + [FAKE] * 20, [REAL] * 20, {"part": {"nose": np.arange(58) < 18}}, groups=groups)
+    assert (found["kinds"]["part"]["nose"]["images"], found["kinds"]["part"]["nose"]["value"]) == (18, 1.0)
     assert found["highest_apcer"]["kind"] == "all fakes"
 
 

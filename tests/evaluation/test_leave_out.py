@@ -73,7 +73,13 @@ def test_the_rules_miss_more_of_what_was_left_out(found):
 
 def test_a_kind_that_is_too_small_says_so():
     kinds = report(["easy"] * 9 + ["hard"] * (FAKES - 9))["kinds"]
-    assert kinds["easy"] == {"fakes": 9, "learned_from": 71, "reason": "needs at least 10 fakes of the kind, not 9"}
+    assert kinds["easy"] == {"fakes": 9, "learned_from": 71, "reason": "needs at least 10 fakes, not 9"}
+
+
+def test_pairs_of_copies_are_one_fake_of_a_kind_each():
+    groups = np.append(np.arange(18) // 2, np.arange(18, IMAGES))
+    kinds = report(["easy"] * 18 + ["hard"] * (FAKES - 18), groups=groups)["kinds"]
+    assert (kinds["easy"]["fakes"], kinds["easy"]["reason"]) == (18, "needs at least 10 groups of fakes, not 9")
 
 
 def test_a_kind_that_leaves_too_few_fakes_says_so():

@@ -143,6 +143,15 @@ def test_the_reason_counts_the_images():
     assert found["tpr_at_fpr_0.001"].reason == "needs at least 1,000 reals, not 30"
 
 
+def test_frames_of_one_clip_do_not_resolve_a_rare_error():
+    """100 reals are 5 clips of 20 frames: one clip that is called fake is a fifth of them."""
+    labels = np.repeat([0, 1], [100, 20])
+    found = standard_figures(labels, np.arange(120) % 7, np.append(np.arange(100) // 20, np.arange(5, 25)))
+    assert found["tpr_at_fpr_0.01"].value is None
+    assert found["tpr_at_fpr_0.01"].reason == "needs at least 100 groups of reals, not 5"
+    assert found["bpcer_at_apcer_0.05"].value is not None
+
+
 def test_every_figure_is_inside_its_interval_and_apcer_mirrors_tpr():
     rng = np.random.default_rng(4)
     labels = (np.arange(500) < 150).astype(int)

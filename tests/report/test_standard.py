@@ -59,12 +59,12 @@ def test_nothing_left_out_makes_no_section():
 def test_kinds_never_seen_have_their_figures_or_the_reason(standard):
     kinds = {
         "easy": {"fakes": 40, "reason": None, "left_out": ranked(standard), "learned": ranked(standard)},
-        "hard": {"fakes": 4, "reason": "needs at least 10 fakes of the kind, not 4"},
+        "hard": {"fakes": 4, "reason": "needs at least 10 fakes, not 4"},
     }
     (section,) = left_out_sections({"by_difficulty": {"by": "difficulty", "kinds": kinds}})
     easy, hard = section.tables[0].rows
     assert easy[:4] == ["easy", "40", "0.900 (0.880-0.920)", "0.900 (0.880-0.920)"]
-    assert hard[:3] == ["hard", "4", "needs at least 10 fakes of the kind, not 4"]
+    assert hard[:3] == ["hard", "4", "needs at least 10 fakes, not 4"]
 
 
 def test_the_det_chart_has_rates_on_probit_axes():
