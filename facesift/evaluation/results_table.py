@@ -11,7 +11,15 @@ from rich.table import Column, Table
 
 from facesift.core.files import read_json
 from facesift.evaluation.seed_spread import spread_lines
-from facesift.evaluation.standard_table import Rows, error_rows, kind_rows, ranking_rows, standard_columns
+from facesift.evaluation.standard_table import (
+    Rows,
+    cross_fitted_columns,
+    error_rows,
+    kind_rows,
+    left_out_rows,
+    ranking_rows,
+    standard_columns,
+)
 
 KIND_RULES = ("majority", "unanimous")  # whose APCER is printed for each kind of fakes: more do not fit
 
@@ -22,6 +30,8 @@ FOOTNOTE = """In brackets: counts, and the 95 % interval (shares: Clopper-Pearso
 unanimous: recall and precision of the decided images; caught counts the reviewed fakes too.
 Standard figures rank the test images by the stacker; their thresholds are read off these images and choose nothing.
 APCER: fakes decided real. BPCER: reals decided fake. Images sent to a person are neither. See docs/metrics.md."""
+
+UNSEEN = "Cross-fitted, left out: of all splits; each image was judged by a committee that saw neither it nor a copy."
 
 
 def _digits(interval: Interval) -> int:
@@ -99,12 +109,24 @@ def _print_pair(console: Console, title: str, voters: Mapping[str, Figures], rul
     console.print(_table(("to review", "caught"), rules, _screened, None))
 
 
-def _print_standard(console: Console, standard: Figures) -> None:
+def _print_standard(console: Console, standard: Figures, cross_fit: Figures) -> None:
     """Print the standard figures of the ranking, the error rates of the decisions, and both for each kind of fakes."""
-    console.print(_rich(ranking_rows(standard_columns(standard)), "test: standard figures of the stacker's ranking"))
+    columns = standard_columns(standard) | cross_fitted_columns(cross_fit)
+    of = "test and cross-fitted" if cross_fit else "test"
+    console.print(_rich(ranking_rows(columns), f"{of}: standard figures of the stacker's ranking"))
     console.print(_rich(error_rows(standard["decisions"]), "test: error rates of the decisions"))
     kinds = kind_rows(standard["kinds"], standard["decisions"]["rules"], KIND_RULES)
     console.print(_rich(kinds, "test: kinds of fakes, each against the reals of its own sources"))
+
+
+def _print_unseen(console: Console, cross_fit: Figures, left_out: Figures) -> None:
+    """Print what committees decide that never saw the image, then how they rank kinds of fakes that they never saw."""
+    for name, found in cross_fit.items():
+        stacker = found["voters"]["stacker"]
+        title = f"cross-fitted ({name}): {_title(stacker)}, stacker's AUC {_area(stacker, 'auc')}"
+        console.print(_table(("to review", "caught"), found["rules"], _screened, title))
+    for name, found in left_out.items():
+        console.print(_rich(left_out_rows(found), f"left out ({name}): kinds of fakes that the committee never saw"))
 
 
 def _rich(found: Rows, title: str) -> Table:
@@ -121,9 +143,12 @@ def _title(counts: Figures) -> str:
 def print_results(metrics: Path, console: Console | None = None) -> None:
     """Print the figures of the test split: on all sources together, within each source, and by their standard names.
 
+    Cross-fitted figures stand beside them, and kinds of fakes that were left out after them, where a study has any.
+
     Args:
-        metrics: folder of `vote.json`, `voters.json`, `within.json` and `standard.json`; of `operating.json` the points
-            that are not offered, and of `stability.json` the spread over seeds, where these files are there.
+        metrics: folder of `vote.json`, `voters.json`, `within.json` and `standard.json`; where these files are there,
+            also of `cross_fit.json` and `leave_out.json`, of `operating.json` with the points that are not offered, and
+            of `stability.json` with the spread over seeds.
         console: where to print; None for the terminal.
 
     Raises:
@@ -138,14 +163,21 @@ def print_results(metrics: Path, console: Console | None = None) -> None:
         if counts["reals"] < pooled["reals"]:
             title = f"test, within {source}: {_title(counts)} of this source alone"
             _print_pair(console, title, inside["voters"], inside["rules"])
-    _print_standard(console, read_json(metrics / "standard.json")["test"])
+    cross_fit, left_out = (_optional(metrics / f"{name}.json") for name in ("cross_fit", "leave_out"))
+    _print_standard(console, read_json(metrics / "standard.json")["test"], cross_fit)
+    _print_unseen(console, cross_fit, left_out)
     console.print(FOOTNOTE, markup=False, highlight=False)
-    for line in [*_not_offered(metrics), *spread_lines(metrics)]:
+    unseen = [UNSEEN] if cross_fit or left_out else []
+    for line in [*unseen, *_not_offered(metrics), *spread_lines(metrics)]:
         console.print(line, markup=False, highlight=False)
 
 
 def _not_offered(metrics: Path) -> list[str]:
     """Say which operating points are not offered and why, where `operate` has run."""
-    path = metrics / "operating.json"
-    withheld = read_json(path).get("not_offered", {}) if path.is_file() else {}
+    withheld = _optional(metrics / "operating.json").get("not_offered", {})
     return [f"Operating point {name} is not offered: {each['why']}." for name, each in withheld.items()]
+
+
+def _optional(path: Path) -> Figures:
+    """Read a metrics file; empty where its stage has not run."""
+    return read_json(path) if path.is_file() else {}

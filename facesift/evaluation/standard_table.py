@@ -70,6 +70,19 @@ def standard_columns(standard: Figures) -> dict[str, Figures]:
     return columns
 
 
+def cross_fitted_columns(cross_fit: Figures) -> dict[str, Figures]:
+    """Give the standard figures of the stacker on all images of the study, for columns beside those of the test split.
+
+    Args:
+        cross_fit: contents of `metrics/cross_fit.json`; {} where nothing was cross-fitted.
+
+    Returns:
+        Figures by the heading of their column.
+    """
+    stackers = {name: found["voters"]["stacker"] for name, found in cross_fit.items()}
+    return {f"cross-fitted ({name}): {_counts(each)}": each["standard"] for name, each in stackers.items()}
+
+
 def _counts(figures: Figures) -> str:
     return f"{figures['fakes']:,} fakes, {figures['reals']:,} reals"
 

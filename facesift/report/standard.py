@@ -7,6 +7,7 @@ from typing import Any
 
 from facesift.evaluation.standard_table import (
     Rows,
+    cross_fitted_columns,
     error_rows,
     kind_rows,
     left_out_rows,
@@ -48,11 +49,7 @@ def standard_section(standard: Mapping[str, Any], cross_fit: Mapping[str, Any], 
     Returns:
         The section with tables of the ranking, of the decisions and of the kinds of fakes.
     """
-    columns = standard_columns(standard)
-    for name, found in cross_fit.items():
-        stacker = found["voters"]["stacker"]
-        counts = f"{stacker['fakes']:,} fakes, {stacker['reals']:,} reals"
-        columns[f"cross-fitted ({name}): {counts}"] = stacker["standard"]
+    columns = standard_columns(standard) | cross_fitted_columns(cross_fit)
     tables = [
         _table(ranking_rows(columns), "Ranking by the stacker"),
         _table(error_rows(standard["decisions"]), "Decisions on the test split"),

@@ -102,6 +102,38 @@ def test_errors_of_decisions_and_of_kinds_are_printed(tmp_path):
     assert f"│ {100 * found['bpcer']['value']:.1f} % (" in rule
 
 
+def ranked():
+    return {"fakes": 500, "reals": 900} | AREAS | {"standard": made_standard()["test"]["voters"]["stacker"]}
+
+
+def test_cross_fitted_figures_are_printed_beside_those_of_the_test_split(tmp_path):
+    found = {"voters": {"stacker": ranked()}, "rules": {"any_fake": ALL.report()}}
+    write_json(tmp_path / "cross_fit.json", {"heads": found})
+    text = published(tmp_path)
+    assert "cross-fitted (heads): 500 fakes, 900 reals, stacker's AUC 0.823 (0.62-0.97)" in text
+    (eer,) = [row for row in rows_of(text) if row.startswith("│ EER (equal error rate) │")]
+    assert eer.count("%") == 2  # of the test split and cross-fitted
+    assert "each image was judged by a committee that saw neither it nor a copy" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_kinds_of_fakes_never_seen_are_printed_with_their_figures_or_the_reason(tmp_path):
+    small = {"fakes": 4, "reason": "needs at least 10 fakes, not 4"}
+    kinds = {"easy": {"fakes": 40, "reason": None, "left_out": ranked(), "learned": ranked()}, "hard": small}
+    write_json(tmp_path / "leave_out.json", {"by_look": {"by": "difficulty", "kinds": kinds}})
+    text = published(tmp_path)
+    assert "left out (by_look): kinds of fakes that the committee never saw" in text
+    assert any(row.startswith("│ easy │ 40 │ 0.823 (0.620-0.970) │ 0.823") for row in rows_of(text))
+    assert any(row.startswith("│ hard │ 4 │ needs at least 10") for row in rows_of(text))
+
+
+def test_a_study_without_cross_fitted_figures_prints_none(tmp_path):
+    for name in ("cross_fit", "leave_out"):
+        write_json(tmp_path / f"{name}.json", {})
+    text = published(tmp_path)
+    assert not any(word in text.lower() for word in ("cross-fitted", "left out"))
+
+
 def test_result_table_without_metrics_says_how_to_make_them(tmp_path):
     with pytest.raises(FacesiftError, match=r"vote\.json: cannot be read .* run `dvc repro`"):
         print_results(tmp_path)
