@@ -51,8 +51,8 @@ def design_effect_of(groups: NDArray[Any]) -> float:
     """Compute how many images are worth one independent image where the images of a group turn out alike.
 
     Kish (1965), "Survey Sampling", at the worst intra-group correlation of 1: the sum of the squared group sizes over
-    the number of images. The correlation is not estimated: with few errors the estimate is far too low in one data set
-    of five, and the interval then misses the truth (a test simulates it).
+    the number of images. The correlation is not estimated: with few errors the estimate is often far too low, and the
+    interval then misses the truth (a test computes how often).
 
     Args:
         groups: group of each image, (n,).

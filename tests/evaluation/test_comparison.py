@@ -148,11 +148,11 @@ def test_equally_good_scores_with_six_fakes_are_never_told_apart():
 
 
 def test_intervals_alone_would_tell_equally_good_scores_apart_far_too_often():
-    """Why the test is there: with six fakes one comparison of five has its interval off zero in most families."""
+    """Why the test is there: with six fakes one comparison of five has its interval off zero in half the families."""
     rng, wrong = np.random.default_rng(7), 0
     for _ in range(30):
         labels, groups, scores = equally_good(rng, 6)
         compared = compare_scores(labels, groups, [(scores[0], rival) for rival in scores[1:]])
         ends = [area.interval for each in compared for area in (each.auc, each.ap)]
         wrong += any(low > 0 or high < 0 for low, high in ends)
-    assert wrong >= 10
+    assert 10 <= wrong <= 20  # of 30
