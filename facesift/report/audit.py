@@ -108,7 +108,7 @@ def _contributions_section(audit: Mapping[str, Any]) -> PageSection:
         rows = [_added(member, rules["unanimous"]["adds"]) for member, rules in added.items()]
         columns = ("member", "recall", "precision", "to review", "caught")
         tables.append(Table(columns, rows, "What each member adds to the unanimous vote (percentage points)"))
-    return PageSection("Does each part earn its place?", text, tables)
+    return PageSection("What does each part add?", text, tables)
 
 
 def _comparison(row: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ def page(reproduced):
 @pytest.mark.parametrize(
     "heading",
     [
-        "Figures on the test split", "What the figures are made of", "Does each part earn its place?", "Slices",
+        "Figures on the test split", "What the figures are made of", "What does each part add?", "Slices",
         "Operating points", "share of fakes", "Calibration", "On damaged images", "Examples", "Data card", "Model card",
         "Reproduce it", "Standard figures",
     ],
