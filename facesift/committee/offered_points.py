@@ -50,8 +50,8 @@ class PointShares:
 
     @classmethod
     def of(cls, point: Thresholds, counts: ThresholdCounts) -> PointShares:
-        """Count a point whose thresholds lie between the scores that were counted."""
-        low, high = (int(np.searchsorted(counts.thresholds, each, side="right")) - 1 for each in (point.lo, point.hi))
+        """Count the images that a point decides so; its thresholds may be those of fewer images than were counted."""
+        low, high = np.searchsorted(counts.values, [point.lo, point.hi])  # scores below each
         return cls(float(counts.below[high] - counts.below[low]), float(1 - counts.reals[high] / counts.reals[-1]))
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.committee.offered_points import PointShares
+from facesift.committee.operating_points import ThresholdCounts
+from facesift.committee.rules import Thresholds
 from facesift.committee.threshold_selection import ValidationScores, select_thresholds
 from tests.made import default_params
 
@@ -100,6 +103,12 @@ def test_a_guarantee_whose_point_is_not_offered_is_not_promised():
     assert (chosen.guarantee.report()["promised"], chosen.guarantee.lacking) == (None, "offer_up_to")
     assert "guarantee" in chosen.not_offered
     assert chosen.guarantee.sentence().startswith("No guarantee is offered of at most 10.0% of the fakes missed, with")
+
+
+def test_a_point_is_counted_by_scores_even_where_its_thresholds_come_from_fewer_images():
+    scores, fakes = np.array([0, 0.9, 0.9, 0.9, 2, 3]), np.array([0, 0, 0, 1, 1, 0])
+    shares = PointShares.of(Thresholds(1.0, 2.5), ThresholdCounts.of(scores, fakes))
+    assert (shares.review, shares.false_alarms) == (pytest.approx(1 / 6), pytest.approx(1 / 4))
 
 
 def share(kind, point, chosen, seen):
