@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from facesift.bundle import drift_reference
 from facesift.bundle.card import bundle_hash
 from facesift.core.errors import FacesiftError
 from facesift.images.paths import find_files
@@ -199,7 +200,7 @@ def test_another_bundle_is_noticed(exported, tmp_path):
 
 
 def test_a_quality_figure_unlike_the_test_images_is_a_warning(bundle, tmp_path):
-    reference = {"schema": 1, "columns": {"brightness": {"edges": [60.0, 90.0, 110.0]}}}
+    reference = {"schema": drift_reference.SCHEMA, "columns": {"brightness": {"edges": [60.0, 90.0, 110.0]}}}
     (bundle / "reference.json").write_text(json.dumps(reference))
     path = write(tmp_path / "out.csv", row(bundle=bundle_hash(bundle)))
     text = "\n".join(explain_decision(path, ID, bundle))
