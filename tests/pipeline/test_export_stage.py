@@ -7,6 +7,8 @@ import zipfile
 import polars as pl
 import pytest
 
+from facesift.core.intervals import design_effect_of
+
 RAW, BUNDLE = "data/raw/tiny/faces.zip", "models/committee"
 
 
