@@ -192,6 +192,12 @@ def test_a_row_that_does_not_follow_from_its_votes_is_noticed(told, what):
     assert f"WARNING: by this rule the row's votes and probabilities give {right}." in told(**changes)
 
 
+@pytest.mark.parametrize("decision", ["real", "fake"])
+def test_a_mean_that_rounding_moved_to_the_other_side_is_no_changed_row(told, decision):
+    """0.1 + 0.4 + 1 - 2e-9 has a mean just below 0.5, and eight digits of each make it 0.5."""
+    assert "The row was changed" not in told((0.1, 0.4, 1.0), rule="soft", decision=decision)
+
+
 def test_another_bundle_is_noticed(exported, tmp_path):
     path = write(tmp_path / "out.csv", row(bundle="a" * 64))
     text = "\n".join(explain_decision(path, ID, exported))
