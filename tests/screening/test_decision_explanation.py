@@ -69,6 +69,10 @@ def test_a_row_of_every_format_that_screen_writes_is_told_alike(exported, commit
     assert f"This bundle is {exported}, of the study made." in lines
 
 
+def test_it_says_that_a_probability_holds_at_no_known_share(told):
+    assert "Calibrated probability of fake: 0.04.\nIt holds at no known share of fake." in told(prevalence=None)
+
+
 def test_it_says_when_by_what_and_at_which_share(told):
     text = told()
     assert "Decided at 2026-11-27T08:00:00Z by facesift 0.1.0 with the bundle " in text
