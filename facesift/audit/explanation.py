@@ -75,7 +75,7 @@ def guessing_limit(fakes: int, others: int) -> float:
         others: independent other images.
 
     >>> round(guessing_limit(6, 200), 2), round(guessing_limit(60, 2000), 2)
-    (0.74, 0.57)
+    (0.73, 0.57)
     """
     return CHANCE + Z * sqrt((fakes + others + 1) / (12 * fakes * others)) if fakes and others else 1.0
 
