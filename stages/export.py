@@ -53,6 +53,7 @@ def _reference(params: Params) -> dict[str, Any]:
     table = describe_test_images(
         ShardFolder(DATA / "shards/test"),
         read_parquet(MANIFEST, ["image_id", "width", "height", "bytes"]),
+        read_parquet(DATA / "split.parquet", ["image_id", "group"]),
         read_parquet(DATA / "decisions.parquet"),
         read_parquet(DATA / "calibrated.parquet"),
     )

@@ -110,13 +110,13 @@ def _write_calibration(params: Params, selected: Selection) -> None:
     write_json(Path("models/calibration.json"), content, sealed=True)
 
 
-def _write_probabilities(predicted: dict[str, LabelledPredictions], prevalence: float) -> None:
-    """Write the probabilities of all images, with the share of fakes that they hold for."""
+def _write_probabilities(predicted: dict[str, LabelledPredictions], prevalence: float | None) -> None:
+    """Write the probabilities of all images, with the share of fakes that they hold for; null: no known share."""
     tables = [
         each.images.select("image_id", "split", pl.Series("probability", each.predictions.probability))
         for each in predicted.values()
     ]
-    table = pl.concat(tables).sort("image_id").with_columns(prevalence=prevalence)
+    table = pl.concat(tables).sort("image_id").with_columns(prevalence=pl.lit(prevalence, pl.Float64))
     write_parquet(Path("data/calibrated.parquet"), table)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 import yaml
 
 from facesift.bundle.card_content import Sources
+from facesift.bundle.drift_reference import SCHEMA
 from facesift.bundle.exporting import fill_bundle
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker, save_stacker
@@ -50,7 +51,7 @@ class Study:
         """Write a bundle into the new `folder`; `stored`: other logits of the test images."""
         folder.mkdir(parents=True)
         chosen = self.stored if stored is None else self.stored | {"test": stored}
-        return fill_bundle(folder, params or self.params, self.sources, chosen, {"schema": 1})
+        return fill_bundle(folder, params or self.params, self.sources, chosen, {"schema": SCHEMA})
 
     def changed(self, **export) -> Params:
         """The parameters with other values in the section export."""
@@ -132,8 +133,9 @@ def write_stacker_and_figures(params: Params, sources: Sources) -> None:
     rng, classes = np.random.default_rng(0), len(params.classes)
     stacker = Stacker(rng.normal(size=(classes, classes * len(params.voting))), rng.normal(size=classes))
     save_stacker(sources.models / "stacker.safetensors", stacker, params.voting, tuple(params.classes))
-    calibration = {"method": "platt", "temperature": 0.7, "bias": -0.3, "points": POINTS, "not_offered": NOT_OFFERED}
-    write_json(sources.models / "calibration.json", calibration)
+    fitted = {"method": "platt", "temperature": 0.7, "bias": -0.3, "prevalence": 1 / 3}
+    calibration = fitted | {"points": POINTS, "not_offered": NOT_OFFERED}
+    write_json(sources.models / "calibration.json", calibration, sealed=True)
     counts = DecisionCounts(Confusion(tp=4, fp=2, fn=3, tn=20), review_fake=3, review_real=8)
     write_json(sources.metrics / "vote.json", {"test": {rule: counts.report() for rule in RULES}, "val": {}})
     figures = {name: {"test": counts.report(), "val": {}} for name in POINTS}

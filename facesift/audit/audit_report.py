@@ -83,7 +83,7 @@ def audit(data: AuditData) -> dict[str, Any]:
             "alone": alone.report() | _intervals(data, alone.scores),
             "probe": source_probe(train, test, data.seed).report(),
         },
-        "probes": {"container": _report_probes(data, container), "statistics": _report_probes(data, looks)},
+        "probes": {"container": container.report(), "statistics": looks.report()},
         "leakage": find_leakage(data.images, data.links).report(),
         "slices": _slices(data, train, test),
         "complementarity": report_complementarity(data.test),
@@ -105,12 +105,6 @@ def _auc(predictions: LabelledPredictions) -> AucEstimate:
     return AucEstimate(figures["auc"], low, high, guessing_limit(fakes, others))
 
 
-def _report_probes(data: AuditData, probes: ProbeResults) -> dict[str, Any]:
-    """Figures of a probe on all sources together and within each, the areas with their intervals."""
-    within = {source: probe.report() | _intervals(data, probe.scores) for source, probe in probes.within.items()}
-    return {"pooled": probes.pooled.report() | _intervals(data, probes.pooled.scores), "within": within}
-
-
 def _intervals(data: AuditData, scores: pl.DataFrame) -> dict[str, Any]:
     """Intervals of the AUC and AP of scores (image_id, score) of test images; None without scores."""
     if scores.is_empty():
@@ -129,10 +123,11 @@ def _slices(data: AuditData, train: pl.DataFrame, test: pl.DataFrame) -> list[di
 def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:
     """Rows for the table of baselines: the file alone, and the members without a vote."""
     rows = {}
-    if container.pooled.auc is not None:
-        called = container.pooled.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
+    probe = container.pooled
+    if probe.auc is not None:
+        called = probe.scores.filter(pl.col("score") >= 0.5)["image_id"]  # the probe's classes weigh alike
         votes = data.test.images["image_id"].is_in(called.implode()).cast(pl.Int64).to_numpy()
-        areas = {"auc": container.pooled.auc, "ap": container.pooled.ap} | _intervals(data, container.pooled.scores)
+        areas = {name: getattr(probe, name) for name in ("auc", "ap", "auc_interval", "ap_interval")}
         rows["file_facts_alone"] = Confusion.of(data.test.positives, votes, data.test.groups).report() | areas
     figures = data.scored.report_voters()
     return rows | {f"{name} (baseline)": figures[name] for name in data.baseline_members()}

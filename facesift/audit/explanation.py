@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
-from facesift.audit.probes import CONTAINER, FEWEST, ProbeResult, ProbeResults
+from facesift.audit.probes import CONTAINER, ProbeResult, ProbeResults
 
 MARGIN = 0.02  # a probe this close below the committee explains it: training again moves an AUC by about as much
 DROP = 0.15  # where the AUC within a source is this far below the pooled one, the rest came from telling sources
@@ -75,7 +75,7 @@ def guessing_limit(fakes: int, others: int) -> float:
         others: independent other images.
 
     >>> round(guessing_limit(6, 200), 2), round(guessing_limit(60, 2000), 2)
-    (0.74, 0.57)
+    (0.73, 0.57)
     """
     return CHANCE + Z * sqrt((fakes + others + 1) / (12 * fakes * others)) if fakes and others else 1.0
 
@@ -155,30 +155,6 @@ def skill_in_doubt(pooled: float, inside: AucEstimate) -> bool:
     return inside.value is not None and (inside.floor < USEFUL or inside.value < pooled - DROP)
 
 
-def probe_interval(probe: ProbeResult) -> AucEstimate:
-    """Estimate the 95 % interval of a probe's AUC from its counts.
-
-    Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic curve".
-
-    Args:
-        probe: result of the probe.
-
-    Returns:
-        The AUC with its interval; unknown with fewer than `FEWEST` images of a class.
-
-    >>> round(probe_interval(ProbeResult(images=200, positives=50, auc=0.8)).low, 3)
-    0.721
-    """
-    if probe.auc is None or min(probe.positives, probe.images - probe.positives) < FEWEST:
-        return AucEstimate(None)
-    auc, fakes, reals = probe.auc, probe.positives, probe.images - probe.positives
-    # Probabilities that two fakes outrank one real, and that one fake outranks two reals.
-    two_fakes, two_reals = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = auc * (1 - auc) + (fakes - 1) * (two_fakes - auc**2) + (reals - 1) * (two_reals - auc**2)
-    error = sqrt(max(spread, 0.0) / (fakes * reals))
-    return AucEstimate(auc, max(0.0, auc - Z * error), min(1.0, auc + Z * error))
-
-
 def _chance_claim(pooled: AucEstimate) -> Claim:
     return "chance", (
         f"The committee's pooled AUC of {pooled.text} is not shown to be above chance (0.5): there is no skill to "
@@ -236,13 +212,17 @@ def _probe_claim(
 
 
 def _place(where: str, committee: AucEstimate, probe: ProbeResult) -> str | None:
-    auc = probe_interval(probe)
+    auc = _estimate(probe)
     if auc.value is None or auc.floor < USEFUL:
         return None
     if auc.value < OBVIOUS and (committee.value is None or auc.value < committee.value - MARGIN):
         return None
     against = "" if committee.value is None else f", where the committee reaches {committee.text}"
     return f"AUC {auc.text}{where}{against} (most telling: {_fact(probe)})"
+
+
+def _estimate(probe: ProbeResult) -> AucEstimate:
+    return AucEstimate(probe.auc, *(probe.auc_interval or ()))
 
 
 def _fact(probe: ProbeResult) -> str:
@@ -253,7 +233,7 @@ def _fact(probe: ProbeResult) -> str:
 
 def _no_claim(pooled: AucEstimate, source: AucEstimate, container: ProbeResults) -> Claim:
     """Claim that no probe explains the result; or that none is shown to, where the interval of one reaches it."""
-    tried = {"the source": source, "the file": probe_interval(container.pooled)}
+    tried = {"the source": source, "the file": _estimate(container.pooled)}
     tried = {name: auc for name, auc in tried.items() if auc.value is not None}
     reached = f" Known alone, {_join([f'{name} {auc.text}' for name, auc in tried.items()])}." if tried else ""
     start = f"The committee's pooled AUC of {pooled.text} is above chance (0.5), and no probe "

@@ -16,7 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.audit.image_statistics import STATISTICS
-from facesift.evaluation.curves import areas
+from facesift.core.intervals import Interval
+from facesift.evaluation.curves import areas, ranking
 
 ROWS = 20_000  # training images of each class at most: more change no figure of so small a model
 FEWEST = 5  # images of each class that a split needs for a figure
@@ -47,6 +48,8 @@ class ProbeResult:
         positives: how many of them are of the positive class.
         auc: area under the ROC curve, in [0, 1]; None where it is unknown, for the `reason`.
         ap: average precision, in [0, 1]; None where it is unknown.
+        auc_interval: 95 % interval of `auc`, from a bootstrap of groups of near-duplicates; None where it is unknown.
+        ap_interval: the same of `ap`.
         facts: AUC of each fact by itself.
         best_fact: the fact that separates the training images best by itself.
         reason: why the figures are unknown.
@@ -57,6 +60,8 @@ class ProbeResult:
     positives: int
     auc: float | None = None
     ap: float | None = None
+    auc_interval: Interval | None = None
+    ap_interval: Interval | None = None
     facts: Mapping[str, float | None] = field(default_factory=dict)
     best_fact: str | None = None
     reason: str | None = None
@@ -66,6 +71,7 @@ class ProbeResult:
         """Figures for a metrics file; the scores stay out."""
         return {
             "images": self.images, "positives": self.positives, "auc": self.auc, "ap": self.ap,
+            "auc_interval": self.auc_interval, "ap_interval": self.ap_interval,
             "facts": dict(self.facts), "telling": self.best_fact, "reason": self.reason,
         }  # fmt: skip
 
@@ -94,7 +100,8 @@ def byte_probe(rows: pl.DataFrame, positive: str, seed: int) -> ProbeResults:
     """Predict the class from the file alone: format, mode, width, height, bytes, bytes per pixel, quantisation.
 
     Args:
-        rows: manifest rows with `label` and `split`; those of other splits than train and test are ignored.
+        rows: manifest rows with `label` and `split`, and `group` where it is known; those of other splits than train
+            and test are ignored.
         positive: name of the class looked for; all others are the rest.
         seed: of the draw of at most `ROWS` training images of each class.
 
@@ -113,7 +120,8 @@ def statistics_probe(rows: pl.DataFrame, positive: str, seed: int) -> ProbeResul
     """Predict the class from `image_statistics` alone.
 
     Args:
-        rows: image_id, source, label, split and the columns `STATISTICS`; splits other than train and test are ignored.
+        rows: image_id, source, label, split and the columns `STATISTICS`, and `group` where it is known; splits other
+            than train and test are ignored.
         positive: name of the class looked for; all others are the rest.
         seed: of the draw of at most `ROWS` training images of each class.
 
@@ -198,8 +206,9 @@ def _measure(
     alone = {fact: _fit(train, fakes, columns) for fact, columns in facts.items()}
     known = {fact: areas(fakes, score(train)).auc or 0 for fact, score in alone.items()}
     aucs = {fact: areas(judged, score(test)).auc for fact, score in alone.items()}
-    whole = areas(judged, scores)
-    return replace(probe, auc=whole.auc, ap=whole.ap, facts=aucs, best_fact=max(known, key=lambda fact: known[fact]))
+    groups = test["group"] if "group" in test.columns else test["image_id"]
+    whole = ranking(judged, scores, groups.to_numpy())
+    return replace(probe, **whole, facts=aucs, best_fact=max(known, key=lambda fact: known[fact]))
 
 
 def _labels(rows: pl.DataFrame, positive: str) -> NDArray[np.int64]:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import DIGITS, read_json, write_json
+from facesift.core.intervals import design_effect_of
 from facesift.images.quality import QUALITIES, measure_quality
 
 if TYPE_CHECKING:  # reading a reference needs no HDF5
     from facesift.shards.reading import ShardFolder
 
-SCHEMA = 1
-PROBABILITY, DECISION, PREVALENCE = "probability", "decision", "prevalence"
+SCHEMA = 2  # 2: `design_effects`
+PROBABILITY, DECISION, PREVALENCE, GROUP = "probability", "decision", "prevalence", "group"
 WATCHED = (PROBABILITY, "width", "height", "bytes", *QUALITIES)
 NEEDED = (DECISION, *WATCHED)
 BINS = 10  # deciles, as scorecards are monitored
@@ -92,7 +93,7 @@ def make_reference(table: pl.DataFrame, positive: str) -> Reference:
     Args:
         table: one row an image: label, decision (a class or `review`), probability (calibrated, of `positive`), width,
             height, bytes, brightness, contrast and sharpness, and `prevalence` where the share of positives is known
-            that probabilities hold for; see `describe_test_images`.
+            that probabilities hold for, and `group` where near-duplicates are known; see `describe_test_images`.
         positive: the positive class.
 
     Returns:
@@ -111,6 +112,7 @@ def make_reference(table: pl.DataFrame, positive: str) -> Reference:
         "positive": positive,
         "of": f"the held-out test images that are not {positive}: a stream is nearly all of them",
         "images": {"others": others.height, "all": table.height},
+        "design_effects": {"others": _design_effect(others), "all": _design_effect(table)},
         "columns": {name: _binned(others, name) for name in WATCHED},
         "decisions": {name: {"others": _count(others, name), "all": _count(table, name)} for name in names},
         "prevalence": table[PREVALENCE][0] if PREVALENCE in table.columns else None,
@@ -132,22 +134,24 @@ def read_reference(path: Path) -> Reference:
 
 
 def describe_test_images(
-    shards: ShardFolder, manifest: pl.DataFrame, decisions: pl.DataFrame, calibrated: pl.DataFrame
+    shards: ShardFolder, manifest: pl.DataFrame, groups: pl.DataFrame, decisions: pl.DataFrame, calibrated: pl.DataFrame
 ) -> pl.DataFrame:
     """Put together what is known of the test images.
 
     Args:
         shards: the test images.
         manifest: the pipeline's image_id, width, height, bytes.
+        groups: the pipeline's image_id, group.
         decisions: the pipeline's image_id, label, decision.
         calibrated: the pipeline's image_id, probability, prevalence.
 
     Returns:
-        One row for each image in the shards: label, decision, probability, prevalence, width, height, bytes,
+        One row for each image in the shards: group, label, decision, probability, prevalence, width, height, bytes,
         brightness, contrast, sharpness.
     """
     return (
         measure_shards(shards)
+        .join(groups.select("image_id", GROUP), on="image_id", how="left", maintain_order="left")
         .join(decisions.select("image_id", "label", "decision"), on="image_id", how="left", maintain_order="left")
         .join(calibrated.select("image_id", PROBABILITY, PREVALENCE), on="image_id", how="left", maintain_order="left")
         .join(manifest.select("image_id", "width", "height", "bytes"), on="image_id", how="left", maintain_order="left")
@@ -178,6 +182,11 @@ def _binned(others: pl.DataFrame, name: str) -> dict[str, Any]:
     bins = Bins.of(others[name])
     row = others.select(bins.expressions(name)).row(0, named=True)
     return {"edges": list(bins.edges), "counts": bins.counts(name, row).tolist()}
+
+
+def _design_effect(table: pl.DataFrame) -> float:
+    """Images that are worth one independent image, see `core.intervals.design_effect_of`; 1 without known groups."""
+    return design_effect_of(table[GROUP].to_numpy()) if GROUP in table.columns else 1.0
 
 
 def _count(table: pl.DataFrame, decision: str) -> int:

@@ -78,7 +78,8 @@ def _sentences(report: Mapping[str, Any]) -> list[str]:
     means = probability["reference_mean"]
     counted = f"{report['images']} images, {unscorable['images']} without a score ({unscorable['share']:.2%})"
     share = probability["holds_at"]
-    holds = "" if share is None else f" (at {share:.3%} {report['positive']})"
+    at = "no known share of" if share is None else f"{share:.3%}"
+    holds = f" (at {at} {report['positive']})"
     mean = f"mean probability{holds} {probability['mean']:.4f}; in the reference {means['others']:.4f}"
     split = f"in the whole test split {means['all']:.4f} with {probability['prevalence']:.2%} {report['positive']}"
     return [

@@ -16,16 +16,24 @@ from facesift.committee.operating_points import ThresholdCounts, cheapest_highs,
 from facesift.committee.rules import Thresholds
 from facesift.config.committee import Cost, Operating
 
+# What lowers the share, by the share that is too large and by point. The upper threshold of `target_recall` and of
+# `guarantee` is chosen by the costs of a review and of a false alarm alone: fewer of the one are more of the other.
+_BY_COST = "raise cost.false_alarm or lower cost.miss"
+_BY_REVIEW = "raise cost.false_alarm or lower cost.review, at the price of more reviews"
 REMEDIES = {
-    (
-        "cost",
-        "review",
-    ): "set prevalence to the share of fakes that you expect, raise cost.review or lower cost.miss",
-    ("max_review", "review"): "lower operating.max_review",
-    ("target_recall", "review"): "lower operating.target_recall",
-    ("guarantee", "review"): "set operating.guarantee.review",
+    "review": {
+        "cost": "set prevalence to the share of fakes that you expect, raise cost.review or lower cost.miss",
+        "max_review": "lower operating.max_review",
+        "guarantee": "raise operating.guarantee.miss or, at the price of more false alarms, raise cost.review or lower "
+        "cost.false_alarm",
+    },
+    "false_alarms": {
+        "cost": _BY_COST,
+        "max_review": _BY_COST,
+        "target_recall": _BY_REVIEW,
+        "guarantee": _BY_REVIEW,
+    },
 }
-FEWER_ALARMS = "raise cost.false_alarm or lower cost.miss"
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,8 @@ class PointShares:
 
     @classmethod
     def of(cls, point: Thresholds, counts: ThresholdCounts) -> PointShares:
-        """Count a point whose thresholds lie between the scores that were counted."""
-        low, high = (int(np.searchsorted(counts.thresholds, each, side="right")) - 1 for each in (point.lo, point.hi))
+        """Count the images that a point decides so; its thresholds may be those of fewer images than were counted."""
+        low, high = np.searchsorted(counts.values, [point.lo, point.hi])  # scores below each
         return cls(float(counts.below[high] - counts.below[low]), float(1 - counts.reals[high] / counts.reals[-1]))
 
 
@@ -83,17 +91,17 @@ def _reason(name: str, shares: PointShares, counts: ThresholdCounts, operating: 
     """Why a point is not offered; empty for one that is."""
     limits = operating.offer_up_to
     if shares.review > limits.review:
-        remedy = REMEDIES.get((name, "review"), "")
-        if name == "target_recall":
-            remedy = _reachable_recall(counts, operating, cost)
+        is_recall = name == "target_recall"
+        remedy = _reachable_recall(counts, operating, cost) if is_recall else REMEDIES["review"][name]
         return (
             f"on validation it sends {_percent(shares.review)} of the images to a person, more than "
             f"{_percent(limits.review)}. {_sentence(remedy)} or allow {_allow('review', shares.review)}"
         )
     if shares.false_alarms > limits.false_alarms:
+        remedy = REMEDIES["false_alarms"][name]
         return (
             f"on validation it calls {_percent(shares.false_alarms)} of the real images fake, more than "
-            f"{_percent(limits.false_alarms)}. {_sentence(FEWER_ALARMS)} or allow "
+            f"{_percent(limits.false_alarms)}. {_sentence(remedy)} or allow "
             f"{_allow('false_alarms', shares.false_alarms)}"
         )
     return ""

@@ -25,12 +25,14 @@ class ThresholdCounts:
     does not depend on the last digit of one image's score.
 
     Attributes:
+        values: the calibrated log-odds that images have (m - 1,), rising.
         thresholds: calibrated log-odds (m,), rising.
         fakes: fakes below each (m,).
         reals: reals below each (m,).
         prevalence: the share of fakes at which costs are computed, in (0, 1).
     """
 
+    values: Scores
     thresholds: Scores
     fakes: NDArray[np.int64]
     reals: NDArray[np.int64]
@@ -49,6 +51,7 @@ class ThresholdCounts:
         fakes_at = np.bincount(places, weights=fakes, minlength=len(values)).astype(np.int64)
         images_at = np.bincount(places, minlength=len(values))
         return cls(
+            values=values,
             thresholds=np.concatenate([[-BEYOND], inner, [BEYOND]]),
             fakes=np.concatenate([[0], fakes_at.cumsum()]),
             reals=np.concatenate([[0], (images_at - fakes_at).cumsum()]),

@@ -52,6 +52,7 @@ class Selection:
         calibrator: the one in use, moved to the share `prevalence`.
         validation: share of fakes that the calibration was fitted for, in (0, 1).
         prevalence: share of fakes that probabilities, costs and review budget hold for; the parameter, or `validation`.
+            None with a temperature alone: probabilities hold at no known share, costs and budget at `validation`.
         points: the operating points that are offered by name, with that of the risk guarantee where it could be given.
         not_offered: the others, and why.
         guarantee: the risk guarantee, or what stood in its way.
@@ -61,7 +62,7 @@ class Selection:
     fits: dict[str, Calibrator]
     calibrator: Calibrator
     validation: float
-    prevalence: float
+    prevalence: float | None
     points: dict[str, Thresholds]
     not_offered: dict[str, NotOffered]
     guarantee: RiskGuarantee
@@ -112,10 +113,10 @@ def _select(
     cost, operating = params.cost, params.operating
     fits = fit_all(seen.margins, seen.fakes, share)
     fitted = share or float(seen.fakes.mean())
-    prevalence = params.prevalence or fitted
+    prevalence = None if params.calibration.method == "temperature" else params.prevalence or fitted
     calibrator = fits[params.calibration.method]
     if params.prevalence is not None:
-        calibrator = calibrator.at_share(fitted, prevalence)
+        calibrator = calibrator.at_share(fitted, params.prevalence)
     log_odds = calibrator.log_odds(seen.margins)
     every = ThresholdCounts.of(log_odds, seen.fakes, params.prevalence or share)
     points = fit_points(every, operating, cost)

@@ -15,7 +15,11 @@ import yaml
 from facesift.core.files import read_json
 
 FILE = "stability.json"  # below metrics/, written by `make stability`
-OF_NO_EFFECT = ("parallel", "pictures", "report", "export", "prevalence")  # on the headline figures
+# Sections that no figure of metrics/summary.json depends on. `prevalence` is none of them: it weighs the reviews, by
+# which the point of the risk guarantee is offered or not. Of `review`, `two_persons` decides labels and is kept.
+OF_NO_EFFECT = (
+    "cross_test", "evaluation", "export", "parallel", "pictures", "projections", "report", "review", "robustness",
+)  # fmt: skip
 
 
 def spread(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -55,6 +59,7 @@ def study_digest(tree: Mapping[str, Any]) -> str:
         tree: the content of params.yaml.
     """
     kept = {name: value for name, value in tree.items() if name not in OF_NO_EFFECT}
+    kept["review"] = {"two_persons": tree["review"]["two_persons"]}
     kept["members"] = {name: _without_seed(member) for name, member in tree["members"].items()}
     kept["stack"] = _without_seed(tree["stack"])
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

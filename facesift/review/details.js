@@ -19,7 +19,8 @@ function drawItem(item) {
 }
 
 function holdsAt({ prevalence: share }) {
-  return share === null ? "" : `, where ${percent(share)} of the images are ${settings.positive}`;
+  if (share === null) return `, which holds at no known share of ${settings.positive}`;
+  return `, where ${percent(share)} of the images are ${settings.positive}`;
 }
 
 function percent(share) {

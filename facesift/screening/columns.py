@@ -17,7 +17,7 @@ LOG = pl.Schema(
         "rule": pl.String,  # a voting rule, or `point:` and an operating point
         "lo": pl.Float64,  # of an operating point: decided otherwise below this probability; null for a voting rule
         "hi": pl.Float64,  # of an operating point: decided positive from this probability on
-        "prevalence": pl.Float64,  # share of the positive class at which `probability` holds
+        "prevalence": pl.Float64,  # share of the positive class at which `probability` holds; null: no known share
         "facesift": pl.String,  # version of the program
     }
 )

@@ -27,8 +27,9 @@ def ruled(row: LoggedDecision, classes: Classes) -> str | None:
         classes: of the votes.
 
     Returns:
-        A class, `review`, or None where the row does not tell enough: not all voters were asked, or the rule weighs
-        the probabilities of more than two classes.
+        A class, `review`, or None where the row does not tell enough: not all voters were asked, the rule weighs the
+        probabilities of more than two classes, or a probability or their mean is too near to a threshold to tell
+        after rounding.
     """
     if row.point is not None:
         return _by_thresholds(row, classes)
@@ -40,6 +41,8 @@ def ruled(row: LoggedDecision, classes: Classes) -> str | None:
     known = [value for value in row.probabilities.values() if value is not None]
     if len(known) < len(row.votes) or len(classes.names) > 2:
         return None
+    if abs(sum(known) / len(known) - EVEN) <= ROUNDING:
+        return None  # too close to tell after rounding
     return _name(int(rule.combine(NO_VOTES, _of_two(known, classes), classes)[0]), classes)
 
 

@@ -115,10 +115,10 @@ def _voters(row: LoggedDecision, classes: Classes) -> list[str]:
 def _probability(row: LoggedDecision, classes: Classes) -> list[str]:
     if row.probability is None:
         return ["The calibrated probability is not known, as not all voters were asked."]
-    at = f"where {share_text(row.prevalence)}" if row.prevalence else "where an unknown share"
+    known = f"where {share_text(row.prevalence)} of the images are" if row.prevalence else "at no known share of"
     return [
         f"Calibrated probability of {classes.positive}: {probability_text(row.probability)}.",
-        f"It holds {at} of the images are {classes.positive}.",
+        f"It holds {known} {classes.positive}.",
     ]
 
 

@@ -130,15 +130,16 @@ def _known(reference: Reference, counted: Mapping[str, Any], name: str) -> bool:
 
 def _column(reference: Reference, counted: Mapping[str, Any], name: str) -> dict[str, Any]:
     before = np.array(reference["columns"][name]["counts"], np.int64)
-    figures = report(Shift(before, counted[name]), FALSE_ALARM / len(WATCHED))
+    figures = report(Shift(before, counted[name], reference["design_effects"]["others"]), FALSE_ALARM / len(WATCHED))
     return figures | {"edges": reference["columns"][name]["edges"], "state": column_state(name, figures)}
 
 
 def _decisions(reference: Reference, counted: Mapping[str, Any]) -> dict[str, Any]:
-    of = reference["images"]
+    of, effects = reference["images"], reference["design_effects"]
     return {
         name: decision_state(
-            (counted[f"decided {name}"], counted["scored"]), [(counts[group], of[group]) for group in ("others", "all")]
+            (counted[f"decided {name}"], counted["scored"]),
+            [(counts[part], of[part], effects[part]) for part in ("others", "all")],
         )
         for name, counts in reference["decisions"].items()
     }

@@ -16,6 +16,7 @@ UNSCORABLE = 0.01  # share of images without a score, as ingest.max_bad_fraction
 
 SCORES = ("probability",)  # columns that the committee gives; the others describe its images
 Share = tuple[int, int]  # images so decided, and all
+ReferenceShare = tuple[int, int, float]  # the same, and the design effect of their groups of near-duplicates
 ADVICE = {
     "probability": "let people decide a few hundred images of the stream (`facesift review --all`), put them and the "
     "answers into a study and run `dvc repro`: it calibrates and chooses thresholds anew",
@@ -37,7 +38,7 @@ def column_state(name: str, figures: Mapping[str, Any]) -> str:
     return WATCH if state == RECALIBRATE and name not in SCORES else state
 
 
-def decision_state(stream: Share, references: Sequence[Share]) -> dict[str, Any]:
+def decision_state(stream: Share, references: Sequence[ReferenceShare]) -> dict[str, Any]:
     """Compare the share of a decision with that of the reference without fakes and of the one with all of them.
 
     `expected` is from the least to the most of the references' exact intervals. `factor`: the share is at least so many
@@ -45,7 +46,7 @@ def decision_state(stream: Share, references: Sequence[Share]) -> dict[str, Any]
     """
     count, images = stream
     low, high = clopper_pearson(count, images) or (0.0, 1.0)
-    ends = [clopper_pearson(*each) or (0.0, 1.0) for each in references]
+    ends = [clopper_pearson(decided, of, design_effect=effect) or (0.0, 1.0) for decided, of, effect in references]
     least, most = min(end[0] for end in ends), max(end[1] for end in ends)
     factor = max(low / most, least / high, 1.0)
     return {

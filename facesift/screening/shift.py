@@ -19,10 +19,12 @@ class Shift:
     Attributes:
         reference: images of the reference in each bin (bins,), not all 0.
         stream: images of the stream in each bin (bins,), not all 0.
+        design_effect: images of the reference that are worth one independent image, at least 1.
     """
 
     reference: Counts
     stream: Counts
+    design_effect: float = 1.0
 
     def index(self) -> float:
         """Population stability index: 0 for equal shares; 0.1 and 0.25 are the convention's limits (Siddiqi 2006).
@@ -47,7 +49,8 @@ class Shift:
     def limit(self, false_alarm: float) -> float:
         """Index that a stream without drift exceeds with probability `false_alarm`.
 
-        The index over (1/n + 1/m) is about chi-square distributed with bins - 1 degrees (Yurdakul & Naranjo 2020).
+        The index over (1/n + 1/m) is about chi-square distributed with bins - 1 degrees (Yurdakul & Naranjo 2020); the
+        reference's n is divided by its design effect.
         """
         return float(chdtri(max(self._freedom(), 1), false_alarm)) * self._noise()
 
@@ -69,7 +72,7 @@ class Shift:
         return int(self._used().sum()) - 1
 
     def _noise(self) -> float:
-        return 1 / int(self.reference.sum()) + 1 / int(self.stream.sum())
+        return self.design_effect / int(self.reference.sum()) + 1 / int(self.stream.sum())
 
 
 def report(shift: Shift, false_alarm: float) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from facesift.committee.offered_points import PointShares
+from facesift.committee.operating_points import ThresholdCounts
+from facesift.committee.rules import Thresholds
 from facesift.committee.threshold_selection import ValidationScores, select_thresholds
 from tests.made import default_params
 
@@ -100,3 +103,62 @@ def test_a_guarantee_whose_point_is_not_offered_is_not_promised():
     assert (chosen.guarantee.report()["promised"], chosen.guarantee.lacking) == (None, "offer_up_to")
     assert "guarantee" in chosen.not_offered
     assert chosen.guarantee.sentence().startswith("No guarantee is offered of at most 10.0% of the fakes missed, with")
+
+
+def test_a_point_is_counted_by_scores_even_where_its_thresholds_come_from_fewer_images():
+    scores, fakes = np.array([0, 0.9, 0.9, 0.9, 2, 3]), np.array([0, 0, 0, 1, 1, 0])
+    shares = PointShares.of(Thresholds(1.0, 2.5), ThresholdCounts.of(scores, fakes))
+    assert (shares.review, shares.false_alarms) == (pytest.approx(1 / 6), pytest.approx(1 / 4))
+
+
+def share(kind, point, chosen, seen):
+    """Share of the images reviewed, or of the real images called fake, counted image by image."""
+    log_odds = chosen.calibrator.log_odds(seen.margins)
+    if kind == "review":
+        return float(((log_odds >= point.lo) & (log_odds < point.hi)).mean())
+    return float((log_odds[seen.fakes == 0] >= point.hi).mean())
+
+
+def followed(said, verb, key):
+    """Parameters with a value that a reason says to raise or to lower."""
+    part, *rest = key.split(".")
+    if rest == ["guarantee", "miss"]:
+        return params({"guarantee": said.operating.guarantee.model_copy(update={"miss": 0.3})}, said.cost.model_dump())
+    by = 10 if verb.lower() == "raise" else 0.1
+    section = getattr(said, part)
+    changed = section.model_copy(update={rest[0]: by * getattr(section, rest[0])})
+    return said.model_copy(update={part: changed})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "ways"),
+    [
+        ("cost", "review", 2),
+        ("max_review", "review", 1),
+        ("guarantee", "review", 3),
+        ("cost", "false_alarms", 2),
+        ("max_review", "false_alarms", 2),
+        ("target_recall", "false_alarms", 2),
+        ("guarantee", "false_alarms", 2),
+    ],
+)
+def test_every_way_out_that_a_reason_names_lowers_the_share(name, kind, ways):
+    limits = {"review": 1.0, "false_alarms": 1.0}
+    unlimited = PARAMS.operating.guarantee.model_copy(update={"review": None})
+    before = params(
+        {"guarantee": unlimited, "max_review": 0.2} | allowing(**limits | {kind: 0.01}),
+        {"miss": 20} | ({} if kind == "review" else {"false_alarm": 1.0}),
+    )
+    seen = flooded()
+    found = select_thresholds(seen, before).not_offered[name]
+    remedies = re.findall(r"(raise|lower) ((?:cost|operating)\.[a-z_.]+[a-z])", _listed(found.why), re.IGNORECASE)
+    assert len(remedies) == ways
+    for verb, key in remedies:
+        after = followed(before, verb, key)
+        offered = after.operating.model_copy(update=allowing(**limits))
+        chosen = select_thresholds(seen, after.model_copy(update={"operating": offered}))
+        assert share(kind, chosen.points[name], chosen, seen) < getattr(found.shares, kind), (verb, key)
+
+
+def _listed(why):
+    return why.split(". ", 1)[1]

@@ -151,6 +151,13 @@ def test_probabilities_hold_at_the_share_that_is_asked_for():
     assert (as_they_are.prevalence, asked.prevalence, asked.validation) == (0.1, 0.001, 0.1)
 
 
+def test_a_temperature_knows_no_share_of_fakes_at_which_probabilities_hold():
+    known = at(None)
+    calibration = known.calibration.model_copy(update={"method": "temperature"})
+    chosen = select_thresholds(validation(), known.model_copy(update={"calibration": calibration}))
+    assert (chosen.prevalence, chosen.validation) == (None, 0.1)
+
+
 @pytest.mark.parametrize("sources", ["all", "own"])
 def test_the_share_of_validation_changes_nothing_when_it_is_asked_for(sources):
     seen = validation()

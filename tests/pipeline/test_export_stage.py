@@ -7,6 +7,8 @@ import zipfile
 import polars as pl
 import pytest
 
+from facesift.core.intervals import design_effect_of
+
 RAW, BUNDLE = "data/raw/tiny/faces.zip", "models/committee"
 
 
@@ -75,8 +77,9 @@ def test_card_has_the_figures_and_hashes_of_the_study(reproduced):
 
 def test_reference_counts_the_test_images(reproduced):
     reference = json.loads((reproduced.folder / BUNDLE / "reference.json").read_text())
-    split = pl.read_parquet(reproduced.folder / "data/split.parquet")
-    assert reference["images"]["all"] == len(split.filter(pl.col("split") == "test"))
+    test = pl.read_parquet(reproduced.folder / "data/split.parquet").filter(pl.col("split") == "test")
+    assert reference["images"]["all"] == len(test)
+    assert reference["design_effects"]["all"] == pytest.approx(design_effect_of(test["group"].to_numpy()), abs=1e-5)
 
 
 def test_a_graph_beyond_the_tolerance_leaves_no_bundle(reproduced, tmp_path):

@@ -41,6 +41,11 @@ def test_three_images_are_answered_by_keys(browser, page):
     assert browser.text("progress") == "3 of 5 answered: real 1, fake 1, unsure 1"
 
 
+def test_a_table_without_a_share_of_fakes_is_said_to_know_none(browser, page):
+    browser.open(page)
+    assert browser.text("probability-of") == "calibrated probability of fake, which holds at no known share of fake"
+
+
 def test_undo_brings_the_image_back_without_its_answer(browser, page):
     ids = page.state.queue.image_ids
     browser.open(page)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from facesift.bundle import drift_reference
 from facesift.bundle.card import bundle_hash
 from facesift.core.errors import FacesiftError
 from facesift.images.paths import find_files
@@ -66,6 +67,10 @@ def test_a_row_of_every_format_that_screen_writes_is_told_alike(exported, commit
     assert lines[0] == f"Image {known['image']}, 40 x 40 pixels, {known['bytes']:,} bytes."
     assert f"  two      {known['vote_two']:10}  {known['probability_two']:.4g}" in lines
     assert f"This bundle is {exported}, of the study made." in lines
+
+
+def test_it_says_that_a_probability_holds_at_no_known_share(told):
+    assert "Calibrated probability of fake: 0.04.\nIt holds at no known share of fake." in told(prevalence=None)
 
 
 def test_it_says_when_by_what_and_at_which_share(told):
@@ -191,6 +196,12 @@ def test_a_row_that_does_not_follow_from_its_votes_is_noticed(told, what):
     assert f"WARNING: by this rule the row's votes and probabilities give {right}." in told(**changes)
 
 
+@pytest.mark.parametrize("decision", ["real", "fake"])
+def test_a_mean_that_rounding_moved_to_the_other_side_is_no_changed_row(told, decision):
+    """0.1 + 0.4 + 1 - 2e-9 has a mean just below 0.5, and eight digits of each make it 0.5."""
+    assert "The row was changed" not in told((0.1, 0.4, 1.0), rule="soft", decision=decision)
+
+
 def test_another_bundle_is_noticed(exported, tmp_path):
     path = write(tmp_path / "out.csv", row(bundle="a" * 64))
     text = "\n".join(explain_decision(path, ID, exported))
@@ -199,7 +210,7 @@ def test_another_bundle_is_noticed(exported, tmp_path):
 
 
 def test_a_quality_figure_unlike_the_test_images_is_a_warning(bundle, tmp_path):
-    reference = {"schema": 1, "columns": {"brightness": {"edges": [60.0, 90.0, 110.0]}}}
+    reference = {"schema": drift_reference.SCHEMA, "columns": {"brightness": {"edges": [60.0, 90.0, 110.0]}}}
     (bundle / "reference.json").write_text(json.dumps(reference))
     path = write(tmp_path / "out.csv", row(bundle=bundle_hash(bundle)))
     text = "\n".join(explain_decision(path, ID, bundle))

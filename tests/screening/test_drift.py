@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from facesift.bundle.drift_reference import WATCHED, make_reference, read_reference, write_reference
 from facesift.core.errors import FacesiftError
+from facesift.core.files import write_parquet
 from facesift.screening.drift import compare, compare_file
 from tests.made_decisions import images
 
@@ -28,6 +29,25 @@ def test_without_drift_at_least_95_per_cent_of_streams_are_stable(reference, str
         for draw in range(60)
     ]
     assert states.count("stable") >= 57
+
+
+def test_without_drift_streams_are_stable_also_where_test_images_are_copies_of_few():
+    """30 test images, twelve copies of each, are compared with 3,000 new images."""
+    states = []
+    for draw in range(60):
+        few = images(30, 2 * draw, fakes=0.05).with_columns(group=pl.int_range(30))
+        states.append(state(images(3_000, 2 * draw + 1, fakes=0.001), make_reference(pl.concat([few] * 12), "fake")))
+    assert states.count("stable") >= 57
+
+
+def test_the_expected_share_of_a_decision_counts_groups_of_copies_once():
+    few = images(100, 0, fakes=0.05).with_columns(group=pl.int_range(100))
+    stream = images(500, 1)
+    (once, twelve) = (
+        compare(make_reference(pl.concat([few] * copies), "fake"), stream)["decisions"]["real"]["expected"]
+        for copies in (1, 12)
+    )
+    assert twelve == pytest.approx(once)
 
 
 @pytest.mark.parametrize("stream", [100, 1_000, 10_000])
@@ -151,11 +171,15 @@ def test_a_reference_survives_being_written(tmp_path):
 
 def test_a_reference_of_another_schema_is_refused(tmp_path):
     write_reference(tmp_path / "reference.json", REFERENCE | {"schema": 99})
-    with pytest.raises(FacesiftError, match=r"reference\.json: not a drift reference of schema 1"):
+    with pytest.raises(FacesiftError, match=r"reference\.json: not a drift reference of schema 2"):
         read_reference(tmp_path / "reference.json")
 
 
-WRITERS = {".csv": pl.DataFrame.write_csv, ".jsonl": pl.DataFrame.write_ndjson, ".parquet": pl.DataFrame.write_parquet}
+def sealed(table, path):
+    write_parquet(path, table)
+
+
+WRITERS = {".csv": pl.DataFrame.write_csv, ".jsonl": pl.DataFrame.write_ndjson, ".parquet": sealed}
 
 
 @pytest.fixture
@@ -178,7 +202,7 @@ def test_every_kind_of_file_gives_the_same_report(bundle, tmp_path, suffix):
         ("gone.csv", None, "gone.csv: no such file"),
         ("empty.csv", b"", "empty.csv: empty"),
         ("table.txt", b"a", "table.txt: a table of decisions ends in .csv, .jsonl, .parquet"),
-        ("torn.parquet", b"PAR1 and no more", "torn.parquet: not a readable table"),
+        ("torn.parquet", b"PAR1 and no more", "torn.parquet: not a whole Parquet file"),
         ("words.csv", ",".join(["decision", *WATCHED]).encode() + b"\nreal" + b",x" * 7, "words.csv: not a readable"),
         ("other.csv", b"a,b\n1,2\n", "no column decision, probability, width"),
     ],

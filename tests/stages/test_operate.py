@@ -125,6 +125,17 @@ def test_another_share_of_fakes_moves_probabilities_and_thresholds_but_no_figure
 
 
 @pytest.mark.usefixtures("folder")
+def test_probabilities_by_a_temperature_hold_at_no_known_share():
+    write_study()
+    calibration = PARAMS.calibration.model_copy(update={"method": "temperature"})
+    operate.main(PARAMS.model_copy(update={"calibration": calibration}))
+    table = pl.read_parquet("data/calibrated.parquet")
+    assert (table["prevalence"].dtype, table["prevalence"].null_count()) == (pl.Float64, table.height)
+    assert json.loads(METRICS.read_text())["probability"] == {"prevalence": None, "validation": 0.1}
+    assert json.loads(CALIBRATION.read_text())["prevalence"] is None
+
+
+@pytest.mark.usefixtures("folder")
 def test_rules_and_points_are_projected():
     _, report = operated()
     assert {"any_fake", "majority", "soft", "unanimous", "cost", "guarantee"} <= set(report["prevalence"])

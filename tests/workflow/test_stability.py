@@ -96,6 +96,27 @@ def test_seeds_of_training_and_settings_of_the_page_leave_the_study_what_it_is()
     assert study_digest(TREE | {"seed": 99}) != study_digest(TREE)
 
 
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("projections", [7]),
+        ("robustness", {"images": 1}),
+        ("cross_test", {"other": {}}),
+        ("evaluation", {"cross_fit": {}}),
+        ("review", TREE["review"] | {"order": "information"}),
+    ],
+)
+def test_what_enters_no_headline_figure_leaves_the_study_what_it_is(section, value):
+    assert study_digest(TREE | {section: value}) == study_digest(TREE)
+
+
+@pytest.mark.parametrize(
+    ("section", "value"), [("prevalence", 0.001), ("review", TREE["review"] | {"two_persons": True})]
+)
+def test_what_decides_labels_or_whether_a_guarantee_is_made_is_another_study(section, value):
+    assert study_digest(TREE | {section: value}) != study_digest(TREE)
+
+
 def test_unknown_figures_do_not_count():
     figure = spread([{"f1": None}, {"f1": 0.4}, {}])["f1"]
     assert (figure["known"], figure["median"], figure["sd"]) == (1, 0.4, None)
