@@ -132,8 +132,9 @@ def write_stacker_and_figures(params: Params, sources: Sources) -> None:
     rng, classes = np.random.default_rng(0), len(params.classes)
     stacker = Stacker(rng.normal(size=(classes, classes * len(params.voting))), rng.normal(size=classes))
     save_stacker(sources.models / "stacker.safetensors", stacker, params.voting, tuple(params.classes))
-    calibration = {"method": "platt", "temperature": 0.7, "bias": -0.3, "points": POINTS, "not_offered": NOT_OFFERED}
-    write_json(sources.models / "calibration.json", calibration)
+    fitted = {"method": "platt", "temperature": 0.7, "bias": -0.3, "prevalence": 1 / 3}
+    calibration = fitted | {"points": POINTS, "not_offered": NOT_OFFERED}
+    write_json(sources.models / "calibration.json", calibration, sealed=True)
     counts = DecisionCounts(Confusion(tp=4, fp=2, fn=3, tn=20), review_fake=3, review_real=8)
     write_json(sources.metrics / "vote.json", {"test": {rule: counts.report() for rule in RULES}, "val": {}})
     figures = {name: {"test": counts.report(), "val": {}} for name in POINTS}

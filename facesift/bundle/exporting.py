@@ -73,7 +73,7 @@ def fill_bundle(
         name: write_backbone(folder, name, params.backbones[name], sources.test_features(name))
         for name in backbone_names(params)
     }
-    card = Card.model_validate(card_content(folder, params, sources, backbones, stored["val"]))
+    card = Card.model_validate(card_content(folder, params, sources, backbones))
     parity = _measure_parity(folder, card, params, sources, stored["test"])
     card = card.model_copy(update={"parity": parity, "stopping": _fit_stopping(folder, card, params, stored)})
     _write_pages(folder, card, params, sources)

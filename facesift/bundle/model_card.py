@@ -92,9 +92,22 @@ def _members(card: Card) -> list[str]:
         *table(["member", "architecture", "sees"], rows),
         "",
         "The stacker is one more voter: a linear model on all members' outputs, fitted on validation.",
-        f"Its output, calibrated by `{card.calibration.method}`, is the probability of `{card.positive}`. It holds",
-        f"where {share_text(card.calibration.prevalence)} of the images are `{card.positive}`.",
+        f"Its output, calibrated by `{card.calibration.method}`, is the probability of `{card.positive}`. It",
+        f"{_holds(card)}.",
     ]
+
+
+def _holds(card: Card) -> str:
+    share = card.calibration.prevalence
+    if share is None:
+        return f"holds at no known share of `{card.positive}`; `calibration.method: platt` knows one"
+    return f"holds where {share_text(share)} of the images are `{card.positive}`"
+
+
+def _other_shares(card: Card) -> str:
+    if card.calibration.prevalence is None:
+        return f"The probability is of no known share of `{card.positive}` and cannot be moved to one."
+    return f"The probability is of one share of `{card.positive}` and must be moved for another (`--prevalence`)."
 
 
 def _rule(card: Card) -> list[str]:
@@ -194,7 +207,7 @@ def _limits(card: Card, counts: pl.DataFrame) -> list[str]:
         "- The figures are about images like the test images. Measure the stream with `facesift drift`.",
         "- Kinds of manipulation that are not in the training data may pass.",
         "- Errors by sex, age, skin colour or origin were not measured.",
-        f"- The probability is of one share of `{card.positive}` and must be moved for another (`--prevalence`).",
+        f"- {_other_shares(card)}",
         f"- Graph and training program were compared on {card.parity.get('images', 0):,} test images.",
         "",
         "The hash of this bundle is the SHA-256 of its `bundle.json`, which lists the hash of every file.",

@@ -1,6 +1,7 @@
 """The model card and the data card of a bundle, for people: the figures of the study, in short pages."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import polars as pl
@@ -35,7 +36,7 @@ def test_the_model_card_has_the_figures_of_the_card_with_their_intervals(exporte
     text = (exported / "MODEL_CARD.md").read_text()
     assert "| rule unanimous | 70.0 % (34.8 to 93.3) | 57.1 % (18.4 to 90.1) | 66.7 % (22.3 to 95.7) | 27.5 %" in text
     assert "| `cost` | real below 0.2689, fake from 0.6225 on, otherwise a person decides (review) |" in text
-    assert "It holds\nwhere 33.3 % (1 in 3) of the images are `fake`." in text
+    assert "It\nholds where 33.3 % (1 in 3) of the images are `fake`." in text
     assert "Rule in force, `unanimous`: the class that all voters vote for" in text
     assert "| 1,000 | 0.6 (" in text  # precision at one fake in 1,000: 0.4 / (0.4 + 999 * 2 / 30)
     assert "## Not for" in text
@@ -86,12 +87,24 @@ def test_the_hash_of_a_bundle_is_that_of_its_card_which_lists_all_files(exported
     assert Committee.load(bundle).bundle == bundle_hash(bundle)
 
 
-def test_the_prevalence_is_that_of_the_calibration_where_it_says_one(study, tmp_path):
-    sources = replace(study.sources, models=tmp_path / "models")
-    sources.models.mkdir()
-    for path in study.sources.models.iterdir():
-        (sources.models / path.name).write_bytes(path.read_bytes())
-    calibration = read_json(sources.models / "calibration.json")
-    write_json(sources.models / "calibration.json", calibration | {"prevalence": 0.001})
-    replace(study, sources=sources).export(tmp_path / "bundle")
-    assert Committee.load(tmp_path / "bundle").prevalence == 0.001
+def export_calibrated(study, room, **calibration):
+    """Export a bundle with another calibration; return its folder."""
+    models = shutil.copytree(study.sources.models, room / "models")
+    path = models / "calibration.json"
+    write_json(path, read_json(path, sealed=True) | calibration, sealed=True)
+    replace(study, sources=replace(study.sources, models=models)).export(room / "bundle")
+    return room / "bundle"
+
+
+def test_the_prevalence_is_that_of_the_calibration(study, tmp_path):
+    assert Committee.load(export_calibrated(study, tmp_path, prevalence=0.001)).prevalence == 0.001
+
+
+def test_a_temperature_knows_no_share_and_the_model_card_says_so(study, tmp_path):
+    bundle = export_calibrated(study, tmp_path, method="temperature", bias=0.0, prevalence=None)
+    text = (bundle / "MODEL_CARD.md").read_text()
+    assert "It\nholds at no known share of `fake`; `calibration.method: platt` knows one." in text
+    assert "--prevalence" not in text
+    assert Committee.load(bundle).prevalence is None
+    with pytest.raises(FacesiftError, match="calibrated by temperature, which knows no share"):
+        Committee.load(bundle, prevalence=0.001)
