@@ -33,7 +33,7 @@ class Sources:
         models: weights, stacker and calibration.
         scores: the members' score tables.
         metrics: figures.
-        figures: those of ingest.
+        figures: those of ingest and split.
         shards: of images, by split.
         split: table of the split.
         features: shards of features by backbone and split. Only committees with heads need this and what follows.
