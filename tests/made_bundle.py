@@ -142,5 +142,7 @@ def write_stacker_and_figures(params: Params, sources: Sources) -> None:
     projected = project_all(dict.fromkeys(RULES, counts), params.projections)
     write_json(sources.metrics / "operating.json", {"points": figures, "prevalence": projected})
     ingested = {"images": {"made": dict.fromkeys(params.classes, 40)}, "quarantined": 2, "exact_duplicates": 1}
+    divided = {"near_duplicates": {"images": 5, "groups": 2, "largest": 3}, "known_groups": {"images": 7, "groups": 3}}
+    write_json(sources.figures / "split.json", divided | {"images": {}, "removed_leaks": 4})
     losses = {name: {"files": 41, "lost": 1, "share": 1 / 41, "reasons": {"empty file": 1}} for name in params.classes}
     write_json(sources.figures / "ingest.json", ingested | {"ignored": 0, "losses": losses})

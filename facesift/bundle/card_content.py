@@ -14,7 +14,6 @@ from facesift.config.params import Params
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_json
 from facesift.core.fingerprint import library_versions, sha256
-from facesift.core.scores import LabelledLogits
 from facesift.networks.weights import read_header
 from facesift.shards.reading import ShardFolder
 
@@ -34,7 +33,7 @@ class Sources:
         models: weights, stacker and calibration.
         scores: the members' score tables.
         metrics: figures.
-        figures: those of ingest.
+        figures: those of ingest and split.
         shards: of images, by split.
         split: table of the split.
         features: shards of features by backbone and split. Only committees with heads need this and what follows.
@@ -68,9 +67,7 @@ def member_file(member: str) -> str:
     return f"members/{member}.safetensors"
 
 
-def card_content(
-    folder: Path, params: Params, sources: Sources, backbones: dict[str, Any], val: LabelledLogits
-) -> dict[str, Any]:
+def card_content(folder: Path, params: Params, sources: Sources, backbones: dict[str, Any]) -> dict[str, Any]:
     """Collect what the card says, all but parity and stopping rule.
 
     Args:
@@ -78,7 +75,6 @@ def card_content(
         params: the study's parameters.
         sources: where the pipeline keeps what the bundle is made of.
         backbones: their entries, see `backbone_files.write_backbone`.
-        val: the validation images that the calibration was fitted on.
 
     Returns:
         What `card.Card` checks.
@@ -105,8 +101,7 @@ def card_content(
         "stability": _describe_stability(params.vote),
         "points": calibration["points"],
         "not_offered": calibration["not_offered"],
-        "calibration": {name: calibration[name] for name in ("method", "temperature", "bias")}
-        | {"prevalence": calibration.get("prevalence", share_of_positives(val))},
+        "calibration": {name: calibration[name] for name in ("method", "temperature", "bias", "prevalence")},
         "stopping": None,
         "metrics": {"split": "test", "rules": vote["test"], "points": points},
         "inputs": _inputs(params, sources),
@@ -114,11 +109,6 @@ def card_content(
         "parity": {},
         "files": list_files(folder),
     }
-
-
-def share_of_positives(val: LabelledLogits) -> float:
-    """Share of the positive class among the images that are not referred to a person anyway, in [0, 1]."""
-    return float(val.classes.is_positive(val.labels[~val.referred]).mean())
 
 
 def _describe_stability(vote: Vote) -> dict[str, Any] | None:

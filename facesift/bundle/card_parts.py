@@ -102,13 +102,14 @@ class CalibrationCard(Part):
     """What turns the stacker's margin into calibrated log-odds.
 
     Attributes:
-        prevalence: share of the positive class at which the calibrated probability holds.
+        prevalence: share of the positive class at which the calibrated probability holds; None where no share is known,
+            as after a temperature.
     """
 
     method: str
     temperature: Annotated[float, Field(gt=0)]
     bias: float
-    prevalence: Annotated[float, Field(gt=0, lt=1)]
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None
 
 
 class PointCard(Part):

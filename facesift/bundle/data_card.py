@@ -9,19 +9,21 @@ from typing import Any
 import polars as pl
 
 from facesift.bundle.card import Card
-from facesift.bundle.markdown import table
+from facesift.bundle.markdown import table, wrapped
 from facesift.config.params import Params
+from facesift.config.study import layout_in_words
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet
+from facesift.evaluation.study_facts import (
+    division,
+    kept_together,
+    left_out,
+    members_see,
+    stacker_fit,
+    thresholds_fit,
+)
 
 MOST_REASONS = 5  # of a class that are named
-LAYOUTS = {
-    "rff": "the folder names training_real and training_fake",
-    "one_class": "the folder: all its images are of one class",
-    "class_folders": "the names of the folders",
-    "csv": "a label table",
-    "reviewed": "the answers of reviewers",
-}
 
 
 def count_images(split: Path) -> pl.DataFrame:
@@ -38,7 +40,9 @@ def count_images(split: Path) -> pl.DataFrame:
     return images.group_by("source", "label").agg(counted).sort("source", "label")
 
 
-def data_card(card: Card, params: Params, counts: pl.DataFrame, ingest: Mapping[str, Any]) -> list[str]:
+def data_card(
+    card: Card, params: Params, counts: pl.DataFrame, ingest: Mapping[str, Any], split: Mapping[str, Any]
+) -> list[str]:
     """Write the page.
 
     Args:
@@ -46,6 +50,7 @@ def data_card(card: Card, params: Params, counts: pl.DataFrame, ingest: Mapping[
         params: the study's parameters.
         counts: see `count_images`.
         ingest: figures of ingest, `data/figures/ingest.json`.
+        split: figures of the split, `data/figures/split.json`.
 
     Returns:
         Its lines.
@@ -62,21 +67,26 @@ def data_card(card: Card, params: Params, counts: pl.DataFrame, ingest: Mapping[
             [(*row, f"{sum(row[2:]):,}") for row in counts.select("source", "label", *SPLITS).iter_rows()],
         ),
         "",
-        f"`{card.positive}` is the class that is looked for. Members learn from train. Stacker, calibration and",
-        "thresholds are fitted on val. The figures of the model card are of test.",
+        *wrapped(
+            f"`{card.positive}` is the class that is looked for. Members learn from train. {stacker_fit(params)} "
+            f"{thresholds_fit(params)} The figures of the model card are of test."
+        ),
         "",
         "## Where the labels come from",
         "",
-        *table(["source", "labels from"], [(n, LAYOUTS[each.layout]) for n, each in params.data.sources.items()]),
+        *table(
+            ["source", "files"],
+            [(name, layout_in_words(each, params.classes)) for name, each in params.data.sources.items()],
+        ),
         "",
         *_reviews(ingest),
         "## What was left out",
         "",
-        *_losses(ingest),
+        *_losses(params, ingest, split),
         "",
         "## How the images were divided and seen",
         "",
-        *_handling(card, params),
+        *_handling(card, params, split),
         "",
         "## Not recorded here",
         "",
@@ -93,7 +103,7 @@ def data_card(card: Card, params: Params, counts: pl.DataFrame, ingest: Mapping[
     ]
 
 
-def _losses(ingest: Mapping[str, Any]) -> list[str]:
+def _losses(params: Params, ingest: Mapping[str, Any], split: Mapping[str, Any]) -> list[str]:
     """Say how many files were left out, and by class where the figures say so."""
     kept = {
         label: sum(images.get(label, 0) for images in ingest["images"].values())
@@ -101,9 +111,7 @@ def _losses(ingest: Mapping[str, Any]) -> list[str]:
     }
     return [
         f"- Usable images: {', '.join(f'{number:,} {label}' for label, number in kept.items())}.",
-        f"- Files that could not be used: {ingest['quarantined']:,} (`data/quarantine.csv` has the reasons).",
-        f"- Exact copies of another image: {ingest['exact_duplicates']:,}.",
-        f"- Files that no source describes: {ingest['ignored']:,}.",
+        *(f"- {sentence}" for sentence in left_out(params, ingest, split)),
         "",
         *_losses_by_class(ingest.get("losses")),
     ]
@@ -135,14 +143,12 @@ def _reviews(ingest: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _handling(card: Card, params: Params) -> list[str]:
-    fractions, crop, image = params.split.fractions, params.data.crop, card.image
-    seen = {"none": "the whole image", "centre": "one square of every image", "face": "the face that is found"}
-    shares = ", ".join(f"{name} {100 * getattr(fractions, name):g} %" for name in SPLITS)
-    return [
-        f"- Shares of the split: {shares}; seed {params.seed}. Near-duplicates (up to",
-        f"  {params.split.near_duplicate_bits} bits of a perceptual hash) stay in one part.",
-        "- Only the training part is re-sampled; val and test keep the share of classes of the data.",
-        f"- Members see {seen[crop.method]}, {image.image_size} x {image.image_size} pixels where they see pixels.",
-        f"- Images beyond {image.max_pixels:,} pixels or {image.max_bytes:,} bytes are refused.",
+def _handling(card: Card, params: Params, split: Mapping[str, Any]) -> list[str]:
+    facts = [
+        division(params),
+        *kept_together(params, split),
+        "Only the training part is re-sampled; val and test are as they were divided.",
+        members_see(params.data),
+        f"Images beyond {card.image.max_pixels:,} pixels or {card.image.max_bytes:,} bytes are refused.",
     ]
+    return [line for fact in facts for line in wrapped(fact, bullet=True)]

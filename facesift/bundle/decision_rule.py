@@ -71,12 +71,13 @@ def _moved(card: Card, prevalence: float | None) -> float:
         return 0.0
     if not 0 < prevalence < 1:
         raise FacesiftError(f"prevalence {prevalence:g}: a share of images above 0 and below 1, such as 0.001")
-    if card.calibration.method != "platt":
+    fitted = card.calibration.prevalence
+    if card.calibration.method != "platt" or fitted is None:
         raise FacesiftError(
             f"prevalence {prevalence:g}: this bundle is calibrated by {card.calibration.method}, which knows no share "
             f"of {card.positive}; export it with calibration.method: platt"
         )
-    return prior_shift(card.calibration.prevalence, prevalence)
+    return prior_shift(fitted, prevalence)
 
 
 def _operating_point(card: Card, name: str) -> Thresholds:

@@ -73,7 +73,7 @@ def fill_bundle(
         name: write_backbone(folder, name, params.backbones[name], sources.test_features(name))
         for name in backbone_names(params)
     }
-    card = Card.model_validate(card_content(folder, params, sources, backbones, stored["val"]))
+    card = Card.model_validate(card_content(folder, params, sources, backbones))
     parity = _measure_parity(folder, card, params, sources, stored["test"])
     card = card.model_copy(update={"parity": parity, "stopping": _fit_stopping(folder, card, params, stored)})
     _write_pages(folder, card, params, sources)
@@ -86,9 +86,9 @@ def _write_pages(folder: Path, card: Card, params: Params, sources: Sources) -> 
     """Write the model card and the data card, for people."""
     counts = count_images(sources.split)
     operating = read_json(sources.metrics / "operating.json")
-    ingest = read_json(sources.figures / "ingest.json")
+    ingest, split = (read_json(sources.figures / f"{name}.json") for name in ("ingest", "split"))
     write_page(folder / MODEL_CARD, model_card(card, params, counts, operating))
-    write_page(folder / DATA_CARD, data_card(card, params, counts, ingest))
+    write_page(folder / DATA_CARD, data_card(card, params, counts, ingest, split))
 
 
 def _measure_parity(

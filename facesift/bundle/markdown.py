@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from facesift.core.files import whole_file
 
 UNKNOWN = "not known"
+WIDTH = 100  # characters in a line
 ROWS = 20  # of a table at most, so that a page stays short
 
 
@@ -26,6 +28,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], most: int = ROW
 
 def _row(cells: Sequence[object]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def wrapped(text: str, *, bullet: bool = False) -> list[str]:
+    """Break a text into lines of at most 100 characters, as a paragraph or as one point of a list.
+
+    >>> wrapped("one two", bullet=True)
+    ['- one two']
+    """
+    first, rest = ("- ", "  ") if bullet else ("", "")
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def share(figures: Mapping[str, Any], name: str) -> str:

@@ -10,8 +10,9 @@ from scipy.special import expit
 
 from facesift.bundle.card import Card
 from facesift.bundle.decision_words import point_in_words, rule_in_words, share_text
-from facesift.bundle.markdown import share, span, table
+from facesift.bundle.markdown import share, span, table, wrapped
 from facesift.config.params import Params
+from facesift.evaluation.study_facts import stacker_fit, thresholds_fit
 
 FEW = 100  # positive test images; with fewer, the 95 % interval of a share is up to 20 points wide
 
@@ -40,7 +41,7 @@ def model_card(card: Card, params: Params, counts: pl.DataFrame, operating: Mapp
         "",
         "## How it decides",
         "",
-        *_members(card),
+        *_members(card, params),
         "",
         *_rule(card),
         "",
@@ -83,7 +84,7 @@ def _training(card: Card, counts: pl.DataFrame) -> list[str]:
     return [f"The members learned from {seen} images of: {named}.", f"The classes are {', '.join(card.classes)}."]
 
 
-def _members(card: Card) -> list[str]:
+def _members(card: Card, params: Params) -> list[str]:
     rows = [
         (each.name, each.architecture.get("name", "?"), "pixels" if each.backbone is None else each.backbone)
         for each in card.members
@@ -91,10 +92,24 @@ def _members(card: Card) -> list[str]:
     return [
         *table(["member", "architecture", "sees"], rows),
         "",
-        "The stacker is one more voter: a linear model on all members' outputs, fitted on validation.",
-        f"Its output, calibrated by `{card.calibration.method}`, is the probability of `{card.positive}`. It holds",
-        f"where {share_text(card.calibration.prevalence)} of the images are `{card.positive}`.",
+        *wrapped(
+            f"{stacker_fit(params)} It is one more voter. Its output, calibrated by `{card.calibration.method}`, is "
+            f"the probability of `{card.positive}`. It {_holds(card)}."
+        ),
     ]
+
+
+def _holds(card: Card) -> str:
+    share = card.calibration.prevalence
+    if share is None:
+        return f"holds at no known share of `{card.positive}`; `calibration.method: platt` knows one"
+    return f"holds where {share_text(share)} of the images are `{card.positive}`"
+
+
+def _other_shares(card: Card) -> str:
+    if card.calibration.prevalence is None:
+        return f"The probability is of no known share of `{card.positive}` and cannot be moved to one."
+    return f"The probability is of one share of `{card.positive}` and must be moved for another (`--prevalence`)."
 
 
 def _rule(card: Card) -> list[str]:
@@ -119,10 +134,12 @@ def _thresholds(card: Card, params: Params, operating: Mapping[str, Any]) -> lis
         "",
         *(table(["point", "decides"], rows) if rows else ["none."]),
         "",
-        "All thresholds were chosen on validation images, none on test images. `cost` has the least expected",
-        f"cost, where a miss costs {cost.miss:g}, a review {cost.review:g} and a false alarm {cost.false_alarm:g}.",
-        f"`max_review` sends at most {100 * asked.max_review:g} % to a person. `target_recall` catches at least",
-        f"{100 * asked.target_recall:g} % of the validation images of `{card.positive}`.",
+        *wrapped(
+            f"{thresholds_fit(params)} `cost` has the least expected cost, where a miss costs {cost.miss:g}, a review "
+            f"{cost.review:g} and a false alarm {cost.false_alarm:g}. `max_review` sends at most "
+            f"{100 * asked.max_review:g} % to a person. `target_recall` catches at least {100 * asked.target_recall:g} "
+            f"% of the validation images of `{card.positive}`."
+        ),
         *([guarantee] if guarantee else []),
         *(
             f"`{name}` is not offered: {each['why'].rstrip('.')}."
@@ -194,7 +211,7 @@ def _limits(card: Card, counts: pl.DataFrame) -> list[str]:
         "- The figures are about images like the test images. Measure the stream with `facesift drift`.",
         "- Kinds of manipulation that are not in the training data may pass.",
         "- Errors by sex, age, skin colour or origin were not measured.",
-        f"- The probability is of one share of `{card.positive}` and must be moved for another (`--prevalence`).",
+        f"- {_other_shares(card)}",
         f"- Graph and training program were compared on {card.parity.get('images', 0):,} test images.",
         "",
         "The hash of this bundle is the SHA-256 of its `bundle.json`, which lists the hash of every file.",

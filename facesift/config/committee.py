@@ -103,7 +103,7 @@ class Guarantee(Section):
 class OfferUpTo(Section):
     """What an operating point may do on validation at most; one that does more is listed with the reason."""
 
-    review: Ratio = Field(description="share of the images sent to a person, at `cost.prevalence`; 1: any share")
+    review: Ratio = Field(description="share of the images sent to a person, at `prevalence`; 1: any share")
     false_alarms: Ratio = Field(description="share of the real images decided fake; 1: any share")
 
 

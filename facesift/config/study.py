@@ -98,10 +98,14 @@ def _holds_files(folder: Path) -> bool:
 
 
 def _expected(name: str, source: Source, classes: Sequence[str]) -> str:
-    layout = LAYOUTS[source.layout].format(
-        folder=source.folder, label=source.label, csv=source.csv, classes=", ".join(classes)
-    )
     known = yaml.safe_load((CONF / "downloads.yaml").read_text(encoding="utf-8"))
     origin = f" ({known[name]})" if name in known else ""
     within = "" if source.within == "*" else f", in a zip or folder named {source.within}"
-    return f"{name}{origin}: {layout}{within}"
+    return f"{name}{origin}: {layout_in_words(source, classes)}{within}"
+
+
+def layout_in_words(source: Source, classes: Sequence[str]) -> str:
+    """Say which files and folders a source has, and what tells their labels."""
+    return LAYOUTS[source.layout].format(
+        folder=source.folder, label=source.label, csv=source.csv, classes=", ".join(classes)
+    )

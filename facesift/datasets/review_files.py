@@ -27,7 +27,7 @@ REVIEWS = pl.Schema(
         "at": pl.String,  # UTC, 2026-11-23T09:30:00Z: compares as text
         "seconds": pl.Float64,  # that the image was looked at
         "decision": pl.String,  # of the committee: a class name or `review`; empty where it gave none; or `GOLD`
-        "probability": pl.Float64,  # calibrated, of the positive class; null where the committee gave none
+        "probability": pl.Float64,  # of older answers; null in new ones, for the file does not say its share of fakes
     }
 )
 COLUMNS = list(REVIEWS)
@@ -51,7 +51,9 @@ class Answer(NamedTuple):
         seconds: how long the image was looked at.
         decision: the committee's decision: a class name or `review`; empty without one. `GOLD` for an image with a
             known label, which was mixed in to measure the reviewer.
-        probability: the committee's calibrated probability of the positive class, in [0, 1]; None without one.
+        probability: in older files the committee's calibrated probability of the positive class, in [0, 1]. New answers
+            have None: a probability means nothing without the share of fakes that it holds for, and the decisions table
+            has both.
     """
 
     image_id: str
@@ -60,7 +62,7 @@ class Answer(NamedTuple):
     at: str
     seconds: float
     decision: str
-    probability: float | None
+    probability: float | None = None
 
     @property
     def is_gold(self) -> bool:

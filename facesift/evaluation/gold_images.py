@@ -17,13 +17,13 @@ def known_labels(decisions: pl.DataFrame, manifest: pl.DataFrame) -> pl.DataFram
     """Find the images that can serve as gold images: held out from training, with a label that nobody changed.
 
     Args:
-        decisions: image_id, split (val or test).
+        decisions: image_id, split (val or test), group (of near-duplicates).
         manifest: image_id, label, original_label (null where the files say nothing).
 
     Returns:
-        image_id and `truth`, the label, sorted by image_id.
+        image_id, group and `truth`, the label, sorted by image_id.
     """
-    held = decisions.filter(pl.col("split").is_in(["val", "test"])).select("image_id")
+    held = decisions.filter(pl.col("split").is_in(["val", "test"])).select("image_id", "group")
     unchanged = manifest.filter(pl.col("label") == pl.col("original_label"))
     return held.join(unchanged.select("image_id", truth="label"), on="image_id", how="inner").sort("image_id")
 
@@ -86,8 +86,11 @@ def _of_images(count: int, images: int, kind: str) -> str:
 def measure_gold(answers: pl.DataFrame, known: pl.DataFrame, classes: Classes) -> dict[str, Any]:
     """Measure each reviewer on gold images.
 
+    Near-duplicates are answered alike, and the intervals are of independent images. So one image of a group counts for
+    a reviewer: the one answered first. One queue shows one image of a group anyway, several queues may show more.
+
     Args:
-        answers: reviewer, image_id, answer; on gold images only.
+        answers: reviewer, image_id, answer, at; on gold images only.
         known: the images whose label is known, see `known_labels`.
         classes: names of the classes, and which one is positive.
 
@@ -96,8 +99,9 @@ def measure_gold(answers: pl.DataFrame, known: pl.DataFrame, classes: Classes) -
         label does not count as known any more, for example of an image that is now in training.
     """
     told = answers.join(known, on="image_id", how="inner", maintain_order="left")
-    names = sorted(told["reviewer"].unique())
-    pairs = {name: told.filter(reviewer=name).select("answer", "truth").rows() for name in names}
+    once = told.sort("at", "image_id").unique(["reviewer", "group"], keep="first", maintain_order=True)
+    names = sorted(once["reviewer"].unique())
+    pairs = {name: once.filter(reviewer=name).select("answer", "truth").rows() for name in names}
     return {
         "reviewers": {name: GoldAnswers.of(each, classes.positive).report() for name, each in pairs.items()},
         "unknown": answers.height - told.height,

@@ -47,7 +47,7 @@ class Agreement:
     Attributes:
         same: images on which they agree; None where one of them says nothing.
         share: their share of the images, in [0, 1]; None without images.
-        interval: 95 % Clopper-Pearson interval of the share.
+        interval: 95 % Clopper-Pearson interval of the share; images are counted, not groups of near-duplicates.
     """
 
     same: int | None

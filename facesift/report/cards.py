@@ -7,11 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from facesift.config.data import Data
 from facesift.config.members import Head, Member
 from facesift.config.params import Params
 from facesift.config.sampling import Resample
 from facesift.core.fingerprint import files_fingerprint, library_versions, sha256
+from facesift.evaluation.study_facts import (
+    division,
+    kept_together,
+    left_out,
+    members_see,
+    stacker_fit,
+    thresholds_fit,
+)
 from facesift.report.page import PageSection, Table
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "imbalanced-learn", "scikit-learn", "h5py", "dvc")
@@ -39,19 +46,11 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
         for label, images in labels.items():
             counts = [split["images"].get(name, {}).get(source, {}).get(label, 0) for name in ("train", "val", "test")]
             rows.append([source, label, f"{images:,}", *(f"{count:,}" for count in counts)])
-    near = split["near_duplicates"]
     text = [
-        (
-            f"Left out: {ingest['quarantined']:,} files that could not be used (data/quarantine.csv says why), "
-            f"{ingest['exact_duplicates']:,} further copies of the same bytes, {split['removed_leaks']:,} images that "
-            "are near-duplicates of one in a later predefined split."
-        ),
-        (
-            f"{near['images']:,} near-duplicates in {near['groups']:,} groups, the largest of {near['largest']:,} "
-            "images, were kept on one side of the split (perceptual hashes that differ in at most "
-            f"{params.split.near_duplicate_bits} of 256 bits, and thumbnails that agree)."
-        ),
-        f"Images are {params.data.image_size} x {params.data.image_size} pixels ({_framing(params.data)}).",
+        f"Left out. {' '.join(left_out(params, ingest, split))}",
+        division(params),
+        *kept_together(params, split),
+        members_see(params.data),
     ]
     table = Table(("source", "label", "images", "train", "validation", "test"), rows, "Images")
     return PageSection("Data card", text, [table, _losses_table(ingest["losses"])])
@@ -69,14 +68,6 @@ def _reasons(reasons: dict[str, int]) -> str:
     return ", ".join(f"{number:,} {kind}" for kind, number in reasons.items())
 
 
-def _framing(data: Data) -> str:
-    if data.crop.method == "none":
-        return data.resize
-    if data.crop.method == "centre":
-        return "the same square of all"
-    return f"around the face, without one: {data.crop.unfound}"
-
-
 def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> PageSection:
     """Show the members with their recipes, how the committee decides, library versions, and limits.
 
@@ -89,12 +80,8 @@ def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> PageSe
     """
     rows = [_member_row(name, recipe) for name, recipe in params.members.items()]
     headings = ("member", "network", "re-sampling", "loss", "optimiser", "epochs", "part")
-    stack = "validation scores, out of fold" if params.stack.fit_on == "val" else "the re-sampled training images"
     text = [
-        (
-            f"The stacker is a linear layer over the members' outputs, fitted on {stack}. Decisions follow the rule "
-            f"{params.vote.rule}. Nothing was fitted or chosen on the test split."
-        ),
+        f"{stacker_fit(params)} {thresholds_fit(params)} Decisions follow the rule {params.vote.rule}.",
         LIMITS,
         "Made with " + ", ".join(f"{name} {version}" for name, version in library_versions(libraries).items()) + ".",
     ]

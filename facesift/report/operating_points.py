@@ -49,12 +49,16 @@ def operation_section(operating: Mapping[str, Any]) -> PageSection:
     return PageSection("Operating points", text, tables)
 
 
-def _holds_at(shares: Mapping[str, float]) -> str:
+def _holds_at(shares: Mapping[str, float | None]) -> str:
     """Say at which share of fakes a probability is what it says."""
-    share = shares["prevalence"]
-    origin = "as in validation" if share == shares["validation"] else f"validation has {shares['validation']:.3%}"
-    text = f"Probabilities, costs and review budget hold where {share:.3%} of the images are fake ({origin})."
-    return text.replace("%", " %")
+    share, validation = shares["prevalence"], percent(shares["validation"], 3)
+    if share is None:
+        return (
+            "Probabilities hold at no known share of fakes (calibration.method: platt knows one), costs and review "
+            f"budget where {validation} of the images are fake (as in validation)."
+        )
+    origin = "as in validation" if share == shares["validation"] else f"validation has {validation}"
+    return f"Probabilities, costs and review budget hold where {percent(share, 3)} of the images are fake ({origin})."
 
 
 def _fitted_on(operating: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,8 @@ def add_gold(queue: ReviewQueue, study: Study, share: float, reviewed: int) -> R
     """Mix images with a known label into a queue, at random places that are the same for all reviewers.
 
     As many images of the positive class are drawn as others, as far as there are enough. An image serves if it is in
-    the validation or test part of the study, its label is the one of the files, and it is not in the queue itself.
+    the validation or test part of the study, its label is the one of the files, and it is not in the queue itself. One
+    image at most is drawn of each group of near-duplicates, which people answer alike.
 
     Args:
         queue: The queue.
@@ -39,7 +40,7 @@ def add_gold(queue: ReviewQueue, study: Study, share: float, reviewed: int) -> R
     key = hashlib.sha256("".join(sorted(queue.image_ids)).encode()).hexdigest()  # other queues draw other images
     drawn = _draw(pool, wanted, key, queue.classes.positive)
     notes = [] if drawn.height == wanted else [_too_few(drawn.height, wanted)]
-    mixed = _mix(queue.rows, drawn.drop("truth"), key)
+    mixed = _mix(queue.rows, drawn.drop("truth", "group"), key)
     return replace(
         queue, rows=mixed, roots=(*queue.roots, study.raw), notes=[*queue.notes, *notes], blind=True,
         gold=dict(drawn.select("image_id", "truth").iter_rows()),
@@ -47,13 +48,17 @@ def add_gold(queue: ReviewQueue, study: Study, share: float, reviewed: int) -> R
 
 
 def _too_few(drawn: int, wanted: int) -> str:
-    return f"review.gold: only {drawn} of {wanted} gold images: the study has no more held-out images outside the queue"
+    return (
+        f"review.gold: only {drawn} of {wanted} gold images: the study has no more held-out images outside the queue "
+        "(of near-duplicates one serves)"
+    )
 
 
 def _pool(queue: ReviewQueue, study: Study) -> pl.DataFrame:
     """Return the rows of all images that can serve, with their label `truth`."""
     path = study.folder / "data/decisions.parquet"
-    splits = study.table(path.name, "vote").select("image_id", "split").collect()
+    decided = study.table(path.name, "vote").select("image_id", "split")
+    splits = decided.join(study.table("split.parquet", "split").select("image_id", "group"), on="image_id").collect()
     manifest = study.table("manifest.parquet", "ingest").select("image_id", "label", "original_label").collect()
     known = known_labels(splits, manifest).filter(~pl.col("image_id").is_in(queue.image_ids))
     rows = read_decisions(path).table.with_columns(copies=pl.lit(0, pl.Int64))
@@ -61,8 +66,10 @@ def _pool(queue: ReviewQueue, study: Study) -> pl.DataFrame:
 
 
 def _draw(pool: pl.DataFrame, wanted: int, key: str, positive: str) -> pl.DataFrame:
-    """Draw positive images and others in turn; an image's random number depends on its image_id and the queue alone."""
-    ranked = sorted(pool["image_id"], key=lambda image_id: _random(key, "draw", image_id))
+    """Draw positive images and others in turn, one of a group; an image's random number depends on it and the queue."""
+    images = sorted(pool.select("image_id", "group").iter_rows(), key=lambda image: _random(key, "draw", image[0]))
+    first = {group: image_id for image_id, group in reversed(images)}
+    ranked = [image_id for image_id, group in images if first[group] == image_id]
     fakes = set(pool.filter(truth=positive)["image_id"])
     pairs = zip_longest((each for each in ranked if each in fakes), (each for each in ranked if each not in fakes))
     chosen = [each for each in chain.from_iterable(pairs) if each is not None][:wanted]

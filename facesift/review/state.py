@@ -131,8 +131,7 @@ class ReviewState:
         row = self.queue.row(position)
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         decision = GOLD if image_id in self.queue.gold else row["decision"]
-        given = (image_id, answer, self.reviewer, at, seconds, decision, row["probability"])
-        return Answer(*rounded(given))
+        return Answer(*rounded((image_id, answer, self.reviewer, at, seconds, decision)))
 
     def _last(self) -> tuple[int, Answer] | None:
         """Return the row number and the last valid answer on an image of this queue: the one that `undo` takes back."""

@@ -36,7 +36,7 @@ class Committee:
         ensemble: makes decisions of them, by stacker, calibration and rule.
         preprocessor: makes of an image what the members see.
         bundle: hash of the bundle, see `bundle.card.bundle_hash`.
-        prevalence: share of the positive class at which the probabilities hold, in (0, 1).
+        prevalence: share of the positive class at which the probabilities hold, in (0, 1); None where none is known.
         point: the operating point that decides; None: a voting rule does.
     """
 
@@ -45,7 +45,7 @@ class Committee:
     ensemble: Ensemble
     preprocessor: Preprocessor
     bundle: str
-    prevalence: float
+    prevalence: float | None
     point: str | None = None
 
     @classmethod

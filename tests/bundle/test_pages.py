@@ -1,19 +1,30 @@
 """The model card and the data card of a bundle, for people: the figures of the study, in short pages."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import polars as pl
 import pytest
 
 from facesift.bundle.card import bundle_hash
-from facesift.bundle.data_card import data_card
+from facesift.bundle.data_card import count_images, data_card
 from facesift.bundle.decision_words import RULE_WORDS
 from facesift.bundle.model_card import model_card
 from facesift.committee.rules import RULES
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, write_json
+from facesift.evaluation.study_facts import (
+    division,
+    kept_together,
+    left_out,
+    members_see,
+    stacker_fit,
+    thresholds_fit,
+)
+from facesift.report import cards
 from facesift.screening.committee import Committee
+from tests.made_config import parse_params
 
 PAGES = ("MODEL_CARD.md", "DATA_CARD.md")
 
@@ -35,10 +46,41 @@ def test_the_model_card_has_the_figures_of_the_card_with_their_intervals(exporte
     text = (exported / "MODEL_CARD.md").read_text()
     assert "| rule unanimous | 70.0 % (34.8 to 93.3) | 57.1 % (18.4 to 90.1) | 66.7 % (22.3 to 95.7) | 27.5 %" in text
     assert "| `cost` | real below 0.2689, fake from 0.6225 on, otherwise a person decides (review) |" in text
-    assert "It holds\nwhere 33.3 % (1 in 3) of the images are `fake`." in text
+    assert "It holds where 33.3 % (1 in 3) of the images are `fake`." in " ".join(text.split())
     assert "Rule in force, `unanimous`: the class that all voters vote for" in text
     assert "| 1,000 | 0.6 (" in text  # precision at one fake in 1,000: 0.4 / (0.4 + 999 * 2 / 30)
     assert "## Not for" in text
+
+
+def figures_of(study):
+    return [read_json(study.sources.figures / f"{name}.json") for name in ("ingest", "split")]
+
+
+def words(lines):
+    return " ".join(" ".join(lines).split())
+
+
+def test_the_pages_of_the_bundle_and_the_report_say_the_same_of_a_study(exported, study):
+    """A split of the data's own, a stacker fitted on training images, and groups that the user named."""
+    tree = study.params.model_dump(mode="json")
+    tree["stack"]["fit_on"] = "train_plan"
+    tree["split"]["predefined"] = True
+    tree["data"]["sources"]["made"]["group"] = {"by": "folder"}
+    params = parse_params(tree)
+    card, counts = Committee.load(exported).card, count_images(study.sources.split)
+    ingest, split = figures_of(study)
+    model = words(model_card(card, params, counts, read_json(study.sources.metrics / "operating.json")))
+    data = words(data_card(card, params, counts, ingest, split))
+    told = words(cards.model_card(params).text), words(cards.data_card(ingest, split, params).text)
+    for pages, fact in (
+        ((model, data, told[0]), stacker_fit(params)),
+        ((model, data, told[0]), thresholds_fit(params)),
+        ((data, told[1]), division(params)),
+        *(((data, told[1]), each) for each in kept_together(params, split)),
+        *(((data, told[1]), each) for each in left_out(params, ingest, split)),
+        ((data, told[1]), members_see(params.data)),
+    ):
+        assert all(fact in page for page in pages), fact
 
 
 def test_the_data_card_has_the_counts_of_every_source_and_class(exported, study):
@@ -59,11 +101,11 @@ def test_pages_stay_short_whatever_the_number_of_sources_and_members(exported, s
     counts = pl.DataFrame({"source": many, "label": "fake", "train": 5, "val": 1, "test": 1})
     card = committee.card.model_copy(update={"members": committee.card.members * 50})
     operating = read_json(study.sources.metrics / "operating.json")
-    ingest = read_json(study.sources.figures / "ingest.json")
+    ingest, split = figures_of(study)
     for lines in (
         model_card(card, study.params, counts, operating),
-        data_card(card, study.params, counts, ingest),
-        data_card(card, study.params, counts, {name: each for name, each in ingest.items() if name != "losses"}),
+        data_card(card, study.params, counts, ingest, split),
+        data_card(card, study.params, counts, {name: each for name, each in ingest.items() if name != "losses"}, split),
     ):
         assert len(lines) < 100
         assert any(line.startswith("| and ") and "more" in line for line in lines)
@@ -86,12 +128,24 @@ def test_the_hash_of_a_bundle_is_that_of_its_card_which_lists_all_files(exported
     assert Committee.load(bundle).bundle == bundle_hash(bundle)
 
 
-def test_the_prevalence_is_that_of_the_calibration_where_it_says_one(study, tmp_path):
-    sources = replace(study.sources, models=tmp_path / "models")
-    sources.models.mkdir()
-    for path in study.sources.models.iterdir():
-        (sources.models / path.name).write_bytes(path.read_bytes())
-    calibration = read_json(sources.models / "calibration.json")
-    write_json(sources.models / "calibration.json", calibration | {"prevalence": 0.001})
-    replace(study, sources=sources).export(tmp_path / "bundle")
-    assert Committee.load(tmp_path / "bundle").prevalence == 0.001
+def export_calibrated(study, room, **calibration):
+    """Export a bundle with another calibration; return its folder."""
+    models = shutil.copytree(study.sources.models, room / "models")
+    path = models / "calibration.json"
+    write_json(path, read_json(path, sealed=True) | calibration, sealed=True)
+    replace(study, sources=replace(study.sources, models=models)).export(room / "bundle")
+    return room / "bundle"
+
+
+def test_the_prevalence_is_that_of_the_calibration(study, tmp_path):
+    assert Committee.load(export_calibrated(study, tmp_path, prevalence=0.001)).prevalence == 0.001
+
+
+def test_a_temperature_knows_no_share_and_the_model_card_says_so(study, tmp_path):
+    bundle = export_calibrated(study, tmp_path, method="temperature", bias=0.0, prevalence=None)
+    text = " ".join((bundle / "MODEL_CARD.md").read_text().split())
+    assert "It holds at no known share of `fake`; `calibration.method: platt` knows one." in text
+    assert "--prevalence" not in text
+    assert Committee.load(bundle).prevalence is None
+    with pytest.raises(FacesiftError, match="calibrated by temperature, which knows no share"):
+        Committee.load(bundle, prevalence=0.001)

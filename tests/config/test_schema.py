@@ -1,5 +1,6 @@
 """The schema holds no values: every key is required and described, and each network of ours is known to it."""
 
+import re
 from itertools import chain
 
 import pytest
@@ -34,6 +35,14 @@ def test_all_sections_are_found():
 
 def test_page_of_the_parameters_is_current():
     assert (ROOT / "docs/parameters.md").read_text() == reference()
+
+
+def test_parameters_that_a_description_names_exist():
+    rows = [line for line in reference().splitlines() if line.startswith("| `")]
+    keys = {row.split("`")[1] for row in rows}
+    sections = {key.split(".")[0] for key in keys}
+    named = {name for row in rows for name in re.findall(r"`([a-z_]+\.[a-z_.]+)`", row)}
+    assert {name for name in named - keys if name.split(".")[0] in sections} == set()
 
 
 def test_schema_knows_the_networks_there_are():

@@ -11,7 +11,7 @@ from tests.made_reviews import answer, table
 
 CLASSES = Classes(("real", "fake"), "fake")
 IDS = [f"{number:032x}" for number in range(10)]
-KNOWN = pl.DataFrame({"image_id": IDS, "truth": ["fake"] * 4 + ["real"] * 6})
+KNOWN = pl.DataFrame({"image_id": IDS, "group": range(10), "truth": ["fake"] * 4 + ["real"] * 6})
 
 
 def figures(*said, who="anna"):
@@ -51,7 +51,19 @@ def test_an_answer_on_an_image_that_is_not_known_any_more_is_only_counted():
 
 
 def test_only_held_out_images_with_the_label_of_their_files_are_known():
-    decisions = pl.DataFrame({"image_id": IDS[:4], "split": ["val", "test", "train", "test"]})
+    decisions = pl.DataFrame({"image_id": IDS[:4], "split": ["val", "test", "train", "test"], "group": [7, 8, 9, 8]})
     labels = {"label": ["real", "fake", "fake", "fake"], "original_label": ["real", "fake", "fake", "real"]}
     manifest = pl.DataFrame({"image_id": IDS[:4]} | labels)
-    assert known_labels(decisions, manifest).rows() == [(IDS[0], "real"), (IDS[1], "fake")]
+    assert known_labels(decisions, manifest).rows() == [(IDS[0], 7, "real"), (IDS[1], 8, "fake")]
+
+
+def test_of_near_duplicates_the_image_answered_first_counts_for_each_reviewer():
+    twins = KNOWN.with_columns(group=pl.Series([0, 0, 0, *range(3, 10)]))
+    said = [("fake", 3), ("real", 1), ("fake", 2)]
+    rows = [answer(IDS[row], each, at=f"2026-11-23T09:30:0{second}Z") for row, (each, second) in enumerate(said)]
+    rows += [answer(IDS[0], "fake", "ben")]
+    found = measure_gold(table(*rows), twins, CLASSES)
+    assert {name: (each["fakes"], each["found"]) for name, each in found["reviewers"].items()} == {
+        "anna": (1, 0), "ben": (1, 1),
+    }  # fmt: skip
+    assert found["unknown"] == 0

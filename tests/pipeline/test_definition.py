@@ -46,6 +46,12 @@ def test_params_deps_exist(stage):
             assert rest[0] in known[first].model_fields
 
 
+@pytest.mark.parametrize("section", ["review", "evaluation"])
+def test_a_stage_names_the_keys_that_it_reads_of_a_section_that_others_read_too(section):
+    """How the reviewers' page looks makes no images be read again."""
+    assert [stage for stage in STAGES if stage != "figures" and section in STAGES[stage].get("params", [])] == []
+
+
 SLOW = ("draw", "ingest", "shard", "sample", "train", "stack", "stability", "robustness", "audit", "export", "cross")
 
 

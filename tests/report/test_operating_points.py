@@ -16,12 +16,12 @@ def report(images):
     return count_decisions(FAKES[:images], DECISIONS[:images], Classes(("real", "fake"), "fake")).report()
 
 
-def section(own_images, fitted_on="all"):
+def section(own_images, fitted_on="all", prevalence=0.001):
     """One point on six test images, of which the first so many are of the source rff, that holds both."""
     point = {"lo": 0.3, "hi": 0.7, "test": report(6), "within": {"test": {"rff": report(own_images)}}}
     sources = {"fitted_on": fitted_on, "names": ["rff"]}
     withheld = {"max_review": {"review": 0.0, "false_alarms": 1.0, "why": "it calls all real images fake"}}
-    holds = {"prevalence": 0.001, "validation": 1 / 51}
+    holds = {"prevalence": prevalence, "validation": 1 / 51}
     known = {"points": {"cost": point}, "not_offered": withheld, "guarantee": {"sentence": "None."}}
     return operation_section(known | {"sources": sources, "probability": holds})
 
@@ -49,3 +49,9 @@ def test_a_point_that_is_not_offered_is_named_with_the_reason():
 
 def test_the_share_of_fakes_that_probabilities_hold_for_is_told():
     assert "hold where 0.100 % of the images are fake (validation has 1.961 %)." in section(3).text[0]
+
+
+def test_a_temperature_knows_no_share_of_fakes():
+    told = section(3, prevalence=None).text[0]
+    assert "Probabilities hold at no known share of fakes" in told
+    assert "review budget where 1.961 % of the images are fake (as in validation)" in told

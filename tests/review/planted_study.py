@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import yaml
 
+from facesift.core.files import write_parquet
 from facesift.review.server import ReviewRequest
 from tests.made import ROOT
 from tests.review.planted import id_of, plant_images
@@ -39,13 +40,13 @@ def plant_study(folder: Path, labels: list[str], **review) -> list[str]:
 
 
 def write(folder: Path, name: str, columns) -> None:
-    pl.DataFrame(columns).write_parquet(folder / f"data/{name}.parquet")
+    write_parquet(folder / f"data/{name}.parquet", pl.DataFrame(columns))
 
 
 def change(folder: Path, name: str, **columns) -> None:
     """Change columns of a table of the study."""
     path = folder / f"data/{name}.parquet"
-    pl.read_parquet(path).with_columns(**columns).write_parquet(path)
+    write_parquet(path, pl.read_parquet(path).with_columns(**columns))
 
 
 def study_request(folder: Path, reviewer: str = "anna", **changes) -> ReviewRequest:

@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from facesift.core.errors import FacesiftError
 from facesift.datasets.review_files import UNDO, Answer, format_row, read_answers
 from facesift.datasets.reviews import latest_answers, read_reviews
 from facesift.review.answers import HEADER, AnswerLog, locked_append, open_answer_log
+from facesift.review.server import load_state
+from tests.review.planted import in_order, plant_queue, review_request
 
 AT = "2026-11-23T09:30:00Z"
 IDS = [f"{number:032x}" for number in range(4)]
@@ -25,6 +28,17 @@ def append(log, *rows):
     for each in rows:
         with locked_append(log) as write:
             write(each)
+
+
+def test_an_answer_keeps_no_probability_that_would_lack_its_share_of_fakes(tmp_path):
+    path = plant_queue(tmp_path)
+    pl.read_csv(path).with_columns(prevalence=0.001).write_csv(path)
+    older = row(in_order(path)[0])
+    (tmp_path / "reviews").mkdir()
+    (tmp_path / "reviews/anna.csv").write_bytes(HEADER + format_row(older).encode())
+    state = load_state(review_request(path))
+    state.answer(in_order(path)[1], "fake", 1.0, None)
+    assert [each.probability for each in read_answers(tmp_path / "reviews/anna.csv")[0]] == [0.5, None]
 
 
 def standing(log):

@@ -74,6 +74,14 @@ def test_an_image_of_training_or_with_a_doubtful_label_does_not_serve(folder, ch
     assert set(before) <= set(fit)
 
 
+def test_near_duplicates_serve_once(folder):
+    change(folder, "split", group=pl.when(pl.col("label") == "fake").then(0).otherwise(pl.col("group") // 2 + 1))
+    state = state_of(folder)
+    groups = pl.read_parquet(folder / "data/split.parquet").filter(pl.col("image_id").is_in(list(state.queue.gold)))
+    assert groups.height == groups["group"].n_unique() == QUEUE
+    assert sorted(state.queue.gold.values()) == ["fake"] + ["real"] * 4
+
+
 def test_images_of_the_queue_itself_are_no_gold_images(tmp_path):
     ids = plant_study(tmp_path, LABELS, gold=0.5)
     change(

@@ -111,7 +111,8 @@ def test_cross_fitted_scores_come_first_and_reach_the_training_images(study):
     folder, ids = study
     params = yaml.safe_load((folder / "params.yaml").read_text())
     backbone = {"name": "timm:test_vit", "views": ["whole", "tiles"], "pool": ["embedding"]}
-    params |= {"members": {"head": HEAD}, "backbones": {"made": backbone}, "evaluation": {"cross_fit": {"five": 5}}}
+    params |= {"members": {"head": HEAD}, "backbones": {"made": backbone}}
+    params["evaluation"] = {"cross_fit": {"five": 5}, "leave_out": {}}
     (folder / "params.yaml").write_text(yaml.safe_dump(whole(params)))
     change(folder, "split", split=pl.lit("train"))
     with pytest.raises(FacesiftError, match=r"five\.parquet: not found; `dvc repro cross_fit@five`"):

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from facesift.core.errors import FacesiftError
+from facesift.core.files import write_parquet
 from facesift.review.app import keyboard_keys
 from facesift.review.images import ImageNotAvailableError, read_image_file
 from facesift.review.queue import read_queue
@@ -15,7 +16,8 @@ from tests.made import ROOT
 from tests.review.planted import decisions_of, id_of, in_order, plant_bundle, plant_images, plant_queue
 
 WRITERS = {
-    ".csv": pl.DataFrame.write_csv, ".jsonl": pl.DataFrame.write_ndjson, ".parquet": pl.DataFrame.write_parquet,
+    ".csv": pl.DataFrame.write_csv, ".jsonl": pl.DataFrame.write_ndjson,
+    ".parquet": lambda table, path: write_parquet(path, table),
 }  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def mistakes(room):
     [
         ("gone.csv", "no such file"), ("lacking.csv", "lacks image_id"), ("decided.csv", "--all"),
         ("foreign.csv", "positive"), ("nothing.csv", "no image"), ("empty.csv", "not a readable"),
-        ("torn.jsonl", "not a readable"), ("wrong.parquet", "not a readable"), ("table.xlsx", "must end in one"),
+        ("torn.jsonl", "not a readable"), ("wrong.parquet", "not a whole Parquet"), ("table.xlsx", "must end in one"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(tmp_path, name, says):
@@ -113,7 +115,7 @@ def pipeline_fixture(tmp_path):
         "manifest": {"image_id": ids, "container": [".", "faces.zip"], "path": ["face0.png", "training_fake/1.png"]},
     }  # fmt: skip
     for name, table in tables.items():
-        pl.DataFrame(table).write_parquet(tmp_path / f"data/{name}.parquet")
+        write_parquet(tmp_path / f"data/{name}.parquet", pl.DataFrame(table))
     return tmp_path / "data/decisions.parquet", ids
 
 
