@@ -35,7 +35,7 @@ def main(params: Params) -> None:
     facts = read_parquet(Path("data/manifest.parquet"), ["image_id", *FACTS])
     write_json(Path("metrics/standard.json"), {"test": report_predictions(predicted["test"], facts)})
     _write_plots(predicted["test"], rule)
-    print_results(Path("metrics"))
+    print_results(Path("metrics"), later_stages=False)
     if predicted["test"].copies is not None:
         print(_flips(predicted["test"], rule))
 

@@ -140,7 +140,7 @@ def _title(counts: Figures) -> str:
     return f"{counts['fakes']} fakes, {counts['reals']} reals"
 
 
-def print_results(metrics: Path, console: Console | None = None) -> None:
+def print_results(metrics: Path, console: Console | None = None, *, later_stages: bool = True) -> None:
     """Print the figures of the test split: on all sources together, within each source, and by their standard names.
 
     Cross-fitted figures stand beside them, and kinds of fakes that were left out after them, where a study has any.
@@ -150,6 +150,7 @@ def print_results(metrics: Path, console: Console | None = None) -> None:
             also of `cross_fit.json` and `leave_out.json`, of `operating.json` with the points that are not offered, and
             of `stability.json` with the spread over seeds.
         console: where to print; None for the terminal.
+        later_stages: also print what stages after `vote` have written. While `vote` runs, that is of an earlier run.
 
     Raises:
         FacesiftError: one of the files is missing.
@@ -163,12 +164,13 @@ def print_results(metrics: Path, console: Console | None = None) -> None:
         if counts["reals"] < pooled["reals"]:
             title = f"test, within {source}: {_title(counts)} of this source alone"
             _print_pair(console, title, inside["voters"], inside["rules"])
-    cross_fit, left_out = (_optional(metrics / f"{name}.json") for name in ("cross_fit", "leave_out"))
+    later = [_optional(metrics / f"{name}.json") if later_stages else {} for name in ("cross_fit", "leave_out")]
+    cross_fit, left_out = later
     _print_standard(console, read_json(metrics / "standard.json")["test"], cross_fit)
     _print_unseen(console, cross_fit, left_out)
     console.print(FOOTNOTE, markup=False, highlight=False)
     unseen = [UNSEEN] if cross_fit or left_out else []
-    for line in [*unseen, *_not_offered(metrics), *spread_lines(metrics)]:
+    for line in [*unseen, *(_not_offered(metrics) + spread_lines(metrics) if later_stages else [])]:
         console.print(line, markup=False, highlight=False)
 
 

@@ -137,3 +137,12 @@ def test_a_study_without_cross_fitted_figures_prints_none(tmp_path):
 def test_result_table_without_metrics_says_how_to_make_them(tmp_path):
     with pytest.raises(FacesiftError, match=r"vote\.json: cannot be read .* run `dvc repro`"):
         print_results(tmp_path)
+
+
+@pytest.mark.parametrize("later_stages", [True, False])
+def test_while_vote_runs_nothing_is_printed_that_an_earlier_run_has_left(tmp_path, later_stages):
+    published(tmp_path)
+    write_json(tmp_path / "operating.json", {"not_offered": {"cost": {"why": "it sends all images to a person"}}})
+    console = Console(width=120, file=io.StringIO())
+    print_results(tmp_path, console, later_stages=later_stages)
+    assert ("Operating point cost is not offered" in console.file.getvalue()) == later_stages
