@@ -97,8 +97,6 @@ def check_lock(path: Path) -> Iterator[str | Finding]:
             json.loads(path.read_text())
         except ValueError:
             yield Finding(str(path), "torn: `dvc repro` cannot start", "delete it while no `dvc` is running")
-        else:
-            yield str(path)
 
 
 def check_reviews(folder: Path) -> Iterator[str | Finding]:

@@ -73,7 +73,7 @@ def rff(folders: Folders, name: str) -> PathLabel | None:
         What the path says; None for a file in neither folder.
 
     >>> rff(("real_and_fake_face", "training_fake"), "easy_1_1110.jpg")
-    PathLabel(label='fake', fold=None, difficulty='easy', edited=(True, True, True, False))
+    PathLabel(label='fake', fold=None, difficulty='easy', edited=(True, True, True, False), group=None)
     >>> rff(("training_fake",), "easy_116_111.jpg").edited  # one public file lacks a digit
     (None, None, None, None)
     """
@@ -97,7 +97,7 @@ def class_folders(folders: Folders, classes: tuple[str, ...] = BINARY) -> PathLa
         What the path says; None where no folder is named for a class.
 
     >>> class_folders(("test", "real"))
-    PathLabel(label='real', fold='test', difficulty=None, edited=(None, None, None, None))
+    PathLabel(label='real', fold='test', difficulty=None, edited=(None, None, None, None), group=None)
     """
     known = {name.casefold(): name for name in classes}
     labels = [known[folder] for folder in folders if folder in known]

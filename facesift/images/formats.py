@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from facesift.config.data import ImageFormat
-
-# Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos.
-FORMATS: tuple[str, ...] = get_args(ImageFormat)
+# Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos. The parameter
+# `ingest.formats` has the same names (a test compares them); bench/gpu.sh reads images without pydantic.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
 HEAD = 64  # bytes that tell the format
 UNKNOWN = "not an image of a known format"
 EXPORT = "export the photo as JPEG or PNG"

@@ -10,6 +10,7 @@ import yaml
 
 from bench import source_aware as front
 from bench.source_choices import OPERATING, POOLED, STACK, compare
+from facesift.core.classes import PARTS
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
 from facesift.core.scores import label_logits, score_table
@@ -128,6 +129,9 @@ def study(tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     truth, scores = planted(counts=getattr(request, "param", COUNTS))
     write_parquet(Path("data/split.parquet"), truth)
+    facts = {"difficulty": pl.String} | dict.fromkeys(PARTS, pl.Boolean)
+    manifest = truth.select("image_id", *(pl.lit(None, kind).alias(name) for name, kind in facts.items()))
+    write_parquet(Path("data/manifest.parquet"), manifest)
     for member, table in scores.items():
         write_parquet(Path(f"data/scores/{member}.parquet"), table)
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS.model_dump(mode="json")))

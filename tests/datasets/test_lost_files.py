@@ -6,7 +6,7 @@ from facesift.core.errors import FacesiftError
 from facesift.datasets.lost_files import check_losses, count_losses, reason_kind, report_losses, tell_losses
 from facesift.datasets.manifest import QUARANTINE
 
-HALF = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
+HALF = Ingest(formats=["PNG"], max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
 
 
 def bad_files(number: int, label: str | None = "fake", reason: str = "empty file") -> pl.DataFrame:

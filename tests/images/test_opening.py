@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import time
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from facesift.config.data import ImageFormat
 from facesift.images import opening
 from facesift.images.decoding import BadImage, decode, open_image
 from facesift.images.formats import FORMATS
@@ -203,3 +205,7 @@ def test_a_cut_heic_is_bad():
 
 def test_a_heic_with_too_many_pixels_is_refused_by_its_header():
     assert why(heif(noise(200, 200)), 10_000) == "200 x 200 pixels, more than 10000"
+
+
+def test_the_parameter_lists_the_formats_that_are_read():
+    assert get_args(ImageFormat) == FORMATS
