@@ -24,6 +24,12 @@ from facesift.evaluation.study_facts import (
 )
 
 MOST_REASONS = 5  # of a class that are named
+NOT_RECORDED = (
+    "- Who made the images, under which licence, and whether the people shown agreed. The one who",
+    "  provides the data must add this.",
+    "- Sex, age, skin colour or origin of the people shown. Figures by such groups were not made.",
+    "- Which programs made the manipulated images, unless the names of the sources say so.",
+)
 
 
 def count_images(split: Path) -> pl.DataFrame:
@@ -62,15 +68,7 @@ def data_card(
         "",
         "## Images",
         "",
-        *table(
-            ["source", "class", *SPLITS, "all"],
-            [(*row, f"{sum(row[2:]):,}") for row in counts.select("source", "label", *SPLITS).iter_rows()],
-        ),
-        "",
-        *wrapped(
-            f"`{card.positive}` is the class that is looked for. Members learn from train. {stacker_fit(params)} "
-            f"{thresholds_fit(params)} The figures of the model card are of test."
-        ),
+        *_images(card, params, counts),
         "",
         "## Where the labels come from",
         "",
@@ -90,13 +88,30 @@ def data_card(
         "",
         "## Not recorded here",
         "",
-        "- Who made the images, under which licence, and whether the people shown agreed. The one who",
-        "  provides the data must add this.",
-        "- Sex, age, skin colour or origin of the people shown. Figures by such groups were not made.",
-        "- Which programs made the manipulated images, unless the names of the sources say so.",
+        *NOT_RECORDED,
         "",
-        "## Traces",
+        "## Hashes of the inputs",
         "",
+        *_hashes(card),
+    ]
+
+
+def _images(card: Card, params: Params, counts: pl.DataFrame) -> list[str]:
+    return [
+        *table(
+            ["source", "class", *SPLITS, "all"],
+            [(*row, f"{sum(row[2:]):,}") for row in counts.select("source", "label", *SPLITS).iter_rows()],
+        ),
+        "",
+        *wrapped(
+            f"`{card.positive}` is the class that is looked for. Members learn from train. {stacker_fit(params)} "
+            f"{thresholds_fit(params)} The figures of the model card are of test."
+        ),
+    ]
+
+
+def _hashes(card: Card) -> list[str]:
+    return [
         f"- SHA-256 of the table of the split: `{card.inputs['split']}`",
         f"- SHA-256 of the parameters: `{card.inputs['params']}`",
         *(f"- SHA-256 of the index of the {name} shards: `{card.inputs['shards'][name]}`" for name in SPLITS),

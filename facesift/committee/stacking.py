@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,28 +155,28 @@ def _check_classes(labels: NDArray[np.int64], own: Own, spec: Stack, classes: Cl
 def save_stacker(path: Path, stacker: Stacker, members: list[str], classes: tuple[str, ...]) -> None:
     """Write weight and bias (see `Stacker`); the header names members and classes in the order of the features."""
     features = "relu of the logit of each class, member by member"
-    header = json.dumps({"classes": classes, "features": features, "members": members})
-    metadata = {"facesift": header, "sha256": _digest(stacker, header)}
+    header = {"classes": list(classes), "features": features, "members": members}
+    text = json.dumps(header | {"sha256": _digest(stacker, header)})
     with whole_file(path) as part:
-        part.write_bytes(save({"weight": stacker.weight, "bias": stacker.bias}, metadata=metadata))
+        # One key: safetensors writes several in an order that changes from call to call.
+        part.write_bytes(save({"weight": stacker.weight, "bias": stacker.bias}, metadata={"facesift": text}))
 
 
-def _digest(stacker: Stacker, header: str) -> str:
-    return hashlib.sha256(header.encode() + stacker.weight.tobytes() + stacker.bias.tobytes()).hexdigest()
+def _digest(stacker: Stacker, header: dict[str, Any]) -> str:
+    text = json.dumps(header, sort_keys=True)
+    return hashlib.sha256(text.encode() + stacker.weight.tobytes() + stacker.bias.tobytes()).hexdigest()
 
 
 def load_stacker(path: Path, members: list[str], classes: tuple[str, ...]) -> Stacker:
     """Read what `save_stacker` wrote; `FacesiftError` when it is missing, damaged, or of other members or classes."""
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+            header = json.loads((file.metadata() or {}).get("facesift", "{}"))
             stacker = Stacker(file.get_tensor("weight"), file.get_tensor("bias"))
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise FacesiftError(f"{path}: not a readable stacker ({error}); `dvc repro stack`") from error
-    text = metadata.get("facesift", "{}")
-    if metadata.get("sha256") != _digest(stacker, text):
+    if header.pop("sha256", None) != _digest(stacker, header):
         raise FacesiftError(f"{path}: damaged, or of another version; delete it and run `dvc repro stack`")
-    header = json.loads(text)
     found = (header.get("members"), header.get("classes"))
     if found != (members, list(classes)):
         raise FacesiftError(f"{path}: fitted over {found}, asked for {(members, list(classes))}; `dvc repro stack`")
