@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import yaml
 
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_json, read_parquet, whole_file
+from facesift.evaluation.seed_spread import FILE as SPREAD
+from facesift.evaluation.seed_spread import is_of_study
 from facesift.report.assemble import ReportInputs, make_page
 from facesift.report.cards import reproduction
 from facesift.report.examples import examples_section
@@ -40,12 +43,15 @@ def main(params: Params) -> None:
 def _read_inputs() -> ReportInputs:
     names = (
         "ingest", "split", "vote", "voters", "within", "standard", "cross_fit", "leave_out", "audit", "operating",
-        "robustness",
+        "robustness", "summary",
     )  # fmt: skip
     figures: dict[str, Any] = {name: read_json(METRICS / f"{name}.json") for name in names}
     plots = ("roc", "det", "precision_recall", "reliability")
     curves: dict[str, Any] = {name: pl.read_csv(METRICS / f"plots/{name}.csv") for name in plots}
-    return ReportInputs(**figures, **curves)
+    path = METRICS / SPREAD
+    measured = read_json(path) if path.is_file() else {}  # in git as {}; a folder without git has no such file
+    current = bool(measured) and is_of_study(measured, yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")))
+    return ReportInputs(**figures, **curves, stability=measured, stability_current=current)
 
 
 if __name__ == "__main__":

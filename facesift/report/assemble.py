@@ -14,6 +14,7 @@ from facesift.report.curves import calibration_section, curves_section
 from facesift.report.operating_points import operation_section, prevalence_section
 from facesift.report.page import Page, PageSection
 from facesift.report.results import headline, results_section, robustness_section
+from facesift.report.seed_spread import spread_section
 from facesift.report.standard import left_out_sections, standard_section
 
 PROJECTED = ("unanimous", "any_fake", "cost")  # beside the deciding rule: those a bank chooses among
@@ -35,6 +36,9 @@ class ReportInputs:
         audit: contents of `audit.json`.
         operating: contents of `operating.json`.
         robustness: contents of `robustness.json`.
+        summary: contents of `summary.json`.
+        stability: contents of `stability.json`; {} where the spread over seeds was not measured.
+        stability_current: whether that spread was measured with the parameters of this page.
         roc: rows of `plots/roc.csv`.
         det: rows of `plots/det.csv`.
         precision_recall: rows of `plots/precision_recall.csv`.
@@ -52,6 +56,9 @@ class ReportInputs:
     audit: dict[str, Any]
     operating: dict[str, Any]
     robustness: dict[str, Any]
+    summary: dict[str, Any]
+    stability: dict[str, Any]
+    stability_current: bool
     roc: pl.DataFrame
     det: pl.DataFrame
     precision_recall: pl.DataFrame
@@ -74,6 +81,7 @@ def make_page(inputs: ReportInputs, params: Params, examples: PageSection, repro
     projected = list(dict.fromkeys((rule, *PROJECTED)))
     sections = [
         results_section(vote, inputs.voters["test"], inputs.within["test"], inputs.audit["baselines"], rule),
+        spread_section(inputs.summary, inputs.stability, current=inputs.stability_current),
         standard_section(inputs.standard["test"], inputs.cross_fit, [rule]),
         *left_out_sections(inputs.leave_out),
         *audit_sections(inputs.audit),

@@ -30,6 +30,10 @@ def test_the_headline_counts_what_the_vote_counted(reproduced, page):
     assert f"{vote['review_fake']} it sent to a person, together with {vote['review_real']} others" in page
 
 
+def test_it_says_that_the_spread_over_seeds_was_not_measured(page):
+    assert "was not measured; make stability SEEDS=5 measures it" in page
+
+
 def test_the_hashes_are_those_of_the_files(reproduced, page):
     import hashlib
 
