@@ -15,7 +15,7 @@ from facesift.evaluation.seed_spread import FILE as SPREAD
 from facesift.evaluation.seed_spread import is_of_study
 from facesift.report.assemble import ReportInputs, make_page
 from facesift.report.cards import reproduction
-from facesift.report.examples import examples_section
+from facesift.report.examples import examples_section, strips
 from facesift.report.page import render
 from facesift.shards.reading import ShardFolder
 
@@ -31,10 +31,12 @@ def main(params: Params) -> None:
     """Read `metrics/`, the decisions and the test images; write `report/index.html`."""
     decisions = read_parquet(DATA / "decisions.parquet").filter(pl.col("split") == "test")
     named = decisions.join(read_parquet(DATA / "manifest.parquet", FACTS), on="image_id")
-    examples = examples_section(named, ShardFolder(DATA / "shards/test"), params.positive, params.report.examples)
+    shards = ShardFolder(DATA / "shards/test")
+    examples = examples_section(named, shards, params.positive, params.report.examples)
+    faces = strips(named, shards, params.positive)
     tables = [DATA / "manifest.parquet", DATA / "split.parquet"]
     code = [path for wing in WINGS for path in sorted(Path("facesift", wing).rglob("*")) if path.suffix in WRITTEN]
-    page = make_page(_read_inputs(), params, examples, reproduction(params, tables, code, Path()))
+    page = make_page(_read_inputs(), params, faces, examples, reproduction(params, tables, code, Path()))
     with whole_file(PAGE) as part:
         part.write_text(render(page), encoding="utf-8", newline="\n")
     print(f"{page.headline}\n{PAGE}: open it in a browser")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facesift.report.formatting import NOTHING
+from facesift.report.formatting import NOTHING, span
 from facesift.report.page import PageSection, Table
 
 COMMAND = "make stability SEEDS=5"
@@ -20,6 +20,28 @@ NAMES = {
     "own_caught": "fakes caught within the sources", "own_review": "to review within the sources",
     "precision": "precision", "recall": "recall", "review": "to review", "tpr_1pct": "fakes found at 1 % false alarms",
 }  # fmt: skip
+
+
+def measured_range(figure: Mapping[str, Any] | None) -> str:
+    """Say over which range a share moved with the seeds; empty where it was not measured.
+
+    >>> measured_range({"values": [0.7, 0.9], "known": 2, "min": 0.7, "median": 0.8, "max": 0.9})
+    'over 2 seeds: 70-90 %'
+    """
+    if not figure or not figure.get("known"):
+        return ""
+    return f"over {len(figure['values'])} seeds: {span((figure['min'], figure['max']))} %"
+
+
+def spread_sentence(found: Mapping[str, Any], *, current: bool) -> str:
+    """Say in one sentence what is known about the spread over seeds."""
+    if not found:
+        return NOT_MEASURED
+    return (
+        f"Trained again with {found['seeds']} other seeds: the ranges stand beside the figures."
+        if current
+        else older(found)
+    )
 
 
 def spread_section(summary: Mapping[str, Any], found: Mapping[str, Any], *, current: bool) -> PageSection:

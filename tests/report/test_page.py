@@ -14,14 +14,16 @@ HOSTILE = "<script>document.title='x'</script>"
 
 
 def chart():
-    return lines({"one": Curve([0, 1], [0, 1])}, Axis("recall"), Axis("precision"), diagonal=True)
+    return lines([Curve([0, 1], [0, 1])], Axis("recall"), Axis("precision"), diagonal=True)
 
 
 def page():
     pictures = [Picture(PIXEL, f"a_very_long_file_name_{number}_{'x' * 60}.jpg") for number in range(9)]
     whiskers = intervals({"one": {"all": Estimate(0.5, (0.2, 0.8)), "few": Estimate(None, None)}}, Axis("AUC"))
     sections = [
-        PageSection("Figures", ["some text"], [WIDE], [Chart(chart(), "a curve"), Chart(whiskers, "whiskers")]),
+        PageSection(
+            "Figures", ["some text"], [WIDE], [Chart(chart(), "a curve", ["one"]), Chart(whiskers, "whiskers")]
+        ),
         PageSection("Examples", galleries=[Gallery(HOSTILE, pictures)]),
         PageSection("Hashes", tables=[Table(["what", "hash"], [["code", "0" * 64]])], details=True),
     ]
