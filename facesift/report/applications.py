@@ -95,7 +95,7 @@ def applications(fates: Fates, one_in: float, *, said: str, chosen: bool) -> App
         outcomes.append(Outcome(key, expected[key], _words(key, expected[key]), path))
         start += number
     label = f"1 in {one_in:,.0f}" + (f" ({said})" if said else "")
-    return Applications(label, outcomes, _sentence(expected, fakes), chosen)
+    return Applications(label, outcomes, _sentence(expected, one_in), chosen)
 
 
 def whole_numbers(expected: Mapping[str, float], total: int) -> dict[str, int]:
@@ -139,11 +139,13 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
 
 
-def _sentence(expected: Mapping[str, float], fakes: float) -> str:
+def _sentence(expected: Mapping[str, float], one_in: float) -> str:
+    fakes = APPLICATIONS / one_in
     caught = expected["stopped"] + expected["referred"]
     bothered = expected["stopped_real"] + expected["referred_real"]
     per_fake = f" That is {bothered / caught:,.0f} real people for each fake caught." if caught and bothered else ""
     return (
-        f"Of 1,000 applications {amount(fakes)} would be fake and {amount(caught)} of them caught; "
-        f"{amount(bothered)} real people would be bothered.{per_fake}"
+        f"Where 1 in {one_in:,.0f} is fake, 1,000 applications hold {amount(fakes)} fakes, of which {amount(caught)} "
+        f"are caught; "
+        f"{amount(bothered)} real people are bothered.{per_fake}"
     )

@@ -75,16 +75,28 @@ class ReportInputs:
     reliability: pl.DataFrame
 
 
-def make_page(
-    inputs: ReportInputs, params: Params, faces: Sequence[Strip], examples: PageSection, reproduction: PageSection
-) -> Page:
+@dataclass(frozen=True)
+class PagePictures:
+    """What needs the images, and so is made by the stage.
+
+    Attributes:
+        faces: small pictures for the first screen (`report.examples`).
+        examples: section of example images.
+        heat_maps: section of heat maps, if the study has a head that can have them (`report.heat_pictures`).
+    """
+
+    faces: Sequence[Strip]
+    examples: PageSection
+    heat_maps: Sequence[PageSection] = ()
+
+
+def make_page(inputs: ReportInputs, params: Params, pictures: PagePictures, reproduction: PageSection) -> Page:
     """Put the page together.
 
     Args:
         inputs: contents of the metrics files.
         params: parameters of the study.
-        faces: small pictures for the first screen, which need the shards (`report.examples`).
-        examples: section of example images, which needs the shards, too.
+        pictures: what needs the images.
         reproduction: section of hashes, which needs the files (`report.cards`).
 
     Returns:
@@ -96,7 +108,7 @@ def make_page(
     sections = [
         prevalence_section(inputs.operating, projected),
         operation_section(inputs.operating),
-        examples,
+        pictures.examples,
         results_section(vote, within, decisions["rules"], rule),
         spread_section(inputs.summary, inputs.stability, current=inputs.stability_current),
         standard_section(inputs.standard["test"], inputs.cross_fit, [rule]),
@@ -108,9 +120,10 @@ def make_page(
         members_section(voters, within, inputs.audit["baselines"], decisions["voters"]),
         curves_section(inputs.roc, inputs.det, inputs.precision_recall),
         calibration_section(inputs.operating, inputs.reliability),
+        *pictures.heat_maps,
         model_card(params),
     ]
-    first = _first_screen(inputs, params, faces)
+    first = _first_screen(inputs, params, pictures.faces)
     return Page(f"facesift: study {params.study}", first.verdict, notices(inputs.audit), sections, first)
 
 

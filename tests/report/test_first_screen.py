@@ -65,7 +65,7 @@ def test_every_application_is_drawn_once():
 
 def test_the_picture_says_how_many_real_people_are_bothered_for_each_fake():
     picture = applications(TALLY.fates(), 1000, said="", chosen=True)
-    assert "1 would be fake and 0.8 of them caught; 127 real people would be bothered" in picture.sentence
+    assert "1,000 applications hold 1 fakes, of which 0.8 are caught; 127 real people are bothered" in picture.sentence
     assert "152 real people for each fake caught" in picture.sentence
 
 
