@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facesift.core.intervals import EstimateText
 from facesift.evaluation.standard_figures import STANDARD
 
 Figures = Mapping[str, Any]
@@ -38,7 +39,7 @@ def percent(figure: Figures) -> str:
         return figure.get("reason") or NOTHING
     ends = figure["interval"]
     span = f" ({100 * ends[0]:.1f}-{100 * ends[1]:.1f})" if ends else ""
-    return f"{100 * figure['value']:.1f} %{span}"
+    return EstimateText.of(f"{100 * figure['value']:.1f} %{span}", figure["value"], ends)
 
 
 def ranking_rows(columns: Mapping[str, Figures]) -> Rows:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from facesift.core.intervals import EstimateText
+
 NOTHING = "-"
 
 Interval = Sequence[float] | None
@@ -45,7 +47,7 @@ def share(value: float | None, interval: Interval, part: float, whole: float) ->
         return NOTHING
     counted = part if isinstance(part, int) else round(part, 1)  # an expected count is no whole number
     inside = [span(interval), f"{counted:,}/{whole:,}"]
-    return f"{percent(value)} ({'; '.join(text for text in inside if text)})"
+    return EstimateText.of(f"{percent(value)} ({'; '.join(text for text in inside if text)})", value, interval)
 
 
 def area(value: float | None, interval: Interval) -> str:
@@ -63,7 +65,8 @@ def area(value: float | None, interval: Interval) -> str:
     """
     if value is None:
         return NOTHING
-    return f"{value:.3f}" + (f" ({interval[0]:.2f}-{interval[1]:.2f})" if interval else "")
+    text = f"{value:.3f}" + (f" ({interval[0]:.2f}-{interval[1]:.2f})" if interval else "")
+    return EstimateText.of(text, value, interval)
 
 
 def recall_of(figures: Mapping[str, Any]) -> str:
@@ -92,7 +95,8 @@ def known(figures: Mapping[str, Any], key: str) -> str:
     """
     if figures.get(key) is None:
         return NOTHING
-    return f"{percent(figures[key])} ({span(figures[f'{key}_interval'])})"
+    interval = figures[f"{key}_interval"]
+    return EstimateText.of(f"{percent(figures[key])} ({span(interval)})", figures[key], interval)
 
 
 def span(interval: Interval) -> str:

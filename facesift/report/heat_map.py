@@ -27,6 +27,7 @@ from facesift.shards.index import FeatureBlock, block_slices
 Map = NDArray[np.float32]  # (rows, columns) of patches
 Tokens = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]  # block_N or last -> (v, tokens, width)
 LAST = "last"
+CLEAREST = ("face", "centre", "whole")  # squares by how well they show a face
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class HeatMaps:
     Attributes:
         spec: the backbone.
         side: side of its input in pixels.
-        tokens: computes its tokens, the class token first.
+        tokens: computes its tokens: patches row by row, after the class token where the backbone has one.
         weights: for each square, by output (`block_N` or `last`), the weight of each number of a patch token.
     """
 
@@ -45,26 +46,40 @@ class HeatMaps:
     tokens: Tokens
     weights: Mapping[str, Mapping[str, NDArray[np.float32]]]
 
-    def of(self, image: Image.Image, face: Face | None) -> dict[str, tuple[tuple[int, int, int, int], Map]]:
+    def of(
+        self, image: Image.Image, face: Face | None, only: str | None = None
+    ) -> dict[str, tuple[tuple[int, int, int, int], Map]]:
         """Compute the heat maps of an upright RGB image.
 
         Args:
             image: of any size.
             face: the largest face in it; None without one.
+            only: the one square to compute, which is faster; None: all that the head sees.
 
         Returns:
             For each square that the head sees: where it is in the image (left, top, right, bottom), and its map.
         """
         views = cut_views(image, self.spec.views, self.spec.centre, self.side, face)
         boxes = view_boxes(image.size, self.spec.views, self.spec.centre, self.side, face)
-        found = self.tokens(normalised(views, self.spec))
+        squares = squares_of(self.spec.views)
+        rows = [row for row, square in enumerate(squares) if square in self.weights and only in (None, square)]
+        found = self.tokens(normalised(views[rows], self.spec))
         maps = {}
-        for row, square in enumerate(squares_of(self.spec.views)):
-            if square in self.weights:
-                parts = [found[name][row, 1:] @ weight for name, weight in self.weights[square].items()]
-                grid = round(len(parts[0]) ** 0.5)
-                maps[square] = boxes[row], np.sum(parts, axis=0, dtype=np.float32).reshape(grid, grid)
+        for place, row in enumerate(rows):
+            parts = [_patches(found[name][place]) @ weight for name, weight in self.weights[squares[row]].items()]
+            grid = round(len(parts[0]) ** 0.5)
+            maps[squares[row]] = boxes[row], np.sum(parts, axis=0, dtype=np.float32).reshape(grid, grid)
         return maps
+
+    @property
+    def clearest(self) -> str:
+        """The square whose map is easiest to read: it shows the face, and no more."""
+        return next((square for square in CLEAREST if square in self.weights), next(iter(self.weights)))
+
+
+def _patches(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Leave out the class token: patches fill a square, and one more token does not."""
+    return tokens if round(len(tokens) ** 0.5) ** 2 == len(tokens) else tokens[1:]
 
 
 def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int) -> HeatMaps:

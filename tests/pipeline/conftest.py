@@ -24,6 +24,7 @@ COPIED = (
     ".dvcignore",
     ".gitignore",
     "data/reviews/README.md",
+    "metrics/stability.json",
     ".dvc/config",
     ".dvc/.gitignore",
     ".dvc/plots.html",
