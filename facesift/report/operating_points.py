@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facesift.report.formatting import NOTHING, percent, precision_of, share
+from facesift.core.formatting import NOTHING, percent, share
+from facesift.report.formatting import precision_of
 from facesift.report.page import PageSection, Table
 
 POINTS = {

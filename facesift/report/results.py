@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from facesift.core.formatting import NOTHING, area, percent, share, span
 from facesift.report.charts import Axis, Estimate, intervals
-from facesift.report.formatting import NOTHING, area, known, percent, precision_of, recall_of, share, span
+from facesift.report.formatting import known, precision_of, recall_of
 from facesift.report.page import Chart, PageSection, Table
 
 HEADINGS = ("", "recall", "precision", "to review", "caught", "AUC", "AP")
