@@ -8,7 +8,8 @@
 # make sweep  resampling ratios x losses, as experiments; SWEEP='--members convnext2' and other options of workflow/sweep.py
 # make search  Optuna over experiments; SEARCH='--trials 9 members.convnext2.optimizer.lr=0.0005:0.01:log'
 # make stability SEEDS=5  the study trained again with other seeds: how far its headline figures move; JOBS=2 at a time
-# make status  what would run, what is not pushed, what is not committed
+# make pull  fetch what the present study needs from the team's remote, so that nothing is trained twice
+# make status  what would run, where the remote is, what is not pushed, what is not committed
 # make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
 # make check  name damaged files: outputs, DVC's cache, people's answers
 # make check-remote  name damaged objects in the remote; FORCE=1 deletes them there
@@ -26,7 +27,7 @@ READY := $(VENV)/.ready
 SLOW := experiments remotes scaling
 
 .PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search stability status clean-cache check check-remote
+.PHONY: compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -104,9 +105,13 @@ lock:
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache
 
+pull:
+	@python -m workflow.store --pull
+
 status:
 	@echo "Would run, with what follows:"
 	@dvc status
+	@python -m workflow.store
 	@echo "Not pushed:"
 	@dvc status --cloud
 	@echo "Not committed:"
