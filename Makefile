@@ -17,6 +17,7 @@
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
+# make docs  the documentation site in build/site; its links, the commands that its pages show, and its notebook are tried
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -24,9 +25,9 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-SLOW := experiments remotes scaling
+SLOW := experiments remotes scaling site
 
-.PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
+.PHONY: demo study test $(SLOW:%=test-%) bench docs studies install lint lock results clean
 .PHONY: compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
@@ -53,6 +54,11 @@ test-remotes: install
 
 test-experiments: install
 	pytest -n 0 tests/experiments
+
+test-site docs: install
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
+	zensical build --clean --strict
+	pytest -n 0 tests/site
 
 JOBS ?= 2
 SPLIT ?= val
