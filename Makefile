@@ -8,7 +8,8 @@
 # make sweep  resampling ratios x losses, as experiments; SWEEP='--members convnext2' and other options of workflow/sweep.py
 # make search  Optuna over experiments; SEARCH='--trials 9 members.convnext2.optimizer.lr=0.0005:0.01:log'
 # make stability SEEDS=5  the study trained again with other seeds: how far its headline figures move; JOBS=2 at a time
-# make status  what would run, what is not pushed, what is not committed
+# make pull  fetch what the present study needs from the team's remote, so that nothing is trained twice
+# make status  what would run, where the remote is, what is not pushed, what is not committed
 # make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
 # make check  name damaged files: outputs, DVC's cache, people's answers
 # make check-remote  name damaged objects in the remote; FORCE=1 deletes them there
@@ -16,6 +17,7 @@
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
+# make docs  the documentation site in build/site; its links, the commands that its pages show, and its notebook are tried
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -23,10 +25,10 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-SLOW := experiments remotes scaling
+SLOW := experiments remotes scaling site
 
-.PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search stability status clean-cache check check-remote
+.PHONY: demo study test $(SLOW:%=test-%) bench docs studies install lint lock results clean
+.PHONY: compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -52,6 +54,11 @@ test-remotes: install
 
 test-experiments: install
 	pytest -n 0 tests/experiments
+
+test-site docs: install
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
+	zensical build --clean --strict
+	pytest -n 0 tests/site
 
 JOBS ?= 2
 SPLIT ?= val
@@ -104,9 +111,13 @@ lock:
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache
 
+pull:
+	@python -m workflow.store --pull
+
 status:
 	@echo "Would run, with what follows:"
 	@dvc status
+	@python -m workflow.store
 	@echo "Not pushed:"
 	@dvc status --cloud
 	@echo "Not committed:"

@@ -16,6 +16,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet, write_json
+from facesift.core.formatting import counted, percent
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.image_groups import group_images
 from facesift.datasets.label_tables import make_layouts
@@ -56,9 +57,10 @@ def main(params: Params, name: str) -> None:
     report["overlap"] = overlap.report()
     write_json(Path(f"data/figures/cross/{name}.json"), report)
     if overlap.pairs.height:
-        print(f"{name}: {overlap.pairs.height} images left out: near-duplicates of training or validation images")
+        left_out = counted(overlap.pairs.height, "image")
+        print(f"{name}: {left_out} left out: near-duplicates of training or validation images")
     for voter, figures in report["classes"].items():
-        print(f"{name}: {voter} accuracy {figures['accuracy']:.2%} of {len(found.labels)} images")
+        print(f"{name}: {voter} accuracy {percent(figures['accuracy'], 2)} of {counted(len(found.labels), 'image')}")
 
 
 def _read(params: Params, name: str) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet, write_json, write_parquet
+from facesift.core.formatting import counted
 from facesift.core.scores import STACKER, logit_columns, read_truth
 from facesift.evaluation.attack_kinds import FACTS
 from facesift.evaluation.cross_fit_report import report_cross_fit
@@ -35,7 +36,9 @@ def main(params: Params, name: str) -> None:
     stacker, rule = report["voters"][STACKER], report["rules"][params.vote.rule]
     low, high = stacker["auc_interval"]
     print(
-        f"{report['images']} images, {report['fakes']} of them {params.positive}, in {report['folds']} folds:", end=" "
+        f"{counted(report['images'], 'image')}, {report['fakes']:,} of them {params.positive},",
+        f"in {report['folds']} folds:",
+        end=" ",
     )
     print(f"AUC {stacker['auc']:.3f} ({low:.3f} to {high:.3f});", end=" ")
     print(f"{params.vote.rule}: {share(rule['caught'])} of the fakes caught, {share(rule['review_rate'])} to review")

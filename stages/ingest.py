@@ -13,6 +13,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_csv, write_json, write_parquet
+from facesift.core.formatting import counted
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
@@ -47,7 +48,7 @@ def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params:
     check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.is_empty():
         raise FacesiftError(
-            f"{raw}: none of {found.recognised} files is usable; lower ingest.max_bad_fraction to see why"
+            f"{raw}: none of {found.recognised:,} files is usable; lower ingest.max_bad_fraction to see why"
         )
     return manifest
 
@@ -72,7 +73,7 @@ def _tell_faces(faces: dict[str, dict[str, dict[str, int]]]) -> str:
 
 
 def _tell(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} x {name}" for name, number in counts.items())
+    return ", ".join(f"{number:,} x {name}" for name, number in counts.items())
 
 
 def _advise(raw: Path, drawn: Collection[str]) -> None:
@@ -90,7 +91,9 @@ def main(params: Params) -> None:
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
     found = count_files(raw, layouts)
     if found.ignored:
-        print(f"{found.ignored} files belong to no source of data.sources and are ignored, such as {found.example}")
+        print(
+            f"ignored, as no source of data.sources has them: {counted(found.ignored, 'file')}, such as {found.example}"
+        )
     if found.passed:
         print(f"passed over, as they are no images: {_tell(found.passed)}")
     manifest = _usable(raw, layouts, found, params)
@@ -101,8 +104,9 @@ def main(params: Params) -> None:
     losses = count_losses(labelled.quarantine, found.by_class)
     counts = summarise_manifest(labelled, found.ignored, found.passed) | {"losses": report_losses(losses)}
     write_json(METRICS, counts | {"reviews": judged.report})
-    print(f"{labelled.images.height} images, {labelled.exact_duplicates} further copies dropped,", end=" ")
-    print(f"{labelled.quarantine.height} files in {QUARANTINE}")
+    copies = counted(labelled.exact_duplicates, "further copy", "further copies")
+    print(f"{counted(labelled.images.height, 'image')}, {copies} dropped,", end=" ")
+    print(f"{counted(labelled.quarantine.height, 'file')} in {QUARANTINE}")
     if warned := count_warnings(labelled.images):
         print(f"images with a warning: {_tell(warned)}")
     for line in tell_losses(losses):

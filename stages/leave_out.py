@@ -9,6 +9,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet, write_json
+from facesift.core.formatting import counted
 from facesift.core.scores import read_truth
 from facesift.evaluation.attack_kinds import FACTS
 from facesift.evaluation.leave_out import KEY, report_leave_out
@@ -31,7 +32,7 @@ def main(params: Params, name: str) -> None:
         print(f"{KEY}.{name}: nothing is known of the {report['by']} of any {params.positive} image")
     for kind, found in report["kinds"].items():
         told = found["reason"] or f"AUC {found['auc']['first']:.3f} without it, {found['auc']['second']:.3f} with it"
-        print(f"{report['by']} {kind}, {found['fakes']} images: {told}")
+        print(f"{report['by']} {kind}, {counted(found['fakes'], 'image')}: {told}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_parquet, write_json
+from facesift.core.formatting import counted
 from facesift.datasets.reviews import read_reviews
 from facesift.evaluation.gold_images import known_labels, measure_gold
 from facesift.evaluation.results_table import share
@@ -33,9 +34,10 @@ def main(params: Params) -> None:
 
 def _print(report: dict[str, Any]) -> None:
     for split, queue in report["queue"].items():
-        said = f"{queue['answered']} answered, {queue['unsure']} unsure, {queue['disagreements']} in disagreement"
+        said = f"{queue['answered']} answered, {queue['unsure']} unsure, {queue['disagreements']:,} in disagreement"
         said += f", {queue['waiting']} waiting for a second person" if queue["waiting"] else ""
-        print(f"{split}: {queue['queue']} of {queue['images']} images to review; {said}, {queue['left']} left")
+        images = counted(queue["images"], "image")
+        print(f"{split}: {queue['queue']:,} of {images} to review; {said}, {queue['left']:,} left")
     for name, figures in report["test"].items():
         if figures:
             found = share(figures["found"], figures["found_interval"])

@@ -20,6 +20,7 @@ from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import write_csv, write_json
+from facesift.core.formatting import counted
 from facesift.core.scores import read_truth
 from facesift.evaluation.results_table import share
 from facesift.networks.scoring import TEST_SPLIT
@@ -71,7 +72,7 @@ def _summary(report: dict[str, Any]) -> str:
     figures = ", ".join(
         f"{figure} {share(vote[figure])}" for figure in ("recall", "precision", "caught", "review_rate")
     )
-    return f"unanimous {figures}; {vote['flips']['images']} decisions flipped"
+    return f"unanimous {figures}; {counted(vote['flips']['images'], 'decision')} flipped"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet, write_json, write_parquet
+from facesift.core.formatting import counted
 from facesift.datasets.image_groups import GROUP_COLUMNS
 from facesift.datasets.splitting import SplitResult, split_images, summarise_split
 from facesift.images.faces import referred_column
@@ -30,7 +31,7 @@ def _counts(division: SplitResult) -> Table:
     for column in table.columns[2:]:
         column.justify = "right"
     for source, label in sorted({(source, label) for source, label, _ in numbers}):
-        table.add_row(source, label, *(str(numbers.get((source, label, split), 0)) for split in SPLITS))
+        table.add_row(source, label, *(f"{numbers.get((source, label, split), 0):,}" for split in SPLITS))
     return table
 
 
@@ -38,11 +39,15 @@ def _tell_groups(groups: dict[str, Any]) -> str:
     near, known = groups["near_duplicates"], groups["known_groups"]
     refused = near["refused"]
     said = (
-        f"{near['images']} near-duplicates kept together in {near['groups']} groups, the largest of "
-        f"{near['largest']} images ({near['largest_bits']} bits); close hashes refused: {refused['thumbnail']} by "
-        f"thumbnails, {refused['diameter']} by the groups' diameter"
+        f"{counted(near['images'], 'near-duplicate')} kept together in {counted(near['groups'], 'group')}, the largest "
+        f"of {counted(near['largest'], 'image')} ({near['largest_bits']} bits); close hashes refused: "
+        f"{refused['thumbnail']:,} by thumbnails, {refused['diameter']:,} by the groups' diameter"
     )
-    return said + (f"; {known['images']} images in {known['groups']} groups of data.sources" if known["groups"] else "")
+    return said + (
+        f"; {counted(known['images'], 'image')} in {counted(known['groups'], 'group')} of data.sources"
+        if known["groups"]
+        else ""
+    )
 
 
 def _refer(table: pl.DataFrame) -> pl.DataFrame:
@@ -60,7 +65,8 @@ def main(params: Params) -> None:
     Console().print(_counts(division))
     print(_tell_groups(division.groups))
     if division.removed_leaks:
-        print(f"{division.removed_leaks} images left out: of one group with images in a later predefined split")
+        left_out = counted(division.removed_leaks, "image")
+        print(f"{left_out} left out: of one group with images in a later predefined split")
 
 
 if __name__ == "__main__":

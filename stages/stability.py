@@ -16,6 +16,7 @@ from facesift.committee.stacking import Stacker, load_stacker, stack_features
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import write_parquet
+from facesift.core.formatting import counted
 from facesift.core.scores import STACKER, LabelledLogits, label_logits, read_held_out
 from facesift.images.damage import corrupt
 from facesift.shards.building import read_places
@@ -32,7 +33,7 @@ def main(params: Params) -> None:
         stacker = load_stacker(MODELS / "stacker.safetensors", params.voting, params.class_names.names)
         by_split = {"val": _stacker_of_validation(params, held["val"], stacker), "test": stacker}
         table = pl.concat(_score(params, rule, held[split], by_split[split]) for split in held)
-        print(f"{', '.join(rule.damages)}: {table['image_id'].n_unique()} images scored after each")
+        print(f"{', '.join(rule.damages)}: {counted(table['image_id'].n_unique(), 'image')} scored after each")
     write_parquet(DATA / "stability.parquet", table)
 
 

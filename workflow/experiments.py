@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import percent
 from workflow.dvc_command import dvc_output, run_script
 
 FIGURES = ("recall", "precision", "review_rate", "caught", "ap")
@@ -129,15 +130,6 @@ def _text(rev: str, file: str) -> str:
         return Path(file).read_text(encoding="utf-8") if Path(file).is_file() else ""
     command = ["git", "show", f"{rev}:./{file}"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
-def percent(value: float | None) -> str:
-    """Write a share in percent, or a dash.
-
-    >>> percent(0.91666), percent(None)
-    ('91.7 %', '-')
-    """
-    return "-" if value is None else f"{value:.1%}".replace("%", " %")
 
 
 def table_of(found: list[Experiment], split: str) -> Table:

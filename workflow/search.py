@@ -16,9 +16,10 @@ import typer
 import yaml
 
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import percent
 from workflow.dvc_command import dvc, run_script, threads_for
 from workflow.experiment_runs import LAST_STAGE, experiment_name, literal, run_one
-from workflow.experiments import flat, percent, read_experiments
+from workflow.experiments import flat, read_experiments
 
 if TYPE_CHECKING:
     import optuna

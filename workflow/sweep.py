@@ -21,9 +21,10 @@ from rich.table import Table
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file, write_csv
+from facesift.core.formatting import percent
 from workflow.dvc_command import dvc, run_script, threads_for
 from workflow.experiment_runs import LAST_STAGE, experiment_name, overrides, queue, run_queue
-from workflow.experiments import FIGURES, HEADINGS, WORKSPACE, Experiment, percent, read_experiments
+from workflow.experiments import FIGURES, HEADINGS, WORKSPACE, Experiment, read_experiments
 from workflow.sweep_figure import draw_sweep
 
 LOSSES: dict[str, dict[str, Any]] = {

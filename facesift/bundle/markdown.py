@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facesift.core.files import whole_file
+from facesift.core.formatting import between, percent
 
 UNKNOWN = "not known"
 WIDTH = 100  # characters in a line
@@ -51,8 +52,8 @@ def share(figures: Mapping[str, Any], name: str) -> str:
     value, interval = figures.get(name), figures.get(f"{name}_interval")
     if value is None:
         return UNKNOWN
-    ends = "" if interval is None else f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
-    return f"{100 * value:.1f} %{ends}"
+    ends = "" if interval is None else f" ({between(interval)})"
+    return percent(value) + ends
 
 
 def span(figure: Mapping[str, float | None] | None, scale: float = 1.0, digits: int = 0) -> str:

@@ -6,15 +6,16 @@ import os
 import platform
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facesift.cli.commands import print_json, takes
+from facesift.cli.commands import BUNDLE, BUNDLE_FOLDER, print_json, takes
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import between, counted, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,9 +35,9 @@ Random weights take as long as trained ones."""
 class BenchOptions:
     """What the user typed; the help texts say what each field means."""
 
-    bundles: Annotated[list[Path], typer.Argument(help="Folders that the export stage wrote.")] = field(
-        default_factory=list
-    )
+    bundles: Annotated[
+        list[Path], typer.Option("--bundle", help=BUNDLE, show_default="models/committee, without --architecture")
+    ] = field(default_factory=list)
     architectures: Annotated[
         list[str], typer.Option("--architecture", help="A network by name: timm:mobilenetv1_100.")
     ] = field(default_factory=list)
@@ -65,6 +66,8 @@ def bench(options: BenchOptions) -> None:
 
     `facesift bench --architecture timm:mobilenetv1_100 --size 224 --size 32` compares two image sizes.
     """
+    if not options.bundles and not options.architectures:
+        options = replace(options, bundles=[BUNDLE_FOLDER])
     report = run_bench(options)
     (print_json if options.as_json else print_speed)(report)
 
@@ -95,7 +98,7 @@ def _check(options: BenchOptions) -> None:
     from facesift.images.paths import check_paths
 
     if not options.bundles and not options.architectures:
-        raise FacesiftError("nothing to time: name a bundle's folder, or --architecture timm:NAME and --size")
+        raise FacesiftError("nothing to time: give --bundle FOLDER, or --architecture timm:NAME and --size")
     if options.architectures and not options.sizes:
         raise FacesiftError("--architecture: for images of which --size?")
     if options.images and (options.sizes or options.architectures):
@@ -188,16 +191,19 @@ def _digits(value: float | None) -> str:
 
 
 def _comparison_text(found: Report) -> str:
-    lines = [f"{found['name']}: {found['images']:,} images of yours in {found['seconds']:.2f} s, each member asked"]
+    lines = [
+        f"{found['name']}: {counted(found['images'], 'image')} of yours in {found['seconds']:.2f} s, each member asked"
+    ]
     for rule, each in found["cascade"].items():
         lines.append(
-            f"  cascade by {rule}: members asked {each['asked']:,} of {each['of']:,} times ({each['share']:.1%}), "
-            f"in {each['time_share']:.1%} of the time"
+            f"  cascade by {rule}: members asked {each['asked']:,} of {counted(each['of'], 'time')} "
+            f"({percent(each['share'])}), in {percent(each['time_share'])} of the time"
         )
     if (changes := found["int8"]) is not None:
         low, high = changes["share_interval"]
         lines.append(
-            f"  int8 changes {changes['changed']:,} decisions ({changes['share']:.2%}; 95 %: {low:.2%} to {high:.2%}), "
+            f"  int8 changes {counted(changes['changed'], 'decision')} ({percent(changes['share'], 2)}; "
+            f"95 %: {between((low, high), 2)} %), "
             f"log-odds by at most {changes['largest_log_odds_difference']:.3g}"
         )
     return "\n".join(lines)

@@ -7,11 +7,16 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 from typer.core import TyperGroup
 
 from facesift.core.errors import FacesiftError
+
+# The trained committee is an option of the same name and default in every command that needs one.
+BUNDLE = "Folder of the exported committee."
+BUNDLE_FOLDER = Path("models/committee")
 
 
 class IsDataclass(Protocol):

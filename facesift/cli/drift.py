@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facesift.cli.commands import print_json
+from facesift.cli.commands import BUNDLE, BUNDLE_FOLDER, print_json
+from facesift.core.formatting import counted, percent, span
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,9 +20,9 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def drift(
-    bundle: Annotated[Path, typer.Argument(help="Folder that the export stage wrote.")],
     decisions: Annotated[Path, typer.Argument(help="Table that `facesift screen` wrote: .csv, .jsonl or .parquet.")],
     *,
+    bundle: Annotated[Path, typer.Option(help=BUNDLE)] = BUNDLE_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Check whether the screened images are still like those that the committee was measured on.
@@ -68,29 +69,28 @@ def _decisions(decisions: Mapping[str, Any]) -> Table:
 
     table = Table("decision", "images", "share", "95 %", "expected %", "")
     for name, each in decisions.items():
-        ranges = (_percent_range(each["interval"]), _percent_range(each["expected"]))
-        table.add_row(name, str(each["images"]), f"{each['share']:.2%}", *ranges, each["state"])
+        ranges = (span(each["interval"], 1), span(each["expected"], 1))
+        table.add_row(name, f"{each['images']:,}", percent(each["share"], 2), *ranges, each["state"])
     return table
 
 
 def _sentences(report: Mapping[str, Any]) -> list[str]:
     probability, unscorable = report["probability"], report["unscorable"]
     means = probability["reference_mean"]
-    counted = f"{report['images']} images, {unscorable['images']} without a score ({unscorable['share']:.2%})"
+    images = counted(report["images"], "image")
+    lacking = f"{unscorable['images']:,} without a score ({percent(unscorable['share'], 2)})"
     share = probability["holds_at"]
-    at = "no known share of" if share is None else f"{share:.3%}"
+    at = "no known share of" if share is None else percent(share, 3)
     holds = f" (at {at} {report['positive']})"
     mean = f"mean probability{holds} {probability['mean']:.4f}; in the reference {means['others']:.4f}"
-    split = f"in the whole test split {means['all']:.4f} with {probability['prevalence']:.2%} {report['positive']}"
+    split = (
+        f"in the whole test split {means['all']:.4f} with {percent(probability['prevalence'], 2)} {report['positive']}"
+    )
     return [
-        f"{counted}; compared with {report['reference_images']}: {report['reference_of']}",
+        f"{images}, {lacking}; compared with {report['reference_images']:,}: {report['reference_of']}",
         f"{mean}, {split}",
         *(f"To do: {advice}" for advice in report["verdict"]["advice"]),
     ]
-
-
-def _percent_range(interval: Sequence[float]) -> str:
-    return f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}"
 
 
 def _sparkline(counts: list[int]) -> str:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from facesift.cli.commands import BUNDLE, BUNDLE_FOLDER
+
 
 def explain(
     image_id: Annotated[str, typer.Argument(help="Column image_id of the table, or the name in column image.")],
     decisions: Annotated[Path, typer.Option(help="Table that `facesift screen` wrote: .csv, .jsonl, .parquet.")],
-    bundle: Annotated[Path, typer.Option(help="Exported committee that decided.")] = Path("models/committee"),
+    bundle: Annotated[Path, typer.Option(help=BUNDLE)] = BUNDLE_FOLDER,
 ) -> None:
     """Retell one decision: when, by which bundle, votes, rule, probability, and what would have changed it."""
     from facesift.screening.decision_explanation import explain_decision

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from facesift.cli.bench import bench
+from facesift.cli.bundle_help import BundleCommand
 from facesift.cli.commands import CommandGroup
 from facesift.cli.drift import drift
 from facesift.cli.explain import explain
@@ -40,7 +41,7 @@ def main(
 app.command()(results)
 app.command()(drift)
 app.command()(review)
-app.command()(screen)
+app.command(cls=BundleCommand)(screen)
 app.command()(explain)
 app.command()(bench)
 app.command()(study)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from facesift.cli.commands import takes
+from facesift.cli.commands import BUNDLE, BUNDLE_FOLDER, takes
 from facesift.core.errors import FacesiftError
 
 
@@ -23,9 +23,9 @@ class ReviewOptions:
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free port.")] = 8710
     images: Annotated[Path | None, typer.Option(help="Folder that relative file names start from.")] = None
     answers: Annotated[Path, typer.Option(help="Folder that the answers are written to.")] = Path("data/reviews")
-    bundle: Annotated[
-        Path, typer.Option(help="Exported committee: gives the class names and the attribution maps.")
-    ] = Path("models/committee")
+    bundle: Annotated[Path, typer.Option(help=f"{BUNDLE} It gives the class names and the attribution maps.")] = (
+        BUNDLE_FOLDER
+    )
     everything: Annotated[bool, typer.Option("--all", help="Show all images, not only those decided `review`.")] = False
     label_errors: Annotated[
         bool, typer.Option("--label-errors", help="Show images of the study whose label its scores put in doubt.")
@@ -37,10 +37,17 @@ class ReviewOptions:
 
 @takes(ReviewOptions)
 def review(options: ReviewOptions) -> None:
-    """Show the images that need a person in the browser. Answers are added to a CSV file."""
+    """Show the images that need a person in the browser. Answers are added to a CSV file.
+
+    Exit status: 0 also where no image needs a person, 1 an error that you can correct.
+    """
     try:
+        from facesift.review.queue import NothingToReview
         from facesift.review.server import ReviewRequest, run_review
     except ModuleNotFoundError as error:
         raise FacesiftError(f"{error.name} is not installed: pip install 'facesift[review]'") from error
 
-    run_review(ReviewRequest(**vars(options)))
+    try:
+        run_review(ReviewRequest(**vars(options)))
+    except NothingToReview as done:
+        typer.echo(f"nothing to review: {done}")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facesift.cli.commands import takes
+from facesift.cli.commands import BUNDLE, BUNDLE_FOLDER, takes
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted, percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +36,7 @@ class ScreenOptions:
     paths: Annotated[
         list[str], typer.Argument(help="Images, folders, zip files; `-` reads a list of paths from standard input.")
     ]
-    bundle: Annotated[Path, typer.Option(help="Exported committee.")] = Path("models/committee")
+    bundle: Annotated[Path, typer.Option(help=BUNDLE, is_eager=True)] = BUNDLE_FOLDER
     output: Annotated[
         Path | None, typer.Option(help="Table to write: .csv, .jsonl, .parquet.", show_default="standard output")
     ] = None
@@ -114,7 +115,7 @@ class ScreenCounts:
         """Return the counts of rows in one line."""
         names = {None: "not scored"} | {name: name for name in self.rows if name}
         return (
-            f"{self.rows.total():,} images: "
+            f"{counted(self.rows.total(), 'image')}: "
             + ", ".join(
                 f"{self.rows[name]:,} {words}" for name, words in sorted(names.items(), key=lambda item: item[0] or "~")
             )
@@ -173,7 +174,9 @@ def run_screen(options: ScreenOptions) -> int:
 def _asked_share(counts: ScreenCounts, committee: Committee) -> str:
     """Say how often the members were asked, out of all times that they could have been."""
     full = len(committee.ensemble.members) * (counts.rows.total() - counts.rows[None])
-    return f"; members asked {counts.asked:,} of {full:,} times ({counts.asked / full:.1%})" if full else ""
+    return (
+        f"; members asked {counts.asked:,} of {counted(full, 'time')} ({percent(counts.asked / full)})" if full else ""
+    )
 
 
 def _screen(options: ScreenOptions, committee: Committee, output: Output) -> ScreenCounts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -140,6 +140,15 @@ class BatchDecisions:
     def probability(self) -> NDArray[np.float64]:
         """Calibrated probability of the positive class (n,), in [0, 1]."""
         return expit(self.log_odds)
+
+    def names(self, classes: Sequence[str]) -> list[str]:
+        """Return the decisions as words: names of `classes`, which stand in the order of their numbers, or `review`.
+
+        >>> one = np.zeros((2, 1))
+        >>> BatchDecisions(np.array([1, REVIEW]), one.astype(np.int64), one[:, 0], one).names(["real", "fake"])
+        ['fake', 'review']
+        """
+        return [REVIEW_NAME if code == REVIEW else classes[code] for code in self.decisions.tolist()]
 
 
 def decide(predictions: Predictions, rule: DecisionRule, referred: NDArray[np.bool_] | None = None) -> BatchDecisions:

@@ -11,6 +11,7 @@ import polars as pl
 
 from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted, percent
 from facesift.datasets.manifest import UNLABELLED
 
 SHOWN = 5  # files quoted when too many are bad
@@ -106,13 +107,14 @@ def check_losses(losses: Mapping[str, ClassLosses], quarantine: pl.DataFrame, li
 
 
 def _tell_reasons(losses: ClassLosses) -> str:
-    return ", ".join(f"{number} {kind}" for kind, number in losses.reasons.items())
+    return ", ".join(f"{number:,} {kind}" for kind, number in losses.reasons.items())
 
 
 def tell_losses(losses: Mapping[str, ClassLosses]) -> list[str]:
     """Say in one line for each class with losses what share of it was lost, and why."""
     return [
-        f"{label}: {each.lost} of {each.files} files left out ({each.share:.2%}): {_tell_reasons(each)}"
+        f"{label}: {each.lost:,} of {counted(each.files, 'file')} left out ({percent(each.share, 2)}): "
+        f"{_tell_reasons(each)}"
         for label, each in losses.items()
         if each.lost
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from facesift.core.formatting import counted
 from facesift.datasets.reviews import check_answers, find_consensus
 
 LISTED = 100  # most disagreements listed in the metrics; all are counted
@@ -32,14 +33,14 @@ class Relabelling:
             pairs = [(a, b, number) for a, to in said["overridden"].items() for b, number in to.items()]
             changes = ", ".join(f"{number} {a} -> {b}" for a, b, number in pairs) or "no label changed"
             counts = f"{said['confirmed']} confirmed, {sum(said['given'].values())} given to images without one"
-            rest = (
-                f"{said['disagreements']} disagreements, {said['unsure']} unsure, {said['elsewhere']} of no image here"
-            )
-            parts.append(f"reviews of {said['images']} images: {changes}, {counts}; {rest}")
+            apart = counted(said["disagreements"], "disagreement")
+            rest = f"{apart}, {said['unsure']} unsure, {said['elsewhere']} of no image here"
+            parts.append(f"reviews of {counted(said['images'], 'image')}: {changes}, {counts}; {rest}")
         if said["waiting"]:
-            parts.append(f"{said['waiting']} images wait for a second person (review.two_persons)")
+            parts.append(f"waiting for a second person (review.two_persons): {counted(said['waiting'], 'image')}")
         if left:
-            parts.append(f"{left} images left out: their source has the layout `reviewed`, and nobody has decided them")
+            left_out = counted(left, "image")
+            parts.append(f"{left_out} left out: their source has the layout `reviewed`, and nobody has decided them")
         return "; ".join(parts) or None
 
 

@@ -136,7 +136,7 @@ def _blocking_group(table: pl.DataFrame, label: str, kept: ImageGroups) -> str:
     if sizes.is_empty() or sizes["len"][0] == 1:
         return ""
     reasons = " and ".join(kept.reasons(sizes["group"][0]))
-    return f"{sizes['len'][0]} of the {sizes['len'].sum()} {label} images stay together: {reasons}. "
+    return f"{sizes['len'][0]:,} of the {sizes['len'].sum():,} {label} images stay together: {reasons}. "
 
 
 def summarise_split(result: SplitResult) -> dict[str, Any]:

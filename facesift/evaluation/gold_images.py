@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from facesift.core.classes import Classes
+from facesift.core.formatting import counted
 from facesift.core.intervals import clopper_pearson
 from facesift.datasets.review_files import UNSURE
 
@@ -80,7 +81,8 @@ def _of_images(count: int, images: int, kind: str) -> str:
     if interval is None:
         return f"0 of 0 {kind} images"
     low, high = (round(100 * end) for end in interval)
-    return f"{count} of {images} {kind} images ({round(100 * count / images)} %, 95 % interval {low} to {high} %)"
+    of = counted(images, f"{kind} image")
+    return f"{count:,} of {of} ({round(100 * count / images)} %, 95 % interval {low} to {high} %)"
 
 
 def measure_gold(answers: pl.DataFrame, known: pl.DataFrame, classes: Classes) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from facesift.core.files import read_json
+from facesift.core.formatting import area, counted, percent, span
 from facesift.evaluation.seed_spread import spread_lines
 from facesift.evaluation.standard_table import (
     Rows,
@@ -54,18 +55,14 @@ def share(value: float | None, interval: Interval | None = None, counts: str = "
     >>> share(5 / 6, [0.3588, 0.9958], "5/6"), share(0.0232, [0.0212, 0.0254]), share(None, counts="0/0")
     ('83.33 % (5/6; 36-100)', '2.32 % (2.1-2.5)', '- (0/0)')
     """
-    text = "-" if value is None else f"{value:.2%}".replace("%", " %")
-    span = "-".join(f"{100 * bound:.{_digits(interval)}f}" for bound in interval) if interval else ""
-    beside = "; ".join(part for part in (counts, span) if part)
-    return f"{text} ({beside})" if beside else text
+    ends = span(interval, _digits(interval)) if interval else ""
+    beside = "; ".join(part for part in (counts, ends) if part)
+    return percent(value, 2) + (f" ({beside})" if beside else "")
 
 
 def _area(figures: Figures, name: str) -> str:
-    value, interval = figures.get(name), figures.get(f"{name}_interval")
-    if value is None:
-        return "-"
-    span = "-".join(f"{bound:.{min(_digits(interval) + 2, 3)}f}" for bound in interval) if interval else ""
-    return f"{value:.3f} ({span})" if span else f"{value:.3f}"
+    interval = figures.get(f"{name}_interval")
+    return area(figures.get(name), interval, min(_digits(interval) + 2, 3) if interval else 0)
 
 
 def _share(figures: Figures, name: str, counts: str = "") -> str:
@@ -137,7 +134,7 @@ def _rich(found: Rows, title: str) -> Table:
 
 
 def _title(counts: Figures) -> str:
-    return f"{counts['fakes']} fakes, {counts['reals']} reals"
+    return f"{counted(counts['fakes'], 'fake')}, {counted(counts['reals'], 'real')}"
 
 
 def print_results(metrics: Path, console: Console | None = None, *, later_stages: bool = True) -> None:

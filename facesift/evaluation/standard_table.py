@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facesift.core.formatting import NOTHING, counted, percent, span
 from facesift.core.intervals import EstimateText
 from facesift.evaluation.standard_figures import STANDARD
 
 Figures = Mapping[str, Any]
-
-NOTHING = "-"
 
 
 @dataclass(frozen=True)
@@ -27,19 +26,19 @@ class Rows:
     rows: Sequence[Sequence[str]]
 
 
-def percent(figure: Figures) -> str:
+def figure_text(figure: Figures) -> str:
     """Format a figure with its interval in per cent, or say why it is not known.
 
-    >>> percent({"value": 0.125, "interval": [0.081, 0.2], "reason": None})
+    >>> figure_text({"value": 0.125, "interval": [0.081, 0.2], "reason": None})
     '12.5 % (8.1-20.0)'
-    >>> percent({"value": None, "interval": None, "reason": "needs at least 100 reals, not 30"})
+    >>> figure_text({"value": None, "interval": None, "reason": "needs at least 100 reals, not 30"})
     'needs at least 100 reals, not 30'
     """
     if figure["value"] is None:
         return figure.get("reason") or NOTHING
     ends = figure["interval"]
-    span = f" ({100 * ends[0]:.1f}-{100 * ends[1]:.1f})" if ends else ""
-    return EstimateText.of(f"{100 * figure['value']:.1f} %{span}", figure["value"], ends)
+    text = percent(figure["value"]) + (f" ({span(ends, 1)})" if ends else "")
+    return EstimateText.of(text, figure["value"], ends)
 
 
 def ranking_rows(columns: Mapping[str, Figures]) -> Rows:
@@ -51,7 +50,7 @@ def ranking_rows(columns: Mapping[str, Figures]) -> Rows:
     Returns:
         The table.
     """
-    rows = [[each.name, *(percent(figures[key]) for figures in columns.values())] for key, each in STANDARD.items()]
+    rows = [[each.name, *(figure_text(figures[key]) for figures in columns.values())] for key, each in STANDARD.items()]
     return Rows(("figure", *columns), rows)
 
 
@@ -85,7 +84,7 @@ def cross_fitted_columns(cross_fit: Figures) -> dict[str, Figures]:
 
 
 def _counts(figures: Figures) -> str:
-    return f"{figures['fakes']:,} fakes, {figures['reals']:,} reals"
+    return f"{counted(figures['fakes'], 'fake')}, {counted(figures['reals'], 'real')}"
 
 
 def error_rows(decisions: Figures) -> Rows:
@@ -103,8 +102,8 @@ def error_rows(decisions: Figures) -> Rows:
 
 
 def _errors(found: Figures) -> list[str]:
-    highest = [percent(found["highest_apcer"]), found["highest_apcer"]["kind"]]
-    return [percent(found["apcer"]), *highest, percent(found["bpcer"]), percent(found["acer"])]
+    highest = [figure_text(found["highest_apcer"]), found["highest_apcer"]["kind"]]
+    return [figure_text(found["apcer"]), *highest, figure_text(found["bpcer"]), figure_text(found["acer"])]
 
 
 def kind_rows(kinds: Figures, decisions: Figures, rules: Sequence[str]) -> Rows:
@@ -121,8 +120,8 @@ def kind_rows(kinds: Figures, decisions: Figures, rules: Sequence[str]) -> Rows:
     rows = []
     for dimension, each in kinds.items():
         for name, found in each.items():
-            shown = [percent(found["standard"][key]) for key in ("eer", "tpr_at_fpr_0.1")]
-            missed = [percent(decisions[rule]["kinds"][dimension][name]) for rule in rules]
+            shown = [figure_text(found["standard"][key]) for key in ("eer", "tpr_at_fpr_0.1")]
+            missed = [figure_text(decisions[rule]["kinds"][dimension][name]) for rule in rules]
             rows.append([f"{dimension}: {name}", f"{found['fakes']:,}", *shown, *missed])
     return Rows(("kind", "fakes", "EER", "TPR at FPR 10 %", *(f"APCER, {rule}" for rule in rules)), rows)
 
@@ -143,7 +142,7 @@ def left_out_rows(left_out: Figures) -> Rows:
         if found["reason"] is None:
             unseen = found["left_out"]["standard"]
             areas = [_area(found[key]) for key in ("left_out", "learned")]
-            cells = [*areas, percent(unseen["eer"]), percent(unseen["tpr_at_fpr_0.1"])]
+            cells = [*areas, figure_text(unseen["eer"]), figure_text(unseen["tpr_at_fpr_0.1"])]
         rows.append([name, f"{found['fakes']:,}", *cells])
     return Rows(headings, rows)
 

@@ -8,6 +8,7 @@ from typing import Any
 from facesift.config.data import Crop, Data
 from facesift.config.params import Params
 from facesift.core.classes import SPLITS
+from facesift.core.formatting import counted
 
 UNFOUND = {
     "centre": "is cut at the centre",
@@ -64,8 +65,9 @@ def kept_together(params: Params, split: Mapping[str, Any]) -> list[str]:
     bits, agreement = rule.near_duplicate_bits, rule.near_duplicate_agreement
     thumbnails = f" and thumbnails agree to at least {agreement:g}" if agreement else ""
     text = (
-        f"Near-duplicates stayed in one part: {near['images']:,} images in {near['groups']:,} groups, the largest of "
-        f"{near['largest']:,}. Two images are linked if their perceptual hashes differ in at most {bits} of 256 bits"
+        f"Near-duplicates stayed in one part: {counted(near['images'], 'image')} in "
+        f"{counted(near['groups'], 'group')}, the largest of {near['largest']:,}. "
+        f"Two images are linked if their perceptual hashes differ in at most {bits} of 256 bits"
         f"{thumbnails}; no group holds two images whose hashes are more than {2 * bits} bits apart."
     )
     grouped = [f"{name} by {each.group.by}" for name, each in params.data.sources.items() if each.group]
@@ -73,7 +75,7 @@ def kept_together(params: Params, split: Mapping[str, Any]) -> list[str]:
         return [text]
     named = (
         f"Images that belong together by data.sources ({', '.join(grouped)}) stayed in one part, however they look: "
-        f"{known['images']:,} images in {known['groups']:,} groups."
+        f"{counted(known['images'], 'image')} in {counted(known['groups'], 'group')}."
     )
     return [text, named]
 

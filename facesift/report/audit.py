@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from facesift.report.formatting import NOTHING, area, percent, precision_of, recall_of, share
+from facesift.core.formatting import NOTHING, area, percent, share
+from facesift.report.formatting import precision_of, recall_of
 from facesift.report.page import Notice, PageSection, Table
 
 QUIET = ("none", "none_shown", "unknown")  # verdicts that name nothing

@@ -11,6 +11,7 @@ from facesift.config.members import Head, Member
 from facesift.config.params import Params
 from facesift.config.sampling import Resample
 from facesift.core.fingerprint import files_fingerprint, library_versions, sha256
+from facesift.core.formatting import percent
 from facesift.evaluation.study_facts import (
     division,
     kept_together,
@@ -19,7 +20,6 @@ from facesift.evaluation.study_facts import (
     stacker_fit,
     thresholds_fit,
 )
-from facesift.report.formatting import percent
 from facesift.report.page import PageSection, Table
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning", "imbalanced-learn", "scikit-learn", "h5py", "dvc")

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facesift.core.formatting import percent, span
 from facesift.core.intervals import clopper_pearson
 from facesift.report.applications import Applications, Fates, applications
-from facesift.report.formatting import percent, span
 from facesift.report.page import Picture
 from facesift.report.seed_spread import measured_range
 

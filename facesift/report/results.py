@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from facesift.core.formatting import area, share
 from facesift.report.charts import Axis, Estimate, intervals
-from facesift.report.formatting import area, known, precision_of, recall_of, share
+from facesift.report.formatting import known, precision_of, recall_of
 from facesift.report.page import Chart, PageSection, Table
 
 RULE_HEADINGS = ("decision rule", "caught", "to review", "false alarms", "recall", "precision")

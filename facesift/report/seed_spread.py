@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facesift.report.formatting import NOTHING, span
+from facesift.core.formatting import NOTHING, span
 from facesift.report.page import PageSection, Table
 
 COMMAND = "make stability SEEDS=5"

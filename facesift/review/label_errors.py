@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.core.scores import class_probabilities, labels_from, logit_columns
-from facesift.review.queue import ReviewQueue
+from facesift.review.queue import NothingToReview, ReviewQueue
 from facesift.review.study import Study
 
 
@@ -72,7 +72,8 @@ def read_label_errors(study: Study) -> ReviewQueue:
         A blind queue: the page shows neither label nor score, so that the second look is independent.
 
     Raises:
-        FacesiftError: Scores are missing, or no label is in doubt.
+        FacesiftError: Scores are missing.
+        NothingToReview: No label is in doubt.
     """
     classes, (path, scores) = study.params.class_names, _scores(study)
     judged = study.table("manifest.parquet", "ingest").filter(pl.col("reviewers") != "").select("image_id")
@@ -81,9 +82,9 @@ def read_label_errors(study: Study) -> ReviewQueue:
     probabilities = class_probabilities(table.select(logit_columns(classes.names)).to_numpy())
     found = table[find_label_errors(labels_from(table, classes), probabilities)]
     if found.is_empty():
-        raise FacesiftError(f"{path}: the scores put no label of {table.height} images in doubt")
+        raise NothingToReview(f"{path}: the scores put no label of {counted(table.height, 'image')} in doubt")
     counts = ", ".join(f"{count} labelled {each}" for each, count in sorted(found["label"].value_counts().iter_rows()))
-    note = f"{found.height} likely label errors among {table.height} images ({path}): {counts}"
+    note = f"{counted(found.height, 'likely label error')} among {counted(table.height, 'image')} ({path}): {counts}"
     names = study.image_names().collect()
     named = found.select("image_id").join(names, on="image_id", how="left", maintain_order="left")
     rows = named.with_columns(decision=pl.lit(""), reason=pl.lit(""), probability=pl.lit(None, pl.Float64), copies=0)

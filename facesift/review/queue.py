@@ -12,9 +12,14 @@ import polars as pl
 
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.datasets.review_files import UNSURE
 from facesift.review.decisions import REVIEW, find_classes, is_image_id, read_decisions
 from facesift.review.order import VOTE, Order, in_order
+
+
+class NothingToReview(FacesiftError):  # noqa: N818  no error: the work is done
+    """No image needs a person."""
 
 
 @dataclass(frozen=True)
@@ -86,16 +91,17 @@ def read_queue(
         order: What comes first, see `order.in_order`.
 
     Raises:
-        FacesiftError: The file is not a decisions table, or the queue is empty.
+        FacesiftError: The file is not a decisions table.
+        NothingToReview: The queue is empty.
     """
     decisions = read_decisions(path, images)
     classes = find_classes(path, decisions.table, bundle)
     wanted = decisions.table if everything else decisions.table.filter(pl.col("decision") == REVIEW)
     rows = in_order(one_row_each(wanted), decisions.table, order, classes)
     if not rows.height:
-        raise FacesiftError(_why_empty(path, decisions.table, everything))
+        raise NothingToReview(_why_empty(path, decisions.table, everything))
     dropped = wanted.filter(~is_image_id()).height
-    note = f"{path}: {dropped} rows have no image_id (files that could not be read) and are left out"
+    note = f"{path}: left out: {counted(dropped, 'row')} without image_id (files that could not be read)"
     return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, [note] if dropped else [])
 
 
@@ -109,4 +115,4 @@ def one_row_each(rows: pl.DataFrame) -> pl.DataFrame:
 def _why_empty(path: Path, table: pl.DataFrame, everything: bool) -> str:  # noqa: FBT001
     if everything or not table.height:
         return f"{path}: contains no image that can be shown"
-    return f"{path}: none of its {table.height} images was decided `{REVIEW}`; --all shows the others too"
+    return f"{path}: none of its {table.height:,} images was decided `{REVIEW}`; --all shows the others too"

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from facesift.config.review import Review
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.datasets.review_files import REVIEWER
 from facesift.review.access_control import Credentials
 from facesift.review.answer_logs import AnswerLogs
@@ -155,7 +156,7 @@ def _print_start(state: ReviewState, credentials: Credentials) -> None:
 
 def _progress(state: ReviewState) -> str:
     progress = state.state()["progress"]
-    return f"{progress['answered']} of {progress['images']} images answered"
+    return f"{progress['answered']:,} of {counted(progress['images'], 'image')} answered"
 
 
 def _warn(message: str) -> None:

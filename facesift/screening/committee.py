@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from facesift.bundle.card import Card, bundle_hash, read_card, verify_files
 from facesift.bundle.decision_rule import open_ensemble
 from facesift.bundle.inputs import MemberInputs, member_inputs
-from facesift.bundle.preprocessing import Preprocessor
+from facesift.bundle.preprocessing import Preprocessor, stack_inputs
 from facesift.bundle.runtimes import Runtime, open_runtime
 from facesift.committee.cascade import CascadeDecisions, check_cascade, decide_at_once, decide_in_turn
-from facesift.committee.decision import BatchDecisions
+from facesift.committee.decision import REVIEW, BatchDecisions
 from facesift.committee.ensemble import Ensemble
 from facesift.core.errors import FacesiftError
+from facesift.images.archives import LOOSE
 from facesift.images.paths import InputFile, find_files
 from facesift.screening.columns import Tables
 from facesift.screening.decision_log import DecisionLog
 from facesift.screening.stable_decisions import decide_stably
-from facesift.screening.stream import ReadOptions, screen_batches, screen_files
+from facesift.screening.stream import ReadOptions, read_image, screen_batches, screen_files
 
 
 @dataclass(frozen=True)
@@ -95,29 +96,52 @@ class Committee:
             inputs: pixels (n, S, S, 3) of the card's `image_size`, or what `bundle.preprocessing.stack_inputs` gives.
 
         Raises:
-            FacesiftError: for pixels alone in a committee with heads, which see more of an image.
+            FacesiftError: for pixels of another size or type, and for pixels alone in a committee with heads, which see
+                more of an image.
         """
-        return self.runtime.logits(member_inputs(inputs), self.card.member_names)
+        return self.runtime.logits(self._checked(inputs), self.card.member_names)
+
+    def _checked(self, inputs: NDArray[np.uint8] | MemberInputs) -> MemberInputs:
+        seen, size = member_inputs(inputs), self.card.image.image_size
+        if seen.pixels.dtype != np.uint8 or seen.pixels.shape[1:] != (size, size, 3):
+            raise FacesiftError(
+                f"pixels {seen.pixels.shape} {seen.pixels.dtype}: this committee sees (n, {size}, {size}, 3) uint8; "
+                "`decide` and `screen` take files of any size"
+            )
+        return seen
 
     def decide(
-        self, inputs: NDArray[np.uint8] | MemberInputs, image_ids: Sequence[str] | None = None
+        self, inputs: NDArray[np.uint8] | MemberInputs | Path | str, image_ids: Sequence[str] | None = None
     ) -> BatchDecisions:
-        """Score and decide images; see `logits`.
+        """Score and decide images; see `logits`. For many files use `screen`, which reads and scores side by side.
 
         Args:
-            inputs: pixels (n, S, S, 3) of the card's `image_size`, or what `bundle.preprocessing.stack_inputs` gives.
+            inputs: path of one image file, or pixels (n, S, S, 3) of the card's `image_size`, or what
+                `bundle.preprocessing.stack_inputs` gives.
             image_ids: their ids (n,), from which noise and other random damage is drawn where decisions must survive
-                damage; None: all are damaged alike.
+                damage; None: the file's id, and all pixels are damaged alike.
 
         Returns:
-            Decisions as `screen` makes them, votes and log-odds.
+            Decisions as `screen` makes them, votes and log-odds. `names(committee.card.classes)` has the decisions as
+            words.
 
         Raises:
-            FacesiftError: when a member's logits are not finite: no decision is made of them.
+            FacesiftError: for a file that cannot be read, for pixels of another size or type, and when a member's
+                logits are not finite: no decision is made of them.
         """
-        seen = member_inputs(inputs)
+        if isinstance(inputs, Path | str):
+            return self._decide_file(Path(inputs))
+        seen = self._checked(inputs)
         ids = [""] * len(seen) if image_ids is None else image_ids
         return decide_stably(self._decide_finite, self.ensemble, seen, ids).batch
+
+    def _decide_file(self, path: Path) -> BatchDecisions:
+        """Decide the image in a file as `screen` does."""
+        read = read_image(InputFile(str(path), LOOSE, str(path)), self.preprocessor)
+        if read.seen is None:
+            raise FacesiftError(f"{path}: {read.reason}")
+        found = self.decide(stack_inputs([read.seen]), [read.image_id or ""])
+        return found if read.referred is None else replace(found, decisions=np.full_like(found.decisions, REVIEW))
 
     def _decide_finite(self, inputs: MemberInputs) -> CascadeDecisions:
         logits = self.logits(inputs)

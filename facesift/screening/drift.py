@@ -54,7 +54,7 @@ def compare(reference: Reference, decisions: pl.DataFrame | pl.LazyFrame) -> Rep
     counted = _count_stream(reference, stream)
     images, scored = counted["images"], counted["scored"]
     if not scored:
-        raise FacesiftError(f"none of the {images} images in the decisions table is scored: see its column `reason`")
+        raise FacesiftError(f"none of the {images:,} images in the decisions table is scored: see its column `reason`")
     columns = {name: _column(reference, counted, name) for name in WATCHED if _known(reference, counted, name)}
     found = {
         "positive": reference["positive"],
@@ -113,7 +113,7 @@ def _count_stream(reference: Reference, stream: pl.LazyFrame) -> dict[str, Any]:
 def _check_row(row: Mapping[str, Any], names: list[str]) -> None:
     if row["early"]:
         raise FacesiftError(
-            f"{row['early']} of {row['images']} images are decided without a probability: screened with --cascade, "
+            f"{row['early']:,} of {row['images']:,} images are decided without a probability: screened with --cascade, "
             "which tells nothing of drift; screen a sample of the stream without it"
         )
     for value in (row["least"], row["most"]):

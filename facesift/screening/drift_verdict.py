@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from facesift.core.formatting import between, counted, percent
 from facesift.core.intervals import clopper_pearson
 
 STABLE, WATCH, RECALIBRATE = "stable", "watch", "recalibrate"
 # Convention of scorecard monitoring (Siddiqi 2006, Credit Risk Scorecards): from here on a shift is small, is large.
 PSI = {WATCH: 0.1, RECALIBRATE: 0.25}
-# Our own: the queue of people is then certainly a quarter longer or shorter, certainly twice as long or half.
+# Our own, of odds: where a decision is rare, the queue of people is then certainly a quarter longer or shorter, or
+# certainly twice as long or half. Odds and not shares: 61 % in place of 87 % is only 1.4 times less, yet it is much.
 FACTOR = {WATCH: 1.25, RECALIBRATE: 2.0}
 UNSCORABLE = 0.01  # share of images without a score, as ingest.max_bad_fraction by default
 
@@ -41,14 +44,17 @@ def column_state(name: str, figures: Mapping[str, Any]) -> str:
 def decision_state(stream: Share, references: Sequence[ReferenceShare]) -> dict[str, Any]:
     """Compare the share of a decision with that of the reference without fakes and of the one with all of them.
 
-    `expected` is from the least to the most of the references' exact intervals. `factor`: the share is at least so many
-    times above or below that, 1 when the intervals touch.
+    `expected` is from the least to the most of the references' exact intervals. `factor`: the odds of the decision are
+    at least so many times above or below that, 1 when the intervals touch.
+
+    >>> decision_state((61, 100), [(180, 200, 1.0)])["state"], decision_state((90, 100), [(180, 200, 1.0)])["state"]
+    ('recalibrate', 'stable')
     """
     count, images = stream
     low, high = clopper_pearson(count, images) or (0.0, 1.0)
     ends = [clopper_pearson(decided, of, design_effect=effect) or (0.0, 1.0) for decided, of, effect in references]
     least, most = min(end[0] for end in ends), max(end[1] for end in ends)
-    factor = max(low / most, least / high, 1.0)
+    factor = max(_odds(low) / _odds(most), _odds(least) / _odds(high), 1.0)
     return {
         "images": count,
         "share": count / images,
@@ -58,6 +64,10 @@ def decision_state(stream: Share, references: Sequence[ReferenceShare]) -> dict[
         "direction": "up" if low > most else "down" if high < least else None,
         "state": _grade(factor, FACTOR),
     }
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share) if share < 1 else math.inf
 
 
 def unscorable_state(count: int, images: int) -> dict[str, Any]:
@@ -104,23 +114,18 @@ def _sentence(found: Mapping[str, Any], moved: Mapping[str, Any], decisions: Map
         for name, each in moved.items()
     ]
     said += [
-        f"decision {name} is {each['share']:.2%} of the images, expected {_span(each['expected'])}"
+        f"decision {name} is {percent(each['share'], 2)} of the images, expected {between(each['expected'], 2)} %"
         for name, each in decisions.items()
     ]
     if found["unscorable"]["state"] != STABLE:
-        said.append(f"{found['unscorable']['share']:.2%} of the images have no score")
+        said.append(f"{percent(found['unscorable']['share'], 2)} of the images have no score")
     if said:
         return "; ".join(said)
     least = max((each["limit"] for each in found["columns"].values()), default=0.0)
-    return (
-        f"nothing moved beyond chance in {found['scored']} images; a PSI up to {least:.2f} would not have shown"
-        if least > PSI[WATCH]
-        else f"nothing moved in {found['scored']} images"
-    )
-
-
-def _span(interval: Sequence[float]) -> str:
-    return f"{interval[0]:.2%} to {interval[1]:.2%}"
+    images = counted(found["scored"], "image")
+    if least > PSI[WATCH]:
+        return f"nothing moved beyond chance in {images}; a PSI up to {least:.2f} would not have shown"
+    return f"nothing moved in {images}"
 
 
 def _went(direction: str | None) -> str:

@@ -14,6 +14,7 @@ from facesift.committee.decision import REVIEW_NAME
 from facesift.committee.rules import RULES
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.core.scores import STACKER
 from facesift.images.quality import QUALITIES
 from facesift.screening.columns import LOG, POINT, SAID, VOTE
@@ -116,7 +117,9 @@ def _unknown(path: Path, image_id: str, table: pl.LazyFrame) -> FacesiftError:
     like = pl.col("image_id").str.starts_with(image_id[:ENDS]) | pl.col("image_id").str.ends_with(image_id[-ENDS:])
     close = ids.filter(like).head(CLOSE).collect()["image_id"].to_list()
     count = ids.select(pl.len()).collect().item()
-    rest = f"close to it: {', '.join(map(printable, close))}" if close else f"it has the ids of {count:,} images"
+    rest = (
+        f"close to it: {', '.join(map(printable, close))}" if close else f"it has the ids of {counted(count, 'image')}"
+    )
     return FacesiftError(f"{path}: no image {printable(image_id)}; {rest}")
 
 

@@ -1,5 +1,6 @@
 import json
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -14,7 +15,9 @@ def call(tmp_path):
 
     def call(stream, *options):
         stream.write_csv(tmp_path / "decisions.csv")
-        return CliRunner().invoke(app, ["drift", str(tmp_path / "bundle"), str(tmp_path / "decisions.csv"), *options])
+        return CliRunner().invoke(
+            app, ["drift", str(tmp_path / "decisions.csv"), "--bundle", str(tmp_path / "bundle"), *options]
+        )
 
     return call
 
@@ -40,3 +43,12 @@ def test_a_mistake_is_one_message_and_status_1(call):
 
 def test_advice_is_printed(call):
     assert "To do: find out what changed before the committee" in call(images(500, 1, brightness=250.0)).stdout
+
+
+def test_61_per_cent_instead_of_87_to_95_are_not_stable(call):
+    decided = images(500, 1).with_columns(
+        decision=pl.when(pl.int_range(500) < 305).then(pl.lit("real")).otherwise(pl.lit("review"))
+    )
+    done = call(decided, "--json")
+    assert json.loads(done.stdout)["decisions"]["real"]["state"] == "recalibrate"
+    assert done.exit_code == 3

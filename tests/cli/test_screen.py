@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import polars.selectors as cs
 import pytest
 
 from facesift import __version__
+from facesift.bundle.card import read_card
 from facesift.cli.screen import ScreenOptions, run_screen
 from facesift.core.errors import FacesiftError
 from facesift.screening.columns import LOG
@@ -224,3 +226,17 @@ def test_a_mistake_is_named_and_leaves_nothing(exported, tmp_path, monkeypatch, 
 def test_a_mistake_is_one_line_and_status_1(exported, tmp_path):
     out, err = (process := command(tmp_path / "nowhere", "--bundle", exported)).communicate()
     assert (process.returncode, out, err) == (1, "", f"error: {tmp_path / 'nowhere'}: no such file or folder\n")
+
+
+def test_help_names_the_rules_and_the_points_of_the_bundle(exported):
+    out, _ = command("--bundle", exported, "--help").communicate()
+    said = " ".join(re.sub(r"[│╭╰─╮╯]", " ", out).split())
+    card = read_card(exported)
+    assert f"{card.rule} (the bundle's own)" in said
+    assert f"offers {', '.join(card.points) or 'none'}." in said
+
+
+def test_help_without_a_bundle_says_so(tmp_path):
+    out, _ = command("--bundle", tmp_path, "--help").communicate()
+    assert "any_fake, majority, soft, unanimous" in " ".join(re.sub("[│]", " ", out).split())
+    assert "No bundle in" in out

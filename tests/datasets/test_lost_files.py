@@ -54,7 +54,7 @@ def test_the_report_has_shares_and_reasons_of_each_class():
 
 def test_a_class_with_losses_is_told_in_a_line():
     assert tell_losses(count_losses(bad_files(2), {"fake": 8, "real": 4})) == [
-        "fake: 2 of 8 files left out (25.00%): 2 empty file"
+        "fake: 2 of 8 files left out (25.00 %): 2 empty file"
     ]
 
 

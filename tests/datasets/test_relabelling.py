@@ -75,7 +75,7 @@ def test_it_is_told_in_one_line():
     assert said == (
         "reviews of 2 images: 1 real -> fake, 0 confirmed, 0 given to images without one; "
         "0 disagreements, 1 unsure, 1 of no image here; "
-        "1 images left out: their source has the layout `reviewed`, and nobody has decided them"
+        "1 image left out: their source has the layout `reviewed`, and nobody has decided them"
     )
 
 
@@ -84,4 +84,4 @@ def test_for_two_persons_one_answer_is_no_label_yet():
     found = relabel(manifest("real", "real"), table(*answers), CLASSES, two_persons=True)
     assert labels(found) == ["real", "fake"]
     assert (found.report["waiting"], found.report["unsure"], found.report["disagreements"]) == (1, 0, 0)
-    assert "1 images wait for a second person" in found.sentence()
+    assert "waiting for a second person (review.two_persons): 1 image" in found.sentence()

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tests.experiments.conftest import with_one_thread
-from tests.made import ROOT
+from tests.pages import DOCS, blocks
 
-PAGE = ROOT / "docs/experiments.md"
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+PAGE = DOCS / "experiments.md"
+BLOCKS = [block.text for block in blocks("experiments.md", "sh")]
 ARTIFACT = {"committee": {"path": "models/stacker.safetensors", "type": "model"}}  # where the tiny study has no other
 
 

@@ -8,31 +8,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.made import ROOT
+from tests.pages import Block, blocks
 from tests.pipeline.conftest import Repository
 from tests.remotes.conftest import KINDS, Remote, found_team
 
-PAGE = ROOT / "docs/sharing.md"
-FENCE = re.compile(r"^```(\w+) ?(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
+BLOCKS = blocks("sharing.md")
 
 
-@dataclass(frozen=True)
-class Block:
-    """A block of commands; its labels say for which kind of remote it is, and whether it is a key or a clone."""
-
-    language: str
-    labels: tuple[str, ...]
-    text: str
-
-    def is_for(self, kind: str) -> bool:
-        return not set(KINDS) & set(self.labels) or kind in self.labels
-
-
-def blocks(page: Path) -> list[Block]:
-    return [Block(language, tuple(labels.split()), text) for language, labels, text in FENCE.findall(page.read_text())]
-
-
-BLOCKS = blocks(PAGE)
+def is_for(block: Block, kind: str) -> bool:
+    """Whether a block is for a kind of remote: its labels say so, or name none."""
+    return not set(KINDS) & set(block.labels) or kind in block.labels
 
 
 def placeholders(remote: Remote, origin: Path) -> dict[str, str]:
@@ -104,7 +89,7 @@ def typed(trained, remote, tmp_path_factory) -> Typed:
     ben = Person(room / "ben", moved_in(room / "ben/home", store), replaced)
     typing, keys, printed = anna, [], {}
     for block in BLOCKS:
-        if not block.is_for(remote.kind):
+        if not is_for(block, remote.kind):
             continue
         typing = ben if "clone" in block.labels else typing
         printed[block] = typing.type(block)
@@ -148,7 +133,7 @@ def test_whole_remote_has_nothing_damaged(typed):
 
 def test_tracking_archives_as_the_data_page_says(trained, tmp_path):
     """The block of docs/data.md, with the remote that a clone comes with."""
-    (block,) = [block for block in blocks(ROOT / "docs/data.md") if block.language == "sh"]
+    (block,) = blocks("data.md", "sh")
     first = found_team(trained, tmp_path)
     person = Person(first.folder, tmp_path / "first/home", {"rff": "tiny", "RFF": "tiny"})
     assert "pushed" in person.type(block)

@@ -61,7 +61,7 @@ def test_a_torn_last_line_of_a_table_is_left_out_and_said(tmp_path):
         file.write("in/face9.png,0123")
     queue = read_queue(decisions, tmp_path, everything=True)
     assert len(queue) == 5
-    assert "1 rows have no image_id" in queue.notes[0]
+    assert "left out: 1 row without image_id" in queue.notes[0]
 
 
 def mistakes(room):

@@ -2,26 +2,19 @@
 
 import contextlib
 import io
-import re
 
 import pytest
 
-from tests.made import ROOT
+from tests.pages import blocks
 from tests.pipeline.conftest import create, tiny_study, write_faces
-
-PAGE = (ROOT / "docs/scaling.md").read_text()
-
-
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def test_plan_prints_what_stands_below_it():
-    (plan,) = blocks("python")
+    (plan,) = blocks("scaling.md", "python")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(plan, {})  # noqa: S102  our own page
-    assert blocks("text")[-1] == printed.getvalue()
+        exec(plan.text, {})  # noqa: S102  our own page
+    assert blocks("scaling.md", "text")[-1].text == printed.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +31,7 @@ def project(tmp_path_factory):
 
 
 def test_commands_run_as_written(project):
-    cluster, devices, torchrun = blocks("sh")
+    cluster, devices, torchrun = (block.text for block in blocks("scaling.md", "sh"))
     before = (project.folder / "data/manifest.parquet").read_bytes()
     said = project.run("bash", "-ec", cluster)
     assert "Running stage 'ingest'" in said

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from facesift.bundle.inputs import MemberInputs
 from facesift.core.errors import FacesiftError
@@ -190,3 +191,28 @@ def test_logits_that_are_not_finite_are_not_decided(committee, monkeypatch):
     monkeypatch.setattr(type(committee), "logits", lambda *_: logits)
     with pytest.raises(FacesiftError, match=rf"{first}: its logits of image 1 are not finite"):
         committee.decide(pixels)
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((2, 16, 16, 3), np.uint8), np.zeros((2, 32, 32, 3)), np.zeros((32, 32, 3), np.uint8)]
+)
+@pytest.mark.parametrize("ask", ["logits", "decide"])
+def test_pixels_of_another_size_or_type_are_refused_with_the_right_ones(committee, ask, pixels):
+    size = committee.card.image.image_size
+    with pytest.raises(FacesiftError, match=rf"this committee sees \(n, {size}, {size}, 3\) uint8"):
+        getattr(committee, ask)(pixels)
+
+
+def test_a_file_is_decided_as_screen_decides_it(committee, tmp_path):
+    path = tmp_path / "face.png"
+    Image.fromarray(noise(1)[0]).resize((50, 60)).save(path)
+    (table,) = committee.screen([path])
+    found = committee.decide(path)
+    assert found.names(committee.card.classes) == table["decision"].to_list()
+    assert found.probability[0] == pytest.approx(table["probability"][0])
+
+
+def test_a_file_that_cannot_be_read_is_named(committee, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"")
+    with pytest.raises(FacesiftError, match=r"bad\.png: empty file"):
+        committee.decide(str(tmp_path / "bad.png"))

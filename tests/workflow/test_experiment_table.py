@@ -5,8 +5,9 @@ import pytest
 from rich.console import Console
 
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import percent
 from workflow import experiments
-from workflow.experiments import Experiment, percent, read_experiments, table_of
+from workflow.experiments import Experiment, read_experiments, table_of
 
 VOTE = {
     "val": {"unanimous": {"recall": 0.5, "review_rate": 0.02}, "soft": {"recall": 0.75}},
