@@ -110,28 +110,45 @@ def screen_batches(files: Iterable[InputFile], ensemble: Ensemble, decide: Decid
     """
     with closing(_read_ahead(files, reading)) as reads:  # not left to the collector: it would report a second Ctrl-C
         for batch in _batches(reads, reading.batch_size):
-            yield _table(batch, ensemble, decide)
+            yield decide_reads(batch, ensemble, decide)
 
 
 def read_image(file: InputFile, preprocessor: Preprocessor) -> Read:
     """Read, hash, decode and cut one file as the pipeline does; what goes wrong is the `reason`."""
     if file.reason:
         return Read(file.name, reason=one_line(file.reason))
-    facts: dict[str, Any] = {}
+    try:
+        data = read_bytes(Path(), file.container, file.path, preprocessor.image.max_bytes)
+    except BadImage as error:
+        reason = error.reason
+    except MemoryError:
+        reason = "not enough memory to read it"
+    except (FacesiftError, ValueError) as error:  # a zip that has changed since it was listed; a NUL in a path
+        reason = str(error)
+    else:
+        return read_data(file.name, data, preprocessor)
+    return Read(file.name, reason=one_line(reason))
+
+
+def read_data(name: str, data: bytes, preprocessor: Preprocessor) -> Read:
+    """Hash, decode and cut the bytes of an image file; what goes wrong is the `reason`.
+
+    Args:
+        name: of the file, for the table.
+        data: its bytes.
+        preprocessor: makes of an image what the members see.
+    """
+    facts: dict[str, Any] = {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
     image = preprocessor.image
     try:
-        data = read_bytes(Path(), file.container, file.path, image.max_bytes)
-        facts |= {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
         upright = upright_rgb(open_image(data, image.max_pixels, image.formats))
         facts |= {"width": upright.width, "height": upright.height}
-        return Read(file.name, **facts, seen=preprocessor.apply(upright))
+        return Read(name, **facts, seen=preprocessor.apply(upright))
     except BadImage as error:
         reason = error.reason
     except MemoryError:
         reason = "not enough memory to decode it"
-    except (FacesiftError, ValueError) as error:  # a zip that has changed since it was listed; a NUL in a path
-        reason = str(error)
-    return Read(file.name, **facts, reason=one_line(reason))
+    return Read(name, **facts, reason=one_line(reason))
 
 
 def _read_ahead(files: Iterable[InputFile], reading: ReadOptions) -> Generator[Read, None, None]:
@@ -157,10 +174,18 @@ def _schema(voters: tuple[str, ...]) -> pl.Schema:
     return image_schema(voters)
 
 
-def _table(batch: list[Read], ensemble: Ensemble, decide: Decide) -> pl.DataFrame:
-    """Score what could be read, and put all rows into one table.
+def decide_reads(batch: Sequence[Read], ensemble: Ensemble, decide: Decide) -> pl.DataFrame:
+    """Score and decide what could be read, and put all rows into one table.
 
     The rows are made as lists, and polars is asked once: its plans and joins cost more than one image's scores.
+
+    Args:
+        batch: files that were read, at least one.
+        ensemble: makes decisions of the logits.
+        decide: decides what the members see of n images.
+
+    Returns:
+        A row for each file in its order, see `columns.image_schema`; without the decision log.
     """
     schema = _schema(ensemble.voters)
     columns = {name: [getattr(read, attribute) for read in batch] for name, attribute in FACTS}
