@@ -56,6 +56,7 @@ class DecisionService:
         self._engine: Engine | None = None
         self._loading = asyncio.Lock()
         self._waiting, self._clients = 0, Counter[str]()
+        self._complaint = ""  # the last one about a bundle that could not be loaded
         self._seconds_an_image = 0.01  # a guess, until some are decided
         self._retiring: set[asyncio.Task[None]] = set()
         metrics.watch_drift(self.drift)
@@ -116,8 +117,11 @@ class DecisionService:
                 return False
             await self.load()
         except (FacesiftError, OSError) as error:  # a folder that is half copied
-            sys.stderr.write(f"the bundle stays as it is: {error}\n")
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                sys.stderr.write(f"the bundle stays as it is: {error}\n")
             return False
+        self._complaint = ""
         sys.stderr.write(f"bundle {found} decides now\n")
         return True
 

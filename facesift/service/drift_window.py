@@ -27,7 +27,7 @@ class DriftWindow:
         seconds: how long a report is good for: comparing takes some milliseconds.
     """
 
-    def __init__(self, reference: Reference, images: int, seconds: float = 10.0) -> None:
+    def __init__(self, reference: Reference, images: int, seconds: float = 2.0) -> None:
         self._reference, self._seconds = reference, seconds
         self._rows: deque[tuple[Any, ...]] = deque(maxlen=max(images, 1))
         self._lock = threading.Lock()
