@@ -99,7 +99,7 @@ install: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,face,heic,review,remotes,weights,dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,serve,face,heic,review,remotes,weights,dev]'
 	$(BIN)/python -m workflow.vega_bundle
 	touch $(READY)
 

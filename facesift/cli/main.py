@@ -14,7 +14,9 @@ from facesift.cli.explain import explain
 from facesift.cli.results import results
 from facesift.cli.review import review
 from facesift.cli.screen import screen
+from facesift.cli.serve import serve
 from facesift.cli.study import study
+from facesift.cli.tokens import tokens
 from facesift.cli.weights import weights
 
 app = typer.Typer(cls=CommandGroup, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -42,6 +44,8 @@ app.command()(results)
 app.command()(drift)
 app.command()(review)
 app.command(cls=BundleCommand)(screen)
+app.command()(serve)
+app.add_typer(tokens, name="tokens")
 app.command()(explain)
 app.command()(bench)
 app.command()(study)
