@@ -95,8 +95,10 @@ def read_queue(
     if not rows.height:
         raise FacesiftError(_why_empty(path, decisions.table, everything))
     dropped = wanted.filter(~is_image_id()).height
-    note = f"{path}: {dropped} rows have no image_id (files that could not be read) and are left out"
-    return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, [note] if dropped else [])
+    notes = [decisions.note] if decisions.note else []
+    if dropped:
+        notes.append(f"{path}: {dropped} rows have no image_id (files that could not be read) and are left out")
+    return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, notes)
 
 
 def one_row_each(rows: pl.DataFrame) -> pl.DataFrame:
