@@ -31,16 +31,17 @@ def read_list(stream: BinaryIO, *, null: bool = False) -> Iterator[str]:
         FacesiftError: for NUL bytes where lines are expected.
     """
     end, rest = (b"\0" if null else b"\n"), b""
-    for chunk in _as_bytes(_chunks(stream), null=null):
+    for chunk in _as_bytes(_chunks(stream, null=null), null=null):
         *whole, rest = (rest + chunk).split(end)
         for path in whole:
             yield from _paths(path, null=null)
     yield from _paths(rest, null=null)
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield what is there, without waiting for more; the first has four bytes or a whole line."""
-    read = stream.read1 if isinstance(stream, io.BufferedReader | io.BytesIO) else stream.read
+def _chunks(stream: BinaryIO, *, null: bool) -> Iterator[bytes]:
+    """Yield a line at a time, or what is there, without waiting for more; the first has four bytes or a whole line."""
+    buffered = isinstance(stream, io.BufferedReader | io.BytesIO)
+    read = (stream.read1 if buffered else stream.read) if null else stream.readline
     first = b""
     while len(first) < 4 and b"\n" not in first and (chunk := read(CHUNK)):
         first += chunk

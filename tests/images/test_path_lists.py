@@ -23,6 +23,9 @@ class Slow(io.BytesIO):
     def read1(self, _size: int | None = -1, /) -> bytes:
         return super().read1(3)
 
+    def readline(self, _size: int | None = -1, /) -> bytes:
+        return super().readline(3)
+
 
 @settings(max_examples=80, derandomize=True, deadline=None)
 @given(
@@ -58,18 +61,21 @@ def test_utf_16_without_a_mark_is_recognised():
     assert list(read_list(io.BytesIO("in/é.png\r\nb\r\n".encode("utf-16-be")))) == ["in/é.png", "b"]
 
 
-def test_paths_come_before_the_list_ends():
-    def lines():
-        yield b"one\n"
+@pytest.mark.parametrize(("end", "null"), [(b"\n", False), (b"\0", True)])
+def test_paths_come_before_the_list_ends(end, null):
+    def pieces():
+        yield b"path" + end
         raise AssertionError("read too far")
 
     class Pipe(io.BytesIO):
-        given = lines()
+        given = pieces()
 
         def read1(self, _size: int | None = -1, /) -> bytes:
             return next(self.given)
 
-    assert next(read_list(Pipe())) == "one"
+        readline = read1
+
+    assert next(read_list(Pipe(), null=null)) == "path"
 
 
 def test_a_name_with_a_carriage_return_is_read_where_it_exists(tmp_path):
