@@ -18,6 +18,7 @@ from facesift.config.data import Data, Ingest, Portraits, Shard, Split
 from facesift.config.evaluation import CrossTest, Evaluation, Pictures, Report, Robustness
 from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
+from facesift.config.quality import Quality
 from facesift.config.review import Review
 from facesift.config.sampling import Resample
 from facesift.config.section import NAME, Name, Number, Section, Seed
@@ -45,6 +46,7 @@ class Params(Section):
     )
     data: Data = Field(description="which images make the study")
     ingest: Ingest = Field(description="when a file is bad, and how many bad ones are too many")
+    quality: Quality = Field(description="what makes a photo a bad one, and what happens to it")
     split: Split = Field(description="how images are divided into train, validation and test")
     shard: Shard = Field(description="how images are stored for training")
     backbones: dict[Name, Backbone] = Field(

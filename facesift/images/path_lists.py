@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from facesift.core.errors import FacesiftError
@@ -40,8 +39,7 @@ def read_list(stream: BinaryIO, *, null: bool = False) -> Iterator[str]:
 
 def _chunks(stream: BinaryIO, *, null: bool) -> Iterator[bytes]:
     """Yield a line at a time, or what is there, without waiting for more; the first has four bytes or a whole line."""
-    buffered = isinstance(stream, io.BufferedReader | io.BytesIO)
-    read = (stream.read1 if buffered else stream.read) if null else stream.readline
+    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read) if null else stream.readline
     first = b""
     while len(first) < 4 and b"\n" not in first and (chunk := read(CHUNK)):
         first += chunk
