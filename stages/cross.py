@@ -20,6 +20,7 @@ from facesift.core.formatting import counted, percent
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.image_groups import group_images
 from facesift.datasets.label_tables import make_layouts
+from facesift.datasets.left_out import check_rows, tell_left_out
 from facesift.datasets.lost_files import check_losses, count_losses
 from facesift.datasets.manifest import build_manifest
 from facesift.datasets.near_duplicates import LinkRule
@@ -69,6 +70,9 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     raw = Path("data/raw") / other.raw
     layouts = make_layouts(raw, other.sources, params.class_names.names)
     found = count_files(raw, layouts)
+    for line in tell_left_out(found):
+        print(f"{name}: {line}")
+    check_rows(found, params.ingest)
     crop = params.data.crop
     examined = examine_files(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
     manifest = handle_missing_faces(build_manifest(examined), crop)

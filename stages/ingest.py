@@ -17,6 +17,7 @@ from facesift.core.formatting import counted
 from facesift.datasets.examination import examine_files, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
+from facesift.datasets.left_out import check_rows, report_left_out, tell_left_out
 from facesift.datasets.lost_files import check_losses, count_losses, report_losses, tell_losses
 from facesift.datasets.manifest import Manifest, build_manifest, count_warnings, summarise_manifest
 from facesift.datasets.relabelling import Relabelling, relabel
@@ -90,19 +91,16 @@ def main(params: Params) -> None:
     raw = Path("data/raw") / params.data.raw
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
     found = count_files(raw, layouts)
-    if found.ignored:
-        print(
-            f"ignored, as no source of data.sources has them: {counted(found.ignored, 'file')}, such as {found.example}"
-        )
-    if found.passed:
-        print(f"passed over, as they are no images: {_tell(found.passed)}")
+    for line in tell_left_out(found):
+        print(line)
+    check_rows(found, params.ingest)
     manifest = _usable(raw, layouts, found, params)
     judged = _judge(raw, manifest.images, params)
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
-    write_csv(QUARANTINE, labelled.quarantine)
+    write_csv(QUARANTINE, pl.concat([labelled.quarantine, found.left_out()]))
     losses = count_losses(labelled.quarantine, found.by_class)
-    counts = summarise_manifest(labelled, found.ignored, found.passed) | {"losses": report_losses(losses)}
+    counts = summarise_manifest(labelled) | report_left_out(found) | {"losses": report_losses(losses)}
     write_json(METRICS, counts | {"reviews": judged.report})
     copies = counted(labelled.exact_duplicates, "further copy", "further copies")
     print(f"{counted(labelled.images.height, 'image')}, {copies} dropped,", end=" ")

@@ -14,10 +14,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from facesift.config.backbones import Backbone
 from facesift.config.committee import Calibration, Cost, Export, Operating, Stack, Vote
-from facesift.config.data import Data, Ingest, Portraits, Shard, Split
+from facesift.config.data import Data, Ingest, Portraits, Shard, Source, Split
 from facesift.config.evaluation import CrossTest, Evaluation, Pictures, Report, Robustness
 from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
+from facesift.config.quality import Quality
 from facesift.config.review import Review
 from facesift.config.sampling import Resample
 from facesift.config.section import NAME, Name, Number, Section, Seed
@@ -45,6 +46,7 @@ class Params(Section):
     )
     data: Data = Field(description="which images make the study")
     ingest: Ingest = Field(description="when a file is bad, and how many bad ones are too many")
+    quality: Quality = Field(description="what makes a photo a bad one, and what happens to it")
     split: Split = Field(description="how images are divided into train, validation and test")
     shard: Shard = Field(description="how images are stored for training")
     backbones: dict[Name, Backbone] = Field(
@@ -90,12 +92,16 @@ class Params(Section):
         for key, resample in self._resamples():
             self._resample_fits(key, resample)
         self._weights_fit()
-        for name, source in self.data.sources.items():
-            if source.layout == "rff" and self.classes != ["real", "fake"]:
-                raise ValueError(f"`data.sources.{name}`: layout rff is of the classes [real, fake], in this order")
-            if source.label is not None and source.label not in self.classes:
-                raise ValueError(f"`data.sources.{name}.label` is {source.label!r}, not one of {self.classes}")
+        self._sources_fit()
         return self
+
+    def _sources(self) -> list[tuple[str, Source]]:
+        """List the sources of the study and of the other data sets, with their keys."""
+        return [(f"data.sources.{name}", source) for name, source in self.data.sources.items()] + [
+            (f"cross_test.{test}.sources.{name}", source)
+            for test, other in self.cross_test.items()
+            for name, source in other.sources.items()
+        ]
 
     @property
     def voting(self) -> list[str]:
@@ -106,6 +112,16 @@ class Params(Section):
     def class_names(self) -> Classes:
         """The classes in the order of their numbers, with the positive one."""
         return Classes(tuple(self.classes), self.positive)
+
+    def _sources_fit(self) -> None:
+        for key, source in self._sources():
+            if unknown := sorted(set(source.aliases) - set(self.classes)):
+                raise ValueError(f"`{key}.aliases.{unknown[0]}`: {unknown[0]} is not one of `classes` ({self.classes})")
+        for name, source in self.data.sources.items():
+            if source.layout == "rff" and self.classes != ["real", "fake"]:
+                raise ValueError(f"`data.sources.{name}`: layout rff is of the classes [real, fake], in this order")
+            if source.label is not None and source.label not in self.classes:
+                raise ValueError(f"`data.sources.{name}.label` is {source.label!r}, not one of {self.classes}")
 
     def _prevalence_fits(self) -> None:
         if self.prevalence is not None and self.calibration.method != "platt":

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
 from facesift.core.parts import PART, hold, remove, remove_abandoned_parts, replace_folder
 from facesift.core.table_digest import KEY, OPEN, REMEDY, check_table, seal
@@ -41,7 +42,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Yields a temporary path in the same folder. On success it is synced to disk and renamed to `path`; an exception or a
     kill leaves `path` as it was. Who may read the file follows from the process's umask.
+
+    Raises:
+        FacesiftError: where `path` is a pipe or a device, which a rename would replace by a file.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FacesiftError(f"{path}: a pipe or a device; this is written whole, so name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned_parts(path.parent.absolute())
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
@@ -200,6 +206,6 @@ def read_parquet_metadata(path: Path) -> dict[str, str]:
 
 
 def write_csv(path: Path, frame: pl.DataFrame) -> None:
-    """Write a table as CSV with a header, Unix line breaks and floats of `DIGITS` digits."""
+    """Write a table as CSV with a header, Unix line breaks, floats of `DIGITS` digits, text as `csv_cells` does."""
     with whole_file(path) as part:
-        frame.write_csv(part, float_precision=DIGITS, line_terminator="\n")
+        as_cells(frame).write_csv(part, float_precision=DIGITS, line_terminator="\n", quote_style="never")

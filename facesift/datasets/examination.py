@@ -30,6 +30,8 @@ def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any,
     file, source, said = found
     if printable(file.path) != file.path:
         raise BadImage("its name is not valid UTF-8: rename it")
+    if said.problem:
+        raise BadImage(said.problem)
     data = read_bytes(raw, file.container, file.path, limits.max_bytes)
     opened = open_image(data, limits.max_pixels, limits.formats)
     stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode

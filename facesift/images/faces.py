@@ -64,10 +64,15 @@ class FaceDetector:
 
     def find(self, image: Image.Image) -> Face | None:
         """Return the largest face in an upright RGB image of any size; None without a face of at least `min_score`."""
+        return next(iter(self.find_all(image)), None)
+
+    def find_all(self, image: Image.Image) -> list[Face]:
+        """Return all faces of at least `min_score` in an upright RGB image of any size, the largest first."""
         pixels, scale = detector_input(image)
         name = self.session.get_inputs()[0].name
         maps = self.session.run(None, {name: pixels[None]})
-        return largest_face(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
+        found = decode_maps(tuple(each[0] for each in maps), self.min_score)
+        return [_as_face(each, scale) for each in sorted(found, key=lambda each: -_area(each[0]))]
 
 
 def detector_input(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
@@ -129,11 +134,9 @@ def _area(box: Floats) -> float:
     return float(np.prod(box[2:] - box[:2]))
 
 
-def largest_face(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> Face | None:
-    """Return the face with the largest box, in pixels of the image (`scale`: `detector_input`); None without one."""
-    if not found:
-        return None
-    box, points, score = max(found, key=lambda each: _area(each[0]))
+def _as_face(found: tuple[Floats, Floats, float], scale: tuple[float, float]) -> Face:
+    """Return a face of `decode_maps` in pixels of the image (`scale`: `detector_input`)."""
+    box, points, score = found
     left, top, right, bottom = np.round(box * np.tile(scale, 2), PLACES).tolist()
     landmarks = np.round(points * scale, PLACES)
     for pair in LEFT_TO_RIGHT:

@@ -16,7 +16,7 @@ from facesift.images.decoding import BadImage, decode, open_image
 BROWSER_FORMATS = {
     "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif", "BMP": "image/bmp",
 }  # fmt: skip
-IN_ZIP = re.compile(r"\.zip!", re.IGNORECASE)
+IN_ZIP = re.compile(r"\.(zip|tar|parquet)!", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,10 @@ def read_queue(
     if not rows.height:
         raise NothingToReview(_why_empty(path, decisions.table, everything))
     dropped = wanted.filter(~is_image_id()).height
-    note = f"{path}: left out: {counted(dropped, 'row')} without image_id (files that could not be read)"
-    return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, [note] if dropped else [])
+    notes = [decisions.note] if decisions.note else []
+    if dropped:
+        notes.append(f"{path}: left out: {counted(dropped, 'row')} without image_id (files that could not be read)")
+    return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, notes)
 
 
 def one_row_each(rows: pl.DataFrame) -> pl.DataFrame:

@@ -22,9 +22,9 @@ from facesift.bundle.drift_reference import (
     read_reference,
 )
 from facesift.core.errors import FacesiftError
+from facesift.screening.decisions_file import reading, scan_decisions
 from facesift.screening.drift_verdict import column_state, decision_state, unscorable_state, verdict
 from facesift.screening.shift import Shift, report
-from facesift.screening.tables import reading, scan_decisions
 
 SAME_SHARE = 1e-3  # relative difference of shares that is of rounding
 FALSE_ALARM = 0.01  # probability that a stream without drift moves any of the watched columns (Bonferroni)

@@ -20,7 +20,7 @@ from tests.made import SIZE
 from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 
-LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
+LIMITS = Ingest(max_bad_fraction=1, max_unmatched=0, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
 MIDDLES = [(60, 60), (180, 100), (30, 170), None]
 
 

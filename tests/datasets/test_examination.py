@@ -11,7 +11,7 @@ from facesift.images.formats import FORMATS
 from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 
-LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
+LIMITS = Ingest(max_bad_fraction=1, max_unmatched=0, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
 LAYOUTS = {"made": Layout(Source(layout="class_folders"))}
 # label, and where the face is
 IMAGES = {"real/a.png": (60, 60), "real/b.png": (180, 100), "real/c.png": None, "fake/d.png": (60, 60)}
@@ -53,11 +53,11 @@ def test_nothing_is_looked_for_and_counted_unless_asked(raw, view, monkeypatch):
     monkeypatch.setattr("facesift.datasets.examination.installed_detector", None)
     manifest = read(raw, view)
     assert not set(FACE_COLUMNS) & set(manifest.images.columns)
-    assert "faces" not in summarise_manifest(manifest, 0)
+    assert "faces" not in summarise_manifest(manifest)
 
 
 def test_faces_are_counted_by_source_and_label(raw):
-    assert summarise_manifest(read(raw, crop()), 0)["faces"] == {
+    assert summarise_manifest(read(raw, crop()))["faces"] == {
         "made": {"fake": {"found": 1, "unfound": 0}, "real": {"found": 2, "unfound": 1}}
     }
 

@@ -67,9 +67,13 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
         "exact_duplicates": 1,
         "quarantined": 0,
         "ignored": 1,
+        "ignored_first": ["readme.txt"],
+        "unlisted": 0,
+        "unlisted_first": [],
+        "tables": {},
         "losses": {
-            "fake": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}},
-            "real": {"files": 9, "lost": 0, "share": 0.0, "reasons": {}},
+            "fake": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}, "first": []},
+            "real": {"files": 9, "lost": 0, "share": 0.0, "reasons": {}, "first": []},
         },
         "passed_over": {},
         "warnings": {},
@@ -84,7 +88,7 @@ def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsy
     (raw / "readme.txt").write_text("hello")
     ingest.main(params)
     assert "1 files belong to no source" in (said := capsys.readouterr().out)
-    assert ".:readme.txt" in said
+    assert "readme.txt" in said
 
 
 def test_too_many_bad_files_leave_no_outputs(params: Params, raw: Path):
@@ -116,7 +120,7 @@ def test_what_a_class_lost_is_printed(params: Params, raw: Path, capsys: pytest.
     (raw / "real" / "bad.png").write_bytes(b"")
     limits = params.ingest.model_copy(update={"max_bad_fraction": 0.2})
     ingest.main(params.model_copy(update={"ingest": limits}))
-    assert "real: 1 of 9 files left out (11.11%): 1 empty file\n" in capsys.readouterr().out
+    assert "real: 1 of 9 files left out (11.11%): 1 empty file; .:real/bad.png\n" in capsys.readouterr().out
 
 
 def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):
