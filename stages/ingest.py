@@ -97,7 +97,7 @@ def main(params: Params) -> None:
     judged = _judge(raw, manifest.images, params)
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
-    write_csv(QUARANTINE, labelled.quarantine)
+    write_csv(QUARANTINE, labelled.quarantine, private=True)
     losses = count_losses(labelled.quarantine, found.by_class)
     counts = summarise_manifest(labelled, found.ignored, found.passed) | {"losses": report_losses(losses)}
     write_json(METRICS, counts | {"reviews": judged.report})

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, written_in_words
 from facesift.core.parts import PART, hold, remove, remove_abandoned_parts, replace_folder
 from facesift.core.table_digest import KEY, OPEN, REMEDY, check_table, seal
 
@@ -36,46 +36,64 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Write a file completely or not at all.
 
     Yields a temporary path in the same folder. On success it is synced to disk and renamed to `path`; an exception or a
-    kill leaves `path` as it was. Who may read the file follows from the process's umask.
+    kill leaves `path` as it was.
+
+    Args:
+        path: the file.
+        private: it shows faces or names them, so that only its owner may read it; otherwise the umask decides.
+
+    Raises:
+        FacesiftError: for a full or read-only disk and whatever else the system refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned_parts(path.parent.absolute())
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+    with written_in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_parts(path.parent.absolute())
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     part = Path(name)
     hold(handle)
     try:
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.chmod(0o666 & ~UMASK)
-        part.replace(path)
-        _sync_folder(path.parent)
+        with written_in_words(path, part):
+            yield part
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.chmod((0o600 if private else 0o666) & ~UMASK)
+            part.replace(path)
+            _sync_folder(path.parent)
     finally:
         os.close(handle)
         part.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Write a folder completely or not at all.
 
     Yields a temporary folder beside `path`. On success it replaces `path` and everything in it: a reader finds the old
     folder or the new one. Files in it should themselves be synced (see `whole_file`).
+
+    Args:
+        path: the folder.
+        private: it shows faces or names them, so that only its owner may enter it; otherwise the umask decides.
+
+    Raises:
+        FacesiftError: for a full or read-only disk and whatever else the system refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned_parts(path.parent.absolute())
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART))
+    with written_in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_parts(path.parent.absolute())
+        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART))
     handle = os.open(part, os.O_RDONLY)
     hold(handle)
     try:
-        yield part
-        part.chmod(0o777 & ~UMASK)
-        replace_folder(part, path)
-        _sync_folder(path.parent)
+        with written_in_words(path, part):
+            yield part
+            part.chmod((0o700 if private else 0o777) & ~UMASK)
+            replace_folder(part, path)
+            _sync_folder(path.parent)
     finally:
         os.close(handle)
         remove(part)
@@ -109,9 +127,14 @@ def write_json(path: Path, value: Any, *, exact: bool = False, sealed: bool = Fa
     written = value if exact else rounded(value)
     if sealed:
         written = {**written, SEAL: _json_digest(written)}
-    text = json.dumps(written, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = json_text(written)
     with whole_file(path) as part:
-        part.write_text(text + "\n", encoding="utf-8", newline="\n")
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def json_text(value: Any) -> str:
+    """Return the text of a JSON file."""
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _json_digest(value: dict[str, Any]) -> str:
@@ -132,12 +155,21 @@ def read_json(path: Path, *, sealed: bool = False) -> Any:
     value = _read_json(path)
     if not sealed:
         return value
+    written = path.read_bytes().decode("utf-8", "replace")
     seal_of_file = value.pop(SEAL, None) if isinstance(value, dict) else None
     if seal_of_file is None:
         raise FacesiftError(f"{path}: carries no SHA-256, so this version did not write it, or it is damaged; {REMEDY}")
-    if seal_of_file != _json_digest(value):
+    if not _is_sealed(value, seal_of_file, written):
         raise FacesiftError(f"{path}: damaged, its values do not have the SHA-256 that it carries; {REMEDY}")
     return value
+
+
+def _is_sealed(value: dict[str, Any], seal_of_file: Any, text: str) -> bool:
+    """Return whether a file is what was sealed, to the byte: a number can be spelt in several ways."""
+    try:
+        return seal_of_file == _json_digest(value) and text == json_text({**value, SEAL: seal_of_file})
+    except (ValueError, RecursionError):  # NaN, or nested too deeply
+        return False
 
 
 def _read_json(path: Path) -> Any:
@@ -150,14 +182,14 @@ def _read_json(path: Path) -> Any:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
-    """Write a table as Parquet. It carries its own SHA-256, which `read_parquet` checks.
+    """Write a table as Parquet, for its owner alone. It carries its own SHA-256, which `read_parquet` checks.
 
     Args:
         path: the file to write.
         frame: the table.
         metadata: keys and values for the file's footer.
     """
-    with whole_file(path) as part:
+    with whole_file(path, private=True) as part:
         frame.write_parquet(part, compression="zstd", metadata={**(metadata or {}), KEY: OPEN})
         seal(part)
 
@@ -199,7 +231,7 @@ def read_parquet_metadata(path: Path) -> dict[str, str]:
     return dict(pl.read_parquet_metadata(path))
 
 
-def write_csv(path: Path, frame: pl.DataFrame) -> None:
-    """Write a table as CSV with a header, Unix line breaks and floats of `DIGITS` digits."""
-    with whole_file(path) as part:
+def write_csv(path: Path, frame: pl.DataFrame, *, private: bool = False) -> None:
+    """Write a table as CSV with a header, Unix line breaks and floats of `DIGITS` digits; see `whole_file`."""
+    with whole_file(path, private=private) as part:
         frame.write_csv(part, float_precision=DIGITS, line_terminator="\n")

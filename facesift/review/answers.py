@@ -100,7 +100,7 @@ def locked_append(log: AnswerLog) -> Iterator[Callable[[Answer], None]]:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             if _is_still(path, file):
@@ -143,7 +143,7 @@ def _move_torn_line(log: AnswerLog, file: int) -> None:
     if end == size:
         return
     aside = log.path.with_name(f"{log.path.name}.torn")
-    with aside.open("ab") as kept:
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as kept:
         kept.write(os.pread(file, size - end, end) + b"\n")
         kept.flush()
         os.fsync(kept.fileno())

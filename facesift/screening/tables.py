@@ -99,7 +99,7 @@ def _open_lines(path: Path, kind: str, schema: pl.Schema, *, resume: bool) -> It
         raise FacesiftError(f"{path}: is there already; --resume goes on with it, or remove it, or name another")
     with _refusal(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("x+b" if fresh else "r+b", buffering=0)
+        file = open(path, "x+b" if fresh else "r+b", buffering=0, opener=_private)  # noqa: SIM115 - `with file` below
     try:
         with file:
             whole = _drop_torn_line(file)
@@ -115,6 +115,11 @@ def _open_lines(path: Path, kind: str, schema: pl.Schema, *, resume: bool) -> It
             path.unlink()  # nothing came of it
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that names people's images: a new one is for its owner alone."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Output]:
     if path.exists():
@@ -122,7 +127,7 @@ def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Ou
     rows = waiting_rows(path)
     with _open_lines(rows, "csv", schema, resume=resume) as output:
         yield output
-    with _refusal(str(path)), whole_file(path) as part:
+    with _refusal(str(path)), whole_file(path, private=True) as part:
         table = pl.scan_csv(rows, schema=schema)
         table.sink_parquet(part, compression="zstd", row_group_size=ROW_GROUP, metadata={KEY: OPEN})
         seal(part)
