@@ -20,7 +20,7 @@ class _StrictLoader(yaml.SafeLoader):
         """Make a node of the next events; `depth` counts the levels above it."""
         self.levels = getattr(self, "levels", 0) + 1
         if self.levels > MAX_DEPTH:
-            raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels, line {self.peek_event().start_mark.line + 1}")
+            raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels, line {self.line + 1}")
         try:
             return super().compose_node(parent, index)
         finally:

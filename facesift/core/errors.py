@@ -33,7 +33,8 @@ REMEDIES = {
 }
 # How libraries tell of the system's errors in their own: polars and safetensors, HDF5, Python.
 NUMBER = re.compile(r"\(os error (\d+)\)|errno = (\d+)|\[Errno (\d+)\]")
-UNSAID = "PytorchStreamWriter failed"  # torch does not say why; a full disk it is, nearly always
+# What torch and polars say when they do not say why: nearly always the disk is full.
+UNSAID = ("PytorchStreamWriter failed", "[Errno None] None: None")
 
 
 def in_words(error: BaseException, place: Path | str | None = None, *, verb: str = "") -> str | None:
@@ -69,7 +70,7 @@ def _number(error: BaseException) -> int | None:
     if isinstance(error, OSError) and error.errno:
         return error.errno
     text = str(error)
-    if UNSAID in text:
+    if any(words in text for words in UNSAID):
         return errno.ENOSPC
     found = NUMBER.search(text)
     return int(next(filter(None, found.groups()))) if found else None

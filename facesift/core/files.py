@@ -142,12 +142,13 @@ def _json_digest(value: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_json(path: Path, *, sealed: bool = False) -> Any:
+def read_json(path: Path, *, sealed: bool = False, remedy: str = REMEDY) -> Any:
     """Read JSON.
 
     Args:
         path: the file.
         sealed: `write_json` has sealed it; the seal is checked and taken away.
+        remedy: what to do when it is damaged, for the message.
 
     Raises:
         FacesiftError: when the file is missing, not JSON, or not what was sealed.
@@ -158,9 +159,9 @@ def read_json(path: Path, *, sealed: bool = False) -> Any:
     written = path.read_bytes().decode("utf-8", "replace")
     seal_of_file = value.pop(SEAL, None) if isinstance(value, dict) else None
     if seal_of_file is None:
-        raise FacesiftError(f"{path}: carries no SHA-256, so this version did not write it, or it is damaged; {REMEDY}")
+        raise FacesiftError(f"{path}: carries no SHA-256, so this version did not write it, or it is damaged; {remedy}")
     if not _is_sealed(value, seal_of_file, written):
-        raise FacesiftError(f"{path}: damaged, its values do not have the SHA-256 that it carries; {REMEDY}")
+        raise FacesiftError(f"{path}: damaged, its values do not have the SHA-256 that it carries; {remedy}")
     return value
 
 
@@ -234,4 +235,6 @@ def read_parquet_metadata(path: Path) -> dict[str, str]:
 def write_csv(path: Path, frame: pl.DataFrame, *, private: bool = False) -> None:
     """Write a table as CSV with a header, Unix line breaks and floats of `DIGITS` digits; see `whole_file`."""
     with whole_file(path, private=private) as part:
-        frame.write_csv(part, float_precision=DIGITS, line_terminator="\n")
+        # By Python, as polars does not say why a file could not be written.
+        text = frame.write_csv(float_precision=DIGITS, line_terminator="\n")
+        part.write_text(text, encoding="utf-8", newline="")

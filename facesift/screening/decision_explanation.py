@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesift.bundle.card import REFERENCE, Card, bundle_hash, read_card
+from facesift.bundle.card import Card, bundle_hash, read_card
 from facesift.bundle.decision_words import point_in_words, probability_text, rule_in_words, share_text
-from facesift.bundle.drift_reference import Reference, read_reference
+from facesift.bundle.drift_reference import Reference, listed_reference
 from facesift.committee.decision import REVIEW_NAME
 from facesift.core.classes import Classes
 from facesift.screening.counterfactuals import ruled, what_would_change
@@ -154,7 +154,7 @@ def _quality(row: LoggedDecision, bundle: KnownBundle) -> list[str]:
     lines = ["Image quality: " + ", ".join(f"{name} {value:g}" for name, value in measured.items()) + "."]
     if row.bundle != bundle.hash:
         return lines
-    edges = _edges(read_reference(bundle.folder / REFERENCE))
+    edges = _edges(listed_reference(bundle.folder, bundle.card))
     for name, value in measured.items():
         low, high = edges.get(name, (float("-inf"), float("inf")))
         if value < low or value > high:
