@@ -21,7 +21,7 @@ from facesift.datasets.left_out import check_rows, report_left_out, tell_left_ou
 from facesift.datasets.lost_files import check_losses, count_losses, report_losses, tell_losses
 from facesift.datasets.manifest import Manifest, build_manifest, count_warnings, summarise_manifest
 from facesift.datasets.relabelling import Relabelling, relabel
-from facesift.datasets.reviews import read_reviews
+from facesift.datasets.reviews import likely_damaged, read_reviews
 from facesift.datasets.source_files import FileCounts, count_files
 
 REVIEWS = Path("data/reviews")
@@ -55,7 +55,10 @@ def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params:
 
 
 def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
-    judged = relabel(images, read_reviews(REVIEWS), params.class_names.names, two_persons=params.review.two_persons)
+    reviews = read_reviews(REVIEWS)
+    for warning in likely_damaged(images["image_id"], reviews):
+        print(warning)
+    judged = relabel(images, reviews, params.class_names.names, two_persons=params.review.two_persons)
     if judged.images.is_empty():
         raise FacesiftError(
             f"{raw}: nobody has decided any of the {images.height} images, and their sources have the layout "
@@ -98,7 +101,7 @@ def main(params: Params) -> None:
     judged = _judge(raw, manifest.images, params)
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
-    write_csv(QUARANTINE, pl.concat([labelled.quarantine, found.left_out()]))
+    write_csv(QUARANTINE, pl.concat([labelled.quarantine, found.left_out()]), private=True)
     losses = count_losses(labelled.quarantine, found.by_class)
     counts = summarise_manifest(labelled) | report_left_out(found) | {"losses": report_losses(losses)}
     write_json(METRICS, counts | {"reviews": judged.report})

@@ -38,7 +38,7 @@ def main(params: Params) -> None:
     code = [path for wing in WINGS for path in sorted(Path("facesift", wing).rglob("*")) if path.suffix in WRITTEN]
     pictures = PagePictures(faces, examples, _heat_sections(params))
     page = make_page(_read_inputs(), params, pictures, reproduction(params, tables, code, Path()))
-    with whole_file(PAGE) as part:
+    with whole_file(PAGE, private=True) as part:
         part.write_text(render(page), encoding="utf-8", newline="\n")
     print(f"{page.headline}\n{PAGE}: open it in a browser")
 

@@ -78,7 +78,7 @@ def fill_bundle(
     card = card.model_copy(update={"parity": parity, "stopping": _fit_stopping(folder, card, params, stored)})
     _write_pages(folder, card, params, sources)
     card = Card.model_validate(card.model_dump(by_alias=True) | {"files": list_files(folder)})
-    write_json(folder / CARD, card.model_dump(by_alias=True))
+    write_json(folder / CARD, card.model_dump(by_alias=True), sealed=True)
     return card
 
 

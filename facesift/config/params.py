@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from facesift.config.backbones import Backbone
@@ -23,6 +22,7 @@ from facesift.config.review import Review
 from facesift.config.sampling import Resample
 from facesift.config.section import NAME, Name, Number, Section, Seed
 from facesift.config.structure import fields_at, keys_of, near
+from facesift.config.yaml_file import read_yaml
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 
@@ -199,12 +199,4 @@ def parse_params(tree: Any, origin: str = "params.yaml") -> Params:
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and validate a parameter file; see `parse_params`."""
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FacesiftError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, an impossible date, a number without end
-        raise FacesiftError(f"{path}: not valid YAML: {error}") from error
-    except RecursionError as error:
-        raise FacesiftError(f"{path}: not valid YAML: nested too deeply") from error
-    return parse_params(tree, str(path))
+    return parse_params(read_yaml(path), str(path))

@@ -12,6 +12,7 @@ from facesift.config.compose import CONF, compose, studies
 from facesift.config.data import Source
 from facesift.config.params import Params, parse_params
 from facesift.config.rendering import render
+from facesift.config.yaml_file import read_yaml
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
 
@@ -73,11 +74,8 @@ def write_study(name: str, settings: Sequence[str]) -> Params:
     text = render(tree)
     if parse_params(yaml.safe_load(text), f"study {name}, written") != params:
         raise FacesiftError(f"study {name}: a value cannot be written so that it is read again; nothing is written")
-    try:
-        with whole_file(PARAMS) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise FacesiftError(f"{PARAMS}: cannot be written ({error.strerror})") from error
+    with whole_file(PARAMS) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
     return params
 
 
@@ -98,7 +96,7 @@ def _holds_files(folder: Path) -> bool:
 
 
 def _expected(name: str, source: Source, classes: Sequence[str]) -> str:
-    known = yaml.safe_load((CONF / "downloads.yaml").read_text(encoding="utf-8"))
+    known = read_yaml(CONF / "downloads.yaml")
     origin = f" ({known[name]})" if name in known else ""
     within = "" if source.within == "*" else f", in a zip or folder named {source.within}"
     return f"{name}{origin}: {layout_in_words(source, classes)}{within}"

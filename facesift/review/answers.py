@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.review_files import COLUMNS, Answer, check_header, format_row, parse_lines, review_file
+from facesift.datasets.review_files import CHECKED, Answer, check_header, format_row, parse_lines, review_file
 from facesift.datasets.reviews import ActiveAnswers
 
-HEADER = ",".join(COLUMNS).encode() + b"\n"
+HEADER = ",".join(CHECKED).encode() + b"\n"
 TAIL = 64  # bytes before the end of the last read that must still be the same; else the file was rewritten
 
 
@@ -35,6 +35,7 @@ class AnswerLog:
     _read: int = 0  # bytes
     _tail: bytes = b""
     _version: tuple[int, ...] = ()
+    _checked: bool = True  # rows have checksums
 
     def refresh(self) -> None:
         """Read the lines that were added since the last call; read all again if the file was replaced or rewritten.
@@ -69,9 +70,9 @@ class AnswerLog:
         whole = data[: data.rfind(b"\n") + 1]
         lines = whole.decode("utf-8", "replace").split("\n")[:-1]
         if lines and not self._lines:
-            check_header(self.path, lines[0])
+            self._checked = check_header(self.path, lines[0])
         fresh = lines if self._lines else lines[1:]
-        answers, problems = parse_lines(self.path, fresh, first=max(self._lines, 1) + 1)
+        answers, problems = parse_lines(self.path, fresh, first=max(self._lines, 1) + 1, checked=self._checked)
         for problem in problems:
             self.report_problem(problem)
         for answer in answers:
@@ -100,7 +101,7 @@ def locked_append(log: AnswerLog) -> Iterator[Callable[[Answer], None]]:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             if _is_still(path, file):
@@ -121,7 +122,8 @@ def _is_still(path: Path, file: int) -> bool:
 def _append(file: int, answer: Answer) -> None:
     """Append one line, after the header in a new file, and wait until it is on the disk."""
     size = os.fstat(file).st_size
-    line = format_row(answer).encode()
+    checked = not size or os.pread(file, len(HEADER), 0) == HEADER  # an older version began the file without
+    line = format_row(answer, checked=checked).encode()
     try:
         _write(file, line if size else HEADER + line)
     except OSError:
@@ -143,7 +145,7 @@ def _move_torn_line(log: AnswerLog, file: int) -> None:
     if end == size:
         return
     aside = log.path.with_name(f"{log.path.name}.torn")
-    with aside.open("ab") as kept:
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab") as kept:
         kept.write(os.pread(file, size - end, end) + b"\n")
         kept.flush()
         os.fsync(kept.fileno())

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from facesift.bundle.card import CARD, Card, read_card
+from facesift.bundle.card import CARD, FACES, Card, read_card, verify_files
 from facesift.bundle.card_parts import MemberCard
 from facesift.bundle.preprocessing import Preprocessor
 from facesift.committee.calibration import margins_of
@@ -131,6 +131,7 @@ class AttributionMaps:
             raise FacesiftError(f"{member.name}: no map, as it sees features of {member.backbone} and not the pixels")
         photo = decode(data, self.card.image.max_pixels, self.card.image.formats)
         if self._preprocessor is None:
+            verify_files(self.bundle, self.card, [FACES] if self.card.image.crop.finds else [])
             self._preprocessor = Preprocessor.of(self.bundle, self.card)
         seen = self._preprocessor.apply(photo)
         changes = attribute(self._scorer(member), seen.pixels, self.card.class_names)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesift.bundle.card import REFERENCE, Card, bundle_hash, read_card
+from facesift.bundle.card import Card, bundle_hash, read_card
 from facesift.bundle.decision_words import point_in_words, probability_text, rule_in_words, share_text
-from facesift.bundle.drift_reference import Reference, read_reference
+from facesift.bundle.drift_reference import Reference, listed_reference
 from facesift.committee.decision import REVIEW_NAME
 from facesift.core.classes import Classes
 from facesift.screening.counterfactuals import ruled, what_would_change
@@ -155,7 +155,7 @@ def _quality(row: LoggedDecision, bundle: KnownBundle) -> list[str]:
     lines = ["Image quality: " + ", ".join(f"{name} {value:g}" for name, value in measured.items()) + "."]
     if row.bundle != bundle.hash:
         return lines
-    warnings = quality_warnings(measured, read_reference(bundle.folder / REFERENCE), bundle.classes.positive)
+    warnings = quality_warnings(measured, listed_reference(bundle.folder, bundle.card), bundle.classes.positive)
     return lines + [f"Quality warning: {words}." for words in warnings]
 
 

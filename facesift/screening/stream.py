@@ -27,6 +27,7 @@ from facesift.core.scores import STACKER
 from facesift.images.archives import read_bytes
 from facesift.images.decoding import BadImage, open_image, upright_rgb
 from facesift.images.paths import InputFile, one_line
+from facesift.images.pixel_budget import BUDGET
 from facesift.images.quality import measure_quality
 from facesift.screening.columns import SAID, VOTE, Tables, image_schema
 from facesift.screening.stable_decisions import Decide, decide_stably
@@ -141,9 +142,11 @@ def read_data(name: str, data: bytes, preprocessor: Preprocessor) -> Read:
     facts: dict[str, Any] = {"image_id": hashlib.sha256(data).hexdigest()[:ID_DIGITS], "bytes": len(data)}
     image = preprocessor.image
     try:
-        upright = upright_rgb(open_image(data, image.max_pixels, image.formats))
-        facts |= {"width": upright.width, "height": upright.height}
-        return Read(name, **facts, seen=preprocessor.apply(upright))
+        opened = open_image(data, image.max_pixels, image.formats)
+        with BUDGET.hold(opened.width * opened.height):
+            upright = upright_rgb(opened)
+            facts |= {"width": upright.width, "height": upright.height}
+            return Read(name, **facts, seen=preprocessor.apply(upright))
     except BadImage as error:
         reason = error.reason
     except MemoryError:

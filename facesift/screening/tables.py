@@ -149,7 +149,7 @@ def _open_lines(path: Path, kind: str, schema: pl.Schema, *, resume: bool, formu
         raise FacesiftError(f"{path}: is there already; --resume goes on with it, or remove it, or name another")
     with _refusal(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
+        open(path, "ab", opener=_private).close()
     try:
         output = _continued(path, kind, schema) if path.stat().st_size else Output(lambda _: None)
         with path.open("ab", buffering=0) as file:
@@ -188,6 +188,11 @@ def _is_native(path: Path, kind: str, schema: pl.Schema) -> bool:
     return found is not None and list(found) == schema.names() and not line.endswith(b"\r\n")
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that names people's images: a new one is for its owner alone."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Output]:
     """Collect rows beside a Parquet file, and put them behind those that are in it, if it is there."""
@@ -204,7 +209,7 @@ def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Ou
     if not rows.exists() or not rows.stat().st_size:
         rows.unlink(missing_ok=True)
         return
-    with reading(rows), _refusal(str(path)), whole_file(path) as part:
+    with reading(rows), _refusal(str(path)), whole_file(path, private=True) as part:
         parts = [_scan_whole(each, schema) for each in (path, rows) if each.exists()]
         pl.concat(parts).sink_parquet(
             part, compression="zstd", row_group_size=ROW_GROUP, metadata={KEY: OPEN}, maintain_order=True

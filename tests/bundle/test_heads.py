@@ -7,16 +7,16 @@ import numpy as np
 import onnx
 import pytest
 
-from facesift.bundle.card import CARD, read_card
+from facesift.bundle.card import read_card
 from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.preprocessing import Preprocessor, stack_inputs
 from facesift.bundle.runtimes import OnnxRuntime, open_runtime
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_json, write_json
 from facesift.core.fingerprint import sha256
 from facesift.networks.backbones import OpenBackbone
 from facesift.screening.committee import Committee
 from tests.bundle.test_exporting import contents
+from tests.made_bundle import change_card
 from tests.made_faces import install, photo
 from tests.made_heads import make_head_study
 
@@ -172,12 +172,6 @@ def test_rows_of_inputs_keep_pixels_and_views_together(headed):
     assert len(part) == 2
     np.testing.assert_array_equal(part.pixels[1], inputs.pixels[2])
     assert part.images[1] is inputs.images[2]
-
-
-def change_card(bundle, edit):
-    card = read_json(bundle / CARD)
-    edit(card)
-    write_json(bundle / CARD, card)
 
 
 WRONG_CARDS = {

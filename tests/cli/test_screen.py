@@ -23,6 +23,7 @@ from facesift.core.errors import FacesiftError
 from facesift.screening.columns import LOG
 from tests.images.test_decoding import noise, stored
 from tests.made import ROOT
+from tests.made_bundle import change_card
 
 
 def command(*arguments, **options):
@@ -180,8 +181,7 @@ def test_a_table_begun_with_another_rule_is_not_continued(exported, faces, tmp_p
 def test_a_table_begun_with_another_bundle_is_not_continued(exported, bundle, faces, tmp_path, kind):
     """Even if both decide alike: rows of one table must say the same of how they came about."""
     run(exported, tmp_path / f"out.{kind}", faces)
-    card = bundle / "bundle.json"
-    card.write_text(card.read_text() + "\n")
+    change_card(bundle, lambda card: card["versions"].update(other="1"))
     before = (tmp_path / f"out.{kind}").read_bytes()
     with pytest.raises(FacesiftError, match=r"its bundle is [0-9a-f]{12}, now it would be [0-9a-f]{12}; name another"):
         run(bundle, tmp_path / f"out.{kind}", faces, resume=True)

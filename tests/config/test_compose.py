@@ -99,5 +99,5 @@ def test_a_damaged_study_is_named_in_the_list_beside_the_others(tmp_path, monkey
     (tmp_path / "conf" / "study" / "broken.yaml").write_text("[", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     lines = {line.split()[0]: line for line in list_studies()}
-    assert "conf, study=broken" in lines["broken"]
+    assert "conf/study/broken.yaml: not valid YAML" in lines["broken"]
     assert "drawn by the pipeline" in lines["portraits"]

@@ -68,6 +68,7 @@ def in_order(decisions: Path) -> list[str]:
 
 def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real", "fake")) -> Path:
     """Write what the page needs of a bundle: its card and the weights of two small networks."""
+    from facesift.bundle.card import SCHEMA
     from facesift.core.files import write_json
     from facesift.core.fingerprint import sha256
     from facesift.networks.architectures import build_network
@@ -94,14 +95,15 @@ def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real
     other = {"bytes": 1, "sha256": "0" * 64}
     limits = {"max_pixels": 10**6, "max_bytes": 10**6}
     card = {
-        "schema": 5, "backbones": {}, "study": "planted", "classes": classes, "positive": "fake", "members": members,
+        "schema": SCHEMA, "backbones": {}, "study": "planted", "classes": classes, "positive": "fake",
+        "members": members,
         "image": {"image_size": size, "resize": "squish", "crop": WHOLE.model_dump()} | limits,
         "rule": "majority", "points": {}, "metrics": {}, "inputs": {}, "versions": {}, "parity": {}, "stopping": None,
         "stability": None,
         "calibration": {"method": "platt", "temperature": 1.0, "bias": 0.0, "prevalence": 0.02},
         "files": files | dict.fromkeys(("committee.onnx", "stacker.safetensors", "reference.json"), other),
     }  # fmt: skip
-    write_json(folder / "bundle.json", card)
+    write_json(folder / "bundle.json", card, sealed=True)
     return folder
 
 
