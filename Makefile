@@ -32,9 +32,7 @@ SLOW := experiments remotes scaling site
 .DELETE_ON_ERROR:
 
 demo: install
-	dvc repro
-	@$(MAKE) --no-print-directory results
-	@echo "Read report/index.html in a browser. Decisions: data/decisions.parquet, figures: metrics/, networks: models/"
+	@start=$$(date +%s); dvc repro && facesift results --short --seconds $$(($$(date +%s) - start))
 
 study: install
 	@facesift study $(NAME) $(SET)
