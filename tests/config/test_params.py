@@ -58,12 +58,12 @@ WRONG = {
     "data.raw": ("../elsewhere", r"data\.raw: .*got '\.\./elsewhere'"),
     "data.sources.portraits.layout": (
         "flat",
-        r"layout: .*'rff', 'one_class', 'class_folders', 'csv' or 'reviewed' \(got 'flat'\)",
+        r"layout: .*'rff', 'one_class', 'class_folders', 'csv', 'webdataset', 'parquet' or 'reviewed' \(got 'flat'\)",
     ),
     "data.sources.portraits.label": ("real", r"`layout: rff` needs no folder, label or csv; given: label"),
     "data.sources.portraits": (
         {"layout": "csv", "folder": "images"},
-        r"`layout: csv` needs csv and folder; given: folder",
+        r"`layout: csv` needs csv; given: folder",
     ),
     "classes": (["fake", "real"], r"layout rff is of the classes \[real, fake\], in this order"),
     "positive": ("fraud", r"`positive` is 'fraud', which is not one of `classes`"),
