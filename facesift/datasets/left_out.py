@@ -9,6 +9,7 @@ from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.datasets.label_tables import count_rows
 from facesift.datasets.source_files import NO_ROW, NO_SOURCE, FileCounts, printable
+from facesift.images.paths import one_line
 from facesift.labels.row_matching import SHOWN, TableRow
 
 
@@ -92,7 +93,7 @@ def _names(rows: Iterable[TableRow]) -> list[str]:
 
 
 def _first(names: Sequence[str]) -> str:
-    return ", ".join(map(printable, names[:SHOWN])) + (" ..." if len(names) > SHOWN else "")
+    return ", ".join(map(one_line, names[:SHOWN])) + (" ..." if len(names) > SHOWN else "")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

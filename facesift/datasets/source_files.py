@@ -109,7 +109,11 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
         elif kind := _excluded(layouts, file):
             passed[kind] += 1
         elif file not in tables:
-            others.append((file, _why(raw, layouts, file)))
+            why = _why(raw, layouts, file)
+            if why == NO_ROW and (kind := sidecar(file.path)):
+                passed[kind] += 1
+            else:
+                others.append((file, why))
     counts = FileCounts(dict(by_class), others, dict(sorted(passed.items())), *_count_rows(layouts))
     if not by_class:
         raise FacesiftError(_nothing_found(raw, layouts, counts))
