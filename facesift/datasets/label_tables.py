@@ -52,7 +52,7 @@ def _make_layout(raw: Path, name: str, layout: Layout) -> Layout:
 
 
 def _class_of(layout: Layout, source: str, label: str, place: str) -> str:
-    found = layout.names.find(label.strip())
+    found = layout.names.find(re.sub(r"^(\d+)\.0+$", r"\1", label.strip()))  # as a column with gaps has 1
     if found is None:
         raise FacesiftError(
             f"{place} has the label {label!r}, which is not one of {list(layout.classes)}; "
