@@ -27,8 +27,8 @@ from facesift.labels.path_names import folder_parts, full_path
 from facesift.labels.row_matching import SHOWN, TableRow
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
-# Archives that are not read: an image in one would be lost.
-CLOSED = (".7z", ".rar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".tbz2", ".txz", ".lzma", ".001", ".z01")
+# Archives that are not read: an image in one would be lost. Zips and tars are, unless they are in a tar.
+CLOSED = (".7z", ".rar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".tbz2", ".txz", ".lzma", ".001", ".z01", ".zip", ".tar")
 NO_SOURCE = "belongs to no source of data.sources"
 NO_ROW = "no row of a label table names it"
 NO_IMAGE = "a row without an image"

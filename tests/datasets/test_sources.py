@@ -291,3 +291,25 @@ def test_parquet_files_without_a_column_of_labels_are_named(tmp_path: Path):
     parquet(tmp_path / "a.parquet", [0, 1])
     with pytest.raises(FacesiftError, match=r"a\.parquet: columns are .*labels must be in 'target'"):
         read(tmp_path, layout="parquet", columns=Columns(id="image", label="target"))
+
+
+def test_an_archive_in_a_tar_stops(tmp_path: Path):
+    lay(tmp_path, {"real/1.png": 1, "all.tar": tarred({"fake.zip": zipped({"2.png": 2})})})
+    with pytest.raises(FacesiftError, match=r"all\.tar/fake\.zip: an archive of a kind that is not read"):
+        read(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import os
+
+    lay(tmp_path, {"real/1.png": 1, "fake/2.png": 2})
+    scan = os.scandir
+
+    def refuse(folder: Path):
+        if Path(folder).name == "fake":
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(FacesiftError, match=r"fake: the folder cannot be read: Permission denied"):
+        read(tmp_path)
