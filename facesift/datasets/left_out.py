@@ -26,7 +26,7 @@ def report_left_out(found: FileCounts) -> dict[str, Any]:
         name: {
             "rows": dict(rows),
             "without_image": count_rows(found.lost[name]),
-            "without_image_first": _names(found.lost[name]),
+            "without_image_first": {label: _names(rows) for label, rows in _by_class(found.lost[name]).items()},
             "again": len(found.repeated[name]),
             "again_first": _names(found.repeated[name]),
         }
@@ -82,10 +82,15 @@ def check_rows(found: FileCounts, limits: Ingest) -> None:
 
 def _without_images(name: str, lost: Sequence[TableRow], rows: Mapping[str, int]) -> str:
     tables = ", ".join(dict.fromkeys(printable(row.table) for row in lost))
-    return (
-        f"{name}: {len(lost)} of {sum(rows.values())} rows have no image ({_counts(count_rows(lost))}; {tables}): "
-        f"{_first([row.image for row in lost])}"
-    )
+    each = [
+        f"{len(theirs)} x {label} ({_first([row.image for row in theirs])})"
+        for label, theirs in _by_class(lost).items()
+    ]
+    return f"{name}: {len(lost)} of {sum(rows.values())} rows of {tables} have no image: {', '.join(each)}"
+
+
+def _by_class(rows: Sequence[TableRow]) -> dict[str, list[TableRow]]:
+    return {label: [row for row in rows if row.label == label] for label in count_rows(rows)}
 
 
 def _names(rows: Iterable[TableRow]) -> list[str]:

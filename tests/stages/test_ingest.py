@@ -207,7 +207,7 @@ def test_what_is_left_out_is_in_the_quarantine_list_and_the_figures(params: Para
         (None, "fakes/1.png", "no row of a label table names it"), ("fake", "99.png", "a row without an image"),
     ]  # fmt: skip
     assert json.loads(ingest.METRICS.read_text())["tables"]["made"]["without_image"] == {"fake": 1}
-    assert "made: 1 of 2 rows have no image (1 x fake; train.csv): 99.png" in capsys.readouterr().out
+    assert "made: 1 of 2 rows of train.csv have no image: 1 x fake (99.png)" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("raw")
