@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,13 +197,9 @@ def _bar(pixels: Pixels) -> int:
     """Count the first rows that are of one colour, if a straight edge follows."""
     colour = np.median(pixels[0], axis=0)
     shares = _shares(pixels, colour)
-    rows = next(shares)
-    count = 0
-    while rows is not None and rows >= MOSTLY:
-        count += 1
-        rows = next(shares, None)
-    behind = next(shares, None)  # the row at the edge may be a mixture of both sides
-    return count if behind is not None and behind <= HALF else 0
+    count = sum(1 for _ in takewhile(lambda share: share >= MOSTLY, shares))
+    behind = next(shares, 1.0)  # the row between, which was taken, may be a mixture of both sides
+    return count if behind <= HALF else 0
 
 
 def _shares(pixels: Pixels, colour: NDArray[np.float32]) -> Iterator[float]:
