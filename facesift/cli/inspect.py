@@ -153,7 +153,7 @@ def _sizes(found: Inspection) -> str:
         pl.col("label").fill_null(UNLABELLED), side=pl.min_horizontal("width", "height"), size=size
     )
     ends = {"least": pl.col("size").first(), "most": pl.col("size").last(), "middle": pl.col("side").median()}
-    rows = images.sort("side").group_by("label", maintain_order=True).agg(**ends).sort("label")
+    rows = images.sort("side", "width", "height").group_by("label", maintain_order=True).agg(**ends).sort("label")
     return "; ".join(
         f"{row['label']}: {row['least']} to {row['most']}, median of the shorter side {row['middle']:.0f}"
         for row in rows.to_dicts()

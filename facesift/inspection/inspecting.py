@@ -36,6 +36,10 @@ from facesift.images.paths import one_line
 from facesift.inspection.layout_search import Found, Survey, Trial, search_layout, unlabelled_block
 
 LEAST = 0.25  # share of the sample that the rarer classes get together, at least
+NO_LABELS = (
+    "no layout tells labels: people give them (facesift review); if all images are of one class, write layout: "
+    "one_class, folder: {folder}, label: CLASS"
+)
 ARCHIVES = (".zip", ".tar", ".parquet")
 
 
@@ -167,7 +171,7 @@ def _unlabelled(asked: Asked, raw: Path) -> list[Found]:
     if block is None:
         return []
     trial = Trial(source_name(asked.path.absolute()), asked.classes, base_values(CONF)["source"])
-    return [trial.run(raw, block, ["no layout tells labels: people give them (facesift review)"])]
+    return [trial.run(raw, block, [NO_LABELS.format(**block)])]
 
 
 def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], None], *, as_entry: bool) -> Inspection:

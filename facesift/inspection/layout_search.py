@@ -209,7 +209,7 @@ def guess_aliases(names: Iterable[str], classes: tuple[str, ...]) -> dict[str, l
     found: dict[str, list[str]] = {}
     for name in sorted(known - set(classes)):
         meant = [label for label, guess in guesses.items() if guess.find(name)]
-        if len(meant) == 1:
+        if len(meant) == 1 and not all(label in name for label in BINARY):  # such as real_and_fake_face
             found.setdefault(meant[0], []).append(name)
     return {label: found[label] for label in BINARY if label in found}
 

@@ -21,6 +21,7 @@ BLACK, WHITE = 25, 247  # grey levels at most, and at least (ISO/IEC 29794-5)
 SIDE = 128  # pixels of the longer side of a face for exposure and blur; a smaller one is not enlarged
 SHARPEST = 32  # pixels of the longer side below which blur is not measured
 WINDOW = 9  # pixels of the averaging of Crete et al.
+SMALLEST = 48  # pixels of the shorter side below which no bars are looked for
 BARS_SIDE = 256  # pixels, at least, of the longer side in which bars are looked for; a smaller image is not enlarged
 ALIKE, MOSTLY, HALF = 12, 0.9, 0.5  # grey levels; shares of a row
 DARK_EYE = 5.0  # grey levels added to both sides of a ratio, so that black divided by black is none
@@ -187,6 +188,8 @@ def bars_of(image: Image.Image) -> float:
     >>> bars_of(Image.fromarray(np.pad(photo, ((20, 20), (0, 0), (0, 0)))))
     0.4
     """
+    if min(image.size) < SMALLEST:
+        return 0.0
     factor = max(image.size) // BARS_SIDE
     pixels = np.asarray(image.reduce(factor) if factor > 1 else image, np.float32)
     sides = (pixels, pixels.transpose(1, 0, 2))
