@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -88,11 +90,32 @@ def _tell(counts: Mapping[str, int]) -> str:
 
 def _advise(raw: Path, drawn: Collection[str]) -> None:
     """Say what to type if DVC does not keep the raw images: who works outside of this folder would not find them."""
-    if raw.name not in drawn and not raw.with_name(f"{raw.name}.dvc").is_file():
+    if raw.name in drawn:
+        return
+    inner = None if raw.is_symlink() else _linked_folder(raw)
+    if inner:
+        print(
+            f"{inner} is a link, and DVC does not follow links below a folder: put the images, or a zip, in its place"
+        )
+    elif not raw.with_name(f"{raw.name}.dvc").is_file():
         print(
             f"{raw} is not under DVC, so queued and temporary experiments and colleagues do not find it until you type"
         )
-        print(f"    dvc add {raw} && git add {raw}.dvc")
+        if raw.is_symlink():  # `dvc add` refuses a link
+            there = shlex.quote(str(raw.resolve()))
+            print(f"    rm {raw} && dvc add {there} -o {raw} && git add {raw}.dvc")
+            print("It removes the link alone. DVC then keeps a copy of the images in its cache and one here.")
+        else:
+            print(f"    dvc add {raw} && git add {raw}.dvc")
+
+
+def _linked_folder(raw: Path) -> Path | None:
+    """Return the first link to a folder below a raw folder."""
+    for folder, names, _ in os.walk(raw):
+        for name in sorted(names):
+            if (path := Path(folder, name)).is_symlink():
+                return path
+    return None
 
 
 def main(params: Params) -> None:

@@ -6,6 +6,7 @@ out of range never reaches a stage.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ from facesift.config.section import NAME, Name, Number, Section, Seed
 from facesift.config.structure import fields_at, keys_of, near
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+
+RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
 
 
 class Params(Section):
@@ -53,7 +56,8 @@ class Params(Section):
         description="frozen networks by name whose features heads learn from; {}: none"
     )
     members: Annotated[dict[Name, Member], Field(min_length=1)] = Field(
-        description="base classifiers by name; changing one retrains that one; copy a block to add one"
+        description="base classifiers by name (letters, digits and _: DVC splits names at dots); changing one retrains "
+        "that one; copy a block to add one"
     )
     trainer: Trainer = Field(description="what the training runs on")
     stack: Stack = Field(description="the stacked ensemble over the members")
@@ -93,6 +97,7 @@ class Params(Section):
             self._resample_fits(key, resample)
         self._weights_fit()
         self._sources_fit()
+        self._names_differ()
         return self
 
     def _sources(self) -> list[tuple[str, Source]]:
@@ -112,6 +117,20 @@ class Params(Section):
     def class_names(self) -> Classes:
         """The classes in the order of their numbers, with the positive one."""
         return Classes(tuple(self.classes), self.positive)
+
+    def _names_differ(self) -> None:
+        """Refuse names that are one file on Windows or macOS, or none on Windows."""
+        for key in ("members", "backbones", "drawn", "cross_test"):
+            seen: dict[str, str] = {}
+            for name in getattr(self, key):
+                if name.casefold() in seen:
+                    other = seen[name.casefold()]
+                    raise ValueError(
+                        f"`{key}`: {other} and {name} differ in case alone, and are one file on some systems"
+                    )
+                if RESERVED.fullmatch(name):
+                    raise ValueError(f"`{key}.{name}`: no file can have this name on Windows; choose another")
+                seen[name.casefold()] = name
 
     def _sources_fit(self) -> None:
         for key, source in self._sources():
@@ -176,14 +195,14 @@ class Params(Section):
 def _explain(problem: Any) -> str:
     """Turn one pydantic error into `key: what is wrong (got value)`."""
     path = keys_of(Params, problem["loc"])
-    key = ".".join(path)
+    key = ".".join(part for part in path if part != "[key]")
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{near(path[-1], fields_at(Params, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ")
     if problem.get("ctx", {}).get("pattern") == NAME:  # DVC says of a name with a dot that its parameters are missing
-        message = "a name has letters, digits and underscores, and begins with a letter"
+        message = "a name has letters, digits and underscores, and begins with a letter; DVC would split it at a dot"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
     return f"{key or 'top level'}: {message}{got}"
 

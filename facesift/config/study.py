@@ -20,7 +20,9 @@ LAYOUTS = {
     "rff": "the folders training_real/ and training_fake/",
     "one_class": "the folder {folder}/, all of whose images are {label}",
     "class_folders": "a folder for each class ({classes}), also below train/, test/ or val/",
-    "csv": "the folder {folder}/ with the images and the file {csv} with their labels",
+    "csv": "{images} and the file {csv} with their labels",
+    "webdataset": "tars or folders with a .cls or .json file beside each image",
+    "parquet": "Parquet files with a column of images and one of labels",
     "reviewed": "the folder {folder}/ with the images; their labels are the answers in data/reviews/",
 }
 
@@ -106,6 +108,7 @@ def _expected(name: str, source: Source, classes: Sequence[str]) -> str:
 
 def layout_in_words(source: Source, classes: Sequence[str]) -> str:
     """Say which files and folders a source has, and what tells their labels."""
+    images = f"the folder {source.folder}/ with the images" if source.folder else "images"
     return LAYOUTS[source.layout].format(
-        folder=source.folder, label=source.label, csv=source.csv, classes=", ".join(classes)
+        images=images, folder=source.folder, label=source.label, csv=source.csv, classes=", ".join(classes)
     )

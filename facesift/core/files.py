@@ -15,7 +15,16 @@ import polars as pl
 
 from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
-from facesift.core.parts import PART, hold, remove, remove_abandoned_parts, replace_folder
+from facesift.core.parts import (
+    PART,
+    close,
+    hold,
+    hold_file,
+    open_folder,
+    remove,
+    remove_abandoned_parts,
+    replace_folder,
+)
 from facesift.core.table_digest import KEY, OPEN, REMEDY, check_table, seal
 
 SEAL = "sha256"  # key of a sealed JSON file
@@ -29,11 +38,12 @@ os.umask(UMASK)
 
 def _sync_folder(folder: Path) -> None:
     """Make a rename in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
+    handle = open_folder(folder)
     try:
-        os.fsync(handle)
+        if handle is not None:
+            os.fsync(handle)
     finally:
-        os.close(handle)
+        close(handle)
 
 
 @contextmanager
@@ -52,16 +62,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     remove_abandoned_parts(path.parent.absolute())
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     part = Path(name)
-    hold(handle)
+    held = hold_file(handle)
     try:
         yield part
-        with part.open("rb") as file:
+        with part.open("rb+") as file:  # Windows syncs no file that is open for reading alone
             os.fsync(file.fileno())
         part.chmod(0o666 & ~UMASK)
         part.replace(path)
         _sync_folder(path.parent)
     finally:
-        os.close(handle)
+        close(held)
         part.unlink(missing_ok=True)
 
 
@@ -75,15 +85,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned_parts(path.parent.absolute())
     part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART))
-    handle = os.open(part, os.O_RDONLY)
-    hold(handle)
+    handle = open_folder(part)
+    if handle is not None:
+        hold(handle)
     try:
         yield part
         part.chmod(0o777 & ~UMASK)
         replace_folder(part, path)
         _sync_folder(path.parent)
     finally:
-        os.close(handle)
+        close(handle)
         remove(part)
 
 

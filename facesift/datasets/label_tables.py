@@ -52,7 +52,7 @@ def _make_layout(raw: Path, name: str, layout: Layout) -> Layout:
 
 
 def _class_of(layout: Layout, source: str, label: str, place: str) -> str:
-    found = layout.names.find(label.strip())
+    found = layout.names.find(re.sub(r"^(\d+)\.0+$", r"\1", label.strip()))  # as a column with gaps has 1
     if found is None:
         raise FacesiftError(
             f"{place} has the label {label!r}, which is not one of {list(layout.classes)}; "
@@ -68,15 +68,13 @@ def _from_tables(raw: Path, name: str, layout: Layout, files: list[RawFile]) -> 
     if not tables:
         raise FacesiftError(f"{raw}: no file {layout.source.csv} in folders or zip files (data.sources.{name}.csv)")
     rows = [row for table in tables for row in _read_table(raw, name, layout, table)]
-    folder = layout.source.folder
-    images = [
-        file
-        for file in files
-        if file not in set(tables)
-        and not sidecar(file.path)
-        and (folder is None or key(folder) in map(key, folder_parts(full_path(file))[0]))
-    ]
+    used, folder = set(tables), layout.source.folder
+    images = [file for file in files if file not in used and not sidecar(file.path) and _is_in(folder, file)]
     return layout.with_rows(match_rows(rows, images, folder), tables)
+
+
+def _is_in(folder: str | None, file: RawFile) -> bool:
+    return folder is None or key(folder) in map(key, folder_parts(full_path(file))[0])
 
 
 def _with_tables(files: Iterable[RawFile]) -> list[RawFile]:
@@ -165,13 +163,14 @@ def _read_label(raw: Path, file: RawFile, place: str) -> str:
 def _from_parquet(raw: Path, name: str, layout: Layout, files: list[RawFile]) -> Layout:
     """Read the labels of `layout: parquet`, a row for each image."""
     rows: dict[RawFile, list[TableRow]] = {}
+    wanted = set(files)
     for container in dict.fromkeys(file.container for file in files if is_parquet(file.container)):
         labels = _read_column(raw / container, layout.source.columns)
         fold = next((FOLDS[part] for part in _words(container) if part in FOLDS), None)
         for number, label in enumerate(labels):
             found = _class_of(layout, name, label, f"{raw / container}: row {number}")
             rows[RawFile(container, str(number))] = [TableRow(str(number), found, fold, None, container)]
-    return layout.with_rows(Matches({file: row for file, row in rows.items() if file in set(files)}), [])
+    return layout.with_rows(Matches({file: row for file, row in rows.items() if file in wanted}), [])
 
 
 def _words(container: str) -> list[str]:

@@ -56,7 +56,7 @@ class Layout:
     def rarest_first(self) -> list[str]:
         """The classes, that with the fewest rows first: where two rows disagree, its loss weighs more."""
         counts = Counter(row.label for rows in self.matches.rows.values() for row in rows)
-        return sorted(self.classes, key=lambda label: counts[label])
+        return sorted(self.classes, key=lambda label: (counts[label], -self.classes.index(label)))
 
     def with_rows(self, matches: Matches, tables: Sequence[RawFile]) -> Layout:
         """Return the layout with its labels."""

@@ -9,6 +9,7 @@ from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.datasets.label_tables import count_rows
 from facesift.datasets.source_files import NO_ROW, NO_SOURCE, FileCounts, printable
+from facesift.images.paths import one_line
 from facesift.labels.row_matching import SHOWN, TableRow
 
 
@@ -25,7 +26,7 @@ def report_left_out(found: FileCounts) -> dict[str, Any]:
         name: {
             "rows": dict(rows),
             "without_image": count_rows(found.lost[name]),
-            "without_image_first": _names(found.lost[name]),
+            "without_image_first": {label: _names(rows) for label, rows in _by_class(found.lost[name]).items()},
             "again": len(found.repeated[name]),
             "again_first": _names(found.repeated[name]),
         }
@@ -81,10 +82,15 @@ def check_rows(found: FileCounts, limits: Ingest) -> None:
 
 def _without_images(name: str, lost: Sequence[TableRow], rows: Mapping[str, int]) -> str:
     tables = ", ".join(dict.fromkeys(printable(row.table) for row in lost))
-    return (
-        f"{name}: {len(lost)} of {sum(rows.values())} rows have no image ({_counts(count_rows(lost))}; {tables}): "
-        f"{_first([row.image for row in lost])}"
-    )
+    each = [
+        f"{len(theirs)} x {label} ({_first([row.image for row in theirs])})"
+        for label, theirs in _by_class(lost).items()
+    ]
+    return f"{name}: {len(lost)} of {sum(rows.values())} rows of {tables} have no image: {', '.join(each)}"
+
+
+def _by_class(rows: Sequence[TableRow]) -> dict[str, list[TableRow]]:
+    return {label: [row for row in rows if row.label == label] for label in count_rows(rows)}
 
 
 def _names(rows: Iterable[TableRow]) -> list[str]:
@@ -92,7 +98,7 @@ def _names(rows: Iterable[TableRow]) -> list[str]:
 
 
 def _first(names: Sequence[str]) -> str:
-    return ", ".join(map(printable, names[:SHOWN])) + (" ..." if len(names) > SHOWN else "")
+    return ", ".join(map(one_line, names[:SHOWN])) + (" ..." if len(names) > SHOWN else "")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -27,8 +27,8 @@ from facesift.labels.path_names import folder_parts, full_path
 from facesift.labels.row_matching import SHOWN, TableRow
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
-# Archives that are not read: an image in one would be lost.
-CLOSED = (".7z", ".rar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".tbz2", ".txz", ".lzma", ".001", ".z01")
+# Archives that are not read: an image in one would be lost. Zips and tars are, unless they are in a tar.
+CLOSED = (".7z", ".rar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".tbz2", ".txz", ".lzma", ".001", ".z01", ".zip", ".tar")
 NO_SOURCE = "belongs to no source of data.sources"
 NO_ROW = "no row of a label table names it"
 NO_IMAGE = "a row without an image"
@@ -109,7 +109,11 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
         elif kind := _excluded(layouts, file):
             passed[kind] += 1
         elif file not in tables:
-            others.append((file, _why(raw, layouts, file)))
+            why = _why(raw, layouts, file)
+            if why == NO_ROW and (kind := sidecar(file.path)):
+                passed[kind] += 1
+            else:
+                others.append((file, why))
     counts = FileCounts(dict(by_class), others, dict(sorted(passed.items())), *_count_rows(layouts))
     if not by_class:
         raise FacesiftError(_nothing_found(raw, layouts, counts))

@@ -95,9 +95,13 @@ def list_files(root: Path, passed: Counter[str] | None = None) -> Iterator[RawFi
         passed: counts what is passed over, by kind: what file managers leave behind (`leftovers`).
 
     Raises:
-        FacesiftError: when a zip, a zip inside a zip, a tar or a Parquet file is damaged.
+        FacesiftError: when a folder cannot be read, or a zip, a zip inside a zip, a tar or a Parquet file is damaged.
     """
-    for path in walk(root, passed=passed):
+
+    def closed(path: str, error: OSError) -> None:
+        raise FacesiftError(f"{root / path}: the folder cannot be read: {error.strerror}") from error
+
+    for path in walk(root, closed, passed=passed):
         if is_zip(path):
             for name in list_entries(root / path, passed):
                 if is_zip(name):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
+from facesift.core.parts import lock_for_writing
 from facesift.datasets.review_files import COLUMNS, Answer, check_header, format_row, parse_lines, review_file
 from facesift.datasets.reviews import ActiveAnswers
 
 HEADER = ",".join(COLUMNS).encode() + b"\n"
+FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)  # of Unix; of Windows
 TAIL = 64  # bytes before the end of the last read that must still be the same; else the file was rewritten
 
 
@@ -100,9 +101,9 @@ def locked_append(log: AnswerLog) -> Iterator[Callable[[Answer], None]]:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | FLAGS, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_for_writing(file)
             if _is_still(path, file):
                 yield file
                 return
@@ -144,7 +145,7 @@ def _move_torn_line(log: AnswerLog, file: int) -> None:
         return
     aside = log.path.with_name(f"{log.path.name}.torn")
     with aside.open("ab") as kept:
-        kept.write(os.pread(file, size - end, end) + b"\n")
+        kept.write(_read_at(file, size - end, end) + b"\n")
         kept.flush()
         os.fsync(kept.fileno())
     os.ftruncate(file, end)
@@ -152,12 +153,17 @@ def _move_torn_line(log: AnswerLog, file: int) -> None:
     log.report_problem(f"{log.path}: its last line was not written to its end; it does not count and is now in {aside}")
 
 
+def _read_at(file: int, length: int, start: int) -> bytes:
+    os.lseek(file, start, os.SEEK_SET)  # Windows has no pread; what is written is appended, wherever this leads
+    return os.read(file, length)
+
+
 def _end_of_lines(file: int, size: int) -> int:
     """Return the offset after the last line break."""
     block, end = 4096, size
     while end:
         start = max(0, end - block)
-        found = os.pread(file, end - start, start).rfind(b"\n")
+        found = _read_at(file, end - start, start).rfind(b"\n")
         if found >= 0:
             return start + found + 1
         end = start

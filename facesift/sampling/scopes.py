@@ -157,12 +157,22 @@ def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: f
     try:
         ((target, count),) = check_sampling_strategy(ratio, labels, kind).items()
     except ValueError:
-        present = min(real, fake) / max(real, fake)
+        least = _least_ratio(min(real, fake), max(real, fake), method)
+        remedy = "set it to null" if least is None else f"set it to {least:g} or more, or to null"
         raise FacesiftError(
-            f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at {present:.4g} already "
-            f"({real} real, {fake} fake): set it above {present:.4g}, or to null"
+            f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at "
+            f"{min(real, fake) / max(real, fake):.4g} already ({real} real, {fake} fake): {remedy}"
         ) from None
     return int(target), int(count)
+
+
+def _least_ratio(fewer: int, more: int, method: str) -> float | None:
+    """Return the least ratio of 4 digits that imbalanced-learn takes: SMOTE has to add an image; None: none up to 1."""
+    added = 1 if method == "smote" else 0
+    least = math.ceil(1e4 * (fewer + added) / more) / 1e4
+    if int(more * least - fewer) < added:  # 100 * 0.29 - 28 is less than 1 in floating point
+        least = round(least + 1e-4, 4)
+    return least if least <= 1 else None
 
 
 def _check_neighbours(scope: Scope, images: int, label: str, neighbours: int) -> None:
