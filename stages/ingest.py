@@ -16,7 +16,7 @@ from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.core.formatting import counted
-from facesift.datasets.examination import examine_files, handle_missing_faces
+from facesift.datasets.examination import examine_files, handle_bad_photos, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
 from facesift.datasets.left_out import check_rows, report_left_out, tell_left_out
@@ -25,6 +25,7 @@ from facesift.datasets.manifest import Manifest, build_manifest, count_warnings,
 from facesift.datasets.relabelling import Relabelling, relabel
 from facesift.datasets.reviews import likely_damaged, read_reviews
 from facesift.datasets.source_files import FileCounts, count_files
+from facesift.quality.photo_reasons import tell_reasons
 
 REVIEWS = Path("data/reviews")
 MANIFEST = Path("data/manifest.parquet")
@@ -41,13 +42,22 @@ def _read(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: P
             progress.advance(bar, files)
 
         return build_manifest(
-            examine_files(raw, layouts, params.ingest, params.parallel.workers, advance, crop=params.data.crop)
+            examine_files(
+                raw,
+                layouts,
+                params.ingest,
+                params.parallel.workers,
+                advance,
+                crop=params.data.crop,
+                quality=params.quality,
+            )
         )
 
 
 def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params: Params) -> Manifest:
     """Read all files; too many bad ones of a class, or no good one, is an error."""
     manifest = handle_missing_faces(_read(raw, layouts, found, params), params.data.crop)
+    manifest = handle_bad_photos(manifest, params.quality)
     check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.is_empty():
         raise FacesiftError(
@@ -137,6 +147,8 @@ def main(params: Params) -> None:
         print(line)
     if labelled.faces is not None:
         print(_tell_faces(labelled.faces))
+    if labelled.quality:
+        print(f"bad photos: {tell_reasons(labelled.quality)}")
     if said := judged.sentence():
         print(said)
     _advise(raw, params.drawn)

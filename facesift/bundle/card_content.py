@@ -96,6 +96,7 @@ def card_content(folder: Path, params: Params, sources: Sources, backbones: dict
             "max_pixels": params.ingest.max_pixels,
             "max_bytes": params.ingest.max_bytes,
             "formats": params.ingest.formats,
+            "quality": params.quality.model_dump(),
         },
         "rule": params.vote.rule,
         "stability": _describe_stability(params.vote),

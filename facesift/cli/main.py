@@ -11,6 +11,7 @@ from facesift.cli.bundle_help import BundleCommand
 from facesift.cli.commands import CommandGroup
 from facesift.cli.drift import drift
 from facesift.cli.explain import explain
+from facesift.cli.inspect import inspect
 from facesift.cli.results import results
 from facesift.cli.review import review
 from facesift.cli.screen import screen
@@ -40,6 +41,7 @@ def main(
     """Find the few photoshopped faces among very many real ones."""
 
 
+app.command()(inspect)
 app.command()(results)
 app.command()(drift)
 app.command()(review)

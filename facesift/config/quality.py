@@ -9,7 +9,7 @@ from pydantic import Field
 from facesift.config.section import Count, Fraction, Positive, Ratio, Section
 
 Action = Literal["off", "record", "review", "quarantine"]
-ACTION = "off: not looked for; record: told; review: a person decides the image; quarantine: the image is left out"
+ACTION = "off, record, review (a person decides the image) or quarantine (it is left out)"
 
 
 class SeveralFaces(Section):

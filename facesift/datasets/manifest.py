@@ -48,12 +48,14 @@ class Manifest:
         quarantine: unusable files with the reason, with the columns `QUARANTINE`.
         exact_duplicates: how many further files with the same bytes as an image were dropped.
         faces: where faces are detected, the number of images {found, unfound} by source and label.
+        quality: where quality is measured, the number of images with each reason by source and label.
     """
 
     images: pl.DataFrame
     quarantine: pl.DataFrame
     exact_duplicates: int
     faces: dict[str, dict[str, dict[str, int]]] | None = None
+    quality: dict[str, dict[str, dict[str, int]]] | None = None
 
 
 def build_manifest(examined: Iterable[Frames]) -> Manifest:
@@ -130,9 +132,10 @@ def summarise_manifest(manifest: Manifest) -> dict[str, Any]:
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():
         counts.setdefault(source, {})[label] = number
+    counted = {"faces": manifest.faces, "quality": manifest.quality}
     return {
         "images": counts,
         "exact_duplicates": manifest.exact_duplicates,
         "quarantined": manifest.quarantine.height,
         "warnings": count_warnings(manifest.images),
-    } | ({} if manifest.faces is None else {"faces": manifest.faces})
+    } | {name: values for name, values in counted.items() if values is not None}

@@ -71,8 +71,7 @@ class FaceDetector:
         pixels, scale = detector_input(image)
         name = self.session.get_inputs()[0].name
         maps = self.session.run(None, {name: pixels[None]})
-        found = decode_maps(tuple(each[0] for each in maps), self.min_score)
-        return [_as_face(each, scale) for each in sorted(found, key=lambda each: -_area(each[0]))]
+        return as_faces(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
 
 
 def detector_input(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
@@ -134,8 +133,12 @@ def _area(box: Floats) -> float:
     return float(np.prod(box[2:] - box[:2]))
 
 
+def as_faces(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> list[Face]:
+    """Return what `decode_maps` found in pixels of the image (`scale`: `detector_input`), the largest box first."""
+    return [_as_face(each, scale) for each in sorted(found, key=lambda each: -_area(each[0]))]
+
+
 def _as_face(found: tuple[Floats, Floats, float], scale: tuple[float, float]) -> Face:
-    """Return a face of `decode_maps` in pixels of the image (`scale`: `detector_input`)."""
     box, points, score = found
     left, top, right, bottom = np.round(box * np.tile(scale, 2), PLACES).tolist()
     landmarks = np.round(points * scale, PLACES)
@@ -156,15 +159,3 @@ def face_of_row(row: dict[str, Any]) -> Face | None:
         return None
     left, top, right, bottom = row["face_box"]
     return Face((left, top, right, bottom), tuple((x, y) for x, y in row["face_landmarks"]), row["face_score"])
-
-
-def referred_column(images: pl.DataFrame) -> pl.Series:
-    """Mark the images that a person decides, whatever the committee says: those without a face.
-
-    Args:
-        images: rows of a manifest, with the column `face_box`.
-
-    Returns:
-        Column `referred`: true where no face was found.
-    """
-    return images["face_box"].is_null().rename("referred")

@@ -1,13 +1,14 @@
 """Measures of a face photo: how many faces, how large, how turned, how covered, how exposed, how sharp, and its bars.
 
 Exposure is measured as in ISO/IEC 29794-5: the shares of black and of white pixels of the face. Where no face is known,
-the middle of the image is measured in its place, since backgrounds are often white.
+the middle of the image, a third of each side, is measured in its place, since backgrounds are often white.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ BLACK, WHITE = 25, 247  # grey levels at most, and at least (ISO/IEC 29794-5)
 SIDE = 128  # pixels of the longer side of a face for exposure and blur; a smaller one is not enlarged
 SHARPEST = 32  # pixels of the longer side below which blur is not measured
 WINDOW = 9  # pixels of the averaging of Crete et al.
+SMALLEST = 48  # pixels of the shorter side below which no bars are looked for
 BARS_SIDE = 256  # pixels, at least, of the longer side in which bars are looked for; a smaller image is not enlarged
 ALIKE, MOSTLY, HALF = 12, 0.9, 0.5  # grey levels; shares of a row
 DARK_EYE = 5.0  # grey levels added to both sides of a ratio, so that black divided by black is none
@@ -86,9 +88,9 @@ def measure_photo(image: Image.Image, faces: Sequence[Face] | None) -> PhotoFigu
 
 
 def _region(image: Image.Image, face: Face | None) -> tuple[int, int, int, int]:
-    """Return the face's box within the image, or the middle of the image: half of each side."""
+    """Return the face's box within the image, or the middle of the image: a third of each side."""
     width, height = image.size
-    left, top, right, bottom = (width / 4, height / 4, width * 3 / 4, height * 3 / 4) if face is None else face.box
+    left, top, right, bottom = (width / 3, height / 3, width * 2 / 3, height * 2 / 3) if face is None else face.box
     x, y = min(max(int(left), 0), width - 1), min(max(int(top), 0), height - 1)
     return x, y, min(max(int(right), x + 1), width), min(max(int(bottom), y + 1), height)
 
@@ -186,6 +188,8 @@ def bars_of(image: Image.Image) -> float:
     >>> bars_of(Image.fromarray(np.pad(photo, ((20, 20), (0, 0), (0, 0)))))
     0.4
     """
+    if min(image.size) < SMALLEST:
+        return 0.0
     factor = max(image.size) // BARS_SIDE
     pixels = np.asarray(image.reduce(factor) if factor > 1 else image, np.float32)
     sides = (pixels, pixels.transpose(1, 0, 2))
@@ -196,13 +200,9 @@ def _bar(pixels: Pixels) -> int:
     """Count the first rows that are of one colour, if a straight edge follows."""
     colour = np.median(pixels[0], axis=0)
     shares = _shares(pixels, colour)
-    rows = next(shares)
-    count = 0
-    while rows is not None and rows >= MOSTLY:
-        count += 1
-        rows = next(shares, None)
-    behind = next(shares, None)  # the row at the edge may be a mixture of both sides
-    return count if behind is not None and behind <= HALF else 0
+    count = sum(1 for _ in takewhile(lambda share: share >= MOSTLY, shares))
+    behind = next(shares, 1.0)  # the row between, which was taken, may be a mixture of both sides
+    return count if behind <= HALF else 0
 
 
 def _shares(pixels: Pixels, colour: NDArray[np.float32]) -> Iterator[float]:

@@ -133,7 +133,10 @@ def _slices_section(rows: Sequence[Mapping[str, Any]]) -> PageSection:
         ("slice", "images", "fakes", "recall", "precision", "caught"),
         [_slice_row(row) for row in rows],
     )
-    text = ["The deciding rule, slice by slice; sizes and brightness are cut at the thirds of the training images."]
+    text = [
+        "The deciding rule, slice by slice; sizes and brightness are cut at the thirds of the training images.",
+        "Quality is what makes a photo a bad one (docs/screening.md); an image may have several reasons.",
+    ]
     return PageSection("Slices", text, [table], details=True)
 
 

@@ -39,8 +39,8 @@ NOT_FINITE = "its scores are not finite numbers"
 FLIPPED = "decided otherwise after mild damage ({}): a person decides"
 # Columns that reading alone tells, and the fields of `Read` that hold them.
 FACTS = (
-    ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("referred", "referred"), ("width", "width"),
-    ("height", "height"), ("bytes", "bytes"),
+    ("image", "name"), ("image_id", "image_id"), ("reason", "reason"), ("referred", "referred"), ("quality", "quality"),
+    ("width", "width"), ("height", "height"), ("bytes", "bytes"),
 )  # fmt: skip
 
 Score = Callable[[MemberInputs], VoterLogits]
@@ -72,6 +72,11 @@ class Read:
     def referred(self) -> str | None:
         """Why a person decides the image whatever the votes."""
         return None if self.seen is None else self.seen.referred
+
+    @property
+    def quality(self) -> str | None:
+        """Why it is a bad photo."""
+        return None if self.seen is None else self.seen.quality
 
 
 @dataclass(frozen=True)

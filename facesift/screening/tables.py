@@ -23,7 +23,7 @@ from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
 from facesift.core.files import scan_parquet, whole_file
 from facesift.core.table_digest import KEY, OPEN, seal
-from facesift.screening.columns import LOG
+from facesift.screening.columns import SAID, VOTE
 from facesift.screening.decision_log import WAY
 from facesift.screening.decisions_file import first_object, reading, scan_decisions
 
@@ -319,8 +319,9 @@ def read_done(path: Path, schema: pl.Schema, kind: str | None = None) -> Output:
 
 
 def _check_columns(path: Path, found: list[str], schema: pl.Schema) -> None:
-    if "image" in found and not set(LOG) <= set(found):
-        missing = ", ".join(name for name in LOG if name not in found)
+    known = [name for name in schema if not name.startswith((VOTE, SAID))]
+    if "image" in found and not set(known) <= set(found):
+        missing = ", ".join(name for name in known if name not in found)
         raise FacesiftError(
             f"{path}: written by an older facesift, without the columns {missing}; name another file, or finish it "
             "with the version that began it"

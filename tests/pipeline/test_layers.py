@@ -8,8 +8,9 @@ import pytest
 from tests.made import ROOT
 
 WINGS = (
-    "core", "config", "images", "labels", "datasets", "shards", "sampling", "networks", "training", "committee",
-    "evaluation", "audit", "report", "bundle", "screening", "service", "review", "portraits", "cli",
+    "core", "config", "images", "quality", "labels", "datasets", "inspection", "shards", "sampling", "networks",
+    "training", "committee", "evaluation", "audit", "report", "bundle", "screening", "service", "review", "portraits",
+    "cli",
 )  # fmt: skip
 # The library's own `__init__` imports a name when it is first used (tests/packaging).
 MODULES = sorted((ROOT / "facesift").glob("*/**/*.py"))
