@@ -45,7 +45,6 @@ async def _ask_on(port: int, turn: itertools.cycle[bytes], end: float) -> list[S
                 seen.append(await _ask(reader, writer, next(turn)))
                 if seen[-1].status in (429, 503):
                     await asyncio.sleep(0.25)  # a quarter of what Retry-After says
-                    break  # the service may have closed the connection
         except (OSError, asyncio.IncompleteReadError):
             seen.append(Seen(0, 0.0, "", retry=False))
         finally:
