@@ -58,6 +58,7 @@ def main(
         with serving(bundle, "--upload-seconds", "2") as service:
             found["slow_clients"] = load_scenarios.slow_clients(service.port, bodies, seconds)
             found["broken_images"] = load_scenarios.broken_images(service.port, bodies, seconds)
+        found["replicas"] = load_scenarios.replicas(bundle, room, bodies, seconds)
         found["overload"] = load_scenarios.overload(bundle, bodies, seconds)
         found["soak"] = load_scenarios.soak(bundle, room, bodies, soak)
     print(json.dumps(found, indent=2))

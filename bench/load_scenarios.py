@@ -59,6 +59,25 @@ def broken_images(port: int, bodies: Sequence[bytes], seconds: float) -> Figures
     return _statuses(seen) | {"answered": len(seen), "good": percentiles(seen)}
 
 
+def replicas(bundle: Path, room: Path, bodies: Sequence[bytes], seconds: float) -> Figures:
+    """Sixteen connections to one replica, and eight to each of two, each with its own log."""
+
+    async def share(ports: Sequence[int]) -> list[Seen]:
+        asking = (ask_for(port, bodies, 16 // len(ports), seconds) for port in ports)
+        return [each for part in await asyncio.gather(*asking) for each in part]
+
+    with (
+        serving(bundle, "--log", str(room / "first")) as first,
+        serving(bundle, "--log", str(room / "second")) as second,
+    ):
+        rounds = [(asyncio.run(share([first.port])), asyncio.run(share([first.port, second.port]))) for _ in range(3)]
+    ratios = sorted(_decided(two) / _decided(one) for one, two in rounds)
+    return {
+        "two_over_one": round(ratios[1], 2),
+        "lost": sum(len(part) - _decided(part) for pair in rounds for part in pair),
+    }
+
+
 def overload(bundle: Path, bodies: Sequence[bytes], seconds: float) -> Figures:
     """Ten times as many connections as may wait."""
     with serving(bundle, "--max-waiting", "16", "--watch-seconds", "0") as service:
