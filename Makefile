@@ -13,11 +13,13 @@
 # make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
 # make check  name damaged files: outputs, DVC's cache, people's answers
 # make check-remote  name damaged objects in the remote; FORCE=1 deletes them there
+# make test-container  what deploy/Dockerfile installs, in an environment of its own: it serves without torch
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
 # make docs  the documentation site in build/site; its links, the commands that its pages show, and its notebook are tried
+# make load  the service under load on loopback: throughput, latency, swap, slow clients, overload, soak; SOAK=600
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
@@ -25,10 +27,10 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-SLOW := experiments remotes scaling site
+SLOW := container experiments remotes scaling site
 
 .PHONY: demo study test $(SLOW:%=test-%) bench docs studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search stability pull status clean-cache check check-remote
+.PHONY: load compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -49,6 +51,9 @@ test-scaling: install
 
 test-remotes: install
 	pytest -n 0 tests/remotes
+
+test-container: install
+	pytest -n 0 tests/container
 
 test-experiments: install
 	pytest -n 0 tests/experiments
@@ -80,6 +85,11 @@ SEEDS ?= 5
 
 stability: install
 	python -m workflow.stability --seeds $(SEEDS) --jobs $(JOBS)
+
+SOAK ?= 60
+
+load: install
+	python -m bench.load --soak $(SOAK)
 
 bench: install
 	python -m bench.shards

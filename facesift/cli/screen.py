@@ -208,15 +208,16 @@ def _screen(options: ScreenOptions, committee: Committee, output: Output) -> Scr
 
 def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputFile]) -> Tables:
     """Return the tables of decisions, made by this process or by the processes that the options ask for."""
-    from facesift.committee.cascade import check_cascade
+    from facesift.committee.cascade import check_cascade, check_worthwhile
     from facesift.screening.distributed import BundleOptions, screen_distributed
 
+    if options.cascade:
+        check_cascade(committee.ensemble)
+        check_worthwhile(committee.ensemble)
     if (workers := options.workers) is None:
         return committee.screen_found(
             files, options.batch_size, options.threads, cascade=options.cascade, timed=not options.no_time
         )
-    if options.cascade:
-        check_cascade(committee.ensemble)
     bundle = BundleOptions(
         options.bundle,
         options.runtime,

@@ -24,6 +24,7 @@ from facesift.service.refusals import Refusal, image_status
 from facesift.service.tokens import Scope, TokenFile
 
 REQUEST_ID, BUNDLE = "X-Request-ID", "X-Facesift-Bundle"
+SMALL_BODY = 1_000_000  # bytes
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 CSP = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
@@ -51,7 +52,9 @@ class Handlers:
             response = await self._decide(request, request_id)
         except Refusal as refusal:
             self.service.metrics.count_refusal(refusal.status, refusal.reason)
-            response = refusal_response(refusal, request_id)
+            response = refusal_response(
+                refusal, request_id, close=refusal.unread and _is_worth_closing(request, refusal)
+            )
         self.service.metrics.latency.labels(str(response.status_code)).observe(time.perf_counter() - started)
         return response
 
@@ -137,14 +140,23 @@ def _request_id(request: Request) -> str:
     return given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def refusal_response(refusal: Refusal, request_id: str) -> JSONResponse:
-    """Make the answer to a request that is refused."""
+def _is_worth_closing(request: Request, refusal: Refusal) -> bool:
+    """Whether the rest of a body is too large, or comes too slowly, to be read and thrown away.
+
+    A new connection costs the service more than a few kilobytes, and refusals must be cheap.
+    """
+    length = request.headers.get("content-length", "")
+    return refusal.status in (400, 408, 413) or not length.isdigit() or int(length) > SMALL_BODY
+
+
+def refusal_response(refusal: Refusal, request_id: str, *, close: bool = False) -> JSONResponse:
+    """Make the answer to a request that is refused; `close` ends the connection."""
     headers = HEADERS | {REQUEST_ID: request_id}
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if refusal.unread:
+    if close:
         headers["Connection"] = "close"
     error = {"reason": refusal.reason, "detail": refusal.words}
     return JSONResponse({"request_id": request_id, "error": error}, refusal.status, headers)

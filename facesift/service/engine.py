@@ -26,6 +26,7 @@ from facesift.service.log_file import LogFile
 from facesift.service.metrics import Metrics
 from facesift.service.settings import DecisionSettings, LogSettings
 
+LOGGED_TOGETHER = 64  # batches that wait for the disk together
 CLIENT, REQUEST = "client", "request_id"  # columns of the log beside those of `facesift screen`
 
 
@@ -61,6 +62,8 @@ class Engine:
         self.window = DriftWindow(self._reference, settings.drift_images)
         self._log = LogFile(log.folder, self.bundle, log) if log.folder else None
         self._batcher = Batcher(self._decide, settings.batch)
+        waits = log.folder is not None and log.fsync == "always"  # then others are decided meanwhile
+        self._logger = Batcher(self._publish, LOGGED_TOGETHER) if waits else None
         self.requests = 0  # that it still has to answer
 
     @property
@@ -104,22 +107,34 @@ class Engine:
         return name
 
     def _decide(self, jobs: list[Job]) -> None:
-        """Decide a batch, log it, and only then let it be answered."""
+        """Decide a batch."""
         waited = [job for job in jobs if not job.given_up]
         if not waited:
             return
         try:
             table = self.committee.decide_reads([job.read for job in waited if job.read is not None], self._columns)
-            if self._log:
-                self._log.append(_log_lines(table, waited))
         except Exception as error:  # noqa: BLE001  whatever it is: the requests must not wait for it
             deliver(self._loop, waited, error)
             return
-        for job, row in zip(waited, table.to_dicts(), strict=True):
-            job.row = self._answer_row(row)
+        self._logger.submit((waited, table)) if self._logger else self._publish([(waited, table)])
+
+    def _publish(self, batches: list[tuple[list[Job], pl.DataFrame]]) -> None:
+        """Log the batches that were decided while the log was busy, and only then let them be answered."""
+        jobs = [job for part, _ in batches for job in part]
+        table = pl.concat([part for _, part in batches])
+        try:
+            if self._log:
+                self._log.append(_log_lines(table, jobs))
+            rows = [self._answer_row(row) for row in table.to_dicts()]
+        except Exception as error:  # noqa: BLE001  whatever it is: the requests must not wait for it
+            deliver(self._loop, jobs, error)
+            return
+        for job, row in zip(jobs, rows, strict=True):
+            job.row = row
+        deliver(self._loop, jobs)
         self.window.add(table)
-        self._metrics.count_batch(table)
-        deliver(self._loop, waited)
+        for _, part in batches:
+            self._metrics.count_batch(part)
 
     def _answer_row(self, row: Row) -> Row:
         """Return the row as the client gets it: votes and probabilities by voter, and quality warnings."""
@@ -143,6 +158,8 @@ class Engine:
     def close(self) -> None:
         """Decide what still waits, and close the log; no job may be submitted any more."""
         self._batcher.close()
+        if self._logger:
+            self._logger.close()
         if self._log:
             self._log.close()
 

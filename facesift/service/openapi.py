@@ -16,7 +16,7 @@ from facesift.screening.columns import SAID, VOTE, decisions_schema
 from facesift.service.settings import Limits
 
 Tree = dict[str, Any]
-TYPES = {pl.String: "string", pl.Int64: "integer", pl.Float64: "number"}
+TYPES = {pl.String: "string", pl.Int64: "integer", pl.Float64: "number", pl.Boolean: "boolean"}
 MEANINGS = {
     "image": "name of the file as the client sent it",
     "image_id": "first 32 digits of the SHA-256 of the file",

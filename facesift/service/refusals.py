@@ -18,7 +18,7 @@ class Refusal(Exception):  # noqa: N818  an answer, not a failure of the program
         reason: one word, a label of the metric `facesift_refusals_total`.
         words: for the client.
         retry_after: seconds after which it is worth trying again; None: never, as it is.
-        unread: whether the request's body was not read to its end, so that the connection has to be closed.
+        unread: whether the request's body was not read to its end.
     """
 
     def __init__(
