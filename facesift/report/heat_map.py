@@ -97,12 +97,28 @@ def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead
     path = backbone_file(spec)
     if path is None or not spec.name.startswith(ONNX):
         raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
-    if len(head.layers) != 1:
-        raise FacesiftError("heat maps need a linear head: `hidden: null` and `dropout: 0.0`")
     weights = patch_weights(head, blocks, positive)
-    if not weights:
-        raise FacesiftError("heat maps need a head with `mean` among its `pool`")
     side, tokens = _open_tokens(with_block_outputs(path, spec.blocks))
+    return HeatMaps(spec, side, tokens, weights)
+
+
+def exported_heat_maps(
+    network: Path, spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int
+) -> HeatMaps:
+    """Prepare the heat maps of a head in a bundle; see `open_heat_maps`.
+
+    Args:
+        network: the backbone's ONNX file in the bundle, with the outputs that the features need.
+        spec: the backbone's parameters.
+        blocks: what the features consist of.
+        head: linear, over some `mean` outputs.
+        positive: number of the positive class.
+
+    Raises:
+        FacesiftError: for a head or an ONNX file without patch tokens.
+    """
+    weights = patch_weights(head, blocks, positive)
+    side, tokens = _open_tokens(network)
     return HeatMaps(spec, side, tokens, weights)
 
 
@@ -118,7 +134,12 @@ def patch_weights(
 
     Returns:
         For each square, by output (`block_N` or `last`): weights (width,).
+
+    Raises:
+        FacesiftError: for a head that is not linear, or sees no mean of patch tokens.
     """
+    if len(head.layers) != 1:
+        raise FacesiftError("heat maps need a linear head: `hidden: null` and `dropout: 0.0`")
     linear: Any = head.layers[0]
     weight = linear.weight.detach().numpy()
     others = np.delete(weight, positive, axis=0).mean(axis=0)
@@ -130,6 +151,8 @@ def patch_weights(
         if pool.startswith("mean") and len(rows):
             name = f"{BLOCK}{pool.partition('.')[2]}" if "." in pool else LAST
             found.setdefault(square, {})[name] = scaled[rows]
+    if not found:
+        raise FacesiftError("heat maps need a head with `mean` among its `pool`")
     return found
 
 
@@ -137,6 +160,8 @@ def _open_tokens(network: Path | bytes) -> tuple[int, Tokens]:
     session = onnx_session(network, threads=1)
     (images,) = session.get_inputs()
     names = [output.name for output in session.get_outputs()]
+    if not any(len(output.shape) == 3 for output in session.get_outputs()):
+        raise FacesiftError("heat maps need a backbone with tokens among its outputs")
 
     def tokens(views: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         values = dict(zip(names, session.run(None, {images.name: views}), strict=True))

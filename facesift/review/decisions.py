@@ -22,7 +22,8 @@ REVIEW = "review"
 READERS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 NEEDED = ("image", "image_id", "decision", "probability")
 PREVALENCE = "prevalence"  # share of the positive class that the probability holds for; older tables lack it
-TEXTS = ("image", "image_id", "decision", "reason")
+TEXTS = ("image", "image_id", "decision", "reason", "rule")  # older tables lack the rule
+NUMBERS = ("lo", "hi", PREVALENCE)  # thresholds of an operating point, and the share of fakes; older tables lack them
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,12 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
         for name in (*TEXTS, *votes)
     ]
     probability = pl.col("probability").cast(pl.String).cast(pl.Float64, strict=False).fill_nan(None)
-    share = pl.col(PREVALENCE) if PREVALENCE in columns else pl.lit(None).alias(PREVALENCE)
-    holds_at = share.cast(pl.String).cast(pl.Float64, strict=False)
+    numbers = [
+        (pl.col(name) if name in columns else pl.lit(None).alias(name)).cast(pl.String).cast(pl.Float64, strict=False)
+        for name in NUMBERS
+    ]
     with _readable(path):
-        return table.select(*texts, probability, holds_at).collect()
+        return table.select(*texts, probability, *numbers).collect()
 
 
 def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:

@@ -106,10 +106,10 @@ def test_keys_and_dragging_zoom_and_move(browser, page):
     browser.press("+")
     browser.press("+")
     assert browser.text("zoom") == "225 %"
-    before = browser.run("view.x")
+    before = browser.run("zoom.x")
     stage = browser.driver.find_element("id", "stage")
     ActionChains(browser.driver).drag_and_drop_by_offset(stage, 40, 30).perform()
-    assert browser.run("view.x") > before
+    assert browser.run("zoom.x") > before
     ActionChains(browser.driver).scroll_from_origin(_origin(stage), 0, -100).perform()
     browser.until(lambda: browser.text("zoom") == "281 %", "the wheel does not zoom")
     browser.press("0")
