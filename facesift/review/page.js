@@ -29,7 +29,7 @@ function show(found, words) {
 }
 
 function messageFor(found) {
-  if (!found.item) return element("filter").value === "unanswered" ? found.done ?? "" : "";
+  if (!found.item) return "";
   return found.wrapped ? "You passed the end of the queue; this is its other end." : "";
 }
 

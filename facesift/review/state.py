@@ -214,7 +214,7 @@ class ReviewState:
             return ""
         row, positive = self.queue.row(position), self.queue.classes.positive
         known = row["probability"] is not None
-        said = f" Its probability of {positive}: {100 * row['probability']:.3g} %." if known else ""
+        said = f" Its probability of {positive}: {100 * row['probability']:.1f} %." if known else ""
         return f"You said {answer}. {why_here(row, positive, self.queue.rule)}{said}"
 
     def _done(self, own: list[Answer], aside: int) -> str:

@@ -13,7 +13,7 @@ ASKED = {
     "any_fake": "one is enough",
     "soft": "the mean of their probabilities decides",
 }
-HIDDEN = "The committee did not decide this image by itself. What it says is shown after your answer."
+HIDDEN = "What the committee says is shown after your answer."
 
 
 def why_here(row: Mapping[str, Any], positive: str, rule: str | None) -> str:

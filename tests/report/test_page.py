@@ -1,6 +1,7 @@
 """The page: one file, safe against what stands in file names, readable on a desk and on a phone."""
 
 import re
+import shutil
 
 import pytest
 
@@ -8,6 +9,7 @@ from facesift.report.charts import Axis, Curve, Estimate, intervals, lines
 from facesift.report.formatting import share
 from facesift.report.page import Chart, Gallery, Notice, Page, PageSection, Picture, Table, render
 from tests.browser import CHROMIUM, look
+from tests.review.driver import Browser
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs="
 WIDE = Table(["name", *("a heading" for _ in range(12))], [["row", *("12.3 % (4-20; 1/8)" for _ in range(12))]], "wide")
@@ -93,3 +95,14 @@ def test_terms_are_explained_where_they_stand():
     assert "Share of the reals that are called fake" in told
     assert "Decides by the mean" in told
     assert "Area under the ROC curve" not in told
+
+
+@pytest.mark.skipif(CHROMIUM is None or shutil.which("chromedriver") is None, reason="no chromium on this machine")
+def test_axe_finds_nothing_against_wcag_22_aa(tmp_path):
+    pytest.importorskip("selenium")
+    (tmp_path / "page.html").write_text(page())
+    browser = Browser(tmp_path / "profile")
+    browser.driver.get((tmp_path / "page.html").as_uri())
+    found = browser.axe()
+    browser.driver.quit()
+    assert found == []
