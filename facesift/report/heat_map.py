@@ -82,7 +82,9 @@ def _patches(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
     return tokens if round(len(tokens) ** 0.5) ** 2 == len(tokens) else tokens[1:]
 
 
-def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int) -> HeatMaps:
+def open_heat_maps(
+    spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int, network: Path | None = None
+) -> HeatMaps:
     """Prepare the heat maps of a head.
 
     Args:
@@ -90,35 +92,19 @@ def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead
         blocks: what the features consist of.
         head: linear, over some `mean` outputs of squares that are no tiles.
         positive: number of the positive class.
+        network: the backbone's ONNX file in a bundle, with the outputs that the features need; None: that of `spec`.
 
     Raises:
-        FacesiftError: for a backbone that is not ONNX, or a head that is not linear in patch tokens.
-    """
-    path = backbone_file(spec)
-    if path is None or not spec.name.startswith(ONNX):
-        raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
-    weights = patch_weights(head, blocks, positive)
-    side, tokens = _open_tokens(with_block_outputs(path, spec.blocks))
-    return HeatMaps(spec, side, tokens, weights)
-
-
-def exported_heat_maps(
-    network: Path, spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int
-) -> HeatMaps:
-    """Prepare the heat maps of a head in a bundle; see `open_heat_maps`.
-
-    Args:
-        network: the backbone's ONNX file in the bundle, with the outputs that the features need.
-        spec: the backbone's parameters.
-        blocks: what the features consist of.
-        head: linear, over some `mean` outputs.
-        positive: number of the positive class.
-
-    Raises:
-        FacesiftError: for a head or an ONNX file without patch tokens.
+        FacesiftError: for a backbone that is not ONNX or gives no tokens, or a head that is not linear in them.
     """
     weights = patch_weights(head, blocks, positive)
-    side, tokens = _open_tokens(network)
+    tower: Path | bytes | None = network
+    if tower is None:
+        path = backbone_file(spec)
+        if path is None or not spec.name.startswith(ONNX):
+            raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
+        tower = with_block_outputs(path, spec.blocks)
+    side, tokens = _open_tokens(tower)
     return HeatMaps(spec, side, tokens, weights)
 
 

@@ -215,12 +215,11 @@ class AttributionMaps:
     def _head(self, member: MemberCard) -> HeatMaps:
         if member.name not in self._heads:
             from facesift.networks.weights import load_head  # noqa: PLC0415  imports torch
-            from facesift.report.heat_map import exported_heat_maps  # noqa: PLC0415
+            from facesift.report.heat_map import open_heat_maps  # noqa: PLC0415
 
             card, path = self.card.backbones[str(member.backbone)], self._checked(member)
-            self._heads[member.name] = exported_heat_maps(
-                self.bundle / card.file, card.spec, card.blocks, load_head(path), self.card.class_names.number
-            )
+            network, number = self.bundle / card.file, self.card.class_names.number
+            self._heads[member.name] = open_heat_maps(card.spec, card.blocks, load_head(path), number, network)
         return self._heads[member.name]
 
     def _scorer(self, member: MemberCard) -> Scorer:

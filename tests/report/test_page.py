@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from facesift.report.charts import Axis, Curve, Estimate, intervals, lines
+from facesift.report.charts import Axis, Curve, lines
 from facesift.report.formatting import share
 from facesift.report.page import Chart, Gallery, Notice, Page, PageSection, Picture, Table, render
 from tests.browser import CHROMIUM, look
@@ -22,11 +22,8 @@ def chart():
 
 def page():
     pictures = [Picture(PIXEL, f"a_very_long_file_name_{number}_{'x' * 60}.jpg") for number in range(9)]
-    whiskers = intervals({"one": {"all": Estimate(0.5, (0.2, 0.8)), "few": Estimate(None, None)}}, Axis("AUC"))
     sections = [
-        PageSection(
-            "Figures", ["some text"], [WIDE], [Chart(chart(), "a curve", ["one"]), Chart(whiskers, "whiskers")]
-        ),
+        PageSection("Figures", ["some text"], [WIDE], [Chart(chart(), "a curve", ["one"])]),
         PageSection("Examples", galleries=[Gallery(HOSTILE, pictures)]),
         PageSection("Hashes", tables=[Table(["what", "hash"], [["code", "0" * 64]])], details=True),
     ]
@@ -50,10 +47,14 @@ def test_charts_carry_no_date():
     assert not re.search(r"<dc:date>|20\d\d-\d\d-\d\d", chart())
 
 
-def test_rows_of_a_chart_without_a_value_have_no_dot():
-    both = intervals({"one": {"all": Estimate(0.5, None)}, "two": {"all": Estimate(0.5, None)}}, Axis("AUC"))
-    one = intervals({"one": {"all": Estimate(0.5, None)}, "two": {"all": Estimate(None, None)}}, Axis("AUC"))
-    assert both.count("<use") == one.count("<use") + 1
+def test_a_legend_hides_the_series_of_its_chart():
+    assert 'class="series-0"' in chart()
+    assert 'data-series="0"' in page()
+
+
+def test_intervals_of_a_curve_are_drawn():
+    plain, barred = (lines([Curve([0, 1], [0, 1], *ends)], Axis("x"), Axis("y")) for ends in ((), ([0, 0.5], [0.5, 1])))
+    assert (plain.count('class="series-0"'), barred.count('class="series-0"')) == (1, 2)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
