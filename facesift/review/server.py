@@ -116,14 +116,15 @@ def load_state(request: ReviewRequest) -> ReviewState:
     if study and rules.gold:
         reviewed = len(Assignment(queue, logs, part).images)
         queue = add_gold(queue, study, rules.gold, reviewed)
-    state = ReviewState(Assignment(queue, logs, part), _next_steps(log.path, study))
+    state = ReviewState(Assignment(queue, logs, part), _next_steps(request.decisions, log.path, study))
     state.state()  # reads the other reviewers' files, so that a damaged one is reported now
     return state
 
 
-def _next_steps(answers: Path, study: Study | None) -> tuple[tuple[str, str], ...]:
+def _next_steps(decisions: Path, answers: Path, study: Study | None) -> tuple[tuple[str, str], ...]:
     if study is None:
-        return ((str(answers), "the file of your answers"),)
+        again = f"facesift review {decisions} --reviewer NAME"
+        return ((str(answers), "is the file of your answers"), (again, "lets another person judge the same queue"))
     return (
         ("dvc repro -s review", "counts them: agreement, hours, recall after review"),
         ("dvc repro", "turns them into labels and trains again"),
