@@ -11,6 +11,7 @@ from typing import Any
 from facesift.images.opening import open_image
 
 MAKE, MODEL, SOFTWARE, TAKEN, EXIF_BLOCK = 0x010F, 0x0110, 0x0131, 0x9003, 0x8769
+MEDIA = {"MPO": "image/jpeg"}  # media types that are not named like the format
 LONGEST = 80  # letters of a text from the file
 NO_READER = "not looked for (pip install c2pa-python)"
 
@@ -58,9 +59,11 @@ def _credentials(data: bytes, kind: str) -> str:
     from c2pa import Reader  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
 
     try:
-        report: Mapping[str, Any] = json.loads(Reader(f"image/{kind.lower()}", io.BytesIO(data)).json())
-    except Exception:  # noqa: BLE001  the library has one exception of its own for each version; none means: no manifest
-        return "none in the file"
+        report: Mapping[str, Any] = json.loads(
+            Reader(MEDIA.get(kind, f"image/{kind.lower()}"), io.BytesIO(data)).json()
+        )
+    except Exception as error:  # noqa: BLE001  its exceptions are private classes
+        return "none in the file" if "ManifestNotFound" in f"{type(error).__name__} {error}" else "could not be read"
     active: Mapping[str, Any] = report.get("manifests", {}).get(report.get("active_manifest")) or {}
     programs: list[dict[str, Any]] = active.get("claim_generator_info") or [{}]
     made = active.get("claim_generator") or programs[0].get("name")

@@ -80,14 +80,15 @@ def test_facts_say_what_is_not_in_the_file():
     [
         ({"active_manifest": "m", "manifests": {"m": {"claim_generator": "Editor/1"}}}, "in the file, by Editor/1"),
         ({"active_manifest": "m", "manifests": {"m": {}}}, "in the file, by an unnamed program"),
-        (None, "none in the file"),
+        (ValueError("ManifestNotFound: no JUMBF data found"), "none in the file"),
+        (ValueError("Io: unknown"), "could not be read"),
     ],
 )
 def test_content_credentials_are_read_where_the_reader_is_installed(monkeypatch, manifest, told):
     class Reader:
         def __init__(self, *_):
-            if manifest is None:
-                raise ValueError("ManifestNotFound")
+            if isinstance(manifest, Exception):
+                raise manifest
 
         def json(self):
             return json.dumps(manifest)
