@@ -92,7 +92,7 @@ def applications(fates: Fates, one_in: float, *, said: str, chosen: bool) -> App
     drawn, start, outcomes = whole_numbers(expected, APPLICATIONS), 0, []
     for key, number in drawn.items():
         path = "".join(_mark(key, start + place) for place in range(number))
-        outcomes.append(Outcome(key, expected[key], _words(key, expected[key]), path))
+        outcomes.append(Outcome(key, expected[key], f"{amount(expected[key])} {WORDS[key]}", path))
         start += number
     label = f"1 in {one_in:,.0f}" + (f" ({said})" if said else "")
     return Applications(label, outcomes, _sentence(expected, one_in), chosen)
@@ -122,10 +122,6 @@ WORDS = {
     "referred_real": "real, to a person",
     "passed": "real, passed",
 }
-
-
-def _words(key: str, expected: float) -> str:
-    return f"{amount(expected)} {WORDS[key]}"
 
 
 def amount(value: float) -> str:

@@ -14,7 +14,6 @@ from facesift.report.cards import data_card, model_card
 from facesift.report.curves import calibration_section, curves_section
 from facesift.report.first_screen import (
     FirstScreen,
-    Strip,
     Tally,
     certainty,
     pictures_of_applications,
@@ -22,7 +21,7 @@ from facesift.report.first_screen import (
     verdict,
 )
 from facesift.report.operating_points import operation_section, prevalence_section
-from facesift.report.page import Page, PageSection
+from facesift.report.page import Gallery, Page, PageSection
 from facesift.report.results import members_section, results_section, robustness_section
 from facesift.report.seed_spread import spread_section, spread_sentence
 from facesift.report.standard import left_out_sections, standard_section
@@ -85,7 +84,7 @@ class PagePictures:
         heat_maps: section of heat maps, if the study has a head that can have them (`report.heat_pictures`).
     """
 
-    faces: Sequence[Strip]
+    faces: Sequence[Gallery]
     examples: PageSection
     heat_maps: Sequence[PageSection] = ()
 
@@ -127,7 +126,7 @@ def make_page(inputs: ReportInputs, params: Params, pictures: PagePictures, repr
     return Page(f"facesift: study {params.study}", first.verdict, notices(inputs.audit), sections, first)
 
 
-def _first_screen(inputs: ReportInputs, params: Params, faces: Sequence[Strip]) -> FirstScreen:
+def _first_screen(inputs: ReportInputs, params: Params, faces: Sequence[Gallery]) -> FirstScreen:
     rule, positive = params.vote.rule, params.positive
     tally = Tally.of(inputs.standard["test"]["decisions"]["rules"][rule])
     spread = inputs.stability["figures"] if inputs.stability_current else {}

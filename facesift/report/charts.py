@@ -1,4 +1,4 @@
-"""Charts as SVG text, line charts and intervals: the same numbers give the same bytes.
+"""Charts as SVG text: the same numbers give the same bytes.
 
 Colours are CSS variables of the page (`--ink`, `--line`, `--series-0` ...), so that a chart follows its dark style.
 """
@@ -80,27 +80,6 @@ class Axis:
     scale: Literal["linear", "log"] = "linear"
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A share with its interval.
-
-    Attributes:
-        value: the share in [0, 1]; None where it is unknown.
-        interval: ends of its 95 % interval; None where it is unknown.
-    """
-
-    value: float | None
-    interval: Sequence[float] | None
-
-
-def _figure(rows: int | None = None) -> tuple[Any, Axes]:
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    size = SIZE if rows is None else (SIZE[0], 0.9 + 0.5 * rows)
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots()
-
-
 def _svg(figure: Any) -> str:
     """Write the figure without date and program, and without the XML header that HTML does not take."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
@@ -113,12 +92,6 @@ def _svg(figure: Any) -> str:
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, variable)
     return svg
-
-
-def _styled() -> Any:
-    import matplotlib as mpl  # noqa: PLC0415
-
-    return mpl.rc_context(STYLE)
 
 
 def _finish(axes: Axes, x: Axis, y: Axis) -> None:
@@ -144,8 +117,12 @@ def lines(curves: Sequence[Curve], x: Axis, y: Axis, *, diagonal: bool = False, 
     Returns:
         The chart as SVG text.
     """
-    with _styled():
-        figure, axes = _figure()
+    import matplotlib as mpl  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        axes = figure.subplots()
         if diagonal:
             axes.plot((x.low, x.high), (y.low, y.high), color=SOFT, linewidth=1, linestyle=":")
         for number, curve in enumerate(curves):
@@ -156,34 +133,3 @@ def lines(curves: Sequence[Curve], x: Axis, y: Axis, *, diagonal: bool = False, 
                 axes.vlines(curve.x, curve.low, curve.high, linewidth=1, alpha=0.6, **style)
         _finish(axes, x, y)
         return _svg(figure)
-
-
-def intervals(rows: Mapping[str, Mapping[str, Estimate]], axis: Axis) -> str:
-    """Draw estimates as dots with whiskers for their intervals; the page draws the legend of the kinds.
-
-    Args:
-        rows: by the name of the row, the estimates by the name of their kind.
-        axis: the axis to the right.
-
-    Returns:
-        The chart as SVG text.
-    """
-    with _styled():
-        figure, axes = _figure(len(rows))
-        kinds = list(dict.fromkeys(kind for row in rows.values() for kind in row))
-        for number, kind in enumerate(kinds):
-            offset = (number - (len(kinds) - 1) / 2) * 0.24
-            _whiskers(axes, number, [row.get(kind) for row in rows.values()], offset)
-        axes.set_yticks(range(len(rows)), list(rows))
-        axes.set(xlabel=axis.label, xlim=(axis.low, axis.high), ylim=(len(rows) - 0.5, -0.5))
-        return _svg(figure)
-
-
-def _whiskers(axes: Axes, number: int, estimates: Sequence[Estimate | None], offset: float) -> None:
-    style: Any = {"color": COLOURS[number % len(COLOURS)], "gid": f"{SERIES}{number}"}
-    for row, estimate in enumerate(estimates):
-        if estimate is None or estimate.value is None:
-            continue
-        if estimate.interval:
-            axes.plot(estimate.interval, [row + offset] * 2, linewidth=1.6, **style)
-        axes.plot([estimate.value], [row + offset], "o" if number % 2 == 0 else "D", ms=5, **style)

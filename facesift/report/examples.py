@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 from numpy.typing import NDArray
 
-from facesift.report.first_screen import Strip
 from facesift.report.page import Gallery, PageSection, Picture
 from facesift.shards.reading import ShardFolder
 
@@ -63,7 +62,7 @@ def examples_section(decisions: pl.DataFrame, shards: ShardFolder, positive: str
     return PageSection("Examples", [DRAWN], galleries=galleries, reader="board")
 
 
-def strips(decisions: pl.DataFrame, shards: ShardFolder, positive: str) -> list[Strip]:
+def strips(decisions: pl.DataFrame, shards: ShardFolder, positive: str) -> list[Gallery]:
     """Choose small pictures of faces caught, missed and wrongly stopped, for the first screen.
 
     Args:
@@ -83,7 +82,7 @@ def strips(decisions: pl.DataFrame, shards: ShardFolder, positive: str) -> list[
     first = {name: table["image_id"].head(STRIP).to_list() for name, table in chosen.items()}
     pictures = thumbnails(shards, [image_id for each in first.values() for image_id in each], SMALL)
     return [
-        Strip(name, chosen[name].height, [Picture(pictures[image_id], f"{name}: {image_id[:8]}") for image_id in each])
+        Gallery(name, [Picture(pictures[one], f"{name}: {one[:8]}") for one in each], f"{chosen[name].height:,}")
         for name, each in first.items()
     ]
 

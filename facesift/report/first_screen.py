@@ -9,7 +9,7 @@ from typing import Any
 from facesift.core.formatting import percent, span
 from facesift.core.intervals import clopper_pearson
 from facesift.report.applications import Applications, Fates, applications
-from facesift.report.page import Picture
+from facesift.report.page import Gallery
 from facesift.report.seed_spread import measured_range
 
 WIDE = 0.2  # an interval wider than this tells too little
@@ -39,21 +39,6 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Strip:
-    """Small pictures of faces that were decided alike.
-
-    Attributes:
-        title: the outcome.
-        number: how many test images have it.
-        pictures: some of them.
-    """
-
-    title: str
-    number: int
-    pictures: Sequence[Picture]
-
-
-@dataclass(frozen=True)
 class FirstScreen:
     """What is seen without scrolling.
 
@@ -61,7 +46,7 @@ class FirstScreen:
         verdict: what the rule in force did on the test split.
         certainty: how far that can be believed.
         tiles: three figures.
-        strips: faces caught, missed and wrongly stopped.
+        strips: small pictures of faces caught, missed and wrongly stopped; the note of each is their number.
         pictures: 1,000 applications at several shares of fakes.
         seeds: what is known about the spread over seeds, in one sentence.
     """
@@ -69,7 +54,7 @@ class FirstScreen:
     verdict: str
     certainty: str
     tiles: Sequence[Tile]
-    strips: Sequence[Strip]
+    strips: Sequence[Gallery]
     pictures: Sequence[Applications]
     seeds: str
 

@@ -82,7 +82,9 @@ def _patches(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
     return tokens if round(len(tokens) ** 0.5) ** 2 == len(tokens) else tokens[1:]
 
 
-def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int) -> HeatMaps:
+def open_heat_maps(
+    spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int, network: Path | None = None
+) -> HeatMaps:
     """Prepare the heat maps of a head.
 
     Args:
@@ -90,19 +92,19 @@ def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead
         blocks: what the features consist of.
         head: linear, over some `mean` outputs of squares that are no tiles.
         positive: number of the positive class.
+        network: the backbone's ONNX file in a bundle, with the outputs that the features need; None: that of `spec`.
 
     Raises:
-        FacesiftError: for a backbone that is not ONNX, or a head that is not linear in patch tokens.
+        FacesiftError: for a backbone that is not ONNX or gives no tokens, or a head that is not linear in them.
     """
-    path = backbone_file(spec)
-    if path is None or not spec.name.startswith(ONNX):
-        raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
-    if len(head.layers) != 1:
-        raise FacesiftError("heat maps need a linear head: `hidden: null` and `dropout: 0.0`")
     weights = patch_weights(head, blocks, positive)
-    if not weights:
-        raise FacesiftError("heat maps need a head with `mean` among its `pool`")
-    side, tokens = _open_tokens(with_block_outputs(path, spec.blocks))
+    tower: Path | bytes | None = network
+    if tower is None:
+        path = backbone_file(spec)
+        if path is None or not spec.name.startswith(ONNX):
+            raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
+        tower = with_block_outputs(path, spec.blocks)
+    side, tokens = _open_tokens(tower)
     return HeatMaps(spec, side, tokens, weights)
 
 
@@ -118,7 +120,12 @@ def patch_weights(
 
     Returns:
         For each square, by output (`block_N` or `last`): weights (width,).
+
+    Raises:
+        FacesiftError: for a head that is not linear, or sees no mean of patch tokens.
     """
+    if len(head.layers) != 1:
+        raise FacesiftError("heat maps need a linear head: `hidden: null` and `dropout: 0.0`")
     linear: Any = head.layers[0]
     weight = linear.weight.detach().numpy()
     others = np.delete(weight, positive, axis=0).mean(axis=0)
@@ -130,6 +137,8 @@ def patch_weights(
         if pool.startswith("mean") and len(rows):
             name = f"{BLOCK}{pool.partition('.')[2]}" if "." in pool else LAST
             found.setdefault(square, {})[name] = scaled[rows]
+    if not found:
+        raise FacesiftError("heat maps need a head with `mean` among its `pool`")
     return found
 
 
@@ -137,6 +146,8 @@ def _open_tokens(network: Path | bytes) -> tuple[int, Tokens]:
     session = onnx_session(network, threads=1)
     (images,) = session.get_inputs()
     names = [output.name for output in session.get_outputs()]
+    if not any(len(output.shape) == 3 for output in session.get_outputs()):
+        raise FacesiftError("heat maps need a backbone with tokens among its outputs")
 
     def tokens(views: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         values = dict(zip(names, session.run(None, {images.name: views}), strict=True))

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from facesift.core.formatting import area, share
-from facesift.report.charts import Axis, Estimate, intervals
 from facesift.report.formatting import known, precision_of, recall_of
-from facesift.report.page import Chart, PageSection, Table
+from facesift.report.page import PageSection, Table
 
 RULE_HEADINGS = ("decision rule", "caught", "to review", "false alarms", "recall", "precision")
 VOTER_HEADINGS = ("decided alone by", "AUC", "AP", "recall", "precision", "false alarms")
@@ -119,12 +118,10 @@ def members_section(voters: Reports, within: Reports, baselines: Reports, decisi
         voter_table(f"Members and stacker: {_counted(everything)}", voters, decisions),
         voter_table("Baselines, on the same images", baselines),
     ]
-    charts = []
     for source, inside in _smaller(within, everything).items():
         title = f"Within {source}: {_counted(next(iter(inside['voters'].values())))} of this source alone"
         tables.append(voter_table(title, inside["voters"]))
-        charts.append(_pooled_and_within(source, voters, inside["voters"]))
-    return PageSection("Members and baselines", [ALONE], tables, charts, reader="engineer")
+    return PageSection("Members and baselines", [ALONE], tables, reader="engineer")
 
 
 def _counted(figures: Mapping[str, Any]) -> str:
@@ -137,19 +134,6 @@ def _smaller(within: Reports, whole: Mapping[str, Any]) -> dict[str, Any]:
     reals = whole["reals"] + whole.get("review_real", 0)
     counts = {source: next(iter(inside["voters"].values())) for source, inside in within.items()}
     return {source: inside for source, inside in within.items() if counts[source]["reals"] < reals}
-
-
-def _pooled_and_within(source: str, pooled: Reports, inside: Reports) -> Chart:
-    rows = {
-        voter: {
-            "all sources": Estimate(figures["auc"], figures.get("auc_interval")),
-            f"within {source}": Estimate(inside[voter]["auc"], inside[voter].get("auc_interval")),
-        }
-        for voter, figures in pooled.items()
-    }
-    caption = f"Telling fake from real: in all images, and among the images of {source} alone. 0.5 is guessing."
-    kinds = ["all sources", f"within {source}"]
-    return Chart(intervals(rows, Axis("AUC (area under the ROC curve)")), caption, kinds)
 
 
 def robustness_section(robustness: Mapping[str, Any], rule: str) -> PageSection:

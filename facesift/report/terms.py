@@ -29,18 +29,12 @@ TERMS: Mapping[str, str] = {
     "soft": "Decides by the mean of the voters' probabilities.",
     "best member": "The member that ranks best on validation.",
     "file facts alone": "A classifier that sees no pixel, only the file: format, size, compression.",
-    "always fake": "Calls every image fake.",
-    "always real": "Calls every image real.",
-    "random": "Draws lots in the share of fakes of the test.",
     "decisions flipped": "Images whose decision is another one than without damage.",
-    "standard deviation": "Usual distance from the mean.",
     "review budget": "Thresholds that send at most a set share of images to a person and catch most fakes.",
     "least cost": "Thresholds with the least expected cost of misses, false alarms and reviews.",
     "target recall": "Thresholds that catch a set share of the fakes with the fewest reviews.",
-    "re-sampling": "Changing the share of fakes that a member learns from.",
     "SMOTE": "Makes new training images between two like ones, of the rarer class.",
     "RUS": "Random undersampling: leaves out images of the more frequent class.",
-    "loss": "What training makes small.",
 }  # fmt: skip
 PATTERNS = {term: re.compile(rf"(?<![\w-]){re.escape(term)}(?![\w-])") for term in TERMS}
 

@@ -18,9 +18,9 @@ from facesift.screening.decisions_file import reading, scan_decisions, torn_line
 
 REVIEW = "review"
 NEEDED = ("image", "image_id", "decision", "probability")
-NUMBERS = ("probability", "prevalence")
 PREVALENCE = "prevalence"  # share of the positive class that the probability holds for; older tables lack it
-TEXTS = ("image", "image_id", "decision", "reason")
+TEXTS = ("image", "image_id", "decision", "reason", "rule")  # older tables lack the rule
+NUMBERS = ("probability", "lo", "hi", PREVALENCE)  # older tables lack an operating point's thresholds and the share
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,12 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
         pl.col(name).cast(pl.String).fill_null("") if name in columns else pl.lit("").alias(name)
         for name in (*TEXTS, *votes)
     ]
-    probability = pl.col("probability").cast(pl.Float64).fill_nan(None)
-    holds_at = (pl.col(PREVALENCE) if PREVALENCE in columns else pl.lit(None).alias(PREVALENCE)).cast(pl.Float64)
+    numbers = [
+        (pl.col(name) if name in columns else pl.lit(None).alias(name)).cast(pl.Float64).fill_nan(None)
+        for name in NUMBERS
+    ]
     with reading(path):
-        return table.select(*texts, probability, holds_at).collect()
+        return table.select(*texts, *numbers).collect()
 
 
 def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:

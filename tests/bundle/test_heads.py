@@ -1,11 +1,13 @@
 """A bundle of heads: each backbone once, and what it gives is what the heads were trained on."""
 
+import io
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 from facesift.bundle.card import read_card
 from facesift.bundle.inputs import MemberInputs
@@ -14,10 +16,11 @@ from facesift.bundle.runtimes import OnnxRuntime, open_runtime
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.networks.backbones import OpenBackbone
+from facesift.review.attribution import AttributionMaps
 from facesift.screening.committee import Committee
 from tests.bundle.test_exporting import contents
 from tests.made_bundle import change_card
-from tests.made_faces import install, photo
+from tests.made_faces import install, photo, png
 from tests.made_heads import make_head_study
 
 
@@ -207,3 +210,16 @@ def test_a_backbone_of_another_side_is_refused(damaged):
     committee = Committee.load(damaged)
     with pytest.raises(FacesiftError, match=r"tower\.onnx: its input or its outputs are not those of the card"):
         committee.decide(inputs_of(damaged, photos(1)))
+
+
+def test_a_committee_with_heads_has_a_map_of_those_that_see_places(headed):
+    maps = AttributionMaps.load(headed)
+    data = png(photo((100, 90), size=(200, 160), seed=7))
+    alone = maps.request("0" * 32, "tokens", data).result(60)
+    assert "Strongest at the" in alone.description
+    with pytest.raises(FacesiftError, match="linear head"):
+        maps.request("0" * 32, "hidden", data).result(60)
+    together = maps.request_committee("0" * 32, data, neutral=True).result(60)
+    assert Image.open(io.BytesIO(together.png)).size == (480, 384)
+    assert "fake" not in together.description
+    maps.close()

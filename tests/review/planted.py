@@ -19,8 +19,9 @@ from facesift.config.data import WHOLE
 from facesift.review.access_control import Credentials
 from facesift.review.app import PageHandlers, make_app
 from facesift.review.attribution import AttributionMaps, why_unavailable
-from facesift.review.images import ImageLimits
-from facesift.review.server import ReviewRequest, bind, load_state
+from facesift.review.image_handlers import ImageHandlers
+from facesift.review.server import ReviewRequest, bind, find_similar, load_state
+from facesift.review.study import Study
 from tests.made import ROOT
 
 MEMBERS = ("convnext1", "convnext2")
@@ -122,12 +123,14 @@ class Served:
     def __init__(self, request: ReviewRequest) -> None:
         import uvicorn
 
+        study = Study.find(request.decisions, request.answers)
         self.state = load_state(request)
         reason = why_unavailable(request.bundle)
         self.listener = bind(0)
         self.credentials = Credentials(self.listener.getsockname()[1])
         maps = None if reason else AttributionMaps.load(request.bundle)
-        handlers = PageHandlers(self.state, self.credentials, maps, reason, ImageLimits())
+        images = ImageHandlers(self.state, maps, reason, similar=find_similar(self.state, study))
+        handlers = PageHandlers(self.credentials, images)
         config = uvicorn.Config(make_app(handlers), log_level="critical", lifespan="off", ws="none")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([self.listener],), daemon=True)
