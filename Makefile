@@ -15,6 +15,8 @@
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
+# make test-faults  kills, damage, full disks, bombs, two of everything; FAULTS=small; WRITE=1 writes docs/reliability.md
+# make sbom  the bill of materials, build/sbom.json; make licences, make audit: licences and known flaws of all packages
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
 # make bench  the shard builder against the published way, as ratios in one run
 VENV ?= .venv
@@ -23,10 +25,10 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-SLOW := experiments remotes scaling
+SLOW := experiments faults remotes scaling
 
 .PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search stability status clean-cache check check-remote
+.PHONY: audit licences sbom compare-training train experiments sweep search stability status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
@@ -52,6 +54,9 @@ test-remotes: install
 
 test-experiments: install
 	pytest -n 0 tests/experiments
+
+test-faults: install
+	pytest -n 0 tests/faults $(if $(WRITE),--write)
 
 JOBS ?= 2
 SPLIT ?= val
@@ -100,6 +105,10 @@ $(READY): pyproject.toml constraints.txt
 lock:
 	@test -x $(BIN)/python || $(MAKE) --no-print-directory install
 	python -m workflow.lock $(if $(UPGRADE),--upgrade)
+	python -m workflow.supply_chain hashes
+
+sbom licences audit: install
+	@python -m workflow.supply_chain $@
 
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache

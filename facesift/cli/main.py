@@ -10,10 +10,12 @@ from facesift.cli.bench import bench
 from facesift.cli.commands import CommandGroup
 from facesift.cli.drift import drift
 from facesift.cli.explain import explain
+from facesift.cli.forget import forget
 from facesift.cli.results import results
 from facesift.cli.review import review
 from facesift.cli.screen import screen
 from facesift.cli.study import study
+from facesift.cli.verify import verify
 from facesift.cli.weights import weights
 
 app = typer.Typer(cls=CommandGroup, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -45,6 +47,8 @@ app.command()(explain)
 app.command()(bench)
 app.command()(study)
 app.command()(weights)
+app.command()(verify)
+app.command()(forget)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tests.made import ROOT
 
 WINGS = (
     "core", "config", "images", "datasets", "shards", "sampling", "networks", "training", "committee", "evaluation",
-    "audit", "report", "bundle", "screening", "review", "portraits", "cli",
+    "audit", "report", "bundle", "screening", "review", "portraits", "privacy", "cli",
 )  # fmt: skip
 # The library's own `__init__` imports a name when it is first used (tests/packaging).
 MODULES = sorted((ROOT / "facesift").glob("*/**/*.py"))
