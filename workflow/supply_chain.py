@@ -10,7 +10,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, PackageMetadata, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Annotated
 

@@ -30,11 +30,10 @@ def forget(
     from facesift.privacy.holdings import find_holdings, group_of, id_of, stages_to_run
 
     root, wanted = Path(), id_of(image)
-    group, found = group_of(root, wanted), []
-    for holding in find_holdings(root, wanted, tuple(also or [])):
-        found.append(holding)
-        typer.echo(_line(holding))
-    if not found:
+    group, found = group_of(root, wanted), list(find_holdings(root, wanted, tuple(also or [])))
+    if any(each.sure for each in found):
+        typer.echo("\n".join(map(_line, found)))
+    else:
         typer.echo(f"{wanted}: nothing here holds it; look into the tables of `facesift screen` with --also")
         return
     stages = stages_to_run(root, found)
@@ -64,7 +63,9 @@ def _advice(
     if any(each.kind == "raw" for each in found):
         lines.append("if data/raw is under DVC, then: dvc add data/raw/NAME; git add data/raw/NAME.dvc")
     if stages:
-        lines.append(f"then `dvc repro`: it runs {', '.join(stages)}. Weights that have seen the image are trained anew")
+        lines.append(
+            f"then `dvc repro`: it runs {', '.join(stages)}. Weights that have seen the image are trained anew"
+        )
     lines += [f"remote {url} may hold it until: dvc push; dvc gc --workspace --cloud" for url in remotes(root)]
     lines.append("git keeps former versions of answers and figures (ids, no images): git filter-repo removes those")
     lines.append("backups, copies elsewhere and bundles given away are not known here")

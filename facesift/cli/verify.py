@@ -15,7 +15,9 @@ from facesift.core.errors import FacesiftError
 def verify(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Bundles, tables (.parquet), folders of shards, answers (.csv).", show_default="the bundle"),
+        typer.Argument(
+            help="Bundles, tables (.parquet), folders of shards, answers (.csv).", show_default="the bundle"
+        ),
     ] = None,
 ) -> None:
     """Compare files with the SHA-256 that they carry, and name each damaged one.

@@ -15,8 +15,8 @@ def facesift(*arguments):
 def read_image(path, result):
     """Read one file as `facesift screen` does, and write the reason or its size."""
     from facesift.bundle.card_parts import ImageCard
-    from facesift.config.data import WHOLE
     from facesift.bundle.preprocessing import Preprocessor
+    from facesift.config.data import WHOLE
     from facesift.images.paths import find_files
     from facesift.screening.stream import read_image as read
 

@@ -59,4 +59,6 @@ class Tally:
         """Put the table into the page."""
         text = page.read_text(encoding="utf-8")
         block = f"{BEGIN}\n{self.table()}\n{END}"
-        page.write_text(re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: block, text, flags=re.S), "utf-8")
+        page.write_text(
+            re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: block, text, flags=re.DOTALL), "utf-8"
+        )

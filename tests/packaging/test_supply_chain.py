@@ -9,12 +9,22 @@ from packaging.utils import canonicalize_name
 from tests.made import ROOT
 from workflow.supply_chain import COPYLEFT, HASHES, LICENCES, UNHASHED, pins
 
-SOURCES = sorted(path for folder in ("facesift", "stages", "workflow", "bench") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    path for folder in ("facesift", "stages", "workflow", "bench") for path in (ROOT / folder).rglob("*.py")
+)
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib.numpy_pickle"}
 # Its error class alone: torch raises it when it refuses a pickle.
 ALLOWED = {("facesift/networks/checkpoints.py", "pickle.UnpicklingError")}
 CALLS = {"eval", "exec", "compile", "__import__"}
-ATTRIBUTES = {"yaml.load", "yaml.unsafe_load", "yaml.full_load", "pickle.load", "pickle.loads", "joblib.load", "np.load"}
+ATTRIBUTES = {
+    "yaml.load",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+    "pickle.load",
+    "pickle.loads",
+    "joblib.load",
+    "np.load",
+}
 STRICT = {"_StrictLoader", "CSafeLoader", "SafeLoader"}
 
 
