@@ -87,10 +87,10 @@ def write_hashes(path: Path = HASHES) -> None:
 
 def licence_of(about: PackageMetadata) -> str:
     """Say which licence a package names: as an expression, by its classifiers, or in its own words."""
-    if expression := about.get("License-Expression"):
-        return str(expression)
+    if expression := (about.get_all("License-Expression") or [""])[0]:
+        return expression
     classified = [each.rpartition(" :: ")[2] for each in about.get_all("Classifier") or [] if "License ::" in each]
-    words = (about.get("License") or "").strip().partition("\n")[0]
+    words = (about.get_all("License") or [""])[0].strip().partition("\n")[0]
     return ", ".join(classified) or words[:60] or KNOWN.get(str(about["Name"]).lower(), "not said")
 
 

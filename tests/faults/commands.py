@@ -5,6 +5,11 @@ import sys
 from pathlib import Path
 
 
+def say(value):
+    """Print a line, where the test finds it."""
+    sys.stdout.write(f"{value}\n")
+
+
 def facesift(*arguments):
     """The command, as it is typed."""
     from facesift.cli.main import app
@@ -30,7 +35,7 @@ def first_id(table):
     """Print the id of the first image of a table."""
     import polars as pl
 
-    print(pl.read_parquet(table)["image_id"][0])
+    say(pl.read_parquet(table)["image_id"][0])
 
 
 IDS = [f"{number:032x}" for number in range(0x1111, 0x1111 + 9)]
@@ -41,7 +46,7 @@ def plant_answers(folder):
     from facesift.datasets.review_files import Answer
     from facesift.review.answers import locked_append, open_answer_log
 
-    log = open_answer_log(Path(folder), "anna", print)
+    log = open_answer_log(Path(folder), "anna", say)
     for number, image_id in enumerate(IDS):
         with locked_append(log) as append:
             append(Answer(image_id, "fake" if number % 2 else "real", "anna", "2026-11-27T10:00:00Z", 2.5, "review"))
@@ -53,7 +58,7 @@ def read_answers(folder):
     from facesift.datasets.reviews import read_reviews
 
     try:
-        print(read_reviews(Path(folder), print).rows())
+        say(read_reviews(Path(folder), say).rows())
     except FacesiftError as error:
         sys.exit(f"error: {error}")
 
@@ -90,7 +95,7 @@ def load_bundle(folder, seconds, name):
             counts["same"] += 1
         except FacesiftError as error:
             counts["refused"] += 1
-            print(error)
+            say(error)
     Path(f"{name}.json").write_text(json.dumps(counts))
 
 
@@ -100,4 +105,4 @@ def count_rows(table):
 
     read = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}[Path(table).suffix]
     frame = read(table)
-    print(json.dumps([frame.height, frame["image"].n_unique(), Path(table).read_bytes().count(b"\n")]))
+    say(json.dumps([frame.height, frame["image"].n_unique(), Path(table).read_bytes().count(b"\n")]))

@@ -148,7 +148,7 @@ class Server:
         line = self.process.stdout.readline()
         return [Outcome(**each) for each in json.loads(line)]
 
-    def run(self, study: Study, copy: Path, stage: Stage, **more: Any) -> Outcome:
+    def run(self, copy: Path, stage: Stage, **more: Any) -> Outcome:
         """Run a stage as DVC does: its outputs are removed before."""
         for path in stage.outs:
             remove(copy / path)

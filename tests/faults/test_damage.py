@@ -98,7 +98,7 @@ def test_no_stage_uses_a_damaged_input(whole, server, tally, tmp_path):
         if (copy / file).is_file() and (copy / file).read_bytes() == before:
             continue
         by_dvc = file.suffix in PLAIN or damage == "another file's content"
-        done = server.run(whole, copy, stage) if by_dvc else run_by_hand(server, whole, copy, stage)
+        done = server.run(copy, stage) if by_dvc else run_by_hand(server, copy, stage)
         wrong = done.code == 0 and whole.differs(copy, stage)
         names = (file.name, str(file.parent), file.stem)
         tally.add(kind, done.verdict(same=not wrong, names=names), f"{stage.name}, {file}: {damage}", done.said)
@@ -109,7 +109,7 @@ def test_no_stage_uses_a_damaged_input(whole, server, tally, tmp_path):
     tally.check(kind)
 
 
-def run_by_hand(server, whole, copy, stage):
+def run_by_hand(server, copy, stage):
     """Run a stage without DVC, so that only the checksums within the files can tell."""
     for path in stage.outs:
         remove(copy / path)
@@ -123,7 +123,7 @@ def test_damaged_archives_of_images_are_named_or_their_images_put_aside(whole, s
     good = (copy / archive).read_bytes()
     for damage in drawn([each for each in DAMAGES if each != "another file's content"], 6):
         apply(copy / archive, damage)
-        done = server.run(whole, copy, stage)
+        done = server.run(copy, stage)
         wrong = done.code == 0 and whole.differs(copy, stage)
         verdict = done.verdict(same=not wrong)
         if verdict == "silent" and "faces.zip" in (copy / "data/quarantine.csv").read_text():
@@ -224,7 +224,7 @@ def test_no_damaged_parameters_are_used(whole, server, tally, tmp_path):
     }  # fmt: skip
     for stage, name in drawn([(whole.stages[stage], name) for stage in ("ingest", "vote") for name in texts], 12):
         (copy / "params.yaml").write_bytes(texts[name])
-        done = server.run(whole, copy, stage)
+        done = server.run(copy, stage)
         wrong = done.code == 0 and whole.differs(copy, stage)
         tally.add(kind, done.verdict(same=not wrong, names=("params.yaml",)), f"{stage.name}: {name}", done.said)
         assert not (copy / "ran").exists()

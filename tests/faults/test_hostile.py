@@ -136,7 +136,7 @@ def test_a_bomb_costs_bounded_time_and_memory(server, tally, tmp_path, kind):
 NAMES = [
     "../out.png", "/etc/out.png", "..\\out.png", ".hidden.png", "a/../../b.png", "a\nb.png", "a\rb.png", "\u202egnp.a",
     "a\tb.png", "-rf.png", "$(true).png", "a;b.png", "a,b.png", 'a"b.png', "=1+1.png", "con.png", "a" * 200 + ".png",
-    "\ud83d\ude00.png".encode("utf-16", "surrogatepass").decode("utf-16"), "e\u0301.png", "\u00e9.png", " a.png", "a.png ",
+    "\U0001f600.png", "e\u0301.png", "\u00e9.png", " a.png", "a.png ",
     "a!b.png", "x.zip!y.png", "%00.png", "NUL", "a\u2028b.png", "\x1b[2J.png", "__MACOSX", "b.zip/c.png",
 ]  # fmt: skip
 

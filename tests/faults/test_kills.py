@@ -27,7 +27,7 @@ def plan(whole):
     """Which stage is killed where: every stage at every boundary; of the small size, a part that is drawn once."""
     rng = np.random.default_rng(17)
     cases = []
-    for name, stage in whole.stages.items():
+    for name in whole.stages:
         places = FILES + (FOLDERS if name.partition("@")[0] in WITH_FOLDERS else ())
         for place in places:
             calls = [1] if place in FOLDERS else [1, 2, int(rng.integers(3, 9))][: 1 if place.startswith("when") else 3]
@@ -44,11 +44,11 @@ def test_a_killed_stage_ends_with_the_same_bytes_when_it_runs_again(whole, serve
     copy, kind = whole.copy(tmp_path / "project"), "a stage killed (SIGKILL), and run again"
     for name, fault in plan(whole):
         stage = whole.stages[name]
-        first = server.run(whole, copy, stage, fault=fault)
+        first = server.run(copy, stage, fault=fault)
         if first.code == 0:
             continue  # it does not come to this boundary so often
         assert first.code == KILLED, (name, fault, first.said)
-        again = server.run(whole, copy, stage)
+        again = server.run(copy, stage)
         wrong = whole.differs(copy, stage)
         tally.add(kind, again.verdict(same=not wrong), f"{name} {fault} {wrong}", again.said)
         if wrong:
@@ -59,7 +59,7 @@ def test_a_killed_stage_ends_with_the_same_bytes_when_it_runs_again(whole, serve
 @pytest.mark.parametrize("damage", ["half of it", "a flipped byte", "empty"])
 def test_a_training_whose_checkpoint_was_damaged_begins_anew(whole, server, tally, tmp_path, damage):
     copy, stage = whole.copy(tmp_path / "project"), whole.stages["train@network"]
-    first = server.run(whole, copy, stage, fault=("kill", "between write and rename", 4))
+    first = server.run(copy, stage, fault=("kill", "between write and rename", 4))
     assert first.code == KILLED, first.said
     found = sorted((copy / ".work").rglob("*.ckpt"))
     assert found
@@ -67,7 +67,7 @@ def test_a_training_whose_checkpoint_was_damaged_begins_anew(whole, server, tall
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 4
         path.write_bytes({"half of it": data[: len(data) // 2], "a flipped byte": data, "empty": b""}[damage])
-    again = server.run(whole, copy, stage)
+    again = server.run(copy, stage)
     verdict = again.verdict(same=not whole.differs(copy, stage))
     assert "set aside" in again.said
     tally.add("a training's checkpoint damaged", verdict, damage, again.said)

@@ -28,7 +28,7 @@ def test_every_stage_says_what_the_system_refuses(whole, server, tally, tmp_path
     copy, kind = whole.copy(tmp_path / "project"), "the system refuses a write, or a limit is reached"
     cases = [(stage, fault) for stage in whole.stages.values() for fault in REFUSALS]
     for stage, fault in drawn(cases, 36):
-        done = server.run(whole, copy, stage, fault=fault)
+        done = server.run(copy, stage, fault=fault)
         wrong = done.code == 0 and whole.differs(copy, stage)
         tally.add(kind, done.verdict(same=not wrong), f"{stage.name}: {fault}", done.said)
         left = [path for path in copy.rglob(".*.part") if fault[0] == "refuse"]
@@ -67,7 +67,7 @@ def test_every_stage_says_that_the_disk_is_full(whole, server, tally, tmp_path):
             for path in stage.outs:
                 remove(copy / path)
             fill(disk, leave)
-            done = server.run(whole, copy, stage)
+            done = server.run(copy, stage)
             wrong = done.code == 0 and whole.differs(copy, stage)
             tally.add(kind, done.verdict(same=not wrong), f"{stage.name} with {leave} bytes left", done.said)
             remove(disk / "filler")
@@ -114,7 +114,7 @@ def test_too_little_memory_is_one_line(whole, server, tally, tmp_path):
     copy, kind = whole.copy(tmp_path / "project"), "too little memory"
     rng = np.random.default_rng(1)
     for stage in whole.stages.values():
-        done = server.run(whole, copy, stage, fault=("more_memory", int(rng.integers(1, 40))))
+        done = server.run(copy, stage, fault=("more_memory", int(rng.integers(1, 40))))
         wrong = done.code == 0 and whole.differs(copy, stage)
         ended = done.code < 0 or "terminate called" in done.said  # by a library, at once
         verdict = "refused" if ended else done.verdict(same=not wrong)

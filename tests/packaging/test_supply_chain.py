@@ -17,7 +17,6 @@ MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "job
 ALLOWED = {("facesift/networks/checkpoints.py", "pickle.UnpicklingError")}
 CALLS = {"eval", "exec", "compile", "__import__"}
 ATTRIBUTES = {
-    "yaml.load",
     "yaml.unsafe_load",
     "yaml.full_load",
     "pickle.load",

@@ -120,13 +120,15 @@ def test_what_is_removed_is_found_nowhere_and_the_rest_stays(project):
     assert "remote ../.store may hold it" in said
 
 
-def test_an_image_may_be_named_by_its_file(project):
+@pytest.mark.usefixtures("project")
+def test_an_image_may_be_named_by_its_file():
     code, said = call("data/raw/folders/copy.png")
     assert code == 0
     assert f"held by {len(HELD)} files" in said
 
 
-def test_what_nothing_holds_is_said(project):
+@pytest.mark.usefixtures("project")
+def test_what_nothing_holds_is_said():
     assert "nothing here holds it" in call(id_of(b"nobody"))[1]
 
 

@@ -28,8 +28,7 @@ BODIES = st.dictionaries(st.sampled_from(["image_id", "answer", "seconds", "seen
 def read(data, kind):
     try:
         return asyncio.run(read_body(Request(data), kind))
-    except BadRequestError as error:
-        assert "\n" not in str(error)
+    except BadRequestError:
         return None
 
 

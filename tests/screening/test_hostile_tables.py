@@ -31,8 +31,9 @@ def room(exported, tmp_path_factory):
     room = tmp_path_factory.mktemp("room")
     shutil.copytree(exported, room / "bundle")
     give_reference(room / "bundle", REFERENCE)
-    named = [pl.lit(f"{number:032x}").alias("image_id") for number in [5]]
-    table = images(30, 1).with_columns(*named, image=pl.lit("a.png"), reason=pl.lit(None, pl.String))
+    table = images(30, 1).with_columns(
+        image_id=pl.lit(f"{5:032x}"), image=pl.lit("a.png"), reason=pl.lit(None, pl.String)
+    )
     for suffix, write in WRITERS.items():
         write(table, room / f"good{suffix}")
     return room
