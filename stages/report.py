@@ -10,6 +10,7 @@ import polars as pl
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_json, read_parquet, whole_file
+from facesift.core.table_digest import check_table
 from facesift.report.assemble import ReportInputs, make_page
 from facesift.report.cards import reproduction
 from facesift.report.examples import examples_section
@@ -30,6 +31,8 @@ def main(params: Params) -> None:
     named = decisions.join(read_parquet(DATA / "manifest.parquet", FACTS), on="image_id")
     examples = examples_section(named, ShardFolder(DATA / "shards/test"), params.positive, params.report.examples)
     tables = [DATA / "manifest.parquet", DATA / "split.parquet"]
+    for table in tables:
+        check_table(table)  # the page says their hashes
     code = [path for wing in WINGS for path in sorted(Path("facesift", wing).rglob("*")) if path.suffix in WRITTEN]
     page = make_page(_read_inputs(), params, examples, reproduction(params, tables, code, Path()))
     with whole_file(PAGE, private=True) as part:

@@ -158,7 +158,8 @@ class Server:
     def close(self) -> None:
         assert self.process.stdin
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.kill()
+        self.process.wait()
 
 
 @dataclass(frozen=True)
