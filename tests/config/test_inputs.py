@@ -16,7 +16,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "metrics").mkdir()
     path = tmp_path / "metrics/vote.json"
     path.write_text('{"recall": 0.9}\n')
-    made = {"path": "metrics/vote.json", "md5": hashlib.md5(path.read_bytes()).hexdigest()}
+    made = {"path": "metrics/vote.json", "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}
     lock = {"stages": {"vote": {"outs": [made]}, "report": {"deps": [made, {"path": "stages/report.py"}]}}}
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump(lock))
     monkeypatch.chdir(tmp_path)

@@ -154,7 +154,7 @@ def test_an_id_with_one_changed_digit_is_said(place):
     assert f"the answer on {damaged} is probably on {IDS[0]}" in told[0]
 
 
-def test_every_changed_byte_of_a_line_is_noticed(tmp_path):
+def test_every_changed_byte_of_a_line_is_noticed():
     line = format_row(given_answer(IDS[0])).encode()
     for place in range(8 * (len(line) - 1)):
         changed = bytearray(line)

@@ -69,9 +69,11 @@ def post_answer(address, image_id):
 
 
 def test_no_acknowledged_answer_is_lost_when_servers_are_killed(tally, tmp_path):
-    from tests.review.planted import in_order, plant_queue, started
+    from tests.review.planted import decisions_of, in_order, plant_images, started
 
-    decisions, kind = plant_queue(tmp_path, 30), "answers acknowledged, then a server killed"
+    decisions, kind = tmp_path / "decisions.csv", "answers acknowledged, then a server killed"
+    chances = [0.01 + number / 40 for number in range(30)]
+    decisions_of(plant_images(tmp_path / "in", 30), chances).write_csv(decisions)
     ids, acknowledged = in_order(decisions), []
     options = (str(decisions), "--all", "--port", "0", "--answers", str(tmp_path / "reviews"))
     lock = threading.Lock()
