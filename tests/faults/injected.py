@@ -42,7 +42,7 @@ def _at(owner: Any, name: str, call: int, act: Callable[[], None], *, after: boo
     setattr(owner, name, patched)
 
 
-def _boundary(place: str, call: int, act: Callable[[], None]) -> None:
+def _boundary(place: str, call: int, act: Callable[[], None], *, begun: bool = True) -> None:
     from facesift.core import files, parts
 
     match place:
@@ -53,9 +53,9 @@ def _boundary(place: str, call: int, act: Callable[[], None]) -> None:
         case "while the file is synced":
             _at(os, "fsync", call, act)
         case "when the file is begun":
-            _at(files.tempfile, "mkstemp", call, act, after=True)
+            _at(files.tempfile, "mkstemp", call, act, after=begun)
         case "when the folder is begun":
-            _at(files.tempfile, "mkdtemp", call, act, after=True)
+            _at(files.tempfile, "mkdtemp", call, act, after=begun)
         case "before the folder is exchanged":
             _at(files, "replace_folder", call, act)
         case "after the folder is exchanged":
@@ -100,7 +100,7 @@ def kill_after(seconds: float) -> None:
 
 def refuse(place: str, call: int, name: str) -> None:
     """Let the system refuse, with the error of that name, at a boundary."""
-    _boundary(place, call, _refuse(getattr(errno, name)))
+    _boundary(place, call, _refuse(getattr(errno, name)), begun=False)
 
 
 def limit(name: str, value: int) -> None:

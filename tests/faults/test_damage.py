@@ -92,7 +92,7 @@ def stage_cases(whole):
 
 def test_no_stage_uses_a_damaged_input(whole, server, tally, tmp_path):
     copy, kind = whole.copy(tmp_path / "project"), "a stage's input damaged"
-    for stage, file, damage in drawn(stage_cases(whole), 60):
+    for stage, file, damage in drawn(stage_cases(whole), 36):
         before = (copy / file).read_bytes()
         apply(copy / file, damage)
         if (copy / file).is_file() and (copy / file).read_bytes() == before:
@@ -121,7 +121,7 @@ def test_damaged_archives_of_images_are_named_or_their_images_put_aside(whole, s
     copy, kind = whole.copy(tmp_path / "project"), "an archive of raw images damaged"
     stage, archive = whole.stages["ingest"], Path("data/raw/tiny/faces.zip")
     good = (copy / archive).read_bytes()
-    for damage in drawn([each for each in DAMAGES if each != "another file's content"], 6):
+    for damage in drawn([each for each in DAMAGES if each != "another file's content"], 4):
         apply(copy / archive, damage)
         done = server.run(copy, stage)
         wrong = done.code == 0 and whole.differs(copy, stage)
@@ -147,7 +147,7 @@ def test_no_command_uses_a_damaged_bundle(whole, server, tally, tmp_path):
     expected = {name: answer(server, copy, command) for name, command in commands.items()}
     files = [path.relative_to(copy) for path in sorted((copy / "models/committee").rglob("*")) if path.is_file()]
     cases = [(name, file, damage) for name in commands for file in files for damage in DAMAGES]
-    for name, file, damage in drawn(cases, 40):
+    for name, file, damage in drawn(cases, 24):
         before = (copy / file).read_bytes()
         apply(copy / file, damage)
         done, said = answer(server, copy, commands[name])
@@ -163,7 +163,7 @@ def test_no_command_uses_a_damaged_table_of_decisions(whole, server, tally, tmp_
     commands = {name: command for name, command in decided(server, copy).items() if "decided.parquet" in command}
     expected = {name: answer(server, copy, command) for name, command in commands.items()}
     before = (copy / "decided.parquet").read_bytes()
-    for name, damage in drawn([(name, damage) for name in commands for damage in DAMAGES], 12):
+    for name, damage in drawn([(name, damage) for name in commands for damage in DAMAGES], 8):
         apply(copy / "decided.parquet", damage)
         done, said = answer(server, copy, commands[name])
         same = said == expected[name][1]
@@ -222,7 +222,7 @@ def test_no_damaged_parameters_are_used(whole, server, tally, tmp_path):
         + b"".join(b"c%d: &%c [%s]\n" % (n, 98 + n, b",".join([b"*%c" % (97 + n)] * 10)) for n in range(9)),
         "code": good + b"more: !!python/object/apply:os.system ['touch ran']\n",
     }  # fmt: skip
-    for stage, name in drawn([(whole.stages[stage], name) for stage in ("ingest", "vote") for name in texts], 12):
+    for stage, name in drawn([(whole.stages[stage], name) for stage in ("ingest", "vote") for name in texts], 8):
         (copy / "params.yaml").write_bytes(texts[name])
         done = server.run(copy, stage)
         wrong = done.code == 0 and whole.differs(copy, stage)

@@ -27,7 +27,7 @@ REFUSALS = [
 def test_every_stage_says_what_the_system_refuses(whole, server, tally, tmp_path):
     copy, kind = whole.copy(tmp_path / "project"), "the system refuses a write, or a limit is reached"
     cases = [(stage, fault) for stage in whole.stages.values() for fault in REFUSALS]
-    for stage, fault in drawn(cases, 36):
+    for stage, fault in drawn(cases, 20):
         done = server.run(copy, stage, fault=fault)
         wrong = done.code == 0 and whole.differs(copy, stage)
         tally.add(kind, done.verdict(same=not wrong), f"{stage.name}: {fault}", done.said)
@@ -63,7 +63,7 @@ def test_every_stage_says_that_the_disk_is_full(whole, server, tally, tmp_path):
     with small_disk(tmp_path / "disk", 40 + (used >> 20)) as disk:
         copy = whole.copy(disk / "project")
         cases = [(stage, leave) for stage in whole.stages.values() for leave in (0, 8192, 200_000)]
-        for stage, leave in drawn(cases, 24):
+        for stage, leave in drawn(cases, 14):
             for path in stage.outs:
                 remove(copy / path)
             fill(disk, leave)
@@ -80,7 +80,7 @@ def test_every_stage_says_that_the_disk_is_read_only(whole, server, tally, tmp_p
     with small_disk(tmp_path / "disk", 500) as disk:
         copy = whole.copy(disk / "project")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        for stage in drawn(list(whole.stages.values()), 12):
+        for stage in drawn(list(whole.stages.values()), 8):
             done = server.ask(copy, stage.module, stage.arguments)
             tally.add(kind, done.verdict(same=False), stage.name, done.said)
         commands = {
