@@ -14,6 +14,7 @@ import yaml
 from facesift.core.errors import FacesiftError
 
 LOCK = Path("dvc.lock")
+DIGITS = 32  # of an MD5
 FOLDERS = (Path("data"), Path("report"), Path(".work"), Path(".dvc/cache"))
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -37,7 +38,8 @@ def check_inputs(stage: str, lock: Path = LOCK) -> None:
     for each in _files(stages.get(stage, {}), "deps"):
         path = Path(each["path"])
         digest = made.get(each["path"])
-        if digest and path.is_file() and _md5(path) != digest:
+        whole = isinstance(digest, str) and len(digest) == DIGITS  # another `dvc` may be writing the lock just now
+        if whole and path.is_file() and _md5(path) != digest:
             raise FacesiftError(
                 f"{path}: differs from dvc.lock, so it is damaged or was changed by hand; delete it, then `dvc "
                 f"checkout {path}`, or `dvc repro` where DVC's cache does not hold it"

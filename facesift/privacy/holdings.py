@@ -22,6 +22,7 @@ OUTPUTS = (Path("data"), Path("metrics"), Path("models"), Path("report"), Path("
 SHOWN = (Path("data/pictures"), Path("report"))  # pictures name no image, so that no search finds one in them
 CACHE, CONFIG = Path(".dvc/cache/files/md5"), (Path(".dvc/config"), Path(".dvc/config.local"))
 LOCK = Path("dvc.lock")
+EXPERIMENTS = Path(".dvc/tmp/exps")  # work trees of queued experiments
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def find_holdings(root: Path, wanted: str, tables: tuple[Path, ...] = ()) -> Ite
             elif any(path.is_relative_to(root / shown) for shown in SHOWN):
                 yield Holding(path, kind, sure=False)
     yield from (Holding(path, "table") for path in tables if holds(path, wanted))
-    yield from (Holding(path, "cache") for path in _files(root / CACHE) if holds(path, wanted))
+    for folder in (CACHE, EXPERIMENTS):
+        yield from (Holding(path, "cache") for path in _files(root / folder) if holds(path, wanted))
     for remote in local_remotes(root):
         yield from (Holding(path, "remote") for path in _files(remote) if holds(path, wanted))
 
