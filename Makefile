@@ -17,6 +17,8 @@
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
+# make test-faults  kills, damage, full disks, bombs, two of everything; FAULTS=small; WRITE=1 writes docs/reliability.md
+# make sbom  the bill of materials, build/sbom.json; make licences, make audit: licences and known flaws of all packages
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
 # make docs  the documentation site in build/site; its links, the commands that its pages show, and its notebook are tried
 # make load  the service under load on loopback: throughput, latency, swap, slow clients, overload, soak; SOAK=600
@@ -27,9 +29,9 @@ PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-SLOW := container experiments remotes scaling site
+SLOW := container experiments faults remotes scaling site
 
-.PHONY: demo study test $(SLOW:%=test-%) bench docs studies install lint lock results clean
+.PHONY: demo study test $(SLOW:%=test-%) bench docs studies install lint lock results clean audit licences sbom
 .PHONY: load compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
@@ -62,6 +64,9 @@ test-site docs: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
 	zensical build --clean --strict
 	pytest -n 0 tests/site
+
+test-faults: install
+	pytest -n 0 tests/faults $(if $(WRITE),--write)
 
 JOBS ?= 2
 SPLIT ?= val
@@ -115,6 +120,10 @@ $(READY): pyproject.toml constraints.txt
 lock:
 	@test -x $(BIN)/python || $(MAKE) --no-print-directory install
 	python -m workflow.lock $(if $(UPGRADE),--upgrade)
+	python -m workflow.supply_chain hashes
+
+sbom licences audit: install
+	@python -m workflow.supply_chain $@
 
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache

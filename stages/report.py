@@ -11,6 +11,7 @@ import yaml
 from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.files import read_json, read_parquet, whole_file
+from facesift.core.table_digest import check_table
 from facesift.evaluation.seed_spread import FILE as SPREAD
 from facesift.evaluation.seed_spread import is_of_study
 from facesift.images.faces import FACE_COLUMNS
@@ -35,6 +36,8 @@ def main(params: Params) -> None:
     examples = examples_section(named, shards, params.positive, params.report.examples)
     faces = strips(named, shards, params.positive)
     tables = [DATA / "manifest.parquet", DATA / "split.parquet"]
+    for table in tables:
+        check_table(table)  # the page says their hashes
     code = [path for wing in WINGS for path in sorted(Path("facesift", wing).rglob("*")) if path.suffix in WRITTEN]
     pictures = PagePictures(faces, examples, _heat_sections(params))
     page = make_page(_read_inputs(), params, pictures, reproduction(params, tables, code, Path()))

@@ -37,10 +37,12 @@ class CommandGroup(TyperGroup):
             return super().invoke(ctx)
         except FacesiftError as error:
             sys.exit(f"error: {error}")
-        except BrokenPipeError:
+        except (BrokenPipeError, KeyboardInterrupt, SystemExit):
             raise
-        except (OSError, MemoryError) as error:
-            sys.exit(f"error: {in_words(error) or error}")
+        except BaseException as error:  # a panic of polars is no Exception
+            if line := in_words(error):
+                sys.exit(f"error: {line}")
+            raise
 
 
 def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:

@@ -11,6 +11,7 @@ from facesift.cli.bundle_help import BundleCommand
 from facesift.cli.commands import CommandGroup
 from facesift.cli.drift import drift
 from facesift.cli.explain import explain
+from facesift.cli.forget import forget
 from facesift.cli.inspect import inspect
 from facesift.cli.results import results
 from facesift.cli.review import review
@@ -18,6 +19,7 @@ from facesift.cli.screen import screen
 from facesift.cli.serve import serve
 from facesift.cli.study import study
 from facesift.cli.tokens import tokens
+from facesift.cli.verify import verify
 from facesift.cli.weights import weights
 
 app = typer.Typer(cls=CommandGroup, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -52,6 +54,8 @@ app.command()(explain)
 app.command()(bench)
 app.command()(study)
 app.command()(weights)
+app.command()(verify)
+app.command()(forget)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a stage that DVC runs does first: holds its inputs against dvc.lock, and closes the folders that hold faces."""
+"""What a stage that DVC runs does first: holds its files against dvc.lock, and closes the folders that hold faces."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import yaml
 from facesift.core.errors import FacesiftError
 
 LOCK = Path("dvc.lock")
-# Tables, shards and weights carry a checksum of their own. These files do not, so that people and DVC can read them.
-PLAIN = {".json", ".csv"}
+DIGITS = 32  # of an MD5
 FOLDERS = (Path("data"), Path("report"), Path(".work"), Path(".dvc/cache"))
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def check_inputs(stage: str, lock: Path = LOCK) -> None:
-    """Compare the plain files that a stage reads with what the stages that made them have left in dvc.lock.
+    """Compare the files that a stage reads with what the stages that made them have left in dvc.lock.
 
     DVC itself takes a file for unchanged when its size and time are, so it does not see a byte that the disk has
-    changed. A stage that has never run is not in dvc.lock: then its inputs are new, too.
+    changed. Tables carry a checksum of their own, but figures do not, nor does a whole table know where it belongs.
+    Folders have their own index. A stage that has never run is not in dvc.lock: then its inputs are new, too.
 
     Args:
         stage: its name in dvc.lock.
@@ -38,7 +38,8 @@ def check_inputs(stage: str, lock: Path = LOCK) -> None:
     for each in _files(stages.get(stage, {}), "deps"):
         path = Path(each["path"])
         digest = made.get(each["path"])
-        if digest and path.suffix in PLAIN and path.is_file() and _md5(path) != digest:
+        whole = isinstance(digest, str) and len(digest) == DIGITS  # another `dvc` may be writing the lock just now
+        if whole and path.is_file() and _md5(path) != digest:
             raise FacesiftError(
                 f"{path}: differs from dvc.lock, so it is damaged or was changed by hand; delete it, then `dvc "
                 f"checkout {path}`, or `dvc repro` where DVC's cache does not hold it"

@@ -32,7 +32,9 @@ def run(main: Callable[..., None]) -> None:
         main(load_params(), *sys.argv[1:])
     except FacesiftError as error:
         sys.exit(f"error: {error}")
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of polars is no Exception
         if line := in_words(error):
             sys.exit(f"error: {line}")
         raise

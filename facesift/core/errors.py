@@ -32,9 +32,9 @@ REMEDIES = {
     errno.ENOMEM: "not enough memory: end other programs, or use fewer `jobs`, a smaller `batch_size` or `max_pixels`",
 }
 # How libraries tell of the system's errors in their own: polars and safetensors, HDF5, Python.
-NUMBER = re.compile(r"\(os error (\d+)\)|errno = (\d+)|\[Errno (\d+)\]")
+NUMBER = re.compile(r"\(os error (\d+)\)|errno = (\d+)|\[Errno (\d+)\]|Os \{ code: (\d+)")
 # What torch and polars say when they do not say why: nearly always the disk is full.
-UNSAID = ("PytorchStreamWriter failed", "[Errno None] None: None")
+UNSAID = ("PytorchStreamWriter failed", "inline_container.cc", "[Errno None] None: None")
 
 
 def in_words(error: BaseException, place: Path | str | None = None, *, verb: str = "") -> str | None:

@@ -25,6 +25,11 @@ from tests.made import ROOT
         (RuntimeError("polars: No space left on device (os error 28)"), "here: No space left on device"),
         (OSError("Can't write data (file write failed: errno = 28, error message = '...')"), "here: No space left on"),
         (RuntimeError("[enforce fail] PytorchStreamWriter failed writing file data/0"), "here: No space left on dev"),
+        (
+            RuntimeError("Os { code: 24, kind: TooManyOpenFiles, message: '' }"),
+            "here: Too many open files; raise `ulim",
+        ),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "here: No space left"),
         (MemoryError(), "here: Cannot allocate memory; not enough memory"),
         (PermissionError(errno.EACCES, "Permission denied", b"raw"), "raw: Permission denied; you may not"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "gone"), "gone: No such file or directory"),
