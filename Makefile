@@ -30,7 +30,7 @@ SLOW := experiments remotes scaling
 .DELETE_ON_ERROR:
 
 demo: install
-	@start=$$(date +%s); dvc repro && facesift results --short --seconds $$(($$(date +%s) - start))
+	@python -m workflow.demo
 
 study: install
 	@facesift study $(NAME) $(SET)

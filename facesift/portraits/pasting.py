@@ -145,7 +145,7 @@ def _either_way(span: Span, rng: np.random.Generator) -> float:
 def _aligned(
     donor: Portrait, target: Portrait, part: str, skill: PasteSettings, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the donor's photo turned, scaled and shifted so that the part is where the target's is, but for `skill`."""
+    """Return the donor's photo with the part where the target's is, turned as it is, and as large, but for `skill`."""
     slip = rng.uniform(*skill.slip) * max(_RADII[part])
     zoom = donor.scale / target.scale * np.exp(_either_way(skill.swell, rng))
     turn = donor.roll - target.roll + _either_way(skill.turn, rng)
