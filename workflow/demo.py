@@ -38,7 +38,7 @@ def committed(path: Path) -> dict[str, Any] | None:
     try:
         command = ["git", "show", f"HEAD:./{path}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else None  # type: ignore[no-any-return]
+        return json.loads(done.stdout) if done.returncode == 0 else None
     except (OSError, ValueError):
         return None
 
