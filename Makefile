@@ -36,7 +36,7 @@ SLOW := container experiments faults remotes scaling site
 .DELETE_ON_ERROR:
 
 demo: install
-	@start=$$(date +%s); dvc repro && facesift results --short --seconds $$(($$(date +%s) - start))
+	@python -m workflow.demo
 
 study: install
 	@facesift study $(NAME) $(SET)

@@ -21,7 +21,6 @@ def results(
     short: Annotated[
         bool, typer.Option("--short", help="Print the rules alone, what the one in force did, and what to do next.")
     ] = False,
-    seconds: Annotated[int | None, typer.Option(hidden=True, help="how long the run took, for --short")] = None,
 ) -> None:
     """Print the result table of the last `dvc repro`: study, decision rule, figures on the test images.
 
@@ -32,7 +31,7 @@ def results(
         from facesift.core.files import read_json
         from facesift.evaluation.short_table import print_short
 
-        print_short(load_params().vote.rule, read_json(metrics / "vote.json")["test"], seconds)
+        print_short(load_params().vote.rule, read_json(metrics / "vote.json")["test"], None)
         return
     from facesift.evaluation.results_table import print_results
 

@@ -63,8 +63,8 @@ PASTE_SETTINGS: dict[Level, PasteSettings] = {
         slip=(0.08, 0.2), turn=(0.05, 0.25), swell=(0.05, 0.2), light=(0.15, 0.35),
     ),
     "hard": PasteSettings(
-        donors=1, alike=True, parts=(2, 4), match=(0.1, 0.4), feather=(0.12, 0.3),
-        slip=(0.06, 0.18), turn=(0.05, 0.2), swell=(0.05, 0.15), light=(0.15, 0.3),
+        donors=1, alike=True, parts=(2, 4), match=(0.0, 0.3), feather=(0.12, 0.3),
+        slip=(0.08, 0.2), turn=(0.05, 0.25), swell=(0.05, 0.2), light=(0.15, 0.3),
     ),
 }  # fmt: skip
 
@@ -131,10 +131,9 @@ def paste_parts(
 
 
 def _light(target: Portrait, donor: Portrait, skill: PasteSettings, rng: np.random.Generator) -> float:
-    """Draw the factor on the donor's brightness. It takes a donor that is unlike the target farther away."""
+    """Draw the factor on the donor's brightness. It takes the donor's skin farther away from the target's."""
     away = np.sign(face_colour(donor).mean() - face_colour(target).mean()) or 1.0
-    factor = np.exp(rng.uniform(*skill.light))
-    return float(factor ** (rng.choice((-1, 1)) if skill.alike else away))
+    return float(np.exp(away * rng.uniform(*skill.light)))
 
 
 def _either_way(span: Span, rng: np.random.Generator) -> float:
@@ -145,7 +144,7 @@ def _either_way(span: Span, rng: np.random.Generator) -> float:
 def _aligned(
     donor: Portrait, target: Portrait, part: str, skill: PasteSettings, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the donor's photo turned, scaled and shifted so that the part is where the target's is, but for `skill`."""
+    """Return the donor's photo with the part where the target's is, turned as it is, and as large, but for `skill`."""
     slip = rng.uniform(*skill.slip) * max(_RADII[part])
     zoom = donor.scale / target.scale * np.exp(_either_way(skill.swell, rng))
     turn = donor.roll - target.roll + _either_way(skill.turn, rng)
