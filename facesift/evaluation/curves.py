@@ -1,4 +1,8 @@
-"""How well scores rank: AUC and average precision with intervals, and the curves."""
+"""How well scores rank: AUC and average precision with intervals, and the curves.
+
+Curves and areas are computed step by step as scikit-learn computes them, so they have the same digits; its import would
+take most of the time of the stages that need nothing else of it. The tests compare them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
 
@@ -32,6 +35,75 @@ class Areas:
     ap: float | None
 
 
+@dataclass(frozen=True)
+class Alarms:
+    """What is called positive at each threshold, the highest first. Equal scores are one threshold.
+
+    Attributes:
+        false: negatives at or above the threshold, (thresholds,).
+        true: positives at or above the threshold, (thresholds,).
+    """
+
+    false: NDArray[np.float64]
+    true: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer], scores: NDArray[np.floating]) -> Alarms:
+        """Count them for labels 0 or 1, (n,), and scores, (n,)."""
+        order = np.argsort(-scores, kind="stable")
+        ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+        true = np.cumsum(labels[order] == 1, dtype=np.float64)[ends]
+        return cls(1 + ends - true, true)
+
+    def corners(self) -> Alarms:
+        """Keep the thresholds at which the ROC curve turns."""
+        return self._kept(np.diff(self.false, 2).astype(bool) | np.diff(self.true, 2).astype(bool))
+
+    def steps(self) -> Alarms:
+        """Keep the first and the last threshold of each recall."""
+        return self._kept(np.diff(self.true[:-1]).astype(bool) | np.diff(self.true[1:]).astype(bool))
+
+    def _kept(self, inner: NDArray[np.bool_]) -> Alarms:
+        if len(self.true) <= 2:
+            return self
+        chosen = np.concatenate([[True], inner, [True]])
+        return Alarms(self.false[chosen], self.true[chosen])
+
+
+def roc_curve(labels: NDArray[np.integer], scores: NDArray[np.floating]) -> tuple[Scores, Scores]:
+    """Compute the ROC curve without points on a straight line.
+
+    Args:
+        labels: 0 or 1, both of them, (n,).
+        scores: score of the positive class, (n,).
+
+    Returns:
+        False positive rates and recalls, rising from 0 to 1.
+    """
+    found = Alarms.of(labels, scores).corners()
+    false, true = (np.append(0.0, each) for each in (found.false, found.true))
+    return false / false[-1], true / true[-1]
+
+
+def precision_recall_curve(
+    labels: NDArray[np.integer], scores: NDArray[np.floating], *, thin: bool = False
+) -> tuple[Scores, Scores]:
+    """Compute precision and recall at every threshold, the lowest first.
+
+    Args:
+        labels: 0 or 1, some of them 1, (n,).
+        scores: score of the positive class, (n,).
+        thin: leave out thresholds that change only the precision.
+
+    Returns:
+        Precisions and recalls; the last ones are 1 and 0.
+    """
+    found = Alarms.of(labels, scores)
+    found = found.steps() if thin else found
+    precision, recall = found.true / (found.true + found.false), found.true / found.true[-1]
+    return np.append(precision[::-1], 1.0), np.append(recall[::-1], 0.0)
+
+
 def areas(labels: Labels, scores: Scores) -> Areas:
     """Compute the AUC and the average precision of a score.
 
@@ -44,7 +116,10 @@ def areas(labels: Labels, scores: Scores) -> Areas:
     """
     if len(np.unique(labels)) < 2:
         return Areas(None, None)
-    return Areas(float(roc_auc_score(labels, scores)), float(average_precision_score(labels, scores)))
+    false, recall = roc_curve(labels, scores)
+    precision, recalls = precision_recall_curve(labels, scores)
+    auc, ap = np.trapezoid(recall, false), -np.sum(np.diff(recalls) * precision[:-1])
+    return Areas(float(auc), float(max(0.0, ap)))
 
 
 def ranking(labels: Labels, probabilities: Scores, groups: NDArray[Any]) -> dict[str, Any]:
@@ -77,7 +152,7 @@ def roc_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.DataFrame:
     """
     tables = []
     for voter, probabilities in voters.items():
-        false_positive_rate, recall, _ = roc_curve(labels, probabilities)
+        false_positive_rate, recall = roc_curve(labels, probabilities)
         points = pl.DataFrame({"false_positive_rate": false_positive_rate, "recall": recall})
         tables.append(_thin(points).select(pl.lit(voter).alias("voter"), pl.all()))
     return pl.concat(tables)
@@ -96,7 +171,7 @@ def det_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.DataFrame:
     """
     tables = []
     for voter, probabilities in voters.items():
-        false_positive_rate, recall, _ = roc_curve(labels, probabilities)
+        false_positive_rate, recall = roc_curve(labels, probabilities)
         points = pl.DataFrame({"false_positive_rate": false_positive_rate, "miss_rate": 1 - recall})
         tables.append(_thin(points).select(pl.lit(voter).alias("voter"), pl.all()))
     return pl.concat(tables)
@@ -114,7 +189,7 @@ def precision_recall_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.
     """
     tables = []
     for voter, probabilities in voters.items():
-        precision, recall, _ = precision_recall_curve(labels, probabilities, drop_intermediate=True)
+        precision, recall = precision_recall_curve(labels, probabilities, thin=True)
         points = pl.DataFrame({"recall": recall, "precision": precision})
         tables.append(_thin(points).select(pl.lit(voter).alias("voter"), pl.all()))
     return pl.concat(tables)
