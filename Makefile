@@ -16,7 +16,7 @@
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
-# make bench  the shard builder against the published way, as ratios in one run
+# make bench  our ways against others as ratios, into docs/performance.md; bench-NAME: one of them; bench-small: in CI
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PYTHON ?= python3
@@ -25,7 +25,7 @@ READY := $(VENV)/.ready
 
 SLOW := experiments remotes scaling
 
-.PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
+.PHONY: demo study test $(SLOW:%=test-%) bench bench-small studies install lint lock results clean
 .PHONY: compare-training train experiments sweep search stability status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
@@ -41,7 +41,7 @@ results:
 	@facesift results
 
 test: lint
-	pytest -n 2 --dist loadfile $(SLOW:%=--ignore=tests/%)
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile $(SLOW:%=--ignore=tests/%)
 
 test-scaling: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray,dask]'
@@ -76,8 +76,15 @@ SEEDS ?= 5
 stability: install
 	python -m workflow.stability --seeds $(SEEDS) --jobs $(JOBS)
 
+# One thread: two ways are compared, not two numbers of threads.
 bench: install
-	python -m bench.shards
+	OMP_NUM_THREADS=1 python -m bench.ratios
+
+bench-small: install
+	OMP_NUM_THREADS=1 python -m bench.ratios --small
+
+bench-%: install
+	OMP_NUM_THREADS=1 python -m bench.ratios $*
 
 studies: install
 	python -m bench.studies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -80,7 +81,7 @@ class ScoringTask(NamedTuple):
     """Some members on one shard: what one process does at a time.
 
     Attributes:
-        members: names of members that score in batches of one size, so that a batch is read and changed once for all.
+        members: some that score in batches of one size, so that a batch is read and changed once for all.
         shard: number of the shard.
         chosen: ids of the images to score; None: all.
         change: what is done to the images before; None: nothing.
@@ -112,10 +113,10 @@ class ShardScorer:
     classes: Classes
     parallel: Workers = ONE_PROCESS
 
-    def score(self, task: ScoringTask) -> dict[str, pl.DataFrame] | None:
-        """Return each member's score table of a task's images; None: none is chosen. Holds one batch in memory."""
+    def score(self, task: ScoringTask) -> dict[str, pl.DataFrame]:
+        """Return each member's score table of a task's images; none if none is chosen. Holds one batch in memory."""
         tables = list(self._tables(task))
-        return {name: pl.concat(each[name] for each in tables) for name in task.members} if tables else None
+        return {name: pl.concat(each[name] for each in tables) for name in task.members if tables}
 
     def _tables(self, task: ScoringTask) -> Iterator[dict[str, pl.DataFrame]]:
         for image_ids, pixels, _ in shard_batches(self.shards, self.batch_sizes[task.members[0]], [task.shard]):
@@ -125,15 +126,8 @@ class ShardScorer:
             kept, images = [image_ids[row] for row in rows], pixels[rows]
             if task.change:
                 images = task.change(images.astype(np.uint8), kept).astype(np.float32)
-            yield {
-                name: score_table(kept, TEST_SPLIT, self.scorers[name](images), self.classes.names)
-                for name in task.members
-            }
-
-    def _alike(self) -> list[tuple[str, ...]]:
-        """Members whose batches are of one size, together."""
-        sizes = dict.fromkeys(self.batch_sizes[name] for name in self.scorers)
-        return [tuple(name for name in self.scorers if self.batch_sizes[name] == size) for size in sizes]
+            logits = {name: self.scorers[name](images) for name in task.members}
+            yield {name: score_table(kept, TEST_SPLIT, each, self.classes.names) for name, each in logits.items()}
 
     def score_shards(
         self,
@@ -149,17 +143,16 @@ class ShardScorer:
         Yields:
             For each change, in order, every member's score table by its name.
         """
-        numbers, alike = range(len(self.shards.sizes)), self._alike()
+        numbers, alike = range(len(self.shards.sizes)), defaultdict[int, list[str]](list)
+        for name in self.scorers:
+            alike[self.batch_sizes[name]].append(name)
         tasks = (
-            ScoringTask(members, shard, chosen[shard] if chosen else None, change)
+            ScoringTask(tuple(members), shard, chosen[shard] if chosen else None, change)
             for change in changes
-            for members in alike
+            for members in alike.values()
             for shard in numbers
         )
         tables = parallel_map(self.score, tasks, self.parallel, shared=(self.shards.folder,))
         for _ in changes:
-            found: dict[str, list[pl.DataFrame]] = {name: [] for name in self.scorers}
-            for part in islice(tables, len(alike) * len(numbers)):
-                for name, table in (part or {}).items():
-                    found[name].append(table)
-            yield {name: pl.concat(each) for name, each in found.items()}
+            found = [part for part in islice(tables, len(alike) * len(numbers)) if part]
+            yield {name: pl.concat(part[name] for part in found if name in part) for name in self.scorers}
