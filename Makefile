@@ -41,7 +41,7 @@ results:
 	@facesift results
 
 test: lint
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile $(SLOW:%=--ignore=tests/%)
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOW:%=--ignore=tests/%)
 
 test-scaling: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray,dask]'

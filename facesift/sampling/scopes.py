@@ -14,7 +14,7 @@ from facesift.core.classes import BINARY, FAKE, REAL
 from facesift.core.errors import FacesiftError
 from facesift.sampling.donors import FaceFeatures, choose_donors
 from facesift.sampling.plan_columns import KINDS
-from facesift.sampling.resamplers import smote_pairs, undersampled_rows
+from facesift.sampling.resamplers import smote_pairs, target_count, undersampled_rows
 
 
 @dataclass(frozen=True)
@@ -145,24 +145,20 @@ def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forg
 
 def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: float) -> tuple[int, int]:
     """Return the class to change, and imbalanced-learn's count for it: images to add (SMOTE) or to keep."""
-    from imblearn.utils import check_sampling_strategy  # noqa: PLC0415  # takes seconds to import
-
     real, fake = np.bincount(labels, minlength=2).tolist()
     if not real or not fake:
         raise FacesiftError(
             f"{scope.name} has {real} real and {fake} fake images, and {scope.key} needs both classes: "
             f"set {scope.key}.scope: split, or a larger shard.images"
         )
-    kind = {"smote": "over-sampling", "undersample": "under-sampling"}[method]
     try:
-        ((target, count),) = check_sampling_strategy(ratio, labels, kind).items()
+        return target_count(labels, method, ratio)
     except ValueError:
         present = min(real, fake) / max(real, fake)
         raise FacesiftError(
             f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at {present:.4g} already "
             f"({real} real, {fake} fake): set it above {present:.4g}, or to null"
         ) from None
-    return int(target), int(count)
 
 
 def _check_neighbours(scope: Scope, images: int, label: str, neighbours: int) -> None:

@@ -6,9 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +16,6 @@ import yaml
 from filelock import FileLock
 from PIL import Image
 
-from tests import fork_server
 from tests.made import ROOT
 from tests.made_config import whole, whole_member
 
@@ -156,14 +153,7 @@ def create(room: Path, tree: dict, write_raw, programs: tuple[Path, ...] = ()) -
 
 
 @pytest.fixture(scope="session")
-def programs() -> Iterator[tuple[Path, ...]]:
-    """A folder with a quick `dvc` and `python`, as all tests here use them."""
-    with tempfile.TemporaryDirectory() as room, fork_server.programs(Path(room)) as folder:
-        yield (folder,)
-
-
-@pytest.fixture(scope="session")
-def reproduced(programs, tmp_path_factory) -> Repository:
+def reproduced(programs: Path, tmp_path_factory) -> Repository:
     """The tiny study after one `dvc repro`, committed; shared by all test processes. Tests take a copy."""
     shared = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
@@ -171,13 +161,13 @@ def reproduced(programs, tmp_path_factory) -> Repository:
     with FileLock(f"{room}.lock"):
         if not room.exists():
             _reproduce(room.with_name("reproducing"), programs).rename(room)
-    return Repository(room / "project", programs)
+    return Repository(room / "project", (programs,))
 
 
-def _reproduce(room: Path, programs: tuple[Path, ...]) -> Path:
+def _reproduce(room: Path, programs: Path) -> Path:
     shutil.rmtree(room, ignore_errors=True)  # of a process that failed: the next one says why, too
     room.mkdir()
-    repository = create(room, tiny_study(), lambda raw: write_faces(raw / "tiny/faces.zip"), programs)
+    repository = create(room, tiny_study(), lambda raw: write_faces(raw / "tiny/faces.zip"), (programs,))
     repository.run("dvc", "repro")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "reproduced")

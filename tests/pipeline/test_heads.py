@@ -53,7 +53,7 @@ def read(repository, name):
 def voted(programs, tmp_path_factory):
     """The study after `dvc repro summary`, and the stages that ran. Do not change it: tests take a copy."""
     room = tmp_path_factory.mktemp("heads")
-    repository = create(room, study_of_heads(), lambda raw: write_faces(raw / "tiny/faces.zip"), programs)
+    repository = create(room, study_of_heads(), lambda raw: write_faces(raw / "tiny/faces.zip"), (programs,))
     return repository, repository.repro("summary")
 
 

@@ -25,7 +25,7 @@ def five(programs, tmp_path_factory):
     """The five-class study with two of its members after one `dvc repro`, and the stages that ran."""
     tree = shrink(compose_study("study=deepfake_5class"))
     tree["members"] = {name: tree["members"][name] for name in MEMBERS}
-    repository = create(tmp_path_factory.mktemp("five"), tree, lambda raw: write_study(raw, tree), programs)
+    repository = create(tmp_path_factory.mktemp("five"), tree, lambda raw: write_study(raw, tree), (programs,))
     return repository, repository.repro()
 
 
