@@ -22,7 +22,7 @@
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
 # make docs  the documentation site in build/site; its links, the commands that its pages show, and its notebook are tried
 # make load  the service under load on loopback: throughput, latency, swap, slow clients, overload, soak; SOAK=600
-# make bench  the shard builder against the published way, as ratios in one run
+# make bench  our ways against others as ratios, into docs/performance.md; bench-NAME: one of them; bench-small: in CI
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PYTHON ?= python3
@@ -31,7 +31,7 @@ READY := $(VENV)/.ready
 
 SLOW := container experiments faults remotes scaling site
 
-.PHONY: demo study test $(SLOW:%=test-%) bench docs studies install lint lock results clean audit licences sbom
+.PHONY: demo study test $(SLOW:%=test-%) bench bench-small docs studies install lint lock results clean audit licences sbom
 .PHONY: load compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
@@ -45,7 +45,7 @@ results:
 	@facesift results
 
 test: lint
-	pytest -n 2 --dist loadfile $(SLOW:%=--ignore=tests/%)
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOW:%=--ignore=tests/%)
 
 test-scaling: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray,dask]'
@@ -96,8 +96,15 @@ SOAK ?= 60
 load: install
 	python -m bench.load --soak $(SOAK)
 
+# One thread: two ways are compared, not two numbers of threads.
 bench: install
-	python -m bench.shards
+	OMP_NUM_THREADS=1 python -m bench.ratios
+
+bench-small: install
+	OMP_NUM_THREADS=1 python -m bench.ratios --small
+
+bench-%: install
+	OMP_NUM_THREADS=1 python -m bench.ratios $*
 
 studies: install
 	python -m bench.studies

@@ -68,7 +68,8 @@ def _row(raw: Path, found: SourceFile, limits: Ingest, look: Look) -> tuple[Any,
     opened = open_image(data, limits.max_pixels, limits.formats)
     stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
-    facts = (*image.size, *stored, perceptual_hash(image), thumbnail(image), "; ".join(notes(opened)) or None)
+    grey = image.convert("L")
+    facts = (*image.size, *stored, perceptual_hash(grey), thumbnail(grey), "; ".join(notes(opened)) or None)
     known = None if said.group is None else f"{source}/{said.group}"
     return (
         image_id(data),
