@@ -115,7 +115,7 @@ def tiny_study() -> dict:
         "split": tree["split"] | {"fractions": {"train": 0.5, "val": 0.25, "test": 0.25}},
         "shard": {"images": 40},
         "members": {"one": RECIPE, "two": copy.deepcopy(second)},
-        "stack": tree["stack"] | {"folds": 3, "epochs": 1, "resample": dict(RECIPE["resample"])},
+        "stack": tree["stack"] | {"c": 1.0, "folds": 3, "epochs": 1, "resample": dict(RECIPE["resample"])},
     }
     return whole(study)
 
