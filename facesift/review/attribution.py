@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,10 @@ from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.core.scores import Scorer
 from facesift.images.decoding import decode
-from facesift.report.heat_map import HeatMaps
 from facesift.review.attribution_drawing import AttributionMap, describe_change, describe_place, draw_map
+
+if TYPE_CHECKING:
+    from facesift.report.heat_map import HeatMaps  # imports torch
 
 WINDOWS = 5  # windows beside each other on one side of the image; they overlap by half
 BATCH = 16  # windows scored at once
