@@ -28,7 +28,7 @@ CHUNK = 256  # files examined by one task
 def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any, ...]:
     """Examine one file; return its row of `IMAGES` (and `FACE_COLUMNS` for a crop around faces) or raise `BadImage`."""
     file, source, said = found
-    if printable(file.path) != file.path:
+    if any(printable(name) != name for name in file):
         raise BadImage("its name is not valid UTF-8: rename it")
     if said.problem:
         raise BadImage(said.problem)

@@ -116,7 +116,7 @@ def matching_glob(path: str, globs: Iterable[str]) -> str | None:
 
 
 def _matches(path: str, glob: str) -> bool:
-    if "/" not in glob:
+    if "/" not in glob and "\\" not in glob:
         return any(fnmatchcase(part, glob) for part in path.split("/"))
     return _expression(glob).fullmatch(path) is not None
 
@@ -124,5 +124,5 @@ def _matches(path: str, glob: str) -> bool:
 @lru_cache(maxsize=256)
 def _expression(glob: str) -> re.Pattern[str]:
     words = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob.removeprefix("./"))
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob.replace("\\", "/").removeprefix("./"))
     return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
