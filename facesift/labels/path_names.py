@@ -88,12 +88,15 @@ def spellings(path: str) -> Iterator[str]:
     yield path
     if path.isascii():
         return
-    for encoding in ("cp437", "utf-8"):  # names in zips; names on a disk that are not valid UTF-8
+    # Names in zips; names that a program unpacked as if they were Windows' own; names on a disk that are not UTF-8.
+    surrogates = any("\udc80" <= letter <= "\udcff" for letter in path)
+    ways = {"utf-8": ZIP_ENCODINGS} if surrogates else {"cp437": ZIP_ENCODINGS, "cp1252": ("utf-8",)}
+    for encoding, others in ways.items():
         try:
             data = path.encode(encoding, "surrogateescape")
         except UnicodeEncodeError:
             continue
-        for other in ZIP_ENCODINGS:
+        for other in others:
             try:
                 yield data.decode(other)
             except UnicodeDecodeError:
