@@ -140,7 +140,8 @@ def main(params: Params) -> None:
     write_json(METRICS, counts | {"reviews": judged.report})
     copies = counted(labelled.exact_duplicates, "further copy", "further copies")
     print(f"{counted(labelled.images.height, 'image')}, {copies} dropped,", end=" ")
-    print(f"{counted(labelled.quarantine.height, 'file')} in {QUARANTINE}")
+    unusable = counted(labelled.quarantine.height, "unusable file")
+    print(f"{unusable}, {found.left_out().height:,} more left out ({QUARANTINE})")
     if warned := count_warnings(labelled.images):
         print(f"images with a warning: {_tell(warned)}")
     for line in tell_losses(losses):
