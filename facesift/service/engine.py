@@ -126,15 +126,15 @@ class Engine:
             if self._log:
                 self._log.append(_log_lines(table, jobs))
             rows = [self._answer_row(row) for row in table.to_dicts()]
+            self.window.add(table)
+            for _, part in batches:
+                self._metrics.count_batch(part)
         except Exception as error:  # noqa: BLE001  whatever it is: the requests must not wait for it
             deliver(self._loop, jobs, error)
             return
         for job, row in zip(jobs, rows, strict=True):
             job.row = row
         deliver(self._loop, jobs)
-        self.window.add(table)
-        for _, part in batches:
-            self._metrics.count_batch(part)
 
     def _answer_row(self, row: Row) -> Row:
         """Return the row as the client gets it: votes and probabilities by voter, and quality warnings."""

@@ -66,7 +66,11 @@ def check_safe(server: ServerSettings) -> None:
     """
     if (server.certificate is None) != (server.key is None):
         raise FacesiftError("--certificate and --key belong together: give both or neither")
-    if ipaddress.ip_address(server.host).is_loopback:
+    try:
+        address = ipaddress.ip_address(server.host)
+    except ValueError:
+        raise FacesiftError(f"--host {server.host}: give an address, such as 127.0.0.1 or 0.0.0.0") from None
+    if address.is_loopback:
         return
     if server.certificate is None and not server.behind_proxy:
         raise FacesiftError(

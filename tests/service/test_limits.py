@@ -52,6 +52,7 @@ def test_headers_have_a_time_limit():
         (ServerSettings(host="0.0.0.0"), "--behind-proxy"),  # noqa: S104  what is refused
         (ServerSettings(host="0.0.0.0", behind_proxy=True), "--tokens"),  # noqa: S104
         (ServerSettings(certificate="x"), "--key"),
+        (ServerSettings(host="localhost"), "give an address"),
     ],
 )
 def test_a_service_for_the_network_needs_encryption_and_tokens(server, words):
