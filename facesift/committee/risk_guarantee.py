@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrik, nbdtr, nbdtrik
 
 from facesift.committee.calibration import Fakes, Scores
 from facesift.committee.operating_points import ThresholdCounts, cheapest_highs, highest_lo
@@ -165,14 +164,10 @@ def allowed_misses(fakes: int, miss: float, delta: float) -> int:
     """
     if not fakes:
         return -1
-    misses = max(int(bdtrik(delta, fakes, miss)), 0)  # scipy.special alone: scipy.stats takes long to import
-    while bdtr(misses, fakes, miss) > delta:
-        misses -= 1
-        if misses < 0:
-            return -1
-    while bdtr(misses + 1, fakes, miss) <= delta:
-        misses += 1
-    return misses
+    from scipy.stats import binom  # noqa: PLC0415  a second to import
+
+    reached = int(binom.ppf(delta, fakes, miss))  # the first with a tail of delta or more
+    return reached if binom.cdf(reached, fakes, miss) <= delta else reached - 1
 
 
 def allowed_reviews(images: int, review: float, delta: float) -> int:
@@ -192,19 +187,15 @@ def enough_fakes(rate: float, miss: float, delta: float) -> int | None:
     """
     if rate >= miss:
         return None
+    from scipy.stats import nbinom  # noqa: PLC0415  a second to import
+
     for most in (1, MOST_MISSES // 100, MOST_MISSES):  # nearly always few are enough, and many take a while
         misses = np.arange(most + 1)
-        fakes = misses + 1 + _failures(1 - delta, misses + 1, miss)  # the fewest that allow so many misses
+        fakes = misses + 1 + nbinom.ppf(1 - delta, misses + 1, miss)  # the fewest that allow so many misses
         enough = np.flatnonzero(misses >= rate * fakes)
         if len(enough):
             return int(fakes[enough[0]])
     return None
-
-
-def _failures(quantile: float, successes: NDArray[np.integer], rate: float) -> NDArray[np.float64]:
-    """Quantile of the negative binomial distribution (n,): failures before so many successes (n,)."""
-    found = np.maximum(np.ceil(nbdtrik(quantile, successes, rate)), 0)
-    return np.where((found > 0) & (nbdtr(found - 1, successes, rate) >= quantile), found - 1, found)
 
 
 def _estimate(counts: ThresholdCounts, within: NDArray[np.bool_], miss: float, delta: float) -> int | None:
