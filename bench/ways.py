@@ -350,5 +350,5 @@ BENCHES = {
     "screening": Bench(
         "files decided", "facesift screen", "loop in eager torch", screening, 2000, 200, needs=BUNDLE / "bundle.json"
     ),
-    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 4000, 400),
+    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 4000, 1000),
 }
