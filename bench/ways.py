@@ -157,10 +157,12 @@ def plans(room: Path, images: int) -> tuple[Way, Way]:
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from bench.ways import _shard
 import polars as pl
+from facesift.core.parallel import ONE_PROCESS
+from facesift.shards.building import RawImageReader, Sharding, build_split
 room = Path(sys.argv[1])
-_shard(room, pl.read_parquet(room / "rows.parquet"), "train")
+rows = pl.read_parquet(room / "rows.parquet")
+build_split(room / "train", rows, RawImageReader(room / "raw", 64, 10**8), Sharding(256, 0, ONE_PROCESS))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 """
 
