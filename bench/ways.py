@@ -37,6 +37,7 @@ from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
 
 SIZE, BATCH = 64, 32
+BUNDLE = ROOT / "models/committee"
 Way = Callable[[], float]  # runs once, and returns seconds, bytes or megabytes
 SOURCE = Source(layout="class_folders", within="*", folder=None, label=None, csv=None, group=None)
 
@@ -53,6 +54,7 @@ class Bench:
         full: size of `make bench`, mostly images.
         small: size of `make bench-small`.
         unit: of the amounts.
+        needs: a file without which the bench is left out.
     """
 
     what: str
@@ -62,6 +64,7 @@ class Bench:
     full: int
     small: int
     unit: str = "s"
+    needs: Path | None = None
 
 
 def timed(work: Callable[[], object]) -> Way:
@@ -154,10 +157,12 @@ def plans(room: Path, images: int) -> tuple[Way, Way]:
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from bench.ways import _shard
 import polars as pl
+from facesift.core.parallel import ONE_PROCESS
+from facesift.shards.building import RawImageReader, Sharding, build_split
 room = Path(sys.argv[1])
-_shard(room, pl.read_parquet(room / "rows.parquet"), "train")
+rows = pl.read_parquet(room / "rows.parquet")
+build_split(room / "train", rows, RawImageReader(room / "raw", 64, 10**8), Sharding(256, 0, ONE_PROCESS))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 """
 
@@ -278,17 +283,13 @@ def _imports(names: str, runs: int) -> Way:
 
 def screening(room: Path, images: int) -> tuple[Way, Way]:
     """Decide files with the bundle of models/committee, and with a loop over its members in eager torch."""
-    from facesift.core.errors import FacesiftError
     from facesift.networks.weights import load_scorer
     from facesift.screening.committee import Committee
 
-    bundle = ROOT / "models/committee"
-    if not (bundle / "bundle.json").is_file():
-        raise FacesiftError("models/committee: no bundle to measure; run `dvc repro export` or `dvc pull` first")
     _, paths = _raw(room, images)
-    committee = Committee.load(bundle, threads=1)
+    committee = Committee.load(BUNDLE, threads=1)
     size = committee.card.image.image_size
-    members = [load_scorer(bundle / member.file) for member in committee.card.members]
+    members = [load_scorer(BUNDLE / member.file) for member in committee.card.members]
 
     def loop() -> None:
         for first in range(0, len(paths), BATCH):
@@ -348,6 +349,8 @@ BENCHES = {
     "damage": Bench("damaged images scored by 4 members", "damaged once", "once a member", damage, 500, 64),
     "graph": Bench("the graph after a change of rule", "kept", "traced", graph, 1, 1),
     "start": Bench("start of vote and operate", "their imports", "tables and schema alone", start, 5, 1),
-    "screening": Bench("files decided", "facesift screen", "loop in eager torch", screening, 2000, 200),
-    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 4000, 400),
+    "screening": Bench(
+        "files decided", "facesift screen", "loop in eager torch", screening, 2000, 200, needs=BUNDLE / "bundle.json"
+    ),
+    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 4000, 1000),
 }

@@ -151,6 +151,16 @@ def test_room_for_positives_alone_is_refused():
         choose_images(truth(10, 90), "fake", 10, seed=1)
 
 
+def test_an_image_is_damaged_once_for_all_members_with_batches_of_one_size(trial, monkeypatch):
+    damaged = []
+    monkeypatch.setattr(
+        "facesift.audit.robustness.corrupt",
+        lambda pixels, ids, corruption: damaged.extend(ids) or pixels,  # noqa: ARG005
+    )
+    replace(trial, batch_sizes=dict.fromkeys(trial.scorers, 16)).predict(BLUR)
+    assert sorted(damaged) == sorted(trial.truth["image_id"])
+
+
 def test_drawn_images_are_scored_as_among_all(trial):
     part = RobustnessTest(
         trial.scorers, trial.batch_sizes, BOTH, trial.shards, choose_images(trial.truth, "fake", 33, 1), CLASSES

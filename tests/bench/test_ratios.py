@@ -1,5 +1,7 @@
 """The benches: ways in turns, figures, and what is said where a ratio has fallen."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench import ratios
@@ -35,6 +37,13 @@ def test_a_ratio_that_fell_by_more_than_a_third_is_told(now, failed):
 
 def test_a_bench_without_a_kept_ratio_cannot_fall():
     assert fallen("loading", {"ratio": 0.1}, {}) is None
+
+
+def test_a_bench_without_what_it_needs_is_left_out_and_says_so(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(BENCHES, "screening", replace(BENCHES["screening"], needs=tmp_path / "bundle.json"))
+    ratios.main(["screening"], small=True, keep=False, pairs=1)
+    assert "screening: left out, there is no" in capsys.readouterr().out
 
 
 def test_the_table_has_both_amounts_the_ratio_and_the_machine():
