@@ -129,8 +129,14 @@ lock:
 	python -m workflow.lock $(if $(UPGRADE),--upgrade)
 	python -m workflow.supply_chain hashes
 
-sbom licences audit: install
-	@python -m workflow.supply_chain $@
+sbom: install
+	@python -m workflow.supply_chain sbom
+
+licences: install
+	@python -m workflow.supply_chain licences
+
+audit: install
+	@python -m workflow.supply_chain audit
 
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache

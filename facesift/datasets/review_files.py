@@ -98,7 +98,7 @@ def format_row(answer: Answer, *, checked: bool = True) -> str:
         ValueError: when `parse_row` would not read the same answer back.
 
     >>> format_row(Answer("0" * 32, "fake", "anna", "2026-11-23T09:30:00Z", 2.5, "review", 0.25)).split(",", 1)[1]
-    'fake,anna,2026-11-23T09:30:00Z,2.5,review,0.25,54e3d7d4\n'
+    'fake,anna,2026-11-23T09:30:00Z,2.5,review,0.25,c417a3e7\n'
     """
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(["" if value is None else value for value in answer])
