@@ -1,5 +1,6 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
 # make study NAME=rff_celeba_best SET="stack.c=0.1 split.near_duplicate_bits=32"  write a study's params.yaml; without NAME: list them
+# make check-data DATA=march.zip  what a study would find in a folder or archive, and the file that makes a study of it
 # make test   lint, types and all tests
 # make studies  every published study at toy size, in one table
 # make compare-training JOBS=2  ways of re-sampling x random and pretrained weights x seeds, into docs/training.md
@@ -25,7 +26,7 @@ READY := $(VENV)/.ready
 
 SLOW := experiments remotes scaling
 
-.PHONY: demo study test $(SLOW:%=test-%) bench studies install lint lock results clean
+.PHONY: demo study check-data test $(SLOW:%=test-%) bench studies install lint lock results clean
 .PHONY: compare-training train experiments sweep search stability status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
@@ -39,6 +40,9 @@ study: install
 
 results:
 	@facesift results
+
+check-data: install
+	@facesift inspect $(DATA)
 
 test: lint
 	pytest -n 2 --dist loadfile $(SLOW:%=--ignore=tests/%)
