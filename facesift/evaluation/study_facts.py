@@ -116,11 +116,8 @@ def bad_photos(params: Params, ingest: Mapping[str, Any]) -> list[str]:
     if not counts:
         return []
     said = {"review": "A person decides", "quarantine": "Left out are"}
-    acts = [
-        f" {words} images with {', '.join(names)}."
-        for action, words in said.items()
-        if (names := _acting(params, action))
-    ]
+    acting = {words: _acting(params, action) for action, words in said.items()}
+    acts = [f" {words} images with {', '.join(names)}." for words, names in acting.items() if names]
     return [f"Bad photos. {'; '.join(counts)}.{''.join(acts)}"]
 
 
