@@ -135,7 +135,7 @@ def main(params: Params) -> None:
     counts = summarise_manifest(labelled) | report_left_out(found) | {"losses": report_losses(losses)}
     write_json(METRICS, counts | {"reviews": judged.report})
     print(f"{labelled.images.height} images, {labelled.exact_duplicates} further copies dropped,", end=" ")
-    print(f"{labelled.quarantine.height} unusable files ({QUARANTINE})")
+    print(f"{labelled.quarantine.height} unusable files, {found.left_out().height} more left out ({QUARANTINE})")
     if warned := count_warnings(labelled.images):
         print(f"images with a warning: {_tell(warned)}")
     for line in tell_losses(losses):

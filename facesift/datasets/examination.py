@@ -60,7 +60,7 @@ class Look:
 def _row(raw: Path, found: SourceFile, limits: Ingest, look: Look) -> tuple[Any, ...]:
     """Examine one file; return its row of `Look.schema` or raise `BadImage`."""
     file, source, said = found
-    if printable(file.path) != file.path:
+    if any(printable(name) != name for name in file):
         raise BadImage("its name is not valid UTF-8: rename it")
     if said.problem:
         raise BadImage(said.problem)

@@ -19,8 +19,9 @@ from facesift.images.decoding import BadImage
 from facesift.images.leftovers import parts_of, sidecar
 from facesift.images.parquets import image_column, is_parquet
 from facesift.labels.path_names import folder_parts, full_path, key
+from facesift.labels.records import FOLDS, LABEL_COLUMN, Record, as_text
 from facesift.labels.row_matching import Matches, TableRow, match_rows
-from facesift.labels.table_text import FOLDS, LABEL_COLUMN, Record, as_text, decode_text, read_records
+from facesift.labels.table_text import decode_text, read_records
 
 LABEL_FILES = (".cls", ".cls.txt", ".json")  # of WebDataset, in this order
 MOST_LABEL = 1 << 20  # bytes of a file with one label

@@ -21,8 +21,8 @@ from facesift.core.errors import FacesiftError
 from facesift.images.archives import LOOSE, RawFile
 from facesift.labels.class_names import ClassNames
 from facesift.labels.path_names import folder_parts, full_path, key, matching_glob
+from facesift.labels.records import FOLDS
 from facesift.labels.row_matching import Matches, TableRow
-from facesift.labels.table_text import FOLDS
 
 TABLES = ("csv", "webdataset", "parquet")  # layouts whose labels are read from files
 FOLD_ORDER = {"test": 0, "val": 1, "train": 2, None: 3}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from facesift.core.errors import FacesiftError
 from facesift.images.bad_image import BadImage
 from facesift.images.zips import check_size
+
+if TYPE_CHECKING:
+    import polars as pl
 
 BLOCK = 16  # rows read at once
 BYTES = "bytes"  # field of Hugging Face's images, beside `path`
@@ -78,6 +80,8 @@ def _look(path: Path) -> tuple[str | None, int]:
 
 @lru_cache(maxsize=64)
 def _looked(path: Path, _version: tuple[int, ...]) -> tuple[str | None, int]:
+    import polars as pl  # noqa: PLC0415 - bench/gpu.py reads images without polars
+
     try:
         schema = pl.read_parquet_schema(path)
         rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
@@ -87,6 +91,8 @@ def _looked(path: Path, _version: tuple[int, ...]) -> tuple[str | None, int]:
 
 
 def _holds_images(kind: pl.DataType) -> bool:
+    import polars as pl  # noqa: PLC0415
+
     if isinstance(kind, pl.Struct):
         return any(field.name == BYTES and field.dtype == pl.Binary for field in kind.fields)
     return kind == pl.Binary
@@ -94,6 +100,8 @@ def _holds_images(kind: pl.DataType) -> bool:
 
 @lru_cache(maxsize=1)
 def _block(path: Path, column: str, number: int, _version: tuple[int, ...]) -> list[bytes | None]:
+    import polars as pl  # noqa: PLC0415
+
     try:
         rows = pl.scan_parquet(path, glob=False).slice(number * BLOCK, BLOCK).select(column).collect().to_series()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

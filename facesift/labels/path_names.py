@@ -88,12 +88,15 @@ def spellings(path: str) -> Iterator[str]:
     yield path
     if path.isascii():
         return
-    for encoding in ("cp437", "utf-8"):  # names in zips; names on a disk that are not valid UTF-8
+    # Names in zips; names that a program unpacked as if they were Windows' own; names on a disk that are not UTF-8.
+    surrogates = any("\udc80" <= letter <= "\udcff" for letter in path)
+    ways = {"utf-8": ZIP_ENCODINGS} if surrogates else {"cp437": ZIP_ENCODINGS, "cp1252": ("utf-8",)}
+    for encoding, others in ways.items():
         try:
             data = path.encode(encoding, "surrogateescape")
         except UnicodeEncodeError:
             continue
-        for other in ZIP_ENCODINGS:
+        for other in others:
             try:
                 yield data.decode(other)
             except UnicodeDecodeError:
@@ -116,7 +119,7 @@ def matching_glob(path: str, globs: Iterable[str]) -> str | None:
 
 
 def _matches(path: str, glob: str) -> bool:
-    if "/" not in glob:
+    if "/" not in glob and "\\" not in glob:
         return any(fnmatchcase(part, glob) for part in path.split("/"))
     return _expression(glob).fullmatch(path) is not None
 
@@ -124,5 +127,5 @@ def _matches(path: str, glob: str) -> bool:
 @lru_cache(maxsize=256)
 def _expression(glob: str) -> re.Pattern[str]:
     words = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob.removeprefix("./"))
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob.replace("\\", "/").removeprefix("./"))
     return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)

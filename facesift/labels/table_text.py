@@ -5,76 +5,22 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import polars as pl
 
 from facesift.config.data import Columns
 from facesift.core.errors import FacesiftError
+from facesift.labels.json_table import JsonReader, load_json
+from facesift.labels.records import Asked, Record, as_text, fold_of
 
-ID_COLUMNS = ("id", "file_name", "path")  # where the parameters name none
-LABEL_COLUMN = "label"
 DELIMITERS = (",", ";", "\t", "|")
-FRAMES = "frames"  # DeepfakeBench's key of the images of a video
-FOLDS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
-    "testing": "test",
-}  # fmt: skip
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 MOST_FIELD = 1 << 24  # characters of one field, such as a caption
-
-
-class Record(NamedTuple):
-    """A row of a label table, as it is written there.
-
-    Attributes:
-        image: name or path of the image.
-        label: the label.
-        fold: train, val or test, where the table says so; else None.
-        fields: the row's other values, by column.
-        place: line or key, for messages.
-    """
-
-    image: str
-    label: str
-    fold: str | None
-    fields: Mapping[str, str]
-    place: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which columns hold an image's name and its label; without `Columns` those of `ID_COLUMNS` and `LABEL_COLUMN`."""
-
-    columns: Columns | None
-
-    def label(self, found: Sequence[str]) -> str | None:
-        """Return the column of labels among those found; one in another case counts where none is equal."""
-        return _among(LABEL_COLUMN if self.columns is None else self.columns.label, found)
-
-    def choose(self, found: Sequence[str]) -> tuple[str, str] | None:
-        """Return the columns of names and labels among those found; None if one is missing."""
-        ids = ID_COLUMNS if self.columns is None else (self.columns.id,)
-        chosen = next((name for wanted in ids if (name := _among(wanted, found))), None)
-        label = self.label(found)
-        return (chosen, label) if chosen and label else None
-
-    @property
-    def words(self) -> str:
-        """The columns that are needed, for messages."""
-        return str(["id", "label"] if self.columns is None else [self.columns.id, self.columns.label])
-
-
-def _among(wanted: str, found: Sequence[str]) -> str | None:
-    same = [name for name in found if name.casefold() == wanted.casefold()]
-    return wanted if wanted in found else same[0] if len(same) == 1 else None
 
 
 def read_records(name: str, data: bytes, columns: Columns | None, place: str) -> list[Record]:
@@ -98,9 +44,9 @@ def read_records(name: str, data: bytes, columns: Columns | None, place: str) ->
     text = decode_text(data, place)
     try:
         if ending in ("jsonl", "ndjson"):
-            return list(_JsonReader(asked, place).lines(text))
+            return list(JsonReader(asked, place).lines(text))
         if ending == "json":
-            return list(_JsonReader(asked, place).read(_load_json(text), ""))
+            return list(JsonReader(asked, place).read(load_json(text), ""))
     except (ValueError, RecursionError) as error:
         raise FacesiftError(f"{place}: not valid JSON ({error})") from error
     return list(_csv_records(text, asked, place))
@@ -178,95 +124,6 @@ def _record(row: Mapping[str, str], chosen: tuple[str, str], place: str, where: 
     if not image:
         raise FacesiftError(f"{place}: {where} names no image (column {chosen[0]})")
     return Record(image, label, fold_of(row, None), row, where)
-
-
-def fold_of(fields: Mapping[str, str], other: str | None) -> str | None:
-    """Return the split that a row's column `split` names; without one the other."""
-    return FOLDS.get(fields.get("split", "").strip().casefold(), other)
-
-
-def as_text(value: Any) -> str:
-    """Write a value of JSON or Parquet as a CSV file would have it; whole numbers without a fraction.
-
-    >>> as_text(1.0), as_text(None), as_text(True)
-    ('1', '', 'true')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-class _JsonReader:
-    """Reads JSON: a list of {path, label}, or splits, videos and names nested in any depth, as in DeepfakeBench."""
-
-    def __init__(self, asked: Asked, place: str) -> None:
-        self.asked, self.place = asked, place
-
-    def lines(self, text: str) -> Iterator[Record]:
-        """Read JSON lines, an object in each."""
-        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
-            if line.strip():
-                yield from self._object(_load_json(line), f"line {number}", None)
-
-    def read(self, value: Any, where: str, fold: str | None = None) -> Iterator[Record]:
-        """Read a list or object.
-
-        Args:
-            value: what JSON holds.
-            where: its place in the file, for messages.
-            fold: the split that it stands under.
-        """
-        if isinstance(value, list):
-            for number, entry in enumerate(value):
-                yield from self._object(entry, f"{where}[{number}]", fold)
-        elif isinstance(value, dict) and self.asked.choose(list(value)):
-            yield from self._object(value, where, fold)
-        elif isinstance(value, dict):
-            for name, entry in value.items():
-                yield from self._named(name, entry, f"{where}/{name}", FOLDS.get(name.casefold(), fold))
-        else:
-            raise FacesiftError(f"{self.place}: {where or 'the file'} is {value!r:.80}, not a list or an object")
-
-    def _named(self, name: str, entry: Any, where: str, fold: str | None) -> Iterator[Record]:
-        """Read what stands under a name: a label, an image or a video with its label, or more names."""
-        if isinstance(entry, dict) and self.asked.label(list(entry)):
-            yield from self._object(entry, where, fold, name)
-        elif isinstance(entry, str | int | float) or entry is None:
-            yield Record(name, as_text(entry), fold, {}, where)
-        else:
-            yield from self.read(entry, where, fold)
-
-    def _object(self, entry: Any, where: str, fold: str | None, name: str = "") -> Iterator[Record]:
-        """Read an object with a label: of the images in its list `frames`, of the one it names, or of its own name."""
-        keys = list(entry) if isinstance(entry, dict) else []
-        label = self.asked.label(keys)
-        if label is None:
-            raise FacesiftError(f"{self.place}: {where} is {entry!r:.80}, but must have the keys {self.asked.words}")
-        fields = {key: as_text(value) for key, value in entry.items() if not isinstance(value, dict | list)}
-        if isinstance(frames := entry.get(FRAMES), list):
-            images = [as_text(frame) for frame in frames]
-        else:
-            chosen = self.asked.choose(keys)
-            images = [as_text(entry[chosen[0]])] if chosen else [name]
-        for image in images:
-            if not image.strip():
-                raise FacesiftError(f"{self.place}: {where} names no image")
-            yield Record(image.strip(), as_text(entry[label]).strip(), fold_of(fields, fold), fields, where)
-
-
-def _load_json(text: str) -> Any:
-    """Read JSON in which no object has a key twice: of two labels of an image the first would be lost."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        entry = dict(pairs)
-        if len(entry) < len(pairs):
-            names = [name for name, _ in pairs]
-            raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} comes twice")
-        return entry
-
-    return json.loads(text, object_pairs_hook=unique)
 
 
 def _parquet_records(data: bytes, asked: Asked, place: str) -> Iterator[Record]:

@@ -73,6 +73,8 @@ def _scopes(shards: ShardFolder, resample: Resample, seed: int, key: str) -> Ite
     """Yield each scope's shard numbers and its re-sampled rows, counted through these shards."""
     every = list(range(len(shards.sizes)))
     groups = [every] if resample.scope == "split" else [[shard] for shard in every]
+    tallies = [np.bincount(shards.labels(shard), minlength=len(BINARY)).tolist() for shard in every]
+    counts = tuple((each[0], each[1]) for each in tallies) if resample.scope == "shard" else ()
     for scope, numbers in enumerate(groups):
         labels = np.concatenate([shards.labels(shard) for shard in numbers])
         if resample.scope == "none":
@@ -81,7 +83,10 @@ def _scopes(shards: ShardFolder, resample: Resample, seed: int, key: str) -> Ite
         name = str(shards.folder if resample.scope == "split" else shards.path(scope))
         flat = _Flat(shards, numbers)
         faces = partial(read_face_features, shards, numbers)
-        yield numbers, resample_scope(Scope(labels, flat.read, faces, name, key), resample, scope_seed(seed, scope))
+        yield (
+            numbers,
+            resample_scope(Scope(labels, flat.read, faces, name, key, counts), resample, scope_seed(seed, scope)),
+        )
 
 
 class _Flat:

@@ -27,6 +27,7 @@ class Scope:
         faces: reads the features by which donors are chosen, of all images of a class (by its number).
         name: of the scope, for messages.
         key: dotted key of the resampling's parameters, for messages.
+        counts: real and fake images of each scope of the same plan, for messages: one ratio has to suit all.
     """
 
     labels: NDArray[np.uint8]
@@ -34,6 +35,7 @@ class Scope:
     faces: Callable[[int], FaceFeatures]
     name: str
     key: str
+    counts: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: f
     try:
         ((target, count),) = check_sampling_strategy(ratio, labels, kind).items()
     except ValueError:
-        least = _least_ratio(min(real, fake), max(real, fake), method)
+        counts = [each for each in scope.counts if all(each)] if labels is scope.labels else []
+        least = _least_ratio([(real, fake), *counts], method)
         remedy = "set it to null" if least is None else f"set it to {least:g} or more, or to null"
         raise FacesiftError(
             f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at "
@@ -166,13 +169,16 @@ def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: f
     return int(target), int(count)
 
 
-def _least_ratio(fewer: int, more: int, method: str) -> float | None:
-    """Return the least ratio of 4 digits that imbalanced-learn takes: SMOTE has to add an image; None: none up to 1."""
-    added = 1 if method == "smote" else 0
-    least = math.ceil(1e4 * (fewer + added) / more) / 1e4
-    if int(more * least - fewer) < added:  # 100 * 0.29 - 28 is less than 1 in floating point
-        least = round(least + 1e-4, 4)
-    return least if least <= 1 else None
+def _least_ratio(counts: list[tuple[int, int]], method: str) -> float | None:
+    """Return the least ratio of 4 digits that imbalanced-learn takes for all counts; None: none up to 1."""
+    added = 1 if method == "smote" else 0  # SMOTE has to add an image; undersampling may keep all
+    highest = 0.0
+    for fewer, more in map(sorted, counts):
+        least = math.ceil(1e4 * (fewer + added) / more) / 1e4
+        if int(more * least - fewer) < added:  # 100 * 0.29 - 28 is less than 1 in floating point
+            least = round(least + 1e-4, 4)
+        highest = max(highest, least)
+    return highest if highest <= 1 else None
 
 
 def _check_neighbours(scope: Scope, images: int, label: str, neighbours: int) -> None:

@@ -316,3 +316,12 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(FacesiftError, match=r"fake: the folder cannot be read: Permission denied"):
         read(tmp_path)
+
+
+def test_a_zip_whose_name_is_not_utf8_is_quarantined_with_its_images(tmp_path: Path):
+    lay(tmp_path, {"real/1.png": 1, "fake/caf\udce9.zip": zipped({"2.png": 2}), "fake\udce9/3.png": 3})
+    manifest, found = read(tmp_path)
+    assert manifest.quarantine.select("container", "reason").rows() == [
+        ("fake/caf\\udce9.zip", "its name is not valid UTF-8: rename it"),
+    ]  # fmt: skip
+    assert report_left_out(found)["ignored_first"] == ["fake\\udce9/3.png"]

@@ -7,6 +7,7 @@ from facesift.labels.path_names import folder_parts, matching_glob
     ("path", "globs", "matched"),
     [
         ("set/masks/1.png", ["**/masks/**"], True),
+        ("set/masks/1.png", ["**\\masks\\**"], True),
         ("masks/1.png", ["**/masks/**"], True),
         ("set/Masks/deep/1.png", ["**/masks/**"], True),
         ("set/masks.png", ["**/masks/**"], False),

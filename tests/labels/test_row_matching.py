@@ -48,6 +48,11 @@ def test_names_that_a_zip_garbled_are_found(encoding: str):
     assert found([name], [f"a.zip!images/{garbled}"]) == {name: f"images/{garbled}"}
 
 
+def test_a_name_that_was_unpacked_in_another_encoding_is_found():
+    garbled = "zoë.png".encode().decode("cp1252")
+    assert found(["zoë.png"], [f"images/{garbled}"]) == {"zoë.png": f"images/{garbled}"}
+
+
 def test_a_name_on_the_disk_that_is_not_utf8_is_found():
     assert found(["café.png"], ["images/caf\udce9.png"]) == {"café.png": "images/caf\udce9.png"}
 

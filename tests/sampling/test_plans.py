@@ -198,6 +198,13 @@ def test_the_ratio_that_the_message_names_works(  # noqa: PLR0917
     assert make_plan(shards, Resample(**{"scope": "split", method: said}), 1, "a") is not None
 
 
+def test_the_ratio_that_the_message_names_works_for_every_shard(make_shards: Any) -> None:
+    shards = make_shards([(40, 8), (40, 9), (40, 7)])
+    with pytest.raises(FacesiftError, match=r"is at 0\.2 already .* set it to 0\.25 or more"):
+        make_plan(shards, Resample(scope="shard", smote=0.2), 1, "a")
+    assert make_plan(shards, Resample(scope="shard", smote=0.25), 1, "a").height == 150
+
+
 def test_memory_does_not_grow_with_the_reals(make_shards: Any) -> None:
     import imblearn.over_sampling  # noqa: F401  # its import would be counted
 
