@@ -1,5 +1,6 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
 # make study NAME=rff_celeba_best SET="stack.c=0.1 split.near_duplicate_bits=32"  write a study's params.yaml; without NAME: list them
+# make check-data DATA=march.zip  what a study would find in a folder or archive, and the file that makes a study of it
 # make test   lint, types and all tests
 # make studies  every published study at toy size, in one table
 # make compare-training JOBS=2  ways of re-sampling x random and pretrained weights x seeds, into docs/training.md
@@ -31,8 +32,9 @@ READY := $(VENV)/.ready
 
 SLOW := container experiments faults remotes scaling site
 
-.PHONY: demo study test $(SLOW:%=test-%) bench bench-small docs studies install lint lock results clean audit licences sbom
+.PHONY: demo study check-data test $(SLOW:%=test-%) bench bench-small docs studies install lint lock results clean audit
 .PHONY: load compare-training train experiments sweep search stability pull status clean-cache check check-remote
+.PHONY: licences sbom
 .DELETE_ON_ERROR:
 
 demo: install
@@ -43,6 +45,9 @@ study: install
 
 results:
 	@facesift results
+
+check-data: install
+	@facesift inspect $(DATA)
 
 test: lint
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOW:%=--ignore=tests/%)

@@ -53,7 +53,8 @@ def _tell_groups(groups: dict[str, Any]) -> str:
 def _refer(table: pl.DataFrame, params: Params) -> pl.DataFrame:
     """Mark the images that a person decides because no face was found in them, or because they are bad photos."""
     faces = ["face_box"] if params.data.crop.refers else []
-    images = read_parquet(MANIFEST, ["image_id", "quality", *faces])
+    reasons = ["quality"] if params.quality.names("review") else []
+    images = read_parquet(MANIFEST, ["image_id", *faces, *reasons])
     marked = images.select("image_id", referred_column(images, params.data.crop, params.quality))
     return table.join(marked, on="image_id", how="left", maintain_order="left")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from facesift.images.paths import InputFile
     from facesift.screening.columns import Tables
     from facesift.screening.committee import Committee
-    from facesift.screening.tables import Output
+    from facesift.screening.continued_tables import Output
 
 TOLERANCE = 1e-3  # largest difference of one image's probability between machines and numbers of threads
 ALL_SCORED, SOME_NOT, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141  # the last two as shells report them

@@ -100,6 +100,33 @@ def left_out(params: Params, ingest: Mapping[str, Any], split: Mapping[str, Any]
     ]
 
 
+def bad_photos(params: Params, ingest: Mapping[str, Any]) -> list[str]:
+    """Say how many images are bad photos, and what happens to them.
+
+    Args:
+        params: of the study.
+        ingest: contents of `data/figures/ingest.json`.
+
+    Returns:
+        A text; none where there are no bad photos.
+    """
+    counts = [
+        f"{source} {label}: {', '.join(f'{number:,} {reason}' for reason, number in reasons.items())}"
+        for source, labels in ingest.get("quality", {}).items()
+        for label, reasons in labels.items()
+    ]
+    if not counts:
+        return []
+    said = {"review": "A person decides", "quarantine": "Left out are"}
+    acting = {words: _acting(params, action) for action, words in said.items()}
+    acts = [f" {words} images with {', '.join(names)}." for words, names in acting.items() if names]
+    return [f"Bad photos. {'; '.join(counts)}.{''.join(acts)}"]
+
+
+def _acting(params: Params, action: str) -> list[str]:
+    return [name for name, each in params.quality if each.action == action]
+
+
 def members_see(data: Data) -> str:
     """Say which part of an image members see, and in which size."""
     return f"Members see {_framing(data)}; where they see pixels, {data.image_size} x {data.image_size} of them."

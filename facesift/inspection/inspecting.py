@@ -148,8 +148,7 @@ def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Ite
         raise FacesiftError(f"{asked.path}: neither a folder nor one of {', '.join(ARCHIVES)}")
     room = Path(tempfile.mkdtemp(prefix="facesift-"))
     try:
-        entry = room / path.name
-        entry.symlink_to(path, target_is_directory=path.is_dir())
+        _link(room / path.name, path)
         raw, as_entry = (path, False) if path.is_dir() else (room, True)
         tried = _tried(asked, raw)
         if not any(each.counts for each in tried):
@@ -159,6 +158,17 @@ def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Ite
         raise FacesiftError(str(error).replace(f"{room}/", f"{path.parent}/")) from None
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _link(entry: Path, path: Path) -> None:
+    """Make an entry of a raw folder that stands for what is inspected."""
+    try:
+        entry.symlink_to(path, target_is_directory=path.is_dir())
+    except OSError as error:  # Windows lets only some users make links; labelled folders do without
+        if not path.is_dir():
+            raise FacesiftError(
+                f"{path}: cannot be linked ({error.strerror}): put it into a folder and inspect that"
+            ) from error
 
 
 def _tried(asked: Asked, raw: Path) -> list[Found]:

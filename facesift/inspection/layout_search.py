@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,35 +14,15 @@ from facesift.core.errors import FacesiftError
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import LAYOUTS, Layout
 from facesift.datasets.source_files import FileCounts, count_files
-from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
-from facesift.images.decoding import BadImage
+from facesift.images.archives import LOOSE, RawFile, list_files
 from facesift.images.leftovers import parts_of
 from facesift.images.parquets import is_parquet
-from facesift.labels.class_names import ClassNames
+from facesift.inspection.guesses import IDS, guess_aliases, look_into
 from facesift.labels.path_names import ENDINGS, folder_parts, full_path, key
-from facesift.labels.table_text import decode_text
 
 Block = dict[str, Any]  # the keys of a source that its layout needs
-# What public data sets call real and fake images.
-ALIASES = {
-    "real": (
-        "0_real", "real_*", "*_real", "reals", "original*", "authentic*", "genuine*", "live", "live_*", "bonafide",
-        "bona_fide", "bona-fide", "pristine", "untouched", "negative", "au", "0", "false",
-    ),
-    "fake": (
-        "1_fake", "fake_*", "*_fake", "fakes", "manipulated*", "tampered*", "forged", "forger*", "spoof*", "altered",
-        "edited*", "photoshop*", "generated*", "synthe*", "deepfake*", "swapped", "morph*", "attack*", "positive", "tp",
-        "sp", "1", "true",
-    ),
-}  # fmt: skip
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet")
-IDS = (
-    "id", "file_name", "path", "filename", "file", "image", "image_name", "image_path", "img", "img_path", "image_id",
-    "name", "filepath", "file_path",
-)  # fmt: skip
-LABELS = ("label", "class", "target", "labels", "type", "category", "is_fake", "fake", "y", "ground_truth")
-MOST_TABLE = 100_000_000  # bytes
-MOST_TABLES, MOST_FOLDERS, MOST_LABELS = 8, 100_000, 50
+MOST_TABLES, MOST_FOLDERS = 8, 100_000
 LABEL_ENDINGS = (".cls", ".cls.txt")
 
 
@@ -186,34 +164,6 @@ def _zero_and_one(classes: tuple[str, ...]) -> dict[str, list[str]]:
     return {label: [str(number)] for number, label in enumerate(classes)}
 
 
-def guess_aliases(names: Iterable[str], classes: tuple[str, ...]) -> dict[str, list[str]]:
-    """Guess which names stand for real and fake images, where the classes are these two.
-
-    Args:
-        names: of folders, or labels.
-        classes: names of the classes.
-
-    Returns:
-        For each class the names, in lower case and sorted, that stand for it and are not its own.
-
-    >>> guess_aliases(["0_real", "1_fake", "cats"], ("real", "fake"))
-    {'real': ['0_real'], 'fake': ['1_fake']}
-    """
-    if set(classes) != set(BINARY):
-        return {}
-    known = {key(each) for each in names}
-    numbers = {name for name in known if name.isdigit()}
-    if numbers != {"0", "1"}:  # numbers of people, clips, or batches
-        known -= numbers
-    guesses = {label: ClassNames((label,), {label: ALIASES[label]}) for label in BINARY}
-    found: dict[str, list[str]] = {}
-    for name in sorted(known - set(classes)):
-        meant = [label for label, guess in guesses.items() if guess.find(name)]
-        if len(meant) == 1 and not all(label in name for label in BINARY):  # such as real_and_fake_face
-            found.setdefault(meant[0], []).append(name)
-    return {label: found[label] for label in BINARY if label in found}
-
-
 def _check_aliases(aliases: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"check that {', '.join(names)} means {label}" for label, names in aliases.items()]
 
@@ -222,7 +172,7 @@ def _table_blocks(raw: Path, table: RawFile, classes: tuple[str, ...]) -> Iterat
     """Yield blocks for a file that may be a label table: its usual columns, then those that it seems to have."""
     block: Block = {"layout": "csv", "csv": parts_of(table.path)[-1]}
     yield block, []
-    columns, labels = _look_into(raw, table)
+    columns, labels = look_into(raw, table)
     if columns is None:
         return
     usual = columns["label"] == "label" and columns["id"] in IDS[:3]
@@ -234,29 +184,6 @@ def _table_blocks(raw: Path, table: RawFile, classes: tuple[str, ...]) -> Iterat
             {**block, **named, **({"aliases": aliases} if aliases else {})},
             [*notes, *_check_aliases(aliases)],
         )
-
-
-def _look_into(raw: Path, table: RawFile) -> tuple[dict[str, str] | None, set[str]]:
-    """Return the columns of names and labels that a CSV file seems to have, and its first labels."""
-    try:
-        text = decode_text(read_bytes(raw, table.container, table.path, MOST_TABLE), table.path)
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
-        heads = [next(csv.reader(io.StringIO(lines), delimiter=mark), []) for mark in ",;\t|"]
-        mark = ",;\t|"[max(range(4), key=lambda number: len(heads[number]))]
-        rows = csv.DictReader(io.StringIO(lines), delimiter=mark)
-        names = {name.casefold(): name for name in rows.fieldnames or [] if name}
-        image = next((names[each] for each in IDS if each in names), None)
-        label = next((names[each] for each in LABELS if each in names and names[each] != image), None)
-        if image is None or label is None:
-            return None, set()
-        found: set[str] = set()
-        for row in rows:
-            found.add(str(row[label]).strip())
-            if len(found) > MOST_LABELS:
-                break
-    except (BadImage, FacesiftError, csv.Error, ValueError):
-        return None, set()
-    return {"id": image, "label": label}, found
 
 
 def unlabelled_block(survey: Survey, raw: Path) -> Block | None:

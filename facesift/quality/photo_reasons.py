@@ -99,15 +99,17 @@ def referred_column(images: pl.DataFrame, crop: Crop, quality: Quality) -> pl.Se
     """Mark the images that a person decides: those without a face, and bad photos, where the parameters say so.
 
     Args:
-        images: rows of a manifest, with `face_box` where faces are detected, and `quality`.
+        images: rows of a manifest, with `face_box` where the crop refers, and `quality` where a reason does.
         crop: says what happens without a face.
         quality: says what happens to bad photos.
 
     Returns:
         Column `referred`.
     """
-    faceless = pl.col("face_box").is_null() if crop.refers else pl.lit(value=False)
-    return images.select(referred=faceless | has_reason(quality.names("review")))["referred"]
+    reasons = quality.names("review")
+    marked = [pl.col("face_box").is_null()] if crop.refers else []
+    marked += [has_reason(reasons)] if reasons else []
+    return images.select(referred=pl.any_horizontal(pl.repeat(value=False, n=pl.len()), *marked))["referred"]
 
 
 def count_reasons(images: pl.DataFrame, unlabelled: str) -> dict[str, dict[str, dict[str, int]]]:

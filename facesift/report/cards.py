@@ -13,6 +13,7 @@ from facesift.config.sampling import Resample
 from facesift.core.fingerprint import files_fingerprint, library_versions, sha256
 from facesift.core.formatting import percent
 from facesift.evaluation.study_facts import (
+    bad_photos,
     division,
     kept_together,
     left_out,
@@ -49,6 +50,7 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
             rows.append([source, label, f"{images:,}", *(f"{count:,}" for count in counts)])
     text = [
         f"Left out. {' '.join(left_out(params, ingest, split))}",
+        *bad_photos(params, ingest),
         division(params),
         *kept_together(params, split),
         members_see(params.data),

@@ -153,6 +153,8 @@ def _quality(row: LoggedDecision, bundle: KnownBundle) -> list[str]:
     """Quality figures outside the middle 80 % of the test images, where the bundle is the one that decided."""
     measured = {name: value for name, value in row.quality.items() if value is not None}
     lines = ["Image quality: " + ", ".join(f"{name} {value:g}" for name, value in measured.items()) + "."]
+    if row.photo is not None:
+        lines.append(f"A bad photo: {printable(row.photo)}.")
     if row.bundle != bundle.hash:
         return lines
     warnings = quality_warnings(measured, listed_reference(bundle.folder, bundle.card), bundle.classes.positive)

@@ -22,6 +22,7 @@ from facesift.screening.decisions_file import reading, scan_decisions
 
 TEXTS = ("image", "image_id", "decision", "reason", *(name for name, kind in LOG.items() if kind == pl.String))
 NUMBERS = ("probability", "width", "height", "bytes", *QUALITIES, "lo", "hi", "prevalence")
+PHOTO = "quality"
 SHARES = ("probability", "lo", "hi", "prevalence")  # between 0 and 1
 ENDS = 6  # characters of an id that make it close to another
 CLOSE, MOST = 3, 5  # ids that are named, and rows that are told
@@ -36,6 +37,7 @@ class LoggedDecision:
         votes: class that each voter voted for, the stacker's last; None where it was not asked.
         probabilities: each voter's probability of the positive class, not calibrated.
         quality: brightness, contrast and sharpness.
+        photo: why it is a bad photo: the column `quality`, which older tables lack.
     """
 
     image: str
@@ -56,6 +58,7 @@ class LoggedDecision:
     hi: float | None
     prevalence: float | None
     facesift: str | None
+    photo: str | None = None
 
     @property
     def point(self) -> str | None:
@@ -84,9 +87,12 @@ def read_logged(path: Path, image_id: str, classes: Classes) -> list[LoggedDecis
             in it, and for a row with an impossible value.
     """
     with reading(path):
-        voters = _voters(path, scan_decisions(path, (), ()).collect_schema().names())
+        columns = scan_decisions(path, (), ()).collect_schema().names()
+        voters = _voters(path, columns)
         votes, said = ([f"{head}{voter}" for voter in voters] for head in (VOTE, SAID))
-        table = scan_decisions(path, (*NUMBERS, *said), (*TEXTS, *votes)).select(*TEXTS, *NUMBERS, *votes, *said)
+        photo = [PHOTO] if PHOTO in columns else []
+        table = scan_decisions(path, (*NUMBERS, *said), (*TEXTS, *votes, *photo))
+        table = table.select(*TEXTS, *NUMBERS, *votes, *said, *photo)
         rows = (
             table.filter((pl.col("image_id") == image_id) | (pl.col("image") == image_id))
             .head(MOST)
@@ -145,6 +151,7 @@ def _checked(path: Path, row: Mapping[str, Any], voters: Sequence[str], classes:
         votes={voter: row[f"{VOTE}{voter}"] for voter in voters},
         probabilities={voter: row[f"{SAID}{voter}"] for voter in voters},
         quality={name: row[name] for name in QUALITIES},
+        photo=row.get(PHOTO),
         **{name: row[name] for name in (*TEXTS, *NUMBERS) if name not in QUALITIES},
     )
 

@@ -12,54 +12,22 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from io import FileIO
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
-from facesift.core.files import scan_parquet, whole_file
+from facesift.core.files import whole_file
 from facesift.core.table_digest import KEY, OPEN, seal
-from facesift.screening.columns import SAID, VOTE
-from facesift.screening.decision_log import WAY
-from facesift.screening.decisions_file import first_object, reading, scan_decisions
+from facesift.screening.continued_tables import Output, continued, holds_all, read_done, refusal, scan_whole
+from facesift.screening.decisions_file import reading
 
 FORMATS = ("csv", "jsonl", "parquet")
 ROW_GROUP = 10_000  # rows of a Parquet file that are written, and read, at a time
-SAMPLES = 64  # rows that tell whether the committee is still the same
 DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
-BLOCK = 1 << 16  # bytes looked through at a time for the end of the last whole line
 
 Lines = Callable[[pl.DataFrame], str]
-
-
-@dataclass
-class Output:
-    """An open table of decisions.
-
-    Attributes:
-        write: takes some rows, and returns when the operating system has them.
-        done: names of the images whose rows it holds already.
-        unscored: how many of those have no decision.
-        samples: some of those rows by image, one for each combination of votes and decision, at most `SAMPLES`.
-        logged: how those rows were decided: the columns `decision_log.WAY`, an entry for each combination.
-    """
-
-    write: Callable[[pl.DataFrame], None]
-    done: set[str] = field(default_factory=set)
-    unscored: int = 0
-    samples: dict[str, dict[str, Any]] = field(default_factory=dict)
-    logged: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, other: Output) -> None:
-        """Take in what another part of the table holds."""
-        self.done |= other.done
-        self.unscored += other.unscored
-        self.samples = other.samples | self.samples
-        self.logged += other.logged
 
 
 def format_of(path: Path | None, asked: str | None) -> str:
@@ -136,7 +104,7 @@ def _open_stream(path: Path | None) -> Iterator[int]:
     if number is not None:
         yield number
         return
-    with _refusal(str(path)):
+    with refusal(str(path)):
         file = Path(str(path)).open("wb", buffering=0)  # noqa: SIM115  a pipe waits here for who reads it
     with file:
         yield file.fileno()
@@ -147,11 +115,11 @@ def _open_lines(path: Path, kind: str, schema: pl.Schema, *, resume: bool, formu
     fresh = not path.exists()
     if not resume and not fresh and path.stat().st_size:
         raise FacesiftError(f"{path}: is there already; --resume goes on with it, or remove it, or name another")
-    with _refusal(str(path)):
+    with refusal(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         open(path, "ab", opener=_private).close()
     try:
-        output = _continued(path, kind, schema) if path.stat().st_size else Output(lambda _: None)
+        output = continued(path, kind, schema) if path.stat().st_size else Output(lambda _: None)
         with path.open("ab", buffering=0) as file:
             lines = _lines(kind, head=not path.stat().st_size, formulas=formulas)
             output.write = lambda table: _write(file.fileno(), lines(table), str(path))
@@ -161,31 +129,6 @@ def _open_lines(path: Path, kind: str, schema: pl.Schema, *, resume: bool, formu
     finally:
         if fresh and not path.stat().st_size:
             path.unlink()  # nothing came of it
-
-
-def _continued(path: Path, kind: str, schema: pl.Schema) -> Output:
-    """Make a table end with a whole row, in the form that `facesift screen` writes, and read what it holds."""
-    if not _is_native(path, kind, schema):
-        output = read_done(path, schema, kind)
-        _write_natively(path, kind, schema)
-        return output
-    with _refusal(str(path)), path.open("r+b", buffering=0) as file:
-        left = _drop_torn_line(file)
-    return read_done(path, schema, kind) if left else Output(lambda _: None)
-
-
-def _is_native(path: Path, kind: str, schema: pl.Schema) -> bool:
-    """Return whether the first line is as `facesift screen` writes it; also where the run was stopped within it."""
-    with path.open("rb") as file:
-        line = file.readline()
-    if kind == "csv":
-        head = f"{','.join(schema.names())}\n".encode()
-        return line == head or (not line.endswith(b"\n") and head.startswith(line))
-    begun = b'{"image":'
-    if not line.endswith(b"\n"):
-        return line.startswith(begun) or begun.startswith(line)
-    found = first_object(line.decode("utf-8", "replace"))
-    return found is not None and list(found) == schema.names() and not line.endswith(b"\r\n")
 
 
 def _private(path: str, flags: int) -> int:
@@ -200,7 +143,7 @@ def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Ou
         raise FacesiftError(f"{path}: is there already; --resume goes on with it, or remove it, or name another")
     path, rows = path.resolve(), waiting_rows(path)  # a link stays one
     before = read_done(path, schema) if path.exists() else Output(lambda _: None)
-    if before.done and _holds_all(path, rows):
+    if before.done and holds_all(path, rows):
         rows.unlink()  # the run was killed after they had become part of the file
     with _open_lines(rows, "csv", schema, resume=resume) as output:
         before.add(output)
@@ -209,22 +152,13 @@ def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Ou
     if not rows.exists() or not rows.stat().st_size:
         rows.unlink(missing_ok=True)
         return
-    with reading(rows), _refusal(str(path)), whole_file(path, private=True) as part:
-        parts = [_scan_whole(each, schema) for each in (path, rows) if each.exists()]
+    with reading(rows), refusal(str(path)), whole_file(path, private=True) as part:
+        parts = [scan_whole(each, schema) for each in (path, rows) if each.exists()]
         pl.concat(parts).sink_parquet(
             part, compression="zstd", row_group_size=ROW_GROUP, metadata={KEY: OPEN}, maintain_order=True
         )
         seal(part)
     rows.unlink()
-
-
-def _holds_all(path: Path, rows: Path) -> bool:
-    """Return whether a Parquet file has all images whose rows wait beside it."""
-    if not rows.exists() or not rows.stat().st_size:
-        return False
-    with reading(rows):
-        waiting = scan_decisions(rows, (), ("image",)).select("image")
-        return waiting.join(scan_parquet(path), on="image", how="anti").head(1).collect().is_empty()
 
 
 def waiting_rows(path: Path) -> Path:
@@ -239,7 +173,7 @@ def waiting_rows(path: Path) -> Path:
 def _write(handle: int, text: str, name: str) -> None:
     """Hand all of `text` to the system: no buffer that a kill or a full disk could lose or repeat."""
     rest = memoryview(text.encode("utf-8"))
-    with _refusal(name):
+    with refusal(name):
         while rest:
             rest = rest[os.write(handle, rest) :]
 
@@ -252,95 +186,3 @@ def _lines(kind: str, *, head: bool, formulas: bool) -> Lines:
     return lambda table: as_cells(table, formulas=formulas).write_csv(
         include_header=next(first, False), line_terminator="\n", quote_style="never"
     )
-
-
-def _write_natively(path: Path, kind: str, schema: pl.Schema) -> None:
-    """Write a table that another program has saved again as `facesift screen` writes it, so that rows can follow."""
-    with reading(path), whole_file(path.resolve()) as part:
-        table = _scan_whole(path, schema, kind)
-        if kind == "jsonl":
-            table.sink_ndjson(part, maintain_order=True)
-        else:
-            as_cells(table).sink_csv(part, line_terminator="\n", quote_style="never", maintain_order=True)
-
-
-def _scan_whole(path: Path, schema: pl.Schema, kind: str | None = None) -> pl.LazyFrame:
-    """Open a table with all columns of a schema, in their order and with their types."""
-    texts = [name for name, type_ in schema.items() if type_ == pl.String]
-    numbers = [name for name, type_ in schema.items() if type_.is_numeric()]
-    table = scan_decisions(path, numbers, texts, kind)
-    _check_columns(path, [name for name in table.collect_schema().names() if name], schema)
-    return table.select(schema.names()).cast(schema)
-
-
-def _drop_torn_line(file: FileIO) -> int:
-    """Cut the file behind its last line end, go there, and return the bytes that are left."""
-    size = end = file.seek(0, os.SEEK_END)
-    while end:
-        start = max(0, end - BLOCK)
-        file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        end = start + found + 1 if found >= 0 else start
-        if found >= 0:
-            break
-    if end < size:
-        file.truncate(end)
-    return file.seek(end)
-
-
-def read_done(path: Path, schema: pl.Schema, kind: str | None = None) -> Output:
-    """Read what a table that is to be continued holds.
-
-    Args:
-        path: the table.
-        schema: the columns that it must have.
-        kind: one of `FORMATS`; None: by the file's ending.
-
-    Returns:
-        An output that cannot be written to yet.
-
-    Raises:
-        FacesiftError: when it is no such table.
-    """
-    with reading(path):
-        table = _scan_whole(path, schema, kind)
-        known = table.select("image", "decision").collect(engine="streaming")
-        kinds = [name for name in schema if name.startswith("vote_")] + ["decision"]
-        scored = table.select("image", "image_id", "probability", *kinds).filter(pl.col("decision").is_not_null())
-        logged = table.select(WAY).unique(maintain_order=True).head(SAMPLES).collect(engine="streaming")
-        samples = scored.unique(kinds, keep="first", maintain_order=True).head(SAMPLES).collect(engine="streaming")
-    return Output(
-        lambda _: None,
-        set(known["image"]),
-        known["decision"].null_count(),
-        {row["image"]: row for row in samples.to_dicts()},
-        logged.to_dicts(),
-    )
-
-
-def _check_columns(path: Path, found: list[str], schema: pl.Schema) -> None:
-    known = [name for name in schema if not name.startswith((VOTE, SAID))]
-    if "image" in found and not set(known) <= set(found):
-        missing = ", ".join(name for name in known if name not in found)
-        raise FacesiftError(
-            f"{path}: written by an older facesift, without the columns {missing}; name another file, or finish it "
-            "with the version that began it"
-        )
-    if sorted(found) != sorted(schema.names()):
-        raise FacesiftError(
-            f"{path}: its columns are {', '.join(found)}, but this bundle gives {', '.join(schema.names())}: "
-            "written by another committee; name another file"
-        )
-
-
-@contextmanager
-def _refusal(name: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise FacesiftError(
-            f"{name}: cannot be written ({error.strerror}); the rows before are in it. With --output FILE, the same "
-            "command and --resume goes on where it stopped"
-        ) from error

@@ -51,6 +51,13 @@ def test_parts_that_no_name_tells_have_no_rows():
     assert sliced("mouth") == {}
 
 
+def test_bad_photos_are_counted_by_each_reason_and_the_good_ones_beside_them():
+    rows = ROWS.with_columns(quality=pl.Series(["blurred; face covered", None, "blurred", None, None]))
+    counted = {value: each["images"] for value, each in sliced("quality", rows).items()}
+    assert counted == {"blurred": 2, "face covered": 1, "none of these": 3}
+    assert sliced("quality") == sliced("quality", rows.with_columns(quality=pl.lit(None, pl.String))) == {}
+
+
 def test_a_data_set_without_difficulties_has_no_such_rows():
     assert sliced("difficulty", ROWS.with_columns(difficulty=pl.lit(None, pl.String))) == {}
 

@@ -18,7 +18,7 @@ from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
 from tests.made import SIZE
 from tests.made_bundle import change_card
-from tests.made_config import Source
+from tests.made_config import Quality, Source
 from tests.made_faces import crop, install, photo, png
 
 LIMITS = Ingest(max_bad_fraction=1, max_unmatched=0, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
@@ -38,11 +38,12 @@ def photos(tmp_path):
 def graft(bundle, tmp_path, monkeypatch):
     """Give the bundle a detector and another crop."""
 
-    def grafted(**changes):
+    def grafted(quality=None, **changes):
         install(tmp_path / "site", monkeypatch)
         (bundle / FACES).write_bytes(read_detector())
         card = read_json(bundle / CARD, sealed=True)
         card["image"]["crop"] = crop(**changes).model_dump()
+        card["image"]["quality"] = quality and quality.model_dump()
         card["files"][FACES] = {"bytes": (bundle / FACES).stat().st_size, "sha256": sha256(bundle / FACES)}
         write_json(bundle / CARD, card, sealed=True)
         return bundle
@@ -120,3 +121,35 @@ def test_the_part_that_is_seen_is_told(graft):
     left, top, right, bottom = seen.box
     image = np.asarray(photo((60, 60)))[top:bottom, left:right]
     assert seen.pixels.mean() == pytest.approx(image.mean(), abs=1)
+
+
+FACES_ARE_IN = [True, False, True, True]  # the rows, by name
+
+
+def small(action="record"):
+    """Limits by which every face of the photos is too small."""
+    limits = Quality(blurred="off", small_face=action)
+    return limits.model_copy(update={"small_face": limits.small_face.model_copy(update={"pixels": 100})})
+
+
+def test_bad_photos_are_named_and_decided_as_all_others_unless_asked(graft, photos):
+    rows = rows_of(graft(small()), photos)
+    assert rows["quality"].str.contains("face too small").to_list() == FACES_ARE_IN
+    assert rows["quality"].str.contains("no face found").to_list() == [not there for there in FACES_ARE_IN]
+    assert rows["reason"].null_count() == 4
+
+
+def test_a_person_decides_bad_photos_if_asked(graft, photos):
+    rows = rows_of(graft(small("review")), photos)
+    assert (rows["reason"] == "face too small: a person decides").fill_null(value=False).to_list() == FACES_ARE_IN
+    assert set(rows.drop_nulls("reason")["decision"]) == {"review"}
+
+
+def test_bad_photos_that_the_study_left_out_are_not_scored(graft, photos):
+    rows = rows_of(graft(small("quarantine"), unfound="quarantine"), photos)
+    expected = ["face too small" if there else "no face found" for there in FACES_ARE_IN]
+    assert (rows["reason"].to_list(), rows["decision"].null_count()) == (expected, 4)
+
+
+def test_a_bundle_without_limits_names_no_bad_photos(graft, photos):
+    assert rows_of(graft(), photos)["quality"].null_count() == 4

@@ -23,8 +23,8 @@ from facesift.core.errors import FacesiftError
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.source_files import count_files
 from facesift.inspection.contact_sheet import write_contact_sheet
+from facesift.inspection.guesses import guess_aliases
 from facesift.inspection.inspecting import Asked, as_json, inspected, sample_quotas, source_name, spread
-from facesift.inspection.layout_search import guess_aliases
 from facesift.inspection.study_block import study_text
 from tests.made import ROOT
 

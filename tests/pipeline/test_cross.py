@@ -18,8 +18,9 @@ from facesift.core.errors import FacesiftError
 from facesift.images.decoding import to_square
 from facesift.networks.weights import load_scorer
 from stages.cross import main
+from tests.made_config import whole
 
-SOURCES = {"faces": {"layout": "rff", "within": "*", "folder": None, "label": None, "csv": None, "group": None}}
+SOURCES = {"faces": whole({"data": {"sources": {"faces": {"layout": "rff"}}}})["data"]["sources"]["faces"]}
 COUNTS = {"real": 50, "fake": 10}
 CROSSED = "metrics/cross.json"
 

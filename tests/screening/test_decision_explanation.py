@@ -261,6 +261,13 @@ def test_an_impossible_value_is_named(told, wrong):
         told(**changes)
 
 
+def test_why_it_is_a_bad_photo_is_told_where_the_table_says_it(told, exported, tmp_path):
+    assert "A bad photo: blurred; face covered." in told(quality="blurred; face covered")
+    assert "A bad photo" not in told()
+    pl.DataFrame([row()], schema=SCHEMA).drop("quality").write_csv(tmp_path / "older.csv")
+    assert explain_decision(tmp_path / "older.csv", ID, exported)
+
+
 def test_a_table_of_an_older_version_is_named(exported, tmp_path):
     pl.DataFrame([row()], schema=SCHEMA).drop("bundle", "rule").write_csv(tmp_path / "old.csv")
     with pytest.raises(FacesiftError, match=r"old\.csv: has no column bundle, rule, so it does not say how images wer"):

@@ -14,8 +14,9 @@ from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
 from facesift.review.decisions import read_decisions
 from facesift.screening.columns import decisions_schema
+from facesift.screening.continued_tables import read_done
 from facesift.screening.decisions_file import reading, scan_decisions
-from facesift.screening.tables import open_output, read_done
+from facesift.screening.tables import open_output
 from tests.screening.test_tables import rows, write
 
 SCHEMA = decisions_schema(("one", "stacker"))

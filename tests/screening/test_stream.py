@@ -105,8 +105,8 @@ def test_a_row_says_what_the_members_say_of_the_decoded_square(committee, faces)
 def test_columns_are_those_of_the_contract(committee, faces):
     assert table(committee, faces).columns == [
         "image", "image_id", "decision", "probability", "vote_one", "vote_two", "vote_stacker", "probability_one",
-        "probability_two", "probability_stacker", "reason", "width", "height", "bytes", "brightness", "contrast",
-        "sharpness", "time", "bundle", "rule", "lo", "hi", "prevalence", "facesift",
+        "probability_two", "probability_stacker", "reason", "quality", "width", "height", "bytes", "brightness",
+        "contrast", "sharpness", "time", "bundle", "rule", "lo", "hi", "prevalence", "facesift",
     ]  # fmt: skip
 
 

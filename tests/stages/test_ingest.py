@@ -77,6 +77,7 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
         },
         "passed_over": {},
         "warnings": {},
+        "quality": {},
         "reviews": {
             "images": 0, "overridden": {}, "confirmed": 0, "given": {}, "unsure": 0,
             "disagreements": 0, "disagreeing": [], "elsewhere": 0, "undecided": 0, "waiting": 0,
