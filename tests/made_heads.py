@@ -65,7 +65,7 @@ def make_tower(path: Path) -> Path:
 def head_params(tower: Path, heads, *, pixels: bool) -> Params:
     """Parameters of a study with some `heads`, and a network on pixels if asked."""
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
-    recipe = tree["members"]["plain"] | {"votes": True}
+    recipe = tree["members"]["plain"] | {"votes": True, "ema": None}
     blank = {"augment": {}, "views": {"flip": False, "zoom": [1.0]}, "resample": {"scope": "none"}}
     tree["backbones"] = {
         "vit": {"name": "timm:test_vit"} | SEES_ALL,

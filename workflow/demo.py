@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from facesift.cli.short_table import print_short
 from facesift.config.params import load_params
 from facesift.core.files import read_json
-from facesift.evaluation.short_table import print_short
 from workflow.dvc_command import run_script
 from workflow.train import main as train
 

@@ -27,9 +27,9 @@ def results(
     It says so where the figures are older than params.yaml.
     """
     if short:
+        from facesift.cli.short_table import print_short
         from facesift.config.params import load_params
         from facesift.core.files import read_json
-        from facesift.evaluation.short_table import print_short
 
         print_short(load_params().vote.rule, read_json(metrics / "vote.json")["test"], None)
         return

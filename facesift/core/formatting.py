@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facesift.core.intervals import EstimateText
-
 NOTHING = "-"  # stands for a figure that is not known
 
 Interval = Sequence[float] | None
+
+
+class EstimateText(str):
+    """The text of a share that still knows the share and its interval, so that a page can draw it as a bar.
+
+    Attributes:
+        value: the share in [0, 1].
+        interval: ends of its interval; None where it is unknown.
+    """
+
+    __slots__ = ("interval", "value")
+    value: float
+    interval: Sequence[float] | None
+
+    @classmethod
+    def of(cls, text: str, value: float, interval: Sequence[float] | None) -> EstimateText:
+        """Attach a share and its interval to a text."""
+        made = cls(text)
+        made.value, made.interval = value, interval
+        return made
 
 
 def counted(number: int, noun: str, many: str | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,26 +10,6 @@ from numpy.typing import NDArray
 CONFIDENCE = 0.95  # of all intervals that the program writes, unless they say otherwise
 
 Interval = tuple[float, float]
-
-
-class EstimateText(str):
-    """The text of a share that still knows the share and its interval, so that a page can draw it as a bar.
-
-    Attributes:
-        value: the share in [0, 1].
-        interval: ends of its interval; None where it is unknown.
-    """
-
-    __slots__ = ("interval", "value")
-    value: float
-    interval: Sequence[float] | None
-
-    @classmethod
-    def of(cls, text: str, value: float, interval: Sequence[float] | None) -> EstimateText:
-        """Attach a share and its interval to a text."""
-        made = cls(text)
-        made.value, made.interval = value, interval
-        return made
 
 
 def clopper_pearson(

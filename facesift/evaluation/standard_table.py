@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facesift.core.formatting import NOTHING, counted, percent, span
-from facesift.core.intervals import EstimateText
+from facesift.core.formatting import NOTHING, EstimateText, counted, percent, span
 from facesift.evaluation.standard_figures import STANDARD
 
 Figures = Mapping[str, Any]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facesift.core.formatting import NOTHING, percent, share, span
-from facesift.core.intervals import EstimateText
+from facesift.core.formatting import NOTHING, EstimateText, percent, share, span
 
 
 def recall_of(figures: Mapping[str, Any]) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facesift.core.formatting import NOTHING, percent, share
-from facesift.core.intervals import EstimateText
+from facesift.core.formatting import NOTHING, EstimateText, percent, share
 from facesift.report.formatting import precision_of
 from facesift.report.page import PageSection, Table
 

@@ -14,7 +14,8 @@ def decided(tmp_path):
     return path
 
 
-def test_nothing_to_review_is_no_error(decided, tmp_path):
+def test_nothing_to_review_is_no_error(decided, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # no committee there
     done = CliRunner().invoke(app, ["review", str(decided), "--answers", str(tmp_path / "answers"), "--port", "0"])
     assert done.exit_code == 0
     assert done.output.startswith(f"nothing to review: {decided}: none of its ")

@@ -22,7 +22,7 @@ from tests.made_config import parse_params
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = Classes(("real", "fake"), "fake")
-SPEC: Stack = parse_params(yaml.safe_load((ROOT / "params.yaml").read_text())).stack
+SPEC: Stack = parse_params(yaml.safe_load((ROOT / "params.yaml").read_text())).stack.model_copy(update={"c": 1.0})
 
 
 def members(images=400, fakes=40, skill=1.5, seed=0):

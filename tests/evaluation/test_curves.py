@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from facesift.evaluation.curves import Areas, areas, precision_recall_curve, roc_curve
+from facesift.core.ranking import precision_recall_curve, roc_curve
+from facesift.evaluation.curves import Areas, areas
 
 
 def planted(seed, kind):

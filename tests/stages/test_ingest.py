@@ -121,7 +121,7 @@ def test_what_a_class_lost_is_printed(params: Params, raw: Path, capsys: pytest.
     (raw / "real" / "bad.png").write_bytes(b"")
     limits = params.ingest.model_copy(update={"max_bad_fraction": 0.2})
     ingest.main(params.model_copy(update={"ingest": limits}))
-    assert "real: 1 of 9 files left out (11.11%): 1 empty file; .:real/bad.png\n" in capsys.readouterr().out
+    assert "real: 1 of 9 files left out (11.11 %): 1 empty file; .:real/bad.png\n" in capsys.readouterr().out
 
 
 def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):
@@ -148,7 +148,7 @@ def test_answers_in_the_reviews_folder_become_labels(params: Params, raw: Path, 
     ingest.main(params)
     row = pl.read_parquet(ingest.MANIFEST).row(by_predicate=pl.col("image_id") == image, named=True)
     assert (row["label"], row["original_label"], row["reviewers"]) == ("fake", "real", "anna+ben")
-    assert "reviews of 1 images: 1 real -> fake" in capsys.readouterr().out
+    assert "reviews of 1 image: 1 real -> fake" in capsys.readouterr().out
 
 
 def test_a_folder_of_reviewed_images_takes_part_with_those_that_are_decided(params: Params, raw: Path):

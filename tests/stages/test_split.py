@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
-    return parse_params(yaml.safe_load((ROOT / "params.yaml").read_text()))
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    tree["split"]["fractions"] = {"train": 0.8, "val": 0.1, "test": 0.1}
+    return parse_params(tree)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from facesift.evaluation.short_table import print_short, sentence
+from facesift.cli.short_table import print_short, sentence
 
 ALARMS = {"tp": 9, "fn": 1, "fp": 40, "tn": 360, "fakes": 10, "reals": 400}
 REVIEWED = {"tp": 6, "fn": 1, "fp": 4, "tn": 356, "fakes": 7, "reals": 360, "review_fake": 3, "review_real": 40}
