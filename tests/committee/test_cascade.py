@@ -192,7 +192,7 @@ def test_the_command_says_how_often_members_were_asked(exported, faces, tmp_path
     assert run_screen(ScreenOptions([str(faces)], exported, out, rule="any_fake", cascade=True)) == 2
     asked = sum(pl.read_csv(out)[f"vote_{name}"].count() for name in ("one", "two"))
     assert 40 < asked < 80
-    assert f"; members asked {asked} of 80 times ({asked / 80:.1%})" in capsys.readouterr().err
+    assert f"; members asked {asked} of 80 times ({100 * asked / 80:.1f} %)" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("divided")

@@ -209,7 +209,7 @@ def test_the_command_stops_early_and_says_what_it_saved(bundle, tmp_path, capsys
     asked = ScreenOptions([str(tmp_path / "face.png")], bundle, tmp_path / "out.csv", rule="soft", stop_early=True)
     assert run_screen(asked) == 0
     said = capsys.readouterr().err
-    assert "members asked 1 of 2 times (50.0%)" in said
+    assert "members asked 1 of 2 times (50.0 %)" in said
     assert re.search(
         r"passed \d+ of \d+ test images .* stop or refer, with \d+ of \d+ fakes among them; promised", said
     )

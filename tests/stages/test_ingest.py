@@ -83,7 +83,7 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
 def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
     (raw / "readme.txt").write_text("hello")
     ingest.main(params)
-    assert "1 files belong to no source" in (said := capsys.readouterr().out)
+    assert "ignored, as no source of data.sources has them: 1 file, such as" in (said := capsys.readouterr().out)
     assert ".:readme.txt" in said
 
 
@@ -116,7 +116,7 @@ def test_what_a_class_lost_is_printed(params: Params, raw: Path, capsys: pytest.
     (raw / "real" / "bad.png").write_bytes(b"")
     limits = params.ingest.model_copy(update={"max_bad_fraction": 0.2})
     ingest.main(params.model_copy(update={"ingest": limits}))
-    assert "real: 1 of 9 files left out (11.11%): 1 empty file\n" in capsys.readouterr().out
+    assert "real: 1 of 9 files left out (11.11 %): 1 empty file\n" in capsys.readouterr().out
 
 
 def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):
@@ -143,7 +143,7 @@ def test_answers_in_the_reviews_folder_become_labels(params: Params, raw: Path, 
     ingest.main(params)
     row = pl.read_parquet(ingest.MANIFEST).row(by_predicate=pl.col("image_id") == image, named=True)
     assert (row["label"], row["original_label"], row["reviewers"]) == ("fake", "real", "anna+ben")
-    assert "reviews of 1 images: 1 real -> fake" in capsys.readouterr().out
+    assert "reviews of 1 image: 1 real -> fake" in capsys.readouterr().out
 
 
 def test_a_folder_of_reviewed_images_takes_part_with_those_that_are_decided(params: Params, raw: Path):
