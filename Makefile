@@ -55,7 +55,9 @@ test-remotes: install
 test-experiments: install
 	pytest -n 0 tests/experiments
 
-test-site docs: install
+test-site: docs
+
+docs: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
 	zensical build --clean --strict
 	pytest -n 0 tests/site
