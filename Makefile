@@ -13,28 +13,30 @@
 # make clean-cache  free the cache of what nothing refers to; FORCE=1 does not ask
 # make check  name damaged files: outputs, DVC's cache, people's answers
 # make check-remote  name damaged objects in the remote; FORCE=1 deletes them there
+# make test-container  what deploy/Dockerfile installs, in an environment of its own: it serves without torch
 # make test-scaling  processes, Ray, Dask and two training processes: the same results
 # make test-remotes  the shared cache against a directory, an SSH server and an S3 server, all on this machine
 # make test-experiments  every command of docs/experiments.md, and the targets above, on a tiny study
+# make test-faults  kills, damage, full disks, bombs, two of everything; FAULTS=small; WRITE=1 writes docs/reliability.md
+# make sbom  the bill of materials, build/sbom.json; make licences, make audit: licences and known flaws of all packages
 # make lock  constraints.txt, the exact versions, anew for the ranges of pyproject.toml; UPGRADE=1 takes the newest
 # make docs  the documentation site in build/site; its links, the commands that its pages show, and its notebook are tried
-# make bench  the shard builder against the published way, as ratios in one run
+# make load  the service under load on loopback: throughput, latency, swap, slow clients, overload, soak; SOAK=600
+# make bench  our ways against others as ratios, into docs/performance.md; bench-NAME: one of them; bench-small: in CI
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PYTHON ?= python3
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/.ready
 
-SLOW := experiments remotes scaling site
+SLOW := container experiments faults remotes scaling site
 
-.PHONY: demo study test $(SLOW:%=test-%) bench docs studies install lint lock results clean
-.PHONY: compare-training train experiments sweep search stability pull status clean-cache check check-remote
+.PHONY: demo study test $(SLOW:%=test-%) bench bench-small docs studies install lint lock results clean audit licences sbom
+.PHONY: load compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .DELETE_ON_ERROR:
 
 demo: install
-	dvc repro
-	@$(MAKE) --no-print-directory results
-	@echo "Read report/index.html in a browser. Decisions: data/decisions.parquet, figures: metrics/, networks: models/"
+	@python -m workflow.demo
 
 study: install
 	@facesift study $(NAME) $(SET)
@@ -43,7 +45,7 @@ results:
 	@facesift results
 
 test: lint
-	pytest -n 2 --dist loadfile $(SLOW:%=--ignore=tests/%)
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOW:%=--ignore=tests/%)
 
 test-scaling: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[ray,dask]'
@@ -51,6 +53,9 @@ test-scaling: install
 
 test-remotes: install
 	pytest -n 0 tests/remotes
+
+test-container: install
+	pytest -n 0 tests/container
 
 test-experiments: install
 	pytest -n 0 tests/experiments
@@ -61,6 +66,9 @@ docs: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
 	zensical build --clean --strict
 	pytest -n 0 tests/site
+
+test-faults: install
+	pytest -n 0 tests/faults $(if $(WRITE),--write)
 
 JOBS ?= 2
 SPLIT ?= val
@@ -85,8 +93,20 @@ SEEDS ?= 5
 stability: install
 	python -m workflow.stability --seeds $(SEEDS) --jobs $(JOBS)
 
+SOAK ?= 60
+
+load: install
+	python -m bench.load --soak $(SOAK)
+
+# One thread: two ways are compared, not two numbers of threads.
 bench: install
-	python -m bench.shards
+	OMP_NUM_THREADS=1 python -m bench.ratios
+
+bench-small: install
+	OMP_NUM_THREADS=1 python -m bench.ratios --small
+
+bench-%: install
+	OMP_NUM_THREADS=1 python -m bench.ratios $*
 
 studies: install
 	python -m bench.studies
@@ -101,7 +121,7 @@ install: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,face,heic,review,remotes,weights,dev]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[train,screen,serve,face,heic,review,remotes,weights,dev]'
 	$(BIN)/python -m workflow.vega_bundle
 	touch $(READY)
 
@@ -109,6 +129,16 @@ $(READY): pyproject.toml constraints.txt
 lock:
 	@test -x $(BIN)/python || $(MAKE) --no-print-directory install
 	python -m workflow.lock $(if $(UPGRADE),--upgrade)
+	python -m workflow.supply_chain hashes
+
+sbom: install
+	@python -m workflow.supply_chain sbom
+
+licences: install
+	@python -m workflow.supply_chain licences
+
+audit: install
+	@python -m workflow.supply_chain audit
 
 clean:
 	rm -rf .work .mypy_cache .pytest_cache .ruff_cache

@@ -32,7 +32,7 @@ WAYS = {
     "ray, 2 workers": Workers(backend="ray", jobs=2, address=None),
     "dask, 2 workers": Workers(backend="dask", jobs=2, address=None),
 }
-LIMITS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
+LIMITS = Ingest(max_bad_fraction=0, max_unmatched=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
 
 
 def write_images(folder: Path, images: int) -> None:

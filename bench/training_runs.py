@@ -33,7 +33,7 @@ from workflow.dvc_command import environment, threads_for
 
 COMPARISON, RAW = ROOT / "conf/comparison.yaml", ROOT / "data/raw"
 SHARED = ("ingest", "split", "shard")  # stages that all runs share
-READERS = ("images", "datasets", "shards")  # the parts of facesift/ that these stages run
+READERS = ("images", "labels", "datasets", "shards")  # the parts of facesift/ that these stages run
 Tree = dict[str, Any]
 
 
@@ -153,7 +153,7 @@ def _data_key(params: Params, raw: Path) -> Tree:
     """What the shared stages depend on: their parameters, the raw files, and the code that reads them."""
     keys = {"data", "ingest", "split", "shard", "seed", "classes", "positive"}
     files = [path for path in sorted((raw / params.data.raw).rglob("*")) if path.is_file()]
-    code = code_fingerprint(("core", "config", "images", "datasets", "shards"))
+    code = code_fingerprint(("core", "config", "images", "labels", "datasets", "shards"))
     return {
         "params": params.model_dump(mode="json", include=keys),
         "files": files_fingerprint(files, raw),

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from facesift.core.errors import FacesiftError
     from facesift.images.paths import find_files
     from facesift.screening.committee import Committee
+    from facesift.screening.decisions_file import scan_decisions
     from facesift.screening.drift import compare_file
-    from facesift.screening.tables import scan_decisions
     from facesift.shards.reading import ShardFolder
 
     load_committee = Committee.load
@@ -54,7 +54,7 @@ _HOMES = {
     "compare_file": "facesift.screening.drift",
     "find_files": "facesift.images.paths",
     "load_params": "facesift.config.params",
-    "scan_decisions": "facesift.screening.tables",
+    "scan_decisions": "facesift.screening.decisions_file",
 }
 
 __all__ = [

@@ -17,16 +17,17 @@ from facesift.config.stage import run
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet, write_json
 from facesift.core.formatting import counted, percent
-from facesift.datasets.examination import examine_files, handle_missing_faces
+from facesift.datasets.examination import examine_files, handle_bad_photos, handle_missing_faces
 from facesift.datasets.image_groups import group_images
 from facesift.datasets.label_tables import make_layouts
+from facesift.datasets.left_out import check_rows, tell_left_out
 from facesift.datasets.lost_files import check_losses, count_losses
 from facesift.datasets.manifest import build_manifest
 from facesift.datasets.near_duplicates import LinkRule
 from facesift.datasets.source_files import count_files
-from facesift.images.faces import referred_column
 from facesift.networks.scoring import TEST_SPLIT, ShardScorer
 from facesift.networks.weights import load_members
+from facesift.quality.photo_reasons import referred_column, refers
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
 
@@ -69,13 +70,19 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     raw = Path("data/raw") / other.raw
     layouts = make_layouts(raw, other.sources, params.class_names.names)
     found = count_files(raw, layouts)
+    for line in tell_left_out(found):
+        print(f"{name}: {line}")
+    check_rows(found, params.ingest)
     crop = params.data.crop
-    examined = examine_files(raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop)
-    manifest = handle_missing_faces(build_manifest(examined), crop)
+    examined = examine_files(
+        raw, layouts, params.ingest, params.parallel.workers, lambda _: None, crop=crop, quality=params.quality
+    )
+    manifest = handle_bad_photos(handle_missing_faces(build_manifest(examined), crop), params.quality)
     check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.filter(pl.col("label") == params.positive).is_empty():
         raise FacesiftError(f"{raw}: no image of the positive class {params.positive!r} (cross_test.{name})")
-    return manifest.images.with_columns(referred_column(manifest.images) if crop.refers else [])
+    marked = [referred_column(manifest.images, crop, params.quality)] if refers(crop, params.quality) else []
+    return manifest.images.with_columns(marked)
 
 
 def _study() -> pl.DataFrame:

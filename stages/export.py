@@ -31,6 +31,7 @@ def sources_of(params: Params) -> Sources:
         features=DATA / "features",
         raw=DATA / "raw" / params.data.raw,
         manifest=MANIFEST,
+        graphs=Path(".work/graphs"),
     )
 
 

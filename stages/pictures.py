@@ -27,7 +27,7 @@ def main(params: Params) -> None:
     """Read the training and test shards, and each member's plan and weights; write PNG files to `data/pictures`."""
     train, test, classes = ShardFolder(SHARDS / "train"), ShardFolder(SHARDS / "test"), params.class_names
     points = choose_points(test, classes, params.pictures.points, params.pictures.seed)
-    with whole_folder(PICTURES) as folder:
+    with whole_folder(PICTURES, private=True) as folder:
         write_png(folder / "classes.png", draw_class_means(class_statistics(train), classes))
         for name, member in params.members.items():
             if member.backbone is not None:

@@ -16,7 +16,7 @@ from facesift.core.files import read_parquet, write_json, write_parquet
 from facesift.core.formatting import counted
 from facesift.datasets.image_groups import GROUP_COLUMNS
 from facesift.datasets.splitting import SplitResult, split_images, summarise_split
-from facesift.images.faces import referred_column
+from facesift.quality.photo_reasons import referred_column, refers
 
 MANIFEST = Path("data/manifest.parquet")
 SPLIT = Path("data/split.parquet")
@@ -50,17 +50,18 @@ def _tell_groups(groups: dict[str, Any]) -> str:
     )
 
 
-def _refer(table: pl.DataFrame) -> pl.DataFrame:
-    """Mark the images that a person decides because no face was found in them."""
-    images = read_parquet(MANIFEST, ["image_id", "face_box"])
-    marked = images.select("image_id", referred_column(images))
+def _refer(table: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """Mark the images that a person decides because no face was found in them, or because they are bad photos."""
+    faces = ["face_box"] if params.data.crop.refers else []
+    images = read_parquet(MANIFEST, ["image_id", "quality", *faces])
+    marked = images.select("image_id", referred_column(images, params.data.crop, params.quality))
     return table.join(marked, on="image_id", how="left", maintain_order="left")
 
 
 def main(params: Params) -> None:
     """Read `data/manifest.parquet`; write `data/split.parquet` and `data/figures/split.json`."""
     division = split_images(read_parquet(MANIFEST, COLUMNS), params.split, params.seed, params.class_names.names)
-    write_parquet(SPLIT, _refer(division.table) if params.data.crop.refers else division.table)
+    write_parquet(SPLIT, _refer(division.table, params) if refers(params.data.crop, params.quality) else division.table)
     write_json(METRICS, summarise_split(division))
     Console().print(_counts(division))
     print(_tell_groups(division.groups))

@@ -2,11 +2,14 @@
 
 import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from facesift.screening.committee import Committee
+from tests import fork_server
 
 # The first call imports and compiles: a deadline would measure that. Examples are the same on every run.
 hypothesis.settings.register_profile("facesift", deadline=None, derandomize=True)
@@ -17,11 +20,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# They take minutes: begun last, one of them would run alone while the other process has nothing left to do.
+LONGEST = ("tests/pipeline/", "tests/training/test_fit.py", "tests/test_studies.py", "tests/review/")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.fixture
 def planted():
     from tests.made_predictions import planted_predictions
 
     return planted_predictions
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """A folder with a quick `python` and `dvc`, see `fork_server`."""
+    with tempfile.TemporaryDirectory() as room, fork_server.programs(Path(room)) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import yaml
 
+from facesift.bundle.card import CARD, REFERENCE
 from facesift.bundle.card_content import Sources
 from facesift.bundle.drift_reference import SCHEMA
 from facesift.bundle.exporting import fill_bundle
@@ -15,7 +16,7 @@ from facesift.committee.rules import RULES
 from facesift.committee.stacking import Stacker, save_stacker
 from facesift.config.params import Params
 from facesift.core.counts import Confusion, DecisionCounts
-from facesift.core.files import write_json, write_parquet
+from facesift.core.files import read_json, write_json, write_parquet
 from facesift.core.fingerprint import sha256
 from facesift.core.scores import LabelledLogits, read_held_out
 from facesift.evaluation.prevalence import project_all
@@ -98,6 +99,21 @@ def truth_of(sources: Sources) -> pl.DataFrame:
         names = [shards.classes[number] for number in labels]
         parts.append(pl.DataFrame({"image_id": ids, "split": split, "source": "made", "label": names}))
     return pl.concat(parts).with_row_index("group")
+
+
+def change_card(bundle: Path, edit) -> None:
+    """Edit the card as a tree, and seal it again: a card that was made wrong, not one that was damaged."""
+    card = read_json(bundle / CARD, sealed=True)
+    edit(card)
+    write_json(bundle / CARD, card, exact=True, sealed=True)
+
+
+def give_reference(bundle: Path, reference) -> None:
+    """Give a bundle another drift reference, and list it in the card."""
+    path = bundle / REFERENCE
+    write_json(path, reference)
+    listed = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+    change_card(bundle, lambda card: card["files"].update({REFERENCE: listed}))
 
 
 def make_params(members, classes) -> Params:

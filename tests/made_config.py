@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from facesift.config import backbones, data, losses, members, sampling
+import yaml
+
+from facesift.config import backbones, data, losses, members, quality, sampling
 from facesift.config.compose import base_values, filled, filled_member
 from facesift.config.params import Params
 from facesift.config.params import parse_params as parse_whole
@@ -32,6 +34,12 @@ def Source(**given: Any) -> data.Source:  # noqa: N802  named like the sections
 
 def Split(**given: Any) -> data.Split:  # noqa: N802
     return data.Split(**({"limit": {}, "near_duplicate_agreement": 0.6} | given))
+
+
+def Quality(**actions: str) -> quality.Quality:  # noqa: N802
+    """The limits of all studies, with other actions."""
+    tree = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["quality"]
+    return quality.Quality(**{name: given | {"action": actions.get(name, "record")} for name, given in tree.items()})
 
 
 def Regions(**given: Any) -> sampling.Regions:  # noqa: N802

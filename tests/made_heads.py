@@ -33,7 +33,7 @@ from tests.made_bundle import Study, header_of, made_sources, tensors_of, write_
 from tests.made_config import Source, parse_params
 from tests.made_faces import crop, install, photo, png
 
-LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
+LIMITS = Ingest(max_bad_fraction=1, max_unmatched=0, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
 SHARDING = Sharding(20, 0)
 VIEW = crop(margin=0.2)
 TOWER_SIDE = 32

@@ -18,11 +18,13 @@ from dvc_data.hashfile.hash import hash_file
 from dvc_data.hashfile.tree import Tree
 
 from facesift.core.errors import FacesiftError
+from facesift.core.files import read_parquet
 from facesift.datasets.review_files import read_answers, review_files
+from facesift.datasets.reviews import likely_damaged, read_reviews
 from workflow.check_remote import is_damaged
 from workflow.dvc_command import run_script
 
-ANSWERS = Path("data/reviews")
+ANSWERS, MANIFEST = Path("data/reviews"), Path("data/manifest.parquet")
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,15 @@ def check_reviews(folder: Path) -> Iterator[str | Finding]:
             yield str(path)
 
 
+def check_ids(folder: Path, manifest: Path) -> Iterator[str | Finding]:
+    """Yield a finding for each answer on an id that differs from an image's in one digit."""
+    if manifest.is_file():
+        ids = read_parquet(manifest, ["image_id"])["image_id"]
+        for told in likely_damaged(ids, read_reviews(folder, lambda _: None)):
+            place, _, problem = told.partition(": ")
+            yield Finding(place, *problem.split("; ", 1))
+
+
 def main() -> None:
     """Print what is damaged. Exit status 1 if anything is."""
     repo, findings, good = Repo(), [], 0
@@ -120,6 +131,7 @@ def main() -> None:
         check_outputs(repo),
         check_cache(repo),
         check_reviews(ANSWERS),
+        check_ids(ANSWERS, MANIFEST),
     ):
         for found in checks:
             if isinstance(found, Finding):

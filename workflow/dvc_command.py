@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, in_words
 
 
 def executable() -> str:
@@ -73,7 +73,7 @@ def dvc_output(*arguments: str) -> str:
 def run_script(main: Callable[..., None]) -> None:
     """Call `main` with the options of the command line, which typer reads from its signature.
 
-    A `FacesiftError` ends the program with status 1 and the message alone, Ctrl-C with 130.
+    A `FacesiftError`, or what the system refuses, ends the program with status 1 and the message, Ctrl-C with 130.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
@@ -81,3 +81,5 @@ def run_script(main: Callable[..., None]) -> None:
         app()
     except FacesiftError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {in_words(error) or error}")

@@ -109,7 +109,7 @@ def main(
     write_json(path, {"study": tree["study"], "seeds": seeds, "params": study_digest(tree), "figures": figures})
     title = f"study {tree['study']}, test images, {seeds} trainings with other seeds"
     Console(width=None if sys.stdout.isatty() else 120).print(table_of(figures, title))
-    print(f"{path}: `facesift results` shows it, too")
+    print(f"{path}: `facesift results` shows it, too, and after `dvc repro report` the page does")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class TrainingProcesses:
         with self._lock:
             self._ending = True
             running = [process for process in self._running.values() if process.poll() is None]
-        for kind in (signal.SIGINT, signal.SIGKILL):
+        for kind in (signal.SIGINT, getattr(signal, "SIGKILL", signal.SIGTERM)):
             for process in running:
                 _send(process, kind)
             for process in running:
@@ -62,6 +62,9 @@ class TrainingProcesses:
 
 def _send(process: subprocess.Popen[str], kind: signal.Signals) -> None:
     """Signal the process' whole group, which may outlive the process itself."""
+    if not hasattr(os, "killpg"):  # Windows
+        process.terminate()
+        return
     try:
         os.killpg(process.pid, kind)
     except ProcessLookupError:

@@ -119,35 +119,57 @@ def measure_corruptions(test: RobustnessTest, spec: Robustness) -> Iterator[tupl
     Yields:
         Name and report (see `compare`) of each corruption, undamaged images (`identity`) first.
     """
-    predictions = test.predict_each([None, *spec.corruptions.values()])
+    predictions = (Decided.of(each) for each in test.predict_each([None, *spec.corruptions.values()]))
     identity = next(predictions)
     yield IDENTITY, {"kind": IDENTITY, "strength": None} | compare(identity, identity)
     for (name, corruption), damaged in zip(spec.corruptions.items(), predictions, strict=True):
         yield name, corruption.model_dump() | compare(damaged, identity)
 
 
-def compare(damaged: LabelledPredictions, identity: LabelledPredictions) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Decided:
+    """What a committee makes of some images, computed once however often it is compared.
+
+    Attributes:
+        predictions: of the images.
+        reports: `{rules, voters}`, the report of every rule and voter.
+        decisions: class numbers, or `REVIEW`, by voter and rule, each (n,).
+    """
+
+    predictions: LabelledPredictions
+    reports: dict[str, dict[str, Any]]
+    decisions: dict[str, NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, predictions: LabelledPredictions) -> Decided:
+        """Report and decide the images of `predictions`."""
+        reports = {"rules": predictions.report_rules(), "voters": predictions.report_voters()}
+        return cls(predictions, reports, _decisions(predictions))
+
+
+def compare(damaged: Decided, identity: Decided) -> dict[str, Any]:
     """Compare predictions on damaged images with those on the same images as they are.
 
     Args:
-        damaged: predictions on the damaged images.
-        identity: predictions on the undamaged images.
+        damaged: what the committee makes of the damaged images.
+        identity: what it makes of the undamaged images.
 
     Returns:
         `{rules, voters}`: the report of every rule and voter on damaged images, with `change` (each figure minus that
         on undamaged images; None where either is unknown) and `flips` (how many images are decided differently, and
         for the images of each class from what to what).
     """
-    before = {"rules": identity.report_rules(), "voters": identity.report_voters()}
-    after = {"rules": damaged.report_rules(), "voters": damaged.report_voters()}
-    old, new = _decisions(identity), _decisions(damaged)
+    before, old, new = identity.reports, identity.decisions, damaged.decisions
     return {
         kind: {
             name: report
-            | {"change": _change(report, before[kind][name]), "flips": _flips(damaged, old[name], new[name])}
+            | {
+                "change": _change(report, before[kind][name]),
+                "flips": _flips(damaged.predictions, old[name], new[name]),
+            }
             for name, report in reports.items()
         }
-        for kind, reports in after.items()
+        for kind, reports in damaged.reports.items()
     }
 
 

@@ -12,7 +12,9 @@ import polars as pl
 from facesift.committee.decision import REVIEW
 from facesift.core.classes import PARTS, Classes
 from facesift.evaluation.decision_report import count_decisions
+from facesift.quality.photo_reasons import JOINED
 
+GOOD = "none of these"
 THIRDS = (1 / 3, 2 / 3)
 NEEDS_REALS = ("precision", "f1")  # figures (and their intervals) that mean nothing among fakes alone
 
@@ -21,12 +23,14 @@ def slices(rows: pl.DataFrame, train: pl.DataFrame, classes: Classes) -> list[di
     """Count decisions slice by slice.
 
     Slices by `difficulty` and edited part hold fakes alone; those by `size` (pixels of the original) and `brightness`
-    are cut at the thirds of the training images; the last are by `source`. Slices may differ in several ways at once:
+    are cut at the thirds of the training images; those by `quality` are the bad photos of each reason, and the good
+    ones; the last are by `source`. Slices may differ in several ways at once:
     to take the source out of a comparison, give the rows of one source.
 
     Args:
         rows: decided images: image_id, source, label, decision (a class, or `review`), and of the manifest
-            `difficulty`, `PARTS`, width, height; `brightness` (`image_statistics`), and `group` where it is known.
+            `difficulty`, `PARTS`, width, height; `brightness` (`image_statistics`), `quality` where it is
+            measured, and `group` where it is known.
         train: width, height and brightness of training images.
         classes: of the labels and decisions.
 
@@ -45,7 +49,18 @@ def slices(rows: pl.DataFrame, train: pl.DataFrame, classes: Classes) -> list[di
     for name, digits in (("size", 0), ("brightness", 1)):
         bands = _by_band(rows, name, thirds(train[name]), digits)
         table += [_row(name, value, part, classes) for value, part in bands]
+    table += [_row("quality", value, part, classes) for value, part in _by_reason(rows)]
     return table + [_row("source", value, part, classes) for value, part in _by_value(rows, "source")]
+
+
+def _by_reason(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield the bad photos of each reason, and the good ones; nothing where none is a bad one."""
+    if "quality" not in rows.columns or rows["quality"].null_count() == rows.height:
+        return
+    reasons = pl.col("quality").str.split(JOINED)
+    for reason in rows["quality"].drop_nulls().str.split(JOINED).explode().unique().sort():
+        yield str(reason), rows.filter(reasons.list.contains(reason).fill_null(value=False))
+    yield GOOD, rows.filter(pl.col("quality").is_null())
 
 
 def thirds(values: pl.Series) -> list[float]:

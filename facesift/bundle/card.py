@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -30,14 +31,14 @@ CARD, GRAPH, STACKER_FILE, REFERENCE = "bundle.json", "committee.onnx", "stacker
 FACES = "faces.onnx"  # the face detector, in the bundles of committees that see faces
 GRAPH_DATA = f"{GRAPH}.data"  # the weights of a graph that is too large for one file
 MODEL_CARD, DATA_CARD = "MODEL_CARD.md", "DATA_CARD.md"  # for people
-SCHEMA: Final = 5
+SCHEMA: Final = 6
 MEND = "`dvc pull models/committee` fetches it, `dvc repro export` writes it"
 
 
 class Card(Part):
     """The content of `bundle.json`; members stand in voting order."""
 
-    version: Literal[5] = Field(alias="schema")
+    version: Literal[6] = Field(alias="schema")
     study: Name
     classes: Annotated[list[Name], Field(min_length=2)]
     positive: Name
@@ -104,7 +105,7 @@ def read_card(folder: Path) -> Card:
     if version != SCHEMA:
         raise FacesiftError(f"{path}: schema is {version!r}, this program reads {SCHEMA}; {MEND}")
     try:
-        return Card.model_validate(tree)
+        return Card.model_validate(read_json(path, sealed=True, remedy=MEND))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "top level"
@@ -113,10 +114,19 @@ def read_card(folder: Path) -> Card:
         ) from None
 
 
-def verify_files(folder: Path, card: Card) -> None:
-    """Raise `FacesiftError` naming the first file of the bundle that is missing or not the one that was exported."""
-    for name, listed in card.files.items():
-        path = folder / name
+def verify_files(folder: Path, card: Card, names: Iterable[str] | None = None) -> None:
+    """Compare files of a bundle with the card.
+
+    Args:
+        folder: the bundle.
+        card: its card.
+        names: of the files; None: all.
+
+    Raises:
+        FacesiftError: naming the first file that is missing or not the one that was exported.
+    """
+    for name in card.files if names is None else names:
+        path, listed = folder / name, card.files[name]
         if not path.is_file():
             raise FacesiftError(f"{path}: listed in {CARD}, but not there; {MEND}")
         size = path.stat().st_size
@@ -129,7 +139,7 @@ def verify_files(folder: Path, card: Card) -> None:
 def bundle_hash(folder: Path) -> str:
     """Hash a whole bundle: the SHA-256 of its card.
 
-    The card holds the hash of every other file, and `verify_files` compares them when a committee is loaded. So the
+    The card holds the hash of every other file, and of itself; both are compared when a committee is loaded. So the
     hash changes with any file, and `sha256sum bundle.json` prints it.
 
     Args:

@@ -39,6 +39,7 @@ class Sources:
         features: shards of features by backbone and split. Only committees with heads need this and what follows.
         raw: the study's images as files.
         manifest: where they are.
+        graphs: where traced graphs stay between runs, see `kept_graphs`; None: they are traced each time.
     """
 
     models: Path
@@ -50,6 +51,7 @@ class Sources:
     features: Path
     raw: Path
     manifest: Path
+    graphs: Path | None = None
 
     def test_features(self, backbone: str) -> ShardFolder:
         """Open the features of the test images by a backbone."""
@@ -96,6 +98,7 @@ def card_content(folder: Path, params: Params, sources: Sources, backbones: dict
             "max_pixels": params.ingest.max_pixels,
             "max_bytes": params.ingest.max_bytes,
             "formats": params.ingest.formats,
+            "quality": params.quality.model_dump(),
         },
         "rule": params.vote.rule,
         "stability": _describe_stability(params.vote),

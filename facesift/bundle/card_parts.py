@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from facesift.config.backbones import ONNX, Backbone, Copies, Pool, View
 from facesift.config.damage import Corruption
 from facesift.config.data import Crop, ImageFormat
+from facesift.config.quality import Quality
 from facesift.config.section import Count, Name
 from facesift.images.crops import InputSquare
 from facesift.shards.index import FeatureBlock
@@ -90,6 +91,7 @@ class ImageCard(Part):
     crop: Crop
     max_pixels: Count
     max_bytes: Count
+    quality: Quality | None = None  # older bundles do not judge photos
     formats: list[ImageFormat] = Field(list(get_args(ImageFormat)), min_length=1)  # older bundles have none
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from facesift.bundle.card import REFERENCE, Card, verify_files
 from facesift.core.errors import FacesiftError
 from facesift.core.files import DIGITS, read_json, write_json
 from facesift.core.intervals import design_effect_of
@@ -131,6 +132,12 @@ def read_reference(path: Path) -> Reference:
     if not isinstance(reference, dict) or reference.get("schema") != SCHEMA:
         raise FacesiftError(f"{path}: not a drift reference of schema {SCHEMA}; export the bundle again")
     return reference
+
+
+def listed_reference(folder: Path, card: Card) -> Reference:
+    """Read the reference of a bundle; `FacesiftError` also when it is not the one that the card lists."""
+    verify_files(folder, card, [REFERENCE])
+    return read_reference(folder / REFERENCE)
 
 
 def describe_test_images(

@@ -18,6 +18,7 @@ from facesift.bundle.card_parts import StoppingCard
 from facesift.bundle.data_card import count_images, data_card
 from facesift.bundle.decision_rule import open_ensemble
 from facesift.bundle.inputs import BackboneInputs, MemberInputs
+from facesift.bundle.kept_graphs import graph_key, kept_graph
 from facesift.bundle.markdown import write_page
 from facesift.bundle.model_card import model_card
 from facesift.bundle.onnx_graph import FeatureInput, export_graph
@@ -65,7 +66,7 @@ def fill_bundle(
             "whole images: set it to ignore, or vote with networks on images alone"
         )
     _copy_weights(folder, params.voting, sources)
-    _export_graph(folder, params)
+    _export_graph(folder, params, sources.graphs)
     write_json(folder / REFERENCE, reference)
     if params.data.crop.finds:
         (folder / FACES).write_bytes(read_detector())
@@ -78,7 +79,7 @@ def fill_bundle(
     card = card.model_copy(update={"parity": parity, "stopping": _fit_stopping(folder, card, params, stored)})
     _write_pages(folder, card, params, sources)
     card = Card.model_validate(card.model_dump(by_alias=True) | {"files": list_files(folder)})
-    write_json(folder / CARD, card.model_dump(by_alias=True))
+    write_json(folder / CARD, card.model_dump(by_alias=True), sealed=True)
     return card
 
 
@@ -155,17 +156,28 @@ def _copy_weights(folder: Path, members: list[str], sources: Sources) -> None:
     shutil.copyfile(sources.models / STACKER_FILE, folder / STACKER_FILE)
 
 
-def _export_graph(folder: Path, params: Params) -> None:
+def _export_graph(folder: Path, params: Params, store: Path | None) -> None:
     """Write the graph; the modules' memory is free again before the runtimes are opened."""
     paths = {member: folder / member_file(member) for member in params.voting}
     backbones = {member: params.members[member].backbone for member in params.voting}
-    modules = {member: load_head(path) if backbones[member] else load_module(path) for member, path in paths.items()}
-    features = {
-        member: FeatureInput(backbone, _width(paths[member]))
-        for member, backbone in backbones.items()
-        if backbone is not None
-    }
-    export_graph(folder / GRAPH, modules, params.data.image_size, features)
+    size = params.data.image_size
+
+    def trace(path: Path) -> None:
+        modules = {
+            member: load_head(path) if backbones[member] else load_module(path) for member, path in paths.items()
+        }
+        features = {
+            member: FeatureInput(backbone, _width(paths[member]))
+            for member, backbone in backbones.items()
+            if backbone is not None
+        }
+        export_graph(path, modules, size, features)
+
+    if store is None:
+        trace(folder / GRAPH)
+    else:
+        key = graph_key(paths, {"image_size": size, "backbones": backbones})
+        kept_graph(store, key, folder / GRAPH, trace)
 
 
 def _width(weights: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,12 @@ from facesift.bundle.card_parts import BackboneCard, ImageCard
 from facesift.bundle.inputs import BackboneInputs, MemberInputs
 from facesift.images.decoding import BadImage
 from facesift.images.face_detector import open_detector
-from facesift.images.faces import NO_FACE, FaceDetector
+from facesift.images.faces import Face, FaceDetector
 from facesift.images.views import cut_views
+from facesift.quality.photo_figures import measure_photo
+from facesift.quality.photo_reasons import in_words, judge
 
-REFERRED = f"{NO_FACE}: a person decides"
+REFERRED = "{}: a person decides"
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class Preprocessed:
         box: the part of the image that they show: left, top, right, bottom.
         views: what each backbone sees, by its name: uint8 (squares, side, side, 3).
         referred: why a person decides the image whatever the votes; None for most.
+        quality: why it is a bad photo; None for a good one, and where nobody looked.
     """
 
     pixels: NDArray[np.uint8]
     box: tuple[int, int, int, int]
     views: Mapping[str, NDArray[np.uint8]]
     referred: str | None = None
+    quality: str | None = None
 
 
 def stack_inputs(images: Sequence[Preprocessed]) -> MemberInputs:
@@ -66,14 +71,29 @@ class Preprocessor:
         return cls(card.image, finder, card.backbones)
 
     def apply(self, image: Image.Image) -> Preprocessed:
-        """Cut an upright RGB image; `BadImage` for one without a face where the study left such images out."""
+        """Cut an upright RGB image; `BadImage` for one without a face or a bad photo where the study left these out."""
         view = self.image.view
-        face = None if self.finder is None else self.finder.find(image)
-        lacking = self.finder is not None and face is None
-        if lacking and view.crop.unfound == "quarantine":
-            raise BadImage(NO_FACE)
-        referred = REFERRED if lacking and view.crop.refers else None
+        faces = None if self.finder is None else self.finder.find_all(image)
+        face = next(iter(faces or []), None)
+        reasons = self._reasons(image, faces)
+        quarantined, referred = self._names("quarantine"), self._names("review")
+        if closed := [name for name in reasons if name in quarantined]:
+            raise BadImage(in_words(closed) or "")
+        why = in_words([name for name in reasons if name in referred])
         views = {
             name: cut_views(image, each.views, each.centre, each.side, face) for name, each in self.backbones.items()
         }
-        return Preprocessed(view.pixels(image, face), view.box(image.size, face), views, referred)
+        told = in_words(reasons) if self.image.quality else None
+        box = view.box(image.size, face)
+        return Preprocessed(view.pixels(image, face), box, views, why and REFERRED.format(why), told)
+
+    def _reasons(self, image: Image.Image, faces: list[Face] | None) -> list[str]:
+        """Say why a photo is a bad one; that no face was found is known also where quality is not measured."""
+        if self.image.quality is None:
+            return ["no_face"] if faces == [] else []
+        return judge(measure_photo(image, faces), self.image.quality)
+
+    def _names(self, action: Literal["review", "quarantine"]) -> tuple[str, ...]:
+        """Name the reasons that lead to an action."""
+        names = () if self.image.quality is None else self.image.quality.names(action)
+        return (*names, *(["no_face"] if self.image.crop.finds and self.image.crop.unfound == action else []))

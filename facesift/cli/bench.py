@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Report = Mapping[str, Any]
 
 SCHEMA = 1
+PAYS = 1.15  # times as fast: less is within the noise of a shared machine
 FOOTNOTE = """Scoring alone, on random pixels, each row in a process of its own: no files are read or decoded.
 ms: of one batch; p95 from 20 batches on, p99 from 100. x: images per second against the first row.
 Random weights take as long as trained ones."""
@@ -159,6 +160,8 @@ def print_speed(report: Report, console: Console | None = None) -> None:
     console.print(", ".join([f"{machine['cores']} cores", *(machine[name] for name in ("architecture", "system"))]))
     console.print(_speed_table(report["speed"]))
     console.print(FOOTNOTE, markup=False, highlight=False)
+    for line in int8_verdicts(report["speed"]):
+        console.print(line, markup=False, highlight=False)
     for found in report["decisions"]:
         console.print(_comparison_text(found), markup=False, highlight=False)
 
@@ -184,6 +187,29 @@ def _speed_table(rows: list[Report]) -> Table:
         late = (_digits(row[key]) for key in ("p50_ms", "p95_ms", "p99_ms", "memory_mib"))
         table.add_row(*map(str, named), *figures, *late)
     return table
+
+
+def int8_verdicts(rows: list[Report]) -> list[str]:
+    """Say for each graph and setting whether int8 is worth its changed decisions: 8 bits are not always quicker.
+
+    >>> row = {"name": "b", "image_size": 32, "weights": "trained", "threads": 1, "batch": 32}
+    >>> fp32 = row | {"precision": "fp32", "images_per_second": 100}
+    >>> int8_verdicts([fp32, row | {"precision": "int8", "images_per_second": 103}])
+    ['b, 1 threads, batch 32: int8 does not pay (1.03 times as fast)']
+    """
+    plain = {_setting(row): row["images_per_second"] for row in rows if row["precision"] == "fp32"}
+    lines = []
+    for row in rows:
+        if row["precision"] != "fp32" and (before := plain.get(_setting(row))):
+            times = row["images_per_second"] / before
+            words = "pays" if times >= PAYS else "does not pay"
+            where = f"{row['name']}, {row['threads']} threads, batch {row['batch']}"
+            lines.append(f"{where}: {row['precision']} {words} ({times:.2f} times as fast)")
+    return lines
+
+
+def _setting(row: Report) -> tuple[Any, ...]:
+    return tuple(row[key] for key in ("name", "image_size", "weights", "threads", "batch"))
 
 
 def _digits(value: float | None) -> str:

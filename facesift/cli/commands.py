@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 from typer.core import TyperGroup
 
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, in_words
 
 # The trained committee is an option of the same name and default in every command that needs one.
 BUNDLE = "Folder of the exported committee."
@@ -29,7 +29,7 @@ Options = TypeVar("Options", bound=IsDataclass)
 
 
 class CommandGroup(TyperGroup):
-    """A group of commands that turns a `FacesiftError` of any of them into `error: ...` and exit status 1."""
+    """A group of commands that turns errors a user can put right into `error: ...` and exit status 1."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
@@ -37,6 +37,12 @@ class CommandGroup(TyperGroup):
             return super().invoke(ctx)
         except FacesiftError as error:
             sys.exit(f"error: {error}")
+        except (BrokenPipeError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of polars is no Exception
+            if line := in_words(error):
+                sys.exit(f"error: {line}")
+            raise
 
 
 def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:

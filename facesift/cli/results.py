@@ -17,11 +17,22 @@ Tree = Mapping[str, Any]
 
 def results(
     metrics: Annotated[Path, typer.Argument(help="Folder that the vote stage wrote.")] = Path("metrics"),
+    *,
+    short: Annotated[
+        bool, typer.Option("--short", help="Print the rules alone, what the one in force did, and what to do next.")
+    ] = False,
 ) -> None:
     """Print the result table of the last `dvc repro`: study, decision rule, figures on the test images.
 
     It says so where the figures are older than params.yaml.
     """
+    if short:
+        from facesift.config.params import load_params
+        from facesift.core.files import read_json
+        from facesift.evaluation.short_table import print_short
+
+        print_short(load_params().vote.rule, read_json(metrics / "vote.json")["test"], None)
+        return
     from facesift.evaluation.results_table import print_results
 
     lock, params = (_read(metrics.parent / name) for name in ("dvc.lock", "params.yaml"))

@@ -40,10 +40,19 @@ class ScreenOptions:
     output: Annotated[
         Path | None, typer.Option(help="Table to write: .csv, .jsonl, .parquet.", show_default="standard output")
     ] = None
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="The list of paths has a NUL byte behind each, as find -print0 writes.")
+    ] = False
     format: Annotated[str | None, typer.Option(help="csv, jsonl, parquet.", show_default="by the file's ending")] = None
     resume: Annotated[bool, typer.Option("--resume", help="Continue the output of a run that was stopped.")] = False
     no_time: Annotated[
         bool, typer.Option("--no-time", help="Leave out the time, so that equal runs write equal bytes.")
+    ] = False
+    formulas: Annotated[
+        bool,
+        typer.Option(
+            "--formulas", help="CSV: leave names that a spreadsheet takes for formulas as they are, without '."
+        ),
     ] = False
     rule: Annotated[str | None, typer.Option(help="Voting rule to use instead of the bundle's own.")] = None
     point: Annotated[str | None, typer.Option(help="Operating point to use instead of a voting rule.")] = None
@@ -133,14 +142,18 @@ def run_screen(options: ScreenOptions) -> int:
         FacesiftError: The user can correct it. Rows that were written before stay.
     """
     from facesift.bundle.decision_rule import stopping_record
-    from facesift.images.paths import check_paths
+    from facesift.images.paths import LIST, check_paths
     from facesift.screening.columns import decisions_schema
     from facesift.screening.committee import Committee
-    from facesift.screening.tables import format_of, open_output
+    from facesift.screening.tables import format_of, open_output, writes_on
 
     kind = format_of(options.output, options.format)
-    if options.resume and options.output is None:
-        raise FacesiftError("--resume: the standard output cannot be resumed; give --output FILE")
+    if options.resume and (options.output is None or writes_on(options.output)):
+        raise FacesiftError(
+            f"--resume: {options.output or 'the standard output'} cannot be resumed; give --output FILE"
+        )
+    if options.null and LIST not in options.paths:
+        raise FacesiftError(f"-0 is about the list of paths on the standard input: give {LIST} as a path")
     check_paths(options.paths)
     committee = Committee.load(
         options.bundle,
@@ -153,7 +166,7 @@ def run_screen(options: ScreenOptions) -> int:
     )
     schema = decisions_schema(committee.ensemble.voters)
     try:
-        with open_output(options.output, kind, schema, resume=options.resume) as output:
+        with open_output(options.output, kind, schema, resume=options.resume, formulas=options.formulas) as output:
             committee.log().check_continued(options.output or Path(), output.logged)
             counts = _screen(options, committee, output)
     except BrokenPipeError:
@@ -195,15 +208,16 @@ def _screen(options: ScreenOptions, committee: Committee, output: Output) -> Scr
 
 def _decide(options: ScreenOptions, committee: Committee, files: Iterator[InputFile]) -> Tables:
     """Return the tables of decisions, made by this process or by the processes that the options ask for."""
-    from facesift.committee.cascade import check_cascade
+    from facesift.committee.cascade import check_cascade, check_worthwhile
     from facesift.screening.distributed import BundleOptions, screen_distributed
 
+    if options.cascade:
+        check_cascade(committee.ensemble)
+        check_worthwhile(committee.ensemble)
     if (workers := options.workers) is None:
         return committee.screen_found(
             files, options.batch_size, options.threads, cascade=options.cascade, timed=not options.no_time
         )
-    if options.cascade:
-        check_cascade(committee.ensemble)
     bundle = BundleOptions(
         options.bundle,
         options.runtime,
@@ -222,19 +236,29 @@ def _remaining_files(
     options: ScreenOptions, committee: Committee, output: Output, counts: ScreenCounts
 ) -> Iterator[InputFile]:
     """Yield the files that are not in the output yet; leave out the output itself where it lies in the folder."""
+    from facesift.images.archives import LOOSE
     from facesift.images.paths import find_files
-    from facesift.screening.tables import waiting_rows
 
-    own = [path.resolve() for path in (options.output, options.output and waiting_rows(options.output)) if path]
-    names = {path.name for path in own}
-    for file in find_files(options.paths, sys.stdin.buffer, counts.passed):
-        here = Path(file.path)
-        if here.name not in names or here.resolve() not in own:
+    is_own = _own_files(options.output)
+    for file in find_files(options.paths, sys.stdin.buffer, counts.passed, null=options.null):
+        if file.container != LOOSE or not is_own(Path(file.path)):
             counts.found += 1
             if file.name not in output.done:
                 yield file
             elif file.name in output.samples:
                 _check_same(options, committee, file, output.samples[file.name])
+
+
+def _own_files(output: Path | None) -> Callable[[Path], bool]:
+    """Return what tells the files that this run writes, also as `facesift screen . > decisions.csv`."""
+    from facesift.screening.tables import file_of_stream, waiting_rows
+
+    if output is None or file_of_stream(output):
+        stream = file_of_stream(output)
+        return lambda path: stream is not None and path.is_file() and path.samefile(stream)
+    own = {path.resolve() for path in (output, waiting_rows(output))}
+    names = {path.name for path in own}
+    return lambda path: path.name in names and path.resolve() in own
 
 
 def _check_same(options: ScreenOptions, committee: Committee, file: InputFile, before: dict[str, Any]) -> None:
@@ -261,7 +285,10 @@ def _progress(options: ScreenOptions) -> Iterator[Callable[[ScreenCounts], None]
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    if not sys.stderr.isatty() or (options.output is None and sys.stdout.isatty()):
+    from facesift.screening.tables import writes_on
+
+    rows_on_terminal = sys.stdout.isatty() and (options.output is None or writes_on(options.output))
+    if not sys.stderr.isatty() or rows_on_terminal:
         yield lambda _: None
         return
     columns = (

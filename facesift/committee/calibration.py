@@ -25,7 +25,8 @@ def margins_of(logits: NDArray[np.floating], classes: Classes) -> Scores:
     [2.5]
     """
     wide = logits.astype(np.float64)
-    return wide[:, classes.number] - logsumexp(np.delete(wide, classes.number, axis=1), axis=1)
+    rest = np.delete(wide, classes.number, axis=1)
+    return wide[:, classes.number] - (rest[:, 0] if rest.shape[1] == 1 else logsumexp(rest, axis=1))
 
 
 @dataclass(frozen=True)

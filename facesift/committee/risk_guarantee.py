@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, nbinom
 
 from facesift.committee.calibration import Fakes, Scores
 from facesift.committee.operating_points import ThresholdCounts, cheapest_highs, highest_lo
@@ -167,6 +166,8 @@ def allowed_misses(fakes: int, miss: float, delta: float) -> int:
     """
     if not fakes:
         return -1
+    from scipy.stats import binom  # noqa: PLC0415  most of a second to import
+
     reached = int(binom.ppf(delta, fakes, miss))  # the first with a tail of delta or more
     return reached if binom.cdf(reached, fakes, miss) <= delta else reached - 1
 
@@ -188,6 +189,8 @@ def enough_fakes(rate: float, miss: float, delta: float) -> int | None:
     """
     if rate >= miss:
         return None
+    from scipy.stats import nbinom  # noqa: PLC0415  most of a second to import
+
     for most in (1, MOST_MISSES // 100, MOST_MISSES):  # nearly always few are enough, and many take a while
         misses = np.arange(most + 1)
         fakes = misses + 1 + nbinom.ppf(1 - delta, misses + 1, miss)  # the fewest that allow so many misses

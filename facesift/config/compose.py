@@ -6,7 +6,7 @@ each of them, so that the composed parameters hold every key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from facesift.config.members import HEAD
 from facesift.config.settings import apply_settings, is_choice, split_setting
 from facesift.config.structure import near
+from facesift.config.yaml_file import read_yaml
 from facesift.core.errors import FacesiftError
 
 CONF = Path("conf")
@@ -68,12 +69,7 @@ def base_values(conf: Path = CONF) -> Tree:
         FacesiftError: when the file is missing, damaged or lacks a block.
     """
     path = conf / "base.yaml"
-    try:
-        base = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FacesiftError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise FacesiftError(f"{path}: not valid YAML: {error}") from error
+    base = read_yaml(path)
     missing = [name for name in BLOCKS if not isinstance(base, dict) or not isinstance(base.get(name), dict)]
     if missing:
         raise FacesiftError(f"{path}: lacks the block {', '.join(missing)}; `git checkout {path}` brings it back")
@@ -170,6 +166,22 @@ def _check_members(study: str, choices: Sequence[str], tree: Tree) -> None:
         )
 
 
+def _files_of(choices: Sequence[str], conf: Path) -> Iterator[Path]:
+    """Yield the files that choices such as `study=folders` name, and those that these begin with (`defaults`)."""
+    for choice in choices:
+        group, value = split_setting(choice)
+        path = conf / group / f"{value}.yaml"
+        yield path
+        tree = read_yaml(path)
+        listed = tree.get("defaults") if isinstance(tree, dict) else None
+        for part in listed if isinstance(listed, list) else []:
+            names = part.items() if isinstance(part, dict) else [(group, part)]
+            for key, name in names:
+                inner = conf / str(key).split()[-1].strip("/").partition("@")[0] / f"{name}.yaml"
+                if inner.is_file():
+                    yield inner
+
+
 def _hydra(overrides: Sequence[str], conf: Path) -> Tree:
     """Compose conf/config.yaml with the files that the overrides choose."""
     from hydra import compose as hydra_compose  # noqa: PLC0415  takes a third of a second
@@ -178,9 +190,11 @@ def _hydra(overrides: Sequence[str], conf: Path) -> Tree:
     from omegaconf import OmegaConf  # noqa: PLC0415
     from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
 
+    for path in sorted({conf / "config.yaml", *_files_of(overrides, conf)}):
+        read_yaml(path)  # names the file and the line of what Hydra would fail at, or take without a word
     try:
         with initialize_config_dir(str(conf.resolve()), version_base=None):
             tree = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, RecursionError) as error:
         raise FacesiftError(f"{conf}, {', '.join(overrides)}: {error}") from error
     return {str(key): value for key, value in tree.items()}  # type: ignore[union-attr]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -61,20 +61,45 @@ class ByColumn(Section):
 Grouping = Annotated[ByFolder | ByPath | ByColumn, Field(discriminator="by")]
 
 
+class Columns(Section):
+    """Which columns of a label table are read."""
+
+    inline: ClassVar[bool] = True
+    id: str = Field(description="column of the images' names or paths; parquet: the column of the images themselves")
+    label: str = Field(description="column of the labels")
+
+
 class Source(Section):
     """How to recognise the files of one data set below `data/raw/<raw>/`."""
 
     inline: ClassVar[bool] = True
-    layout: Literal["rff", "one_class", "class_folders", "csv", "reviewed"] = Field(
+    layout: Literal["rff", "one_class", "class_folders", "csv", "webdataset", "parquet", "reviewed"] = Field(
         description="rff: folders training_real and training_fake; one_class: all images below `folder` are `label`; "
         "class_folders: a folder for each class, also below train, test or val; csv: images in `folder`, labels in "
-        "the file `csv`; reviewed: images in `folder`, labels are the answers in data/reviews, undecided images are "
-        "left out"
+        "the file `csv`; webdataset: beside each image, in a tar or folder, a file of the same name with its label "
+        "(.cls, .json); parquet: images and labels in Parquet files; reviewed: images in `folder`, labels are the "
+        "answers in data/reviews, undecided images are left out"
     )
     within: str = Field(description='only zips or folders of data/raw/<raw>/ with such a name; "*": any')
-    folder: str | None = Field(description="one_class, csv and reviewed: folder that holds the images; else null")
+    exclude: list[str] = Field(
+        description="files that are no data of this source: globs of their paths, such as **/masks/**"
+    )
+    folder: str | None = Field(
+        description="one_class and reviewed: folder that holds the images; csv: the same, null: any; else null"
+    )
     label: Name | None = Field(description="one_class: the class of all its images; else null")
-    csv: str | None = Field(description="csv: file of the labels, such as train.csv; else null")
+    csv: str | None = Field(
+        description="csv: file of the labels, such as train.csv, metadata.jsonl, FF-DF.json or labels*.parquet; else "
+        "null"
+    )
+    columns: Columns | None = Field(
+        description="csv and parquet: the columns that are read; null: `id`, `file_name` or `path` (parquet: the first "
+        "with images), and `label`"
+    )
+    aliases: dict[Name, list[str]] = Field(
+        description="for a class, what the source calls it: names of folders or labels, in any case, maybe with *, "
+        "such as {fake: [1_fake, manipulated*]}"
+    )
     group: Grouping | None = Field(
         description="which of its images belong together, such as those of one person or clip, and stay in one split; "
         "null: near-duplicates alone"
@@ -83,15 +108,29 @@ class Source(Section):
     @model_validator(mode="after")
     def _layout_has_its_keys(self) -> Source:
         given = {key for key in ("folder", "label", "csv") if getattr(self, key) is not None}
-        needed = {"one_class": {"folder", "label"}, "csv": {"folder", "csv"}, "reviewed": {"folder"}}.get(
-            self.layout, set()
-        )
-        if given != needed:
+        needed = {"one_class": {"folder", "label"}, "csv": {"csv"}, "reviewed": {"folder"}}.get(self.layout, set())
+        allowed = needed | ({"folder"} if self.layout == "csv" else set())
+        if not needed <= given <= allowed:
             wanted = f"needs {' and '.join(sorted(needed))}" if needed else "needs no folder, label or csv"
             raise ValueError(f"`layout: {self.layout}` {wanted}; given: {', '.join(sorted(given)) or 'none'}")
+        if self.columns is not None and self.layout not in ("csv", "parquet"):
+            raise ValueError(f"`columns` needs `layout: csv` or `parquet`, which have a table; given: {self.layout}")
+        if self.aliases and self.layout in ("rff", "one_class", "reviewed"):
+            raise ValueError(f"`aliases` is for layouts with names of classes, not for `layout: {self.layout}`")
         if isinstance(self.group, ByColumn) and self.layout != "csv":
             raise ValueError(f"`group: {{by: column}}` needs `layout: csv`, which has a table; given: {self.layout}")
         return self
+
+    @field_validator("aliases", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, aliases: Any) -> Any:
+        """Take 0 and 1, which YAML reads as numbers, for the labels `0` and `1`."""
+        if not isinstance(aliases, dict):
+            return aliases
+        return {
+            label: [str(name) if type(name) is int else name for name in names] if isinstance(names, list) else names
+            for label, names in aliases.items()
+        }
 
 
 class Centre(Section):
@@ -154,6 +193,7 @@ class Ingest(Section):
     max_bad_fraction: Fraction = Field(
         description="stop when more than this share of the files of a class cannot be used"
     )
+    max_unmatched: Annotated[int, Field(ge=0)] = Field(description="stop when more rows of a label table have no image")
     max_pixels: Count = Field(description="an image with more pixels is refused before it is decoded")
     max_bytes: Count = Field(description="a larger file is refused")
 

@@ -6,24 +6,28 @@ out of range never reaches a stage.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from facesift.config.backbones import Backbone
 from facesift.config.committee import Calibration, Cost, Export, Operating, Stack, Vote
-from facesift.config.data import Data, Ingest, Portraits, Shard, Split
+from facesift.config.data import Data, Ingest, Portraits, Shard, Source, Split
 from facesift.config.evaluation import CrossTest, Evaluation, Pictures, Report, Robustness
 from facesift.config.machines import Parallel, Trainer
 from facesift.config.members import Head, Member
+from facesift.config.quality import Quality
 from facesift.config.review import Review
 from facesift.config.sampling import Resample
 from facesift.config.section import NAME, Name, Number, Section, Seed
 from facesift.config.structure import fields_at, keys_of, near
+from facesift.config.yaml_file import read_yaml
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+
+RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
 
 
 class Params(Section):
@@ -45,13 +49,15 @@ class Params(Section):
     )
     data: Data = Field(description="which images make the study")
     ingest: Ingest = Field(description="when a file is bad, and how many bad ones are too many")
+    quality: Quality = Field(description="what makes a photo a bad one, and what happens to it")
     split: Split = Field(description="how images are divided into train, validation and test")
     shard: Shard = Field(description="how images are stored for training")
     backbones: dict[Name, Backbone] = Field(
         description="frozen networks by name whose features heads learn from; {}: none"
     )
     members: Annotated[dict[Name, Member], Field(min_length=1)] = Field(
-        description="base classifiers by name; changing one retrains that one; copy a block to add one"
+        description="base classifiers by name (letters, digits and _: DVC splits names at dots); changing one retrains "
+        "that one; copy a block to add one"
     )
     trainer: Trainer = Field(description="what the training runs on")
     stack: Stack = Field(description="the stacked ensemble over the members")
@@ -90,12 +96,17 @@ class Params(Section):
         for key, resample in self._resamples():
             self._resample_fits(key, resample)
         self._weights_fit()
-        for name, source in self.data.sources.items():
-            if source.layout == "rff" and self.classes != ["real", "fake"]:
-                raise ValueError(f"`data.sources.{name}`: layout rff is of the classes [real, fake], in this order")
-            if source.label is not None and source.label not in self.classes:
-                raise ValueError(f"`data.sources.{name}.label` is {source.label!r}, not one of {self.classes}")
+        self._sources_fit()
+        self._names_differ()
         return self
+
+    def _sources(self) -> list[tuple[str, Source]]:
+        """List the sources of the study and of the other data sets, with their keys."""
+        return [(f"data.sources.{name}", source) for name, source in self.data.sources.items()] + [
+            (f"cross_test.{test}.sources.{name}", source)
+            for test, other in self.cross_test.items()
+            for name, source in other.sources.items()
+        ]
 
     @property
     def voting(self) -> list[str]:
@@ -106,6 +117,30 @@ class Params(Section):
     def class_names(self) -> Classes:
         """The classes in the order of their numbers, with the positive one."""
         return Classes(tuple(self.classes), self.positive)
+
+    def _names_differ(self) -> None:
+        """Refuse names that are one file on Windows or macOS, or none on Windows."""
+        for key in ("members", "backbones", "drawn", "cross_test"):
+            seen: dict[str, str] = {}
+            for name in getattr(self, key):
+                if name.casefold() in seen:
+                    other = seen[name.casefold()]
+                    raise ValueError(
+                        f"`{key}`: {other} and {name} differ in case alone, and are one file on some systems"
+                    )
+                if RESERVED.fullmatch(name):
+                    raise ValueError(f"`{key}.{name}`: no file can have this name on Windows; choose another")
+                seen[name.casefold()] = name
+
+    def _sources_fit(self) -> None:
+        for key, source in self._sources():
+            if unknown := sorted(set(source.aliases) - set(self.classes)):
+                raise ValueError(f"`{key}.aliases.{unknown[0]}`: {unknown[0]} is not one of `classes` ({self.classes})")
+        for name, source in self.data.sources.items():
+            if source.layout == "rff" and self.classes != ["real", "fake"]:
+                raise ValueError(f"`data.sources.{name}`: layout rff is of the classes [real, fake], in this order")
+            if source.label is not None and source.label not in self.classes:
+                raise ValueError(f"`data.sources.{name}.label` is {source.label!r}, not one of {self.classes}")
 
     def _prevalence_fits(self) -> None:
         if self.prevalence is not None and self.calibration.method != "platt":
@@ -160,14 +195,14 @@ class Params(Section):
 def _explain(problem: Any) -> str:
     """Turn one pydantic error into `key: what is wrong (got value)`."""
     path = keys_of(Params, problem["loc"])
-    key = ".".join(path)
+    key = ".".join(part for part in path if part != "[key]")
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{near(path[-1], fields_at(Params, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: missing"
     message = problem["msg"].removeprefix("Value error, ")
     if problem.get("ctx", {}).get("pattern") == NAME:  # DVC says of a name with a dot that its parameters are missing
-        message = "a name has letters, digits and underscores, and begins with a letter"
+        message = "a name has letters, digits and underscores, and begins with a letter; DVC would split it at a dot"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
     return f"{key or 'top level'}: {message}{got}"
 
@@ -183,12 +218,4 @@ def parse_params(tree: Any, origin: str = "params.yaml") -> Params:
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and validate a parameter file; see `parse_params`."""
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FacesiftError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, an impossible date, a number without end
-        raise FacesiftError(f"{path}: not valid YAML: {error}") from error
-    except RecursionError as error:
-        raise FacesiftError(f"{path}: not valid YAML: nested too deeply") from error
-    return parse_params(tree, str(path))
+    return parse_params(read_yaml(path), str(path))

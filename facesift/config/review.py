@@ -22,6 +22,14 @@ class Review(Section):
         description="share of the images on the page whose label is known (validation and test), mixed in to measure "
         "each reviewer; null or 0: none"
     )
+    blind: bool = Field(
+        description="true: votes and probability are shown after the reviewer's answer, so that it is their own; "
+        "false: before it, too"
+    )
+    similar: bool = Field(
+        description="true: the most similar real and fake of the training part stand beside each image, which the "
+        "licences of some data sets forbid"
+    )
     order: Literal["suspicion", "information"] = Field(
         description="suspicion: highest probability first; information: those first on which the voters disagree most, "
         "then those nearest to the threshold"

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
+from facesift.config.inputs import check_inputs, close_folders
 from facesift.config.members import Member
 from facesift.config.params import Params, load_params
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, in_words
+from facesift.core.parents import end_with_parent
+
+STAGE = "DVC_STAGE"  # in the environment of a stage that DVC runs: its name
 
 
 def run(main: Callable[..., None]) -> None:
     """Call `main(params, *arguments)` with the parameters of `params.yaml` and the command line's arguments.
 
-    Ends the program with exit status 1 and one message, without a stack trace, when `main` raises `FacesiftError`.
+    Ends the program with exit status 1 and one message, without a stack trace, when `main` raises `FacesiftError` or
+    the system refuses something. A stage that DVC runs checks its inputs first, and ends when DVC is killed.
 
     Args:
         main: The program; it takes the parameters first, then the command line's arguments as strings.
     """
     try:
+        if stage := os.environ.get(STAGE):
+            end_with_parent(os.getppid())
+            check_inputs(stage)
+        close_folders()
         main(load_params(), *sys.argv[1:])
     except FacesiftError as error:
         sys.exit(f"error: {error}")
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of polars is no Exception
+        if line := in_words(error):
+            sys.exit(f"error: {line}")
+        raise
 
 
 def member_of(params: Params, name: str) -> Member:

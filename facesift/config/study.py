@@ -12,6 +12,7 @@ from facesift.config.compose import CONF, compose, studies
 from facesift.config.data import Source
 from facesift.config.params import Params, parse_params
 from facesift.config.rendering import render
+from facesift.config.yaml_file import read_yaml
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
 
@@ -20,7 +21,9 @@ LAYOUTS = {
     "rff": "the folders training_real/ and training_fake/",
     "one_class": "the folder {folder}/, all of whose images are {label}",
     "class_folders": "a folder for each class ({classes}), also below train/, test/ or val/",
-    "csv": "the folder {folder}/ with the images and the file {csv} with their labels",
+    "csv": "{images} and the file {csv} with their labels",
+    "webdataset": "tars or folders with a .cls or .json file beside each image",
+    "parquet": "Parquet files with a column of images and one of labels",
     "reviewed": "the folder {folder}/ with the images; their labels are the answers in data/reviews/",
 }
 
@@ -73,11 +76,8 @@ def write_study(name: str, settings: Sequence[str]) -> Params:
     text = render(tree)
     if parse_params(yaml.safe_load(text), f"study {name}, written") != params:
         raise FacesiftError(f"study {name}: a value cannot be written so that it is read again; nothing is written")
-    try:
-        with whole_file(PARAMS) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise FacesiftError(f"{PARAMS}: cannot be written ({error.strerror})") from error
+    with whole_file(PARAMS) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
     return params
 
 
@@ -98,7 +98,7 @@ def _holds_files(folder: Path) -> bool:
 
 
 def _expected(name: str, source: Source, classes: Sequence[str]) -> str:
-    known = yaml.safe_load((CONF / "downloads.yaml").read_text(encoding="utf-8"))
+    known = read_yaml(CONF / "downloads.yaml")
     origin = f" ({known[name]})" if name in known else ""
     within = "" if source.within == "*" else f", in a zip or folder named {source.within}"
     return f"{name}{origin}: {layout_in_words(source, classes)}{within}"
@@ -106,6 +106,7 @@ def _expected(name: str, source: Source, classes: Sequence[str]) -> str:
 
 def layout_in_words(source: Source, classes: Sequence[str]) -> str:
     """Say which files and folders a source has, and what tells their labels."""
+    images = f"the folder {source.folder}/ with the images" if source.folder else "images"
     return LAYOUTS[source.layout].format(
-        folder=source.folder, label=source.label, csv=source.csv, classes=", ".join(classes)
+        images=images, folder=source.folder, label=source.label, csv=source.csv, classes=", ".join(classes)
     )

@@ -12,6 +12,7 @@ has the interval [1, 1].
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,29 @@ def bootstrap_weights(
         How often each image was drawn, some resamples at a time: (some, n).
     """
     _, members = np.unique(groups, return_inverse=True)
-    holds_positive = np.bincount(members, labels == 1) > 0
+    if len(members) * resamples <= CELLS:
+        yield _kept_weights((labels == 1).tobytes(), members.astype(np.int64).tobytes(), resamples, seed)
+        return
+    yield from _drawn_weights(labels == 1, members, resamples, seed)
+
+
+@lru_cache(maxsize=4)
+def _kept_weights(positive: bytes, members: bytes, resamples: int, seed: int) -> Weights:
+    """Draw all resamples of few images once: a report asks for those of the same images again and again."""
+    drawn = _drawn_weights(np.frombuffer(positive, np.bool_), np.frombuffer(members, np.int64), resamples, seed)
+    (weights,) = drawn
+    weights.flags.writeable = False
+    return weights
+
+
+def _drawn_weights(
+    positive: NDArray[np.bool_], members: NDArray[np.int64], resamples: int, seed: int
+) -> Iterator[Weights]:
+    """Draw the resamples of images that are `positive` (n,) and `members` (n,) of groups numbered from 0."""
+    holds_positive = np.bincount(members, positive) > 0
     pools = [np.flatnonzero(holds_positive), np.flatnonzero(~holds_positive)]
     rng = np.random.default_rng(seed)
-    at_once = max(1, CELLS // len(groups))
+    at_once = max(1, CELLS // len(members))
     for start in range(0, resamples, at_once):
         counts = [_resample(pools, len(holds_positive), rng) for _ in range(min(at_once, resamples - start))]
         yield np.stack(counts)[:, members]

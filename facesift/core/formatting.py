@@ -9,6 +9,26 @@ NOTHING = "-"  # stands for a figure that is not known
 Interval = Sequence[float] | None
 
 
+class EstimateText(str):
+    """The text of a share that still knows the share and its interval, so that a page can draw it as a bar.
+
+    Attributes:
+        value: the share in [0, 1].
+        interval: ends of its interval; None where it is unknown.
+    """
+
+    __slots__ = ("interval", "value")
+    value: float
+    interval: Sequence[float] | None
+
+    @classmethod
+    def of(cls, text: str, value: float, interval: Sequence[float] | None) -> EstimateText:
+        """Attach a share and its interval to a text."""
+        made = cls(text)
+        made.value, made.interval = value, interval
+        return made
+
+
 def counted(number: int, noun: str, many: str | None = None) -> str:
     """Format a count with its noun: singular for 1, thousands separated by commas.
 
@@ -76,7 +96,7 @@ def share(value: float | None, interval: Interval, part: float, whole: float) ->
         return NOTHING
     number = part if isinstance(part, int) else round(part, 1)  # an expected count is no whole number
     inside = [span(interval), f"{number:,}/{whole:,}"]
-    return f"{percent(value)} ({'; '.join(text for text in inside if text)})"
+    return EstimateText.of(f"{percent(value)} ({'; '.join(text for text in inside if text)})", value, interval)
 
 
 def area(value: float | None, interval: Interval, digits: int = 2) -> str:
@@ -95,4 +115,5 @@ def area(value: float | None, interval: Interval, digits: int = 2) -> str:
     """
     if value is None:
         return NOTHING
-    return f"{value:.3f}" + (f" ({interval[0]:.{digits}f}-{interval[1]:.{digits}f})" if interval else "")
+    text = f"{value:.3f}" + (f" ({interval[0]:.{digits}f}-{interval[1]:.{digits}f})" if interval else "")
+    return EstimateText.of(text, value, interval)

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import PACKAGE, code_fingerprint, library_versions
+from facesift.core.parents import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,7 +76,8 @@ def parallel_map(
     if len(head) < 2 or (spec.backend == "processes" and spec.jobs == 1):
         yield from map(function, chain(head, rest))
         return
-    remote = function if spec.backend == "processes" else _Remote(function, tuple(shared), environment_fingerprint())
+    here = _Local(function, os.getpid())
+    remote = here if spec.backend == "processes" else _Remote(function, tuple(shared), environment_fingerprint())
     yield from _windows(remote, chain(head, rest), spec)
 
 
@@ -161,6 +163,19 @@ def _dask_client(address: str | None, jobs: int) -> Any:
         return Client(address, timeout=SECONDS)
     workers = (os.cpu_count() or 1) if jobs == -1 else jobs
     return Client(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None))
+
+
+@dataclass(frozen=True)
+class _Local(Generic[Item, Result]):
+    """A function for a process of this machine, which ends when the one that gave it work is killed."""
+
+    function: Callable[[Item], Result]
+    parent: int
+
+    def __call__(self, item: Item) -> Result:
+        if os.getpid() != self.parent:
+            end_with_parent(self.parent)
+        return self.function(item)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,36 @@ RENAME_EXCHANGE = 2
 CANNOT_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 
 
+def open_folder(folder: Path) -> int | None:
+    """Open a folder, to sync or lock it; None on Windows, where folders cannot be opened."""
+    return None if fcntl is None else os.open(folder, os.O_RDONLY)
+
+
+def close(handle: int | None) -> None:
+    """Close what `open_folder` opened."""
+    if handle is not None:
+        os.close(handle)
+
+
+def lock_for_writing(handle: int) -> None:
+    """Wait until no other process holds a file, and hold it until it is closed; on Windows nothing is locked."""
+    if fcntl is not None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def hold_file(handle: int) -> int | None:
+    """Hold a part that is a file; where there are no locks, close it, since Windows renames no open file.
+
+    Returns:
+        The handle to close at the end; None where it is closed.
+    """
+    if fcntl is None:
+        os.close(handle)
+        return None
+    hold(handle)
+    return handle
+
+
 def hold(handle: int) -> None:
     """Lock a part as long as its writer lives. Where locks do not work, parts are never removed by others.
 

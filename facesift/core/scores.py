@@ -42,18 +42,18 @@ def score_table(
 
 
 def class_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Softmax of logits (n, classes): probabilities of the same shape. They are not calibrated."""
-    return softmax(logits.astype(np.float64), axis=1)
+    """Softmax of logits (..., classes): probabilities of the same shape. They are not calibrated."""
+    return softmax(logits.astype(np.float64), axis=-1)
 
 
 def votes_of(logits: NDArray[np.floating], classes: Classes) -> NDArray[np.int64]:
-    """Votes (n,), class numbers: the largest of the logits (n, classes); a tie goes to the positive class.
+    """Votes (...,), class numbers: the largest of the logits (..., classes); a tie goes to the positive class.
 
     >>> votes_of(np.array([[1.0, 2.0], [2.0, 1.0], [0.5, 0.5]]), Classes(("real", "fake"), "fake")).tolist()
     [1, 0, 1]
     """
-    tied = logits[:, classes.number] == logits.max(axis=1)
-    return np.where(tied, classes.number, logits.argmax(axis=1))
+    tied = logits[..., classes.number] == logits.max(axis=-1)
+    return np.where(tied, classes.number, logits.argmax(axis=-1))
 
 
 def read_scores(folder: Path, members: Sequence[str], classes: Classes) -> dict[str, pl.DataFrame]:

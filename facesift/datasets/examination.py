@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from PIL import Image
 
 from facesift.config.data import WHOLE, Crop, Ingest
+from facesift.config.quality import Quality
 from facesift.core.parallel import Workers, parallel_map
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import IMAGES, QUARANTINE, UNLABELLED, Frames, Manifest
@@ -21,35 +23,77 @@ from facesift.images.decoding import BadImage, notes, open_image, quantisation_h
 from facesift.images.face_detector import installed_detector
 from facesift.images.faces import FACE_COLUMNS, NO_FACE, face_values
 from facesift.images.likeness import perceptual_hash, thumbnail
+from facesift.quality.photo_figures import measure_photo
+from facesift.quality.photo_reasons import QUALITY_COLUMNS, count_reasons, has_reason, judge, quality_values
 
 CHUNK = 256  # files examined by one task
 
 
-def _row(raw: Path, found: SourceFile, limits: Ingest, crop: Crop) -> tuple[Any, ...]:
-    """Examine one file; return its row of `IMAGES` (and `FACE_COLUMNS` for a crop around faces) or raise `BadImage`."""
+@dataclass(frozen=True)
+class Look:
+    """What is looked for in an image.
+
+    Attributes:
+        crop: where it is around faces, they are detected.
+        quality: limits of a good photo; None: quality is not measured.
+    """
+
+    crop: Crop = WHOLE
+    quality: Quality | None = None
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns of usable images."""
+        faces = FACE_COLUMNS if self.crop.finds else {}
+        return pl.Schema({**IMAGES, **faces, **({} if self.quality is None else QUALITY_COLUMNS)})
+
+    def of(self, image: Image.Image) -> tuple[Any, ...]:
+        """Return the values of the columns that follow those of `IMAGES`."""
+        faces = installed_detector(self.crop.min_score).find_all(image) if self.crop.finds else None
+        face = () if faces is None else face_values(next(iter(faces), None))
+        if self.quality is None:
+            return face
+        figures = measure_photo(image, faces)
+        return *face, *quality_values(figures, judge(figures, self.quality))
+
+
+def _row(raw: Path, found: SourceFile, limits: Ingest, look: Look) -> tuple[Any, ...]:
+    """Examine one file; return its row of `Look.schema` or raise `BadImage`."""
     file, source, said = found
     if printable(file.path) != file.path:
         raise BadImage("its name is not valid UTF-8: rename it")
+    if said.problem:
+        raise BadImage(said.problem)
     data = read_bytes(raw, file.container, file.path, limits.max_bytes)
     opened = open_image(data, limits.max_pixels, limits.formats)
     stored = (opened.format, opened.mode, len(data), quantisation_hash(opened))  # decoding may change the mode
     image = upright_rgb(opened)
-    facts = (*image.size, *stored, perceptual_hash(image), thumbnail(image), "; ".join(notes(opened)) or None)
-    face = face_values(installed_detector(crop.min_score).find(image)) if crop.finds else ()
+    grey = image.convert("L")
+    facts = (*image.size, *stored, perceptual_hash(grey), thumbnail(grey), "; ".join(notes(opened)) or None)
     known = None if said.group is None else f"{source}/{said.group}"
-    return image_id(data), source, said.label, *file, *facts, said.fold, known, said.difficulty, *said.edited, *face
+    return (
+        image_id(data),
+        source,
+        said.label,
+        *file,
+        *facts,
+        said.fold,
+        known,
+        said.difficulty,
+        *said.edited,
+        *look.of(image),
+    )
 
 
-def _examine_chunk(raw: Path, limits: Ingest, crop: Crop, chunk: Iterable[SourceFile]) -> Frames:
+def _examine_chunk(raw: Path, limits: Ingest, look: Look, chunk: Iterable[SourceFile]) -> Frames:
     rows, bad = [], []
     for found in chunk:
         try:
-            rows.append(_row(raw, found, limits, crop))
+            rows.append(_row(raw, found, limits, look))
         except BadImage as error:
             file, source, said = found
             bad.append((source, said.label, printable(file.container), printable(file.path), error.reason))
-    schema = pl.Schema({**IMAGES, **FACE_COLUMNS}) if crop.finds else IMAGES
-    return pl.DataFrame(rows, schema, orient="row"), pl.DataFrame(bad, QUARANTINE, orient="row")
+    return pl.DataFrame(rows, look.schema, orient="row"), pl.DataFrame(bad, QUARANTINE, orient="row")
 
 
 def examine_files(  # noqa: PLR0913 - what to read, how, and by whom
@@ -60,6 +104,8 @@ def examine_files(  # noqa: PLR0913 - what to read, how, and by whom
     done: Callable[[int], None],
     *,
     crop: Crop = WHOLE,
+    quality: Quality | None = None,
+    files: Iterable[SourceFile] | None = None,
 ) -> Iterator[Frames]:
     """Examine every file that belongs to a source.
 
@@ -72,18 +118,20 @@ def examine_files(  # noqa: PLR0913 - what to read, how, and by whom
         parallel: the processes that do the work.
         done: called with the number of files of each finished part.
         crop: where it is around faces, they are detected here, once.
+        quality: limits of a good photo; None: quality is not measured.
+        files: the files to examine; None: all.
 
     Yields:
-        Usable images (`IMAGES`, and `FACE_COLUMNS` where faces are detected) and unusable files (`QUARANTINE`), a few
-        hundred files at a time.
+        Usable images (`IMAGES`, `FACE_COLUMNS` where faces are detected, and `QUALITY_COLUMNS` where quality is
+        measured) and unusable files (`QUARANTINE`), a few hundred files at a time.
 
     Raises:
         FacesiftError: when a zip is damaged, or a worker of a cluster cannot work.
     """
-    files = source_files(raw, layouts)
-    chunks = iter(lambda: list(islice(files, CHUNK)), [])
+    remaining = iter(source_files(raw, layouts) if files is None else files)
+    chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
     here = raw.absolute()  # a worker may have been started in another folder
-    work = partial(_examine_chunk, here, limits, crop)
+    work = partial(_examine_chunk, here, limits, Look(crop, quality))
     for usable, unusable in parallel_map(work, chunks, parallel, shared=(here,)):
         done(usable.height + unusable.height)
         yield usable, unusable
@@ -111,6 +159,29 @@ def handle_missing_faces(manifest: Manifest, crop: Crop) -> Manifest:
     return replace(
         counted,
         images=manifest.images.filter(pl.col("face_box").is_not_null()),
+        quarantine=pl.concat([manifest.quarantine, left_out]).sort("source", "container", "path"),
+    )
+
+
+def handle_bad_photos(manifest: Manifest, quality: Quality) -> Manifest:
+    """Count the bad photos, and quarantine those whose reason leads there.
+
+    Args:
+        manifest: the manifest, with `QUALITY_COLUMNS`.
+        quality: what happens to bad photos.
+
+    Returns:
+        The manifest with `quality`: the images with each reason, by source and label.
+    """
+    counted = replace(manifest, quality=count_reasons(manifest.images, UNLABELLED))
+    if not (closed := quality.names("quarantine")):
+        return counted
+    bad = manifest.images.with_columns(bad=has_reason(closed))
+    reason = pl.col("quality") + pl.lit(f" (quality: {', '.join(closed)})")
+    left_out = bad.filter("bad").select("source", "label", "container", "path", reason=reason)
+    return replace(
+        counted,
+        images=bad.filter(~pl.col("bad")).drop("bad"),
         quarantine=pl.concat([manifest.quarantine, left_out]).sort("source", "container", "path"),
     )
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 WORD = 8  # hexadecimal digits of a 32-bit word
 MISSED = 0.01  # probability of missing a pair whose distance is exactly the limit; closer pairs are missed more rarely
 ALL_PAIRS = 10_000  # up to this many images, every pair is compared
+BLOCK = 1024  # rows of the table of all pairs that are compared at a time
 SLAB = 1 << 18  # rows compared at a time, which bounds the memory
 PENDING = 1 << 20  # pairs gathered before repeated ones are dropped, which bounds the memory
 Words = NDArray[np.uint64]
@@ -88,6 +89,21 @@ def _links(words: Words, keys: NDArray[np.uint64], limit: int) -> Iterator[tuple
                 yield order[near], order[near + step]
 
 
+def _all_links(words: Words, limit: int) -> Iterator[tuple[Rows, Rows]]:
+    """Yield all pairs of rows that are at most `limit` bits apart, the lower row first.
+
+    With bits as 1 and -1, a product of two hashes is the bits that agree minus those that differ: small whole numbers,
+    which float32 holds exactly. One product of matrices takes a tenth of the time of counting bits pair by pair.
+    """
+    bits = np.unpackbits(words.view(np.uint8), axis=1)
+    signs = 2 * bits.astype(np.float32) - 1
+    least = bits.shape[1] - 2 * limit
+    for start in range(0, len(words), BLOCK):
+        first, second = np.nonzero(signs[start : start + BLOCK] @ signs[start:].T >= least)
+        above = second > first
+        yield start + first[above], start + second[above]
+
+
 def search_tables(words: Words, limit: int) -> Iterator[Iterator[tuple[Rows, Rows]]]:
     """Search for pairs of close hashes, one hash table at a time.
 
@@ -101,6 +117,9 @@ def search_tables(words: Words, limit: int) -> Iterator[Iterator[tuple[Rows, Row
     """
     bits = 64 * words.shape[1]
     width, tables = plan_tables(len(words), bits, limit)
+    if not width:
+        yield _all_links(words, limit)
+        return
     rng = np.random.default_rng(np.random.SeedSequence([bits, limit, width]))
     for _ in range(tables):
         yield _links(words, _keys(words, np.sort(rng.choice(bits, width, replace=False))), limit)

@@ -7,9 +7,11 @@ To add a layout, edit two files: its name and the keys that it needs in `config/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -17,8 +19,13 @@ from facesift.config.data import ByColumn, ByFolder, Source
 from facesift.core.classes import BINARY, PARTS
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import LOOSE, RawFile
+from facesift.labels.class_names import ClassNames
+from facesift.labels.path_names import folder_parts, full_path, key, matching_glob
+from facesift.labels.row_matching import Matches, TableRow
+from facesift.labels.table_text import FOLDS
 
-FOLDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+TABLES = ("csv", "webdataset", "parquet")  # layouts whose labels are read from files
+FOLD_ORDER = {"test": 0, "val": 1, "train": 2, None: 3}
 
 _DIFFICULTY = re.compile(r"(easy|mid|hard)_", re.IGNORECASE)
 _EDITED = re.compile(r"(?:easy|mid|hard)_\d+_([01]{4})(?!\w)", re.IGNORECASE)
@@ -31,14 +38,29 @@ class Layout:
     Attributes:
         source: the source's parameters.
         classes: names of the study's classes.
-        labels: for `layout: csv`, the label of each id in the source's label table.
-        groups: for `group: {by: column}`, the group of each id in it; ids without one are left out.
+        matches: for layouts with label tables, which rows belong to which file, and which have none.
+        tables: for these, the files that hold the labels.
     """
 
     source: Source
     classes: tuple[str, ...] = BINARY
-    labels: Mapping[str, str] = field(default_factory=dict)
-    groups: Mapping[str, str] = field(default_factory=dict)
+    matches: Matches = field(default_factory=Matches)
+    tables: frozenset[RawFile] = frozenset()
+
+    @cached_property
+    def names(self) -> ClassNames:
+        """What the source calls the classes."""
+        return ClassNames(self.classes, self.source.aliases)
+
+    @cached_property
+    def rarest_first(self) -> list[str]:
+        """The classes, that with the fewest rows first: where two rows disagree, its loss weighs more."""
+        counts = Counter(row.label for rows in self.matches.rows.values() for row in rows)
+        return sorted(self.classes, key=lambda label: (counts[label], -self.classes.index(label)))
+
+    def with_rows(self, matches: Matches, tables: Sequence[RawFile]) -> Layout:
+        """Return the layout with its labels."""
+        return replace(self, matches=matches, tables=frozenset(tables))
 
 
 class PathLabel(NamedTuple):
@@ -50,6 +72,7 @@ class PathLabel(NamedTuple):
         difficulty: easy, mid or hard: how well a fake of RFF is made.
         edited: for each of `PARTS`, whether it was replaced.
         group: images of one source with the same group stay together (`data.sources.X.group`).
+        problem: why the file cannot be used, whatever is in it; None for any other file.
     """
 
     label: str | None
@@ -57,9 +80,10 @@ class PathLabel(NamedTuple):
     difficulty: str | None = None
     edited: tuple[bool | None, ...] = (None,) * len(PARTS)
     group: str | None = None
+    problem: str | None = None
 
 
-Folders = tuple[str, ...]  # the folders of a path in lower case, from the outermost inwards
+Folders = tuple[str, ...]  # the folders of a path as `key` makes them comparable, from the outermost inwards
 
 
 def rff(folders: Folders, name: str) -> PathLabel | None:
@@ -73,7 +97,7 @@ def rff(folders: Folders, name: str) -> PathLabel | None:
         What the path says; None for a file in neither folder.
 
     >>> rff(("real_and_fake_face", "training_fake"), "easy_1_1110.jpg")
-    PathLabel(label='fake', fold=None, difficulty='easy', edited=(True, True, True, False), group=None)
+    PathLabel(label='fake', fold=None, difficulty='easy', edited=(True, True, True, False), group=None, problem=None)
     >>> rff(("training_fake",), "easy_116_111.jpg").edited  # one public file lacks a digit
     (None, None, None, None)
     """
@@ -86,22 +110,21 @@ def rff(folders: Folders, name: str) -> PathLabel | None:
     return PathLabel("fake", difficulty=difficulty[1].lower() if difficulty else None, edited=flags)
 
 
-def class_folders(folders: Folders, classes: tuple[str, ...] = BINARY) -> PathLabel | None:
+def class_folders(folders: Folders, names: ClassNames) -> PathLabel | None:
     """Read a path whose folders are named for the classes, and for train, val (valid, validation) or test.
 
     Args:
         folders: the path's folders in lower case; the innermost that is named for a class counts.
-        classes: names of the classes, in any case.
+        names: names of the classes, in any case, and what the source calls them.
 
     Returns:
         What the path says; None where no folder is named for a class.
 
-    >>> class_folders(("test", "real"))
-    PathLabel(label='real', fold='test', difficulty=None, edited=(None, None, None, None), group=None)
+    >>> class_folders(("test", "0_real"), ClassNames(("real", "fake"), {"real": ["0_real"]}))[:2]
+    ('real', 'test')
     """
-    known = {name.casefold(): name for name in classes}
-    labels = [known[folder] for folder in folders if folder in known]
-    return PathLabel(labels[-1], fold=_fold(folders)) if labels else None
+    label = next((label for folder in reversed(folders) if (label := names.find(folder))), None)
+    return PathLabel(label, fold=_fold(folders)) if label else None
 
 
 def _fold(folders: Folders) -> str | None:
@@ -110,7 +133,7 @@ def _fold(folders: Folders) -> str | None:
 
 
 def _in_folder(layout: Layout, folders: Folders) -> bool:
-    return layout.source.folder is not None and layout.source.folder.casefold() in folders
+    return layout.source.folder is not None and key(layout.source.folder) in folders
 
 
 def _one_class(layout: Layout, folders: Folders, _name: str) -> PathLabel | None:
@@ -118,19 +141,26 @@ def _one_class(layout: Layout, folders: Folders, _name: str) -> PathLabel | None
     return PathLabel(layout.source.label) if layout.source.label and _in_folder(layout, folders) else None
 
 
-def _listed(layout: Layout, folders: Folders, name: str) -> PathLabel | None:
-    """Read a path of a folder whose labels are in a table, by file name with or without its ending."""
-    label = _of_file(layout.labels, name)
-    return PathLabel(label, fold=_fold(folders)) if label and _in_folder(layout, folders) else None
-
-
-def _of_file(table: Mapping[str, str], name: str) -> str | None:
-    return table.get(name) or table.get(PurePosixPath(name).stem)
-
-
 def _reviewed(layout: Layout, folders: Folders, _name: str) -> PathLabel | None:
     """Read a path of a folder whose images people are to label."""
     return PathLabel(None, fold=_fold(folders)) if _in_folder(layout, folders) else None
+
+
+def _of_rows(layout: Layout, rows: Sequence[TableRow], folders: Folders) -> PathLabel:
+    """Read the rows that name a file; where they disagree, the file cannot be used."""
+    labels = {row.label: row for row in rows}
+    fold = min((row.fold for row in rows), key=lambda fold: FOLD_ORDER[fold]) or _fold(folders)
+    group = next((row.group for row in rows if row.group), None)
+    if len(labels) == 1:
+        return PathLabel(rows[0].label, fold=fold, group=group)
+    said = " and ".join(f"{label} ({row.table}: {row.image})" for label, row in labels.items())
+    rarest = next(label for label in layout.rarest_first if label in labels)
+    return PathLabel(rarest, fold=fold, group=group, problem=f"labelled several ways: {said}")
+
+
+def _nothing(_layout: Layout, _folders: Folders, _name: str) -> PathLabel | None:
+    """Read nothing: the labels of this layout are not in the paths."""
+    return None
 
 
 class LayoutRule(NamedTuple):
@@ -146,17 +176,22 @@ class LayoutRule(NamedTuple):
     expected: Callable[[Layout], str]
 
 
+def _in_tables(layout: Layout) -> str:
+    where = f"a folder {layout.source.folder} of images" if layout.source.folder else "images"
+    return f"{where} listed in {layout.source.csv}"
+
+
 LAYOUTS: dict[str, LayoutRule] = {
     "rff": LayoutRule(lambda _, folders, name: rff(folders, name), lambda _: "folders training_real and training_fake"),
     "class_folders": LayoutRule(
-        lambda layout, folders, _: class_folders(folders, layout.classes),
+        lambda layout, folders, _: class_folders(folders, layout.names),
         lambda layout: f"folders {' and '.join(layout.classes)}",
     ),
     "one_class": LayoutRule(_one_class, lambda layout: f"a folder {layout.source.folder}"),
-    "csv": LayoutRule(
-        _listed, lambda layout: f"a folder {layout.source.folder} of images listed in {layout.source.csv}"
-    ),
     "reviewed": LayoutRule(_reviewed, lambda layout: f"a folder {layout.source.folder}"),
+    "csv": LayoutRule(_nothing, _in_tables),
+    "webdataset": LayoutRule(_nothing, lambda _: "images, each beside a .cls or .json file of its name"),
+    "parquet": LayoutRule(_nothing, lambda _: "Parquet files with a column of images and one of labels"),
 }
 
 
@@ -165,18 +200,31 @@ def recognise(layout: Layout, path: str) -> PathLabel | None:
 
     Args:
         layout: the source with its layout.
-        path: path of a file inside its zip, or relative to the raw folder.
+        path: path of a file below the raw folder, that of its zip included.
 
     Returns:
-        What the path says; None for a file that does not belong to the source.
+        What the path says; None for a file that does not belong to the source, or to a layout with label tables.
     """
-    *parents, name = path.replace("\\", "/").split("/")  # some Windows programs write backslashes into zips
-    return LAYOUTS[layout.source.layout].read(layout, tuple(parent.casefold() for parent in parents), name)
+    folders, name = folder_parts(path)
+    return LAYOUTS[layout.source.layout].read(layout, tuple(map(key, folders)), name)
 
 
 def top_entry(file: RawFile) -> str:
     """Return the entry of the raw folder in which `file` lies: the name of a zip, of a folder, or its own."""
     return PurePosixPath(file.path if file.container == LOOSE else file.container).parts[0]
+
+
+def excluded_by(layout: Layout, file: RawFile) -> str | None:
+    """Return the glob of `data.sources.X.exclude` that a file matches, below the raw folder or in its zip."""
+    globs = layout.source.exclude
+    if not globs:
+        return None
+    return matching_glob(full_path(file), globs) or matching_glob(full_path(file._replace(container=LOOSE)), globs)
+
+
+def is_candidate(layout: Layout, file: RawFile) -> bool:
+    """Whether a file may belong to a source: it is in its `within`, and not excluded."""
+    return fnmatchcase(top_entry(file), layout.source.within) and not excluded_by(layout, file)
 
 
 def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, PathLabel] | None:
@@ -187,29 +235,30 @@ def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, Path
         file: a file of the raw folder.
 
     Returns:
-        The name of the first source that recognises the file, and what its path says, its group too; None if none
-        does.
+        The name of the first source that recognises the file, and what its path or its table says, its group too; None
+        if none does.
 
     Raises:
-        FacesiftError: when the source's `group.pattern` finds nothing in the path.
+        FacesiftError: when the source's `group.pattern` finds nothing in the path, or a folder stands for two classes.
     """
     for name, layout in layouts.items():
-        if fnmatchcase(top_entry(file), layout.source.within):
-            said = recognise(layout, file.path)
-            if said:
-                return name, said._replace(group=_group_of(layout, name, file))
+        if not is_candidate(layout, file):
+            continue
+        if rows := layout.matches.rows.get(file):
+            said = _of_rows(layout, rows, tuple(map(key, folder_parts(full_path(file))[0])))
+            return name, said if said.group else said._replace(group=_group_of(layout, name, file))
+        if read := recognise(layout, full_path(file)):
+            return name, read._replace(group=_group_of(layout, name, file))
     return None
 
 
 def _group_of(layout: Layout, source: str, file: RawFile) -> str | None:
     """Return the group of a file by its source's `group`."""
     rule, path = layout.source.group, file.path.replace("\\", "/")
-    if rule is None:
+    if rule is None or isinstance(rule, ByColumn):  # a row's group is known with its label
         return None
     if isinstance(rule, ByFolder):
         return f"{file.container}:{PurePosixPath(path).parent}"
-    if isinstance(rule, ByColumn):
-        return _of_file(layout.groups, PurePosixPath(path).name)
     found = re.search(rule.pattern, path)
     group = found and (found[1] if found.re.groups else found[0])
     if not group:

@@ -15,6 +15,7 @@ from facesift.core.formatting import counted, percent
 from facesift.datasets.manifest import UNLABELLED
 
 SHOWN = 5  # files quoted when too many are bad
+FIRST = 10  # files of a class named in figures and on the terminal
 PLACES = 6  # decimals of a share
 _TOO_LARGE = re.compile(r"^\d+(?: x \d+)? (pixels|bytes), more than \d+$")
 
@@ -26,10 +27,12 @@ class ClassLosses:
     Attributes:
         files: files of the class, usable or not.
         reasons: how many cannot be used for each kind of reason.
+        first: the first of them, up to `FIRST`.
     """
 
     files: int
     reasons: dict[str, int]
+    first: tuple[str, ...] = ()
 
     @property
     def lost(self) -> int:
@@ -65,19 +68,27 @@ def count_losses(quarantine: pl.DataFrame, files: Mapping[str, int]) -> dict[str
     kinds = quarantine.select(
         pl.col("label").fill_null(UNLABELLED), kind=pl.col("reason").map_elements(reason_kind, pl.String)
     )
+    places = quarantine.select(pl.col("label").fill_null(UNLABELLED), place=pl.col("container") + ":" + pl.col("path"))
     counted = kinds.group_by("label", "kind").len().sort("label", "len", "kind", descending=[False, True, False])
     return {
-        label: ClassLosses(files[label], dict(counted.filter(label=label).select("kind", "len").rows()))
+        label: ClassLosses(
+            files[label],
+            dict(counted.filter(label=label).select("kind", "len").rows()),
+            tuple(places.filter(label=label)["place"].head(FIRST)),
+        )
         for label in sorted(files)
     }
 
 
 def report_losses(losses: Mapping[str, ClassLosses]) -> dict[str, Any]:
-    """Lay out the losses for `data/figures/ingest.json`: {class: {files, lost, share, reasons}}."""
+    """Lay out the losses for `data/figures/ingest.json`: {class: {files, lost, share, reasons, first}}."""
     return {
-        label: {"files": each.files, "lost": each.lost, "share": round(each.share, PLACES), "reasons": each.reasons}
+        label: {
+            "files": each.files, "lost": each.lost, "share": round(each.share, PLACES), "reasons": each.reasons,
+            "first": list(each.first),
+        }
         for label, each in losses.items()
-    }
+    }  # fmt: skip
 
 
 def check_losses(losses: Mapping[str, ClassLosses], quarantine: pl.DataFrame, limits: Ingest) -> None:
@@ -114,7 +125,7 @@ def tell_losses(losses: Mapping[str, ClassLosses]) -> list[str]:
     """Say in one line for each class with losses what share of it was lost, and why."""
     return [
         f"{label}: {each.lost:,} of {counted(each.files, 'file')} left out ({percent(each.share, 2)}): "
-        f"{_tell_reasons(each)}"
+        f"{_tell_reasons(each)}; {', '.join(each.first)}"
         for label, each in losses.items()
         if each.lost
     ]

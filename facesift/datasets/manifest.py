@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -48,12 +48,14 @@ class Manifest:
         quarantine: unusable files with the reason, with the columns `QUARANTINE`.
         exact_duplicates: how many further files with the same bytes as an image were dropped.
         faces: where faces are detected, the number of images {found, unfound} by source and label.
+        quality: where quality is measured, the number of images with each reason by source and label.
     """
 
     images: pl.DataFrame
     quarantine: pl.DataFrame
     exact_duplicates: int
     faces: dict[str, dict[str, dict[str, int]]] | None = None
+    quality: dict[str, dict[str, dict[str, int]]] | None = None
 
 
 def build_manifest(examined: Iterable[Frames]) -> Manifest:
@@ -121,22 +123,19 @@ def count_warnings(images: pl.DataFrame) -> dict[str, int]:
     return dict(images.drop_nulls("warning").group_by("warning").len().sort("warning").iter_rows())
 
 
-def summarise_manifest(manifest: Manifest, ignored: int, passed: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Count images by source and label, further copies, quarantined and ignored files, for `data/figures/ingest.json`.
+def summarise_manifest(manifest: Manifest) -> dict[str, Any]:
+    """Count images by source and label, further copies and quarantined files, for `data/figures/ingest.json`.
 
     Args:
         manifest: the study's manifest.
-        ignored: files that belong to no source.
-        passed: files that are no data and passed over, by kind.
     """
     counts: dict[str, dict[str, int]] = {}
     for source, label, number in manifest.images.group_by("source", "label").len().sort("source", "label").rows():
         counts.setdefault(source, {})[label] = number
+    counted = {"faces": manifest.faces, "quality": manifest.quality}
     return {
         "images": counts,
         "exact_duplicates": manifest.exact_duplicates,
         "quarantined": manifest.quarantine.height,
-        "ignored": ignored,
-        "passed_over": dict(passed or {}),
         "warnings": count_warnings(manifest.images),
-    } | ({} if manifest.faces is None else {"faces": manifest.faces})
+    } | {name: values for name, values in counted.items() if values is not None}

@@ -2,7 +2,8 @@
 
 `facesift review` writes them. A row is one person's answer on one image. The answer `undo` takes back that person's
 latest answer on the image that still stands. Rows are only ever added, so their order is the order of the answers. A
-row counts once its line break is written: a line that a power cut left unfinished is no answer.
+row counts once its line break is written: a line that a power cut left unfinished is no answer. A row ends with its
+CRC-32, so that a changed digit is noticed; files that older versions began have none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import csv
 import io
 import math
 import re
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +33,7 @@ REVIEWS = pl.Schema(
     }
 )
 COLUMNS = list(REVIEWS)
+CHECKED = [*COLUMNS, "crc32"]  # header of newer files: each row ends with a checksum of what is before it
 UNSURE, UNDO = "unsure", "undo"
 GOLD = "gold"  # in place of the decision: the image was mixed in because its label is known
 RESERVED = (UNSURE, UNDO, GOLD)  # no class may be called so
@@ -84,25 +87,37 @@ def review_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.csv") if REVIEWER.fullmatch(path.stem))
 
 
-def format_row(answer: Answer) -> str:
+def format_row(answer: Answer, *, checked: bool = True) -> str:
     r"""Write an answer as one line of CSV with its line break.
+
+    Args:
+        answer: to write.
+        checked: end the line with its checksum; False for files whose header has no column for it.
 
     Raises:
         ValueError: when `parse_row` would not read the same answer back.
 
     >>> format_row(Answer("0" * 32, "fake", "anna", "2026-11-23T09:30:00Z", 2.5, "review", 0.25)).split(",", 1)[1]
-    'fake,anna,2026-11-23T09:30:00Z,2.5,review,0.25\n'
+    'fake,anna,2026-11-23T09:30:00Z,2.5,review,0.25,54e3d7d4\n'
     """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(["" if value is None else value for value in answer])
+    csv.writer(text, lineterminator="").writerow(["" if value is None else value for value in answer])
     line = text.getvalue()
-    if parse_row(line.removesuffix("\n")) != answer:
+    if parse_row(line) != answer:
         raise ValueError(f"{answer} does not survive being written")
-    return line
+    return f"{line},{_checksum(line)}\n" if checked else f"{line}\n"
 
 
-def parse_row(line: str) -> Answer:
+def _checksum(line: str) -> str:
+    return f"{zlib.crc32(line.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def parse_row(line: str, *, checked: bool = False) -> Answer:
     """Read one line of CSV, without its line break.
+
+    Args:
+        line: the line.
+        checked: it must end with its checksum; otherwise it may.
 
     Raises:
         ValueError: what is wrong with the line.
@@ -115,12 +130,22 @@ def parse_row(line: str) -> Answer:
         fields = next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise ValueError(f"not a line of CSV: {error}") from error
+    if checked or len(fields) == len(CHECKED):
+        _check_sum(line, fields)
+        fields.pop()
     if len(fields) != len(COLUMNS):
         raise ValueError(f"{len(fields)} fields instead of {len(COLUMNS)}")
     image_id, answer, reviewer, at, seconds, decision, probability = fields
     row = Answer(image_id, answer, reviewer, at, float(seconds), decision, float(probability) if probability else None)
     _check(row)
     return row
+
+
+def _check_sum(line: str, fields: list[str]) -> None:
+    if len(fields) != len(CHECKED):
+        raise ValueError(f"{len(fields)} fields instead of {len(CHECKED)}")
+    if fields[-1] != (right := _checksum(line.rstrip("\r").rpartition(",")[0])):
+        raise ValueError(f"damaged: its crc32 is {fields[-1]!r}, and that of the rest of the line {right}")
 
 
 def _check(row: Answer) -> None:
@@ -136,21 +161,34 @@ def _check(row: Answer) -> None:
         raise ValueError(f"probability {row.probability} is not in [0, 1]")
 
 
-def check_header(path: Path, header: str) -> None:
-    """Raise `FacesiftError` unless `header`, a file's first line without its line break, names the right columns."""
-    if header.removeprefix("\ufeff").rstrip("\r") != ",".join(COLUMNS):
+def check_header(path: Path, header: str) -> bool:
+    """Return whether the rows of a file have checksums.
+
+    Args:
+        path: the file, for messages.
+        header: its first line without its line break.
+
+    Raises:
+        FacesiftError: when the header does not name the right columns.
+    """
+    named = header.removeprefix("\ufeff").rstrip("\r").split(",")
+    if named not in (COLUMNS, CHECKED):
         raise FacesiftError(
-            f"{path}: not a file of answers: its first line is {header[:80]!r}, not {','.join(COLUMNS)!r}"
+            f"{path}: not a file of answers: its first line is {header[:80]!r}, not {','.join(CHECKED)!r}"
         )
+    return named == CHECKED
 
 
-def parse_lines(path: Path, lines: Iterable[str], first: int = 2) -> tuple[list[Answer], list[str]]:
+def parse_lines(
+    path: Path, lines: Iterable[str], first: int = 2, *, checked: bool = False
+) -> tuple[list[Answer], list[str]]:
     """Read whole lines that follow the header of a reviewer's file.
 
     Args:
         path: the file, for messages; its name is the reviewer's.
         lines: the lines, without line breaks.
         first: number of the first of them.
+        checked: whether each must end with its checksum, as `check_header` says.
 
     Returns:
         The answers, and a message for each line that is damaged or names another reviewer; it is left out.
@@ -158,7 +196,7 @@ def parse_lines(path: Path, lines: Iterable[str], first: int = 2) -> tuple[list[
     answers, problems = [], []
     for number, line in enumerate(lines, first):
         try:
-            row = parse_row(line)
+            row = parse_row(line, checked=checked)
             if row.reviewer != path.stem:
                 raise ValueError(f"it is of reviewer {row.reviewer!r}, in the file of {path.stem!r}")  # noqa: TRY301
             answers.append(row)
@@ -183,8 +221,7 @@ def read_answers(path: Path) -> tuple[list[Answer], list[str]]:
     *lines, torn = text.split("\n")
     if not lines:
         return [], [f"{path}: no whole line yet"] if torn else []
-    check_header(path, lines[0])
-    answers, problems = parse_lines(path, lines[1:])
+    answers, problems = parse_lines(path, lines[1:], checked=check_header(path, lines[0]))
     if torn:
         problems.append(f"{path}: line {len(lines) + 1} is left out: it was not written to its end")
     return answers, problems

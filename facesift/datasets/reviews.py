@@ -25,6 +25,9 @@ CONSENSUS = pl.Schema(
 )
 
 
+DIGITS = "0123456789abcdef"
+
+
 @dataclass
 class ActiveAnswers:
     """The answers of one reviewer that have not been taken back by `undo`.
@@ -159,6 +162,32 @@ def _combine(
         image_id, agreed, "+".join(reviewer for reviewer, _ in who), latest, open_ and len(named) > 1,
         open_ and len(named) == 1,
     )  # fmt: skip
+
+
+def likely_damaged(image_ids: Iterable[str], reviews: pl.DataFrame) -> list[str]:
+    """Say which answers are on no image here, but on an id that differs from an image's in one digit.
+
+    Ids are hashes: two that differ in one digit are no accident. Newer answers have a checksum; this is for the others.
+
+    Args:
+        image_ids: of the images.
+        reviews: answers with the columns `REVIEWS`.
+
+    Returns:
+        A sentence for each.
+    """
+    known = set(image_ids)
+    told = []
+    for image_id, reviewer in reviews.select("image_id", "reviewer").iter_rows():
+        if image_id in known:
+            continue
+        near = {image_id[:at] + digit + image_id[at + 1 :] for at in range(len(image_id)) for digit in DIGITS} & known
+        told += [
+            f"data/reviews/{reviewer}.csv: the answer on {image_id} is probably on {each}, and damaged; "
+            "`git diff data/reviews` shows what changed"
+            for each in sorted(near)
+        ]
+    return told
 
 
 def check_answers(images: pl.DataFrame, reviews: pl.DataFrame, classes: tuple[str, ...]) -> None:

@@ -1,80 +1,171 @@
-"""The files of a raw folder, each with the source that it belongs to."""
+"""The files of a raw folder, each with the source that it belongs to; those of none are counted and named."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+import polars as pl
+
 from facesift.core.errors import FacesiftError
-from facesift.datasets.layouts import LAYOUTS, Layout, PathLabel, find_source
-from facesift.datasets.manifest import UNLABELLED
+from facesift.datasets.layouts import (
+    LAYOUTS,
+    TABLES,
+    Layout,
+    PathLabel,
+    excluded_by,
+    find_source,
+    is_candidate,
+)
+from facesift.datasets.manifest import QUARANTINE, UNLABELLED
 from facesift.images.archives import RawFile, list_files
 from facesift.images.leftovers import sidecar
+from facesift.labels.path_names import folder_parts, full_path
+from facesift.labels.row_matching import SHOWN, TableRow
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
+# Archives that are not read: an image in one would be lost. Zips and tars are, unless they are in a tar.
+CLOSED = (".7z", ".rar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".tbz2", ".txz", ".lzma", ".001", ".z01", ".zip", ".tar")
+NO_SOURCE = "belongs to no source of data.sources"
+NO_ROW = "no row of a label table names it"
+NO_IMAGE = "a row without an image"
 
 
 @dataclass(frozen=True)
 class FileCounts:
-    """Files of a raw folder.
+    """Files of a raw folder, and rows of label tables.
 
     Attributes:
         by_class: how many files of each class belong to a source; `UNLABELLED` for those without a label.
-        ignored: how many belong to none.
-        example: path of an ignored file; None without one.
-        passed: how many files of each kind are no data and passed over: leftovers of file managers, sidecars.
+        others: the files that belong to none, with the reason: `NO_SOURCE` or `NO_ROW`.
+        passed: how many files of each kind are no data and passed over: leftovers of file managers, sidecars, and what
+            `data.sources.X.exclude` leaves out.
+        rows: for each source with label tables, how many rows there are of each class.
+        lost: for each of these, its rows without an image.
+        repeated: for each of these, the rows that name an image that a row before them names.
     """
 
     by_class: dict[str, int]
-    ignored: int
-    example: str | None
+    others: Sequence[tuple[RawFile, str]] = ()
     passed: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    lost: Mapping[str, Sequence[TableRow]] = field(default_factory=dict)
+    repeated: Mapping[str, Sequence[TableRow]] = field(default_factory=dict)
 
     @property
     def recognised(self) -> int:
         """How many files belong to a source."""
         return sum(self.by_class.values())
 
+    def named(self, reason: str) -> list[str]:
+        """The paths of the files that belong to no source for a reason."""
+        return [printable(full_path(file)) for file, why in self.others if why == reason]
+
+    @property
+    def ignored(self) -> int:
+        """How many files belong to no source."""
+        return len(self.others)
+
+    def left_out(self) -> pl.DataFrame:
+        """Return what belongs to no source and the rows without an image as rows of the quarantine list."""
+        files = [(None, None, printable(file.container), printable(file.path), why) for file, why in self.others]
+        rows = [
+            (source, row.label, printable(row.table), printable(row.image), NO_IMAGE)
+            for source, lost in self.lost.items()
+            for row in lost
+        ]
+        return pl.DataFrame([*files, *rows], QUARANTINE, orient="row")
+
 
 def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     """Count the files that belong to a source, and those that belong to none.
 
     Args:
-        raw: the raw folder, with loose files and zip files.
+        raw: the raw folder, with loose files, zips, tars and Parquet files.
         layouts: each source's layout, by the source's name.
 
     Returns:
         The counts; at least one file belongs to a source.
 
     Raises:
-        FacesiftError: when the folder is missing, a zip is damaged, no file belongs to a source, or a source's
-            `group.pattern` finds nothing in a file's path.
+        FacesiftError: when the folder is missing, a container is damaged, no file belongs to a source, an archive of a
+            kind that is not read is there, or a source's `group.pattern` finds nothing in a file's path.
     """
     if not raw.is_dir():
         raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
     by_class: Counter[str] = Counter()
     passed: Counter[str] = Counter()
-    ignored, example = 0, None
+    others: list[tuple[RawFile, str]] = []
+    tables = {file for layout in layouts.values() for file in layout.tables}
     for file in list_files(raw, passed):
         if found := find_source(layouts, file):
             if kind := sidecar(file.path):
                 passed[kind] += 1
             else:
                 by_class[found[1].label or UNLABELLED] += 1
-        else:
-            ignored += 1
-            example = example or printable(f"{file.container}:{file.path}")
+        elif kind := _excluded(layouts, file):
+            passed[kind] += 1
+        elif file not in tables:
+            why = _why(raw, layouts, file)
+            if why == NO_ROW and (kind := sidecar(file.path)):
+                passed[kind] += 1
+            else:
+                others.append((file, why))
+    counts = FileCounts(dict(by_class), others, dict(sorted(passed.items())), *_count_rows(layouts))
     if not by_class:
-        expected = "; ".join(_expected(name, layout) for name, layout in layouts.items())
-        seen = f"{ignored} other files, for example {example}" if ignored else "no files"
-        raise FacesiftError(f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}")
-    return FileCounts(dict(by_class), ignored, example, dict(sorted(passed.items())))
+        raise FacesiftError(_nothing_found(raw, layouts, counts))
+    return counts
 
 
-def _expected(name: str, layout: Layout) -> str:
-    return f"{LAYOUTS[layout.source.layout].expected(layout)} in {layout.source.within} (data.sources.{name})"
+def _excluded(layouts: Mapping[str, Layout], file: RawFile) -> str | None:
+    return next((f"exclude: {glob}" for layout in layouts.values() if (glob := excluded_by(layout, file))), None)
+
+
+def _why(raw: Path, layouts: Mapping[str, Layout], file: RawFile) -> str:
+    """Say why a file belongs to no source; an archive that may hold images is an error."""
+    owners = [name for name, layout in layouts.items() if is_candidate(layout, file)]
+    if owners and file.path.casefold().endswith(CLOSED):
+        raise FacesiftError(
+            f"{raw / full_path(file)}: an archive of a kind that is not read: unpack it, pack it as a zip or "
+            f"an uncompressed tar, or leave it out with data.sources.{owners[0]}.exclude"
+        )
+    return NO_ROW if any(layouts[name].source.layout in TABLES for name in owners) else NO_SOURCE
+
+
+def _count_rows(
+    layouts: Mapping[str, Layout],
+) -> tuple[dict[str, dict[str, int]], dict[str, list[TableRow]], dict[str, list[TableRow]]]:
+    rows, lost, repeated = {}, {}, {}
+    for name, layout in layouts.items():
+        if layout.source.layout in TABLES:
+            found = layout.matches.rows.values()
+            lost[name] = list(layout.matches.lost)
+            repeated[name] = [row for rows in found for row in rows[1:]]
+            counted = Counter(row.label for rows in (*found, lost[name]) for row in rows)
+            rows[name] = {label: counted[label] for label in layout.classes}
+    return rows, lost, repeated
+
+
+def _nothing_found(raw: Path, layouts: Mapping[str, Layout], counts: FileCounts) -> str:
+    expected = "; ".join(
+        f"{LAYOUTS[layout.source.layout].expected(layout)} in {layout.source.within} (data.sources.{name})"
+        for name, layout in layouts.items()
+    )
+    example = [printable(f"{file.container}:{file.path}") for file, _ in counts.others[:1]]
+    seen = f"{counts.ignored} other files, for example {example[0]}" if example else "no files"
+    folders = Counter(_folder(file) for file, _ in counts.others)
+    names = ", ".join(printable(name) for name, _ in islice(folders.most_common(), SHOWN) if name)
+    hint = f". The folders are {names}: data.sources.NAME.aliases says which class each stands for" if names else ""
+    return f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}{hint}"
+
+
+def _folder(file: RawFile) -> str:
+    """Return the name of the innermost folder, or of the zip."""
+    folders = folder_parts(full_path(file))[0]
+    return folders[-1] if folders else ""
 
 
 def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFile]:
@@ -85,7 +176,8 @@ def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFil
         layouts: each source's layout, by the source's name.
 
     Yields:
-        The file, the name of its source, and what its path says; no sidecars; in an order that depends on names alone.
+        The file, the name of its source, and what its path or table says; no sidecars; in an order that depends on
+        names alone.
     """
     for file in list_files(raw):
         found = find_source(layouts, file)

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
 from facesift.core.intervals import CONFIDENCE, Interval
@@ -119,6 +118,8 @@ def permutation_p_values(
     Returns:
         Two-sided p-values of the AUC and of the average precision, at least 1 / (permutations + 1).
     """
+    from scipy.stats import rankdata  # noqa: PLC0415  most of a second to import
+
     ranks = np.stack([rankdata(score) for score in pair])
     _, codes = np.unique(ranks, return_inverse=True)
     codes = codes.reshape(ranks.shape)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from facesift.core.bootstrap import bootstrap_rankings, percentile_interval
+from facesift.core.ranking import average_precision, precision_recall_curve, roc_auc, roc_curve
 
 POINTS = 200  # points of a curve at most: short enough for git
 
@@ -44,7 +44,7 @@ def areas(labels: Labels, scores: Scores) -> Areas:
     """
     if len(np.unique(labels)) < 2:
         return Areas(None, None)
-    return Areas(float(roc_auc_score(labels, scores)), float(average_precision_score(labels, scores)))
+    return Areas(roc_auc(labels, scores), average_precision(labels, scores))
 
 
 def ranking(labels: Labels, probabilities: Scores, groups: NDArray[Any]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def roc_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.DataFrame:
     """
     tables = []
     for voter, probabilities in voters.items():
-        false_positive_rate, recall, _ = roc_curve(labels, probabilities)
+        false_positive_rate, recall = roc_curve(labels, probabilities)
         points = pl.DataFrame({"false_positive_rate": false_positive_rate, "recall": recall})
         tables.append(_thin(points).select(pl.lit(voter).alias("voter"), pl.all()))
     return pl.concat(tables)
@@ -96,7 +96,7 @@ def det_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.DataFrame:
     """
     tables = []
     for voter, probabilities in voters.items():
-        false_positive_rate, recall, _ = roc_curve(labels, probabilities)
+        false_positive_rate, recall = roc_curve(labels, probabilities)
         points = pl.DataFrame({"false_positive_rate": false_positive_rate, "miss_rate": 1 - recall})
         tables.append(_thin(points).select(pl.lit(voter).alias("voter"), pl.all()))
     return pl.concat(tables)
@@ -114,7 +114,7 @@ def precision_recall_points(labels: Labels, voters: Mapping[str, Scores]) -> pl.
     """
     tables = []
     for voter, probabilities in voters.items():
-        precision, recall, _ = precision_recall_curve(labels, probabilities, drop_intermediate=True)
+        precision, recall = precision_recall_curve(labels, probabilities)
         points = pl.DataFrame({"recall": recall, "precision": precision})
         tables.append(_thin(points).select(pl.lit(voter).alias("voter"), pl.all()))
     return pl.concat(tables)

@@ -14,7 +14,7 @@ import yaml
 
 from facesift.core.files import read_json
 
-FILE = "stability.json"  # below metrics/, written by `make stability`
+FILE = "stability.json"  # below metrics/, written by `make stability`; {} until then, as a stage depends on it
 # Sections that no figure of metrics/summary.json depends on. `prevalence` is none of them: it weighs the reviews, by
 # which the point of the risk guarantee is offered or not. Of `review`, `two_persons` decides labels and is kept.
 OF_NO_EFFECT = (
@@ -69,6 +69,16 @@ def _without_seed(section: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in section.items() if name != "seed"}
 
 
+def is_of_study(found: Mapping[str, Any], tree: Mapping[str, Any]) -> bool:
+    """Say whether a measured spread belongs to a study with its parameters.
+
+    Args:
+        found: the content of `metrics/stability.json`, not {}.
+        tree: the content of params.yaml.
+    """
+    return bool(study_digest(tree) == found["params"])
+
+
 def spread_lines(metrics: Path, params: Path = Path("params.yaml")) -> list[str]:
     """Say the spread for the terminal, where it was measured.
 
@@ -82,10 +92,10 @@ def spread_lines(metrics: Path, params: Path = Path("params.yaml")) -> list[str]
         was not measured.
     """
     path = metrics / FILE
-    if not path.is_file():
+    found = read_json(path) if path.is_file() else {}
+    if not found:
         return []
-    found = read_json(path)
-    if params.is_file() and study_digest(yaml.safe_load(params.read_text(encoding="utf-8"))) != found["params"]:
+    if params.is_file() and not is_of_study(found, yaml.safe_load(params.read_text(encoding="utf-8"))):
         return [f"{path}: of other parameters than params.yaml; `make stability SEEDS={found['seeds']}` measures anew"]
     heading = f"test, over {found['seeds']} trainings with other seeds (smallest, median, largest):"
     return [heading, *(f"  {name} {_line(each)}" for name, each in found["figures"].items())]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facesift.core.formatting import NOTHING, counted, percent, span
+from facesift.core.formatting import NOTHING, EstimateText, counted, percent, span
 from facesift.evaluation.standard_figures import STANDARD
 
 Figures = Mapping[str, Any]
@@ -36,7 +36,8 @@ def figure_text(figure: Figures) -> str:
     if figure["value"] is None:
         return figure.get("reason") or NOTHING
     ends = figure["interval"]
-    return percent(figure["value"]) + (f" ({span(ends, 1)})" if ends else "")
+    text = percent(figure["value"]) + (f" ({span(ends, 1)})" if ends else "")
+    return EstimateText.of(text, figure["value"], ends)
 
 
 def ranking_rows(columns: Mapping[str, Figures]) -> Rows:

@@ -1,4 +1,4 @@
-"""Reads files of a raw folder: loose files, and files inside zips, which are not unpacked."""
+"""Reads files of a raw folder: loose ones, and those inside zips, tars and Parquet files, which are not unpacked."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import NamedTuple
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import BadImage
 from facesift.images.leftovers import leftover
+from facesift.images.parquets import count_rows, image_column, is_parquet, read_row
+from facesift.images.tars import is_tar, list_members, read_member
 from facesift.images.zips import check_size, is_zip, list_entries, read_entry
 
 ID_DIGITS = 32  # hexadecimal digits of an image_id
@@ -25,8 +27,9 @@ class RawFile(NamedTuple):
     """Where a file is.
 
     Attributes:
-        container: path of a zip file relative to the raw folder, or `LOOSE`.
-        path: path inside the zip, or relative to the raw folder; `inner.zip/path` of a file in a zip inside the zip.
+        container: path of a zip, tar or Parquet file relative to the raw folder, or `LOOSE`.
+        path: path inside the zip or tar, or relative to the raw folder; `inner.zip/path` of a file in a zip inside the
+            zip; of an image in a Parquet file the number of its row.
     """
 
     container: str
@@ -83,21 +86,31 @@ def _count(folder: Path) -> int:
 
 
 def list_files(root: Path, passed: Counter[str] | None = None) -> Iterator[RawFile]:
-    """Yield every file below a raw folder, those inside zip files included, in an order that depends on names alone.
+    """Yield every file below a raw folder, in an order that depends on names alone.
+
+    Files inside zips and tars, and images in the rows of Parquet files, are yielded instead of their containers.
 
     Args:
         root: the raw folder.
         passed: counts what is passed over, by kind: what file managers leave behind (`leftovers`).
 
     Raises:
-        FacesiftError: when a zip is damaged, or a zip inside a zip.
+        FacesiftError: when a folder cannot be read, or a zip, a zip inside a zip, a tar or a Parquet file is damaged.
     """
-    for path in walk(root, passed=passed):
+
+    def closed(path: str, error: OSError) -> None:
+        raise FacesiftError(f"{root / path}: the folder cannot be read: {error.strerror}") from error
+
+    for path in walk(root, closed, passed=passed):
         if is_zip(path):
             for name in list_entries(root / path, passed):
                 if is_zip(name):
                     _refuse_inner(root, path, name)
                 yield RawFile(path, name)
+        elif is_tar(path):
+            yield from (RawFile(path, name) for name in list_members(root / path, passed))
+        elif is_parquet(path) and image_column(root / path):
+            yield from (RawFile(path, str(row)) for row in range(count_rows(root / path)))
         else:
             yield RawFile(LOOSE, path)
 
@@ -137,15 +150,19 @@ def read_bytes(root: Path, container: str, path: str, max_bytes: int | None = No
 
     Args:
         root: the raw folder.
-        container: a zip file relative to it, or `LOOSE`.
-        path: the file's path inside the zip, or relative to the raw folder.
+        container: a zip, tar or Parquet file relative to it, or `LOOSE`.
+        path: as in `RawFile`.
         max_bytes: largest size; None: any. At most one byte more is read.
 
     Raises:
         BadImage: when the file is missing, unreadable, encrypted, damaged inside its zip, compressed in a way that is
             not read, or too large.
-        FacesiftError: when the whole zip is damaged.
+        FacesiftError: when the whole container is damaged.
     """
     if container == LOOSE:
         return _read_loose(root / path, max_bytes)
+    if is_tar(container):
+        return read_member(root / container, path, max_bytes)
+    if is_parquet(container):
+        return read_row(root / container, path, max_bytes)
     return read_entry(root / container, path, max_bytes)

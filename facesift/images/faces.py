@@ -64,10 +64,14 @@ class FaceDetector:
 
     def find(self, image: Image.Image) -> Face | None:
         """Return the largest face in an upright RGB image of any size; None without a face of at least `min_score`."""
+        return next(iter(self.find_all(image)), None)
+
+    def find_all(self, image: Image.Image) -> list[Face]:
+        """Return all faces of at least `min_score` in an upright RGB image of any size, the largest first."""
         pixels, scale = detector_input(image)
         name = self.session.get_inputs()[0].name
         maps = self.session.run(None, {name: pixels[None]})
-        return largest_face(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
+        return as_faces(decode_maps(tuple(each[0] for each in maps), self.min_score), scale)
 
 
 def detector_input(image: Image.Image) -> tuple[NDArray[np.float32], tuple[float, float]]:
@@ -129,11 +133,13 @@ def _area(box: Floats) -> float:
     return float(np.prod(box[2:] - box[:2]))
 
 
-def largest_face(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> Face | None:
-    """Return the face with the largest box, in pixels of the image (`scale`: `detector_input`); None without one."""
-    if not found:
-        return None
-    box, points, score = max(found, key=lambda each: _area(each[0]))
+def as_faces(found: list[tuple[Floats, Floats, float]], scale: tuple[float, float]) -> list[Face]:
+    """Return what `decode_maps` found in pixels of the image (`scale`: `detector_input`), the largest box first."""
+    return [_as_face(each, scale) for each in sorted(found, key=lambda each: -_area(each[0]))]
+
+
+def _as_face(found: tuple[Floats, Floats, float], scale: tuple[float, float]) -> Face:
+    box, points, score = found
     left, top, right, bottom = np.round(box * np.tile(scale, 2), PLACES).tolist()
     landmarks = np.round(points * scale, PLACES)
     for pair in LEFT_TO_RIGHT:
@@ -153,15 +159,3 @@ def face_of_row(row: dict[str, Any]) -> Face | None:
         return None
     left, top, right, bottom = row["face_box"]
     return Face((left, top, right, bottom), tuple((x, y) for x, y in row["face_landmarks"]), row["face_score"])
-
-
-def referred_column(images: pl.DataFrame) -> pl.Series:
-    """Mark the images that a person decides, whatever the committee says: those without a face.
-
-    Args:
-        images: rows of a manifest, with the column `face_box`.
-
-    Returns:
-        Column `referred`: true where no face was found.
-    """
-    return images["face_box"].is_null().rename("referred")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from facesift.images.archives import LOOSE, read_bytes, walk
 from facesift.images.decoding import BadImage
 from facesift.images.formats import is_image
 from facesift.images.leftovers import sidecar
+from facesift.images.path_lists import read_list
 from facesift.images.zips import is_zip, list_entries
 
 INSIDE = "!"  # between a zip's path and the path inside it
@@ -56,7 +56,11 @@ def check_paths(paths: Iterable[str]) -> None:
 
 
 def find_files(
-    paths: Iterable[str | Path], listed: BinaryIO | None = None, passed: Counter[str] | None = None
+    paths: Iterable[str | Path],
+    listed: BinaryIO | None = None,
+    passed: Counter[str] | None = None,
+    *,
+    null: bool = False,
 ) -> Iterator[InputFile]:
     """Yield the files that paths stand for, lazily and in an order that depends on names alone.
 
@@ -65,8 +69,9 @@ def find_files(
 
     Args:
         paths: files, folders and zips; `-` stands for the paths in `listed`.
-        listed: paths, one a line.
+        listed: a list of paths, see `path_lists.read_list`.
         passed: counts the files that are passed over, by kind.
+        null: a NUL byte is behind each path in `listed`; otherwise each has a line.
 
     Yields:
         Files. An unreadable folder or zip is yielded once, with its `reason`.
@@ -74,8 +79,7 @@ def find_files(
     passed = Counter() if passed is None else passed
     for path in map(str, paths):
         if path == LIST and listed is not None:
-            lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in listed)
-            yield from find_files((line for line in lines if line and line != LIST), passed=passed)
+            yield from find_files(read_list(listed, null=null), passed=passed)
         elif Path(path).is_dir():
             yield from _without_sidecars(_in_folder(path, passed), passed)
         elif is_zip(path):

@@ -32,10 +32,17 @@ METHODS = {
 
 @lru_cache(maxsize=32)
 def _open(zip_path: Path, _version: tuple[int, ...]) -> zipfile.ZipFile:
-    archive = zipfile.ZipFile(zip_path)
-    if sum(entry.compress_size for entry in archive.infolist()) > zip_path.stat().st_size:
-        archive.close()
-        raise zipfile.BadZipFile("its entries overlap, as in a zip bomb")
+    return _without_overlap(zipfile.ZipFile(zip_path), zip_path.stat().st_size)
+
+
+def _without_overlap(archive: zipfile.ZipFile, size: int) -> zipfile.ZipFile:
+    """Refuse a zip of `size` bytes whose entries share bytes: a few megabytes would then unpack to terabytes."""
+    ends, last = 0, size
+    for start, length in sorted((each.header_offset, each.compress_size) for each in archive.infolist()):
+        if start < ends or start + length > last:
+            archive.close()
+            raise zipfile.BadZipFile("its entries overlap, as in a zip bomb")
+        ends = start + length
     return archive
 
 
@@ -107,7 +114,7 @@ def _open_inner(archive: zipfile.ZipFile, name: str) -> zipfile.ZipFile:
         with archive.open(entry) as stream:
             while part := stream.read(SMALL):
                 room.write(part)
-        return zipfile.ZipFile(room)
+        return _without_overlap(zipfile.ZipFile(room), entry.file_size)
     except MemoryError:
         raise
     except Exception as error:

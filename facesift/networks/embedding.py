@@ -161,7 +161,7 @@ def write_feature_shards(
     rows = assign_shards(images, count, sharding.seed, folder.name)
     width = max(len(name.encode()) for name in rows["source"].unique())
     opened = kept_backbone(backbone)
-    with whole_folder(folder.absolute()) as part:
+    with whole_folder(folder.absolute(), private=True) as part:
         entries: list[ShardEntry] = []
         for shard in range(count):
             held = rows.filter(pl.col("shard") == shard)

@@ -82,7 +82,7 @@ def write_block(folder: Path, image_ids: Sequence[str], values: NDArray[np.float
     features = np.ascontiguousarray(values)
     digest = hashlib.sha256(ids.tobytes() + features.tobytes()).hexdigest()
     name = hashlib.sha256(ids.tobytes()).hexdigest()[: 2 * ID_BYTES]  # never that of a block that holds other images
-    with whole_file(folder / f"{name}.safetensors") as part:
+    with whole_file(folder / f"{name}.safetensors", private=True) as part:
         part.write_bytes(save({"ids": ids, "features": features}, metadata={"sha256": digest}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -77,16 +78,16 @@ def score_splits(
 
 
 class ScoringTask(NamedTuple):
-    """One member on one shard: what one process does at a time.
+    """Some members on one shard: what one process does at a time.
 
     Attributes:
-        member: name of the member.
+        members: some that score in batches of one size, so that a batch is read and changed once for all.
         shard: number of the shard.
         chosen: ids of the images to score; None: all.
         change: what is done to the images before; None: nothing.
     """
 
-    member: str
+    members: tuple[str, ...]
     shard: int
     chosen: frozenset[str] | None = None
     change: ImageChange | None = None
@@ -112,21 +113,21 @@ class ShardScorer:
     classes: Classes
     parallel: Workers = ONE_PROCESS
 
-    def score(self, task: ScoringTask) -> pl.DataFrame | None:
-        """Return the score table of a task's images, or None when none of them is chosen. Holds one batch in memory."""
+    def score(self, task: ScoringTask) -> dict[str, pl.DataFrame]:
+        """Return each member's score table of a task's images; none if none is chosen. Holds one batch in memory."""
         tables = list(self._tables(task))
-        return pl.concat(tables) if tables else None
+        return {name: pl.concat(each[name] for each in tables) for name in task.members if tables}
 
-    def _tables(self, task: ScoringTask) -> Iterator[pl.DataFrame]:
-        batches = shard_batches(self.shards, self.batch_sizes[task.member], [task.shard])
-        for image_ids, pixels, _ in batches:
+    def _tables(self, task: ScoringTask) -> Iterator[dict[str, pl.DataFrame]]:
+        for image_ids, pixels, _ in shard_batches(self.shards, self.batch_sizes[task.members[0]], [task.shard]):
             rows = [row for row, one in enumerate(image_ids) if task.chosen is None or one in task.chosen]
             if not rows:
                 continue
             kept, images = [image_ids[row] for row in rows], pixels[rows]
             if task.change:
                 images = task.change(images.astype(np.uint8), kept).astype(np.float32)
-            yield score_table(kept, TEST_SPLIT, self.scorers[task.member](images), self.classes.names)
+            logits = {name: self.scorers[name](images) for name in task.members}
+            yield {name: score_table(kept, TEST_SPLIT, each, self.classes.names) for name, each in logits.items()}
 
     def score_shards(
         self,
@@ -142,14 +143,16 @@ class ShardScorer:
         Yields:
             For each change, in order, every member's score table by its name.
         """
-        numbers = range(len(self.shards.sizes))
+        numbers, alike = range(len(self.shards.sizes)), defaultdict[int, list[str]](list)
+        for name in self.scorers:
+            alike[self.batch_sizes[name]].append(name)
         tasks = (
-            ScoringTask(name, shard, chosen[shard] if chosen else None, change)
+            ScoringTask(tuple(members), shard, chosen[shard] if chosen else None, change)
             for change in changes
-            for name in self.scorers
+            for members in alike.values()
             for shard in numbers
         )
         tables = parallel_map(self.score, tasks, self.parallel, shared=(self.shards.folder,))
         for _ in changes:
-            parts = {name: list(islice(tables, len(numbers))) for name in self.scorers}
-            yield {name: pl.concat(one for one in each if one is not None) for name, each in parts.items()}
+            found = [part for part in islice(tables, len(alike) * len(numbers)) if part]
+            yield {name: pl.concat(part[name] for part in found if name in part) for name in self.scorers}

@@ -37,6 +37,9 @@ class PasteSettings:
         match: share of the colour difference that is removed.
         feather: width of the soft edge, as a share of the part.
         slip: misplacement, as a share of the part.
+        turn: how far the part is turned, in radians.
+        swell: how much larger or smaller it is made: logarithm of the factor.
+        light: how much brighter or darker the donor's photo is: logarithm of the factor.
     """
 
     donors: int
@@ -45,13 +48,25 @@ class PasteSettings:
     match: Span
     feather: Span
     slip: Span
+    turn: Span
+    swell: Span
+    light: Span
 
 
 PASTE_SETTINGS: dict[Level, PasteSettings] = {
-    "easy": PasteSettings(4, alike=False, parts=(4, 4), match=(0.0, 0.05), feather=(0.05, 0.12), slip=(0.04, 0.12)),
-    "mid": PasteSettings(4, alike=False, parts=(3, 4), match=(0.0, 0.2), feather=(0.08, 0.2), slip=(0.02, 0.08)),
-    "hard": PasteSettings(1, alike=True, parts=(1, 3), match=(0.2, 0.6), feather=(0.15, 0.4), slip=(0.0, 0.06)),
-}
+    "easy": PasteSettings(
+        donors=3, alike=False, parts=(4, 4), match=(0.0, 0.05), feather=(0.05, 0.12),
+        slip=(0.12, 0.25), turn=(0.1, 0.3), swell=(0.1, 0.25), light=(0.2, 0.45),
+    ),
+    "mid": PasteSettings(
+        donors=3, alike=False, parts=(3, 4), match=(0.0, 0.15), feather=(0.08, 0.2),
+        slip=(0.08, 0.2), turn=(0.05, 0.25), swell=(0.05, 0.2), light=(0.15, 0.35),
+    ),
+    "hard": PasteSettings(
+        donors=1, alike=True, parts=(2, 4), match=(0.0, 0.3), feather=(0.12, 0.3),
+        slip=(0.08, 0.2), turn=(0.05, 0.25), swell=(0.05, 0.2), light=(0.15, 0.3),
+    ),
+}  # fmt: skip
 
 
 def choose_parts(level: Level, rng: np.random.Generator) -> tuple[str, ...]:
@@ -103,23 +118,36 @@ def paste_parts(
     """
     skill = PASTE_SETTINGS[level]
     pixels = target.pixels.astype(np.float64)
+    light = _light(target, donor, skill, rng)
     for part in parts:
         inside = part_distance(target, part)
         t = np.clip(inside / rng.uniform(*skill.feather), 0, 1)
         mask = (t * t * (3 - 2 * t))[..., None]
-        patch = _aligned(donor, target, part, rng.uniform(*skill.slip) * max(_RADII[part]), rng)
+        patch = _aligned(donor, target, part, skill, rng) * light
         difference = ((pixels - patch) * mask).sum(axis=(0, 1)) / mask.sum()
         patch += rng.uniform(*skill.match) * difference
-        pixels += mask * (patch - pixels)
+        pixels += mask * (np.clip(patch, 0, 255) - pixels)
     return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
 
 
+def _light(target: Portrait, donor: Portrait, skill: PasteSettings, rng: np.random.Generator) -> float:
+    """Draw the factor on the donor's brightness. It takes the donor's skin farther away from the target's."""
+    away = np.sign(face_colour(donor).mean() - face_colour(target).mean()) or 1.0
+    return float(np.exp(away * rng.uniform(*skill.light)))
+
+
+def _either_way(span: Span, rng: np.random.Generator) -> float:
+    """Draw from a range, then the sign."""
+    return float(rng.uniform(*span) * rng.choice((-1, 1)))
+
+
 def _aligned(
-    donor: Portrait, target: Portrait, part: str, slip: float, rng: np.random.Generator
+    donor: Portrait, target: Portrait, part: str, skill: PasteSettings, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the donor's photo turned, scaled and shifted so that the part is where the target's is, up to `slip`."""
-    zoom = donor.scale / target.scale * np.exp(rng.normal(0, 0.03))
-    turn = donor.roll - target.roll
+    """Return the donor's photo with the part where the target's is, turned as it is, and as large, but for `skill`."""
+    slip = rng.uniform(*skill.slip) * max(_RADII[part])
+    zoom = donor.scale / target.scale * np.exp(_either_way(skill.swell, rng))
+    turn = donor.roll - target.roll + _either_way(skill.turn, rng)
     cosine, sine = zoom * np.cos(turn), zoom * np.sin(turn)
     away = rng.uniform(0, 2 * np.pi)
     column = target.places[part][0] + slip * target.scale * np.cos(away)

@@ -51,7 +51,7 @@ def audit_sections(audit: Mapping[str, Any]) -> list[PageSection]:
 def _probes_section(audit: Mapping[str, Any]) -> PageSection:
     alone, probe = audit["sources"]["alone"], audit["sources"]["probe"]
     auc, ap = (area(alone[key], alone[f"{key}_interval"]) for key in ("auc", "ap"))
-    rows = [["the source alone", f"{alone['fakes'] + alone['reals']:,}", auc, ap, NOTHING]]
+    rows = [["the source alone", f"{alone['fakes'] + alone['reals']:,}", auc, ap, "the source"]]
     for name, title in (("container", "the file alone"), ("statistics", "brightness, colour, sharpness")):
         rows += list(_probe_rows(title, audit["probes"][name]))
     headings = ("what is known of an image", "images", "AUC", "AP", "most telling")
@@ -87,20 +87,21 @@ def _source_text(probe: Mapping[str, Any]) -> list[str]:
 
 
 def _leakage_text(leakage: Mapping[str, Any]) -> str:
-    near, kept = leakage["near"], leakage["kept_together"]
+    near, kept, looser = leakage["near"], leakage["kept_together"], leakage["looser"]
+    groups = f"{kept['groups']:,} group{'' if kept['groups'] == 1 else 's'}"
     return (
         f"Near-duplicates across splits: {near['across_splits']:,} pairs (searched anew; "
         f"at most {near['bits']} of 256 bits apart, with thumbnails that agree), and {leakage['parted']:,} more whose "
-        f"groups together would have been too wide. Kept together: {kept['images']:,} images in {kept['groups']:,} "
-        f"groups; {near['across_classes']:,} pairs are of different classes. With {leakage['looser']['bits']} bits "
-        f"{leakage['looser']['more_across_splits']:,} more pairs would lie in two splits."
+        f"groups together would have been too wide. Kept together: {kept['images']:,} images in {groups}; "
+        f"{near['across_classes']:,} pairs are of different classes. With {looser['bits']} bits "
+        f"{looser['more_across_splits']:,} more pairs would lie in two splits."
     )
 
 
 def _contributions_section(audit: Mapping[str, Any]) -> PageSection:
     tables, text = [], [audit["complementarity"]["agreement"]["sentence"]]
     if audit["comparisons"]:
-        headings = ("of", "against", "AUC difference", "", "AP difference", " ")
+        headings = ("of", "against", "AUC difference", "by AUC", "AP difference", "by AP")
         caption = "Better than its rival on the same test images?"
         text.append(COMPARED)
         tables.append(Table(headings, [_comparison(row) for row in audit["comparisons"]], caption))
@@ -109,7 +110,7 @@ def _contributions_section(audit: Mapping[str, Any]) -> PageSection:
         rows = [_added(member, rules["unanimous"]["adds"]) for member, rules in added.items()]
         columns = ("member", "recall", "precision", "to review", "caught")
         tables.append(Table(columns, rows, "What each member adds to the unanimous vote (percentage points)"))
-    return PageSection("What does each part add?", text, tables)
+    return PageSection("What does each part add?", text, tables, reader="engineer")
 
 
 def _comparison(row: Mapping[str, Any]) -> list[str]:
@@ -132,7 +133,10 @@ def _slices_section(rows: Sequence[Mapping[str, Any]]) -> PageSection:
         ("slice", "images", "fakes", "recall", "precision", "caught"),
         [_slice_row(row) for row in rows],
     )
-    text = ["The deciding rule, slice by slice; sizes and brightness are cut at the thirds of the training images."]
+    text = [
+        "The deciding rule, slice by slice; sizes and brightness are cut at the thirds of the training images.",
+        "Quality is what makes a photo a bad one (docs/screening.md); an image may have several reasons.",
+    ]
     return PageSection("Slices", text, [table], details=True)
 
 

@@ -11,6 +11,7 @@ from facesift.config.members import Head, Member
 from facesift.config.params import Params
 from facesift.config.sampling import Resample
 from facesift.core.fingerprint import files_fingerprint, library_versions, sha256
+from facesift.core.formatting import percent
 from facesift.evaluation.study_facts import (
     division,
     kept_together,
@@ -58,7 +59,7 @@ def data_card(ingest: dict[str, Any], split: dict[str, Any], params: Params) -> 
 
 def _losses_table(losses: dict[str, Any]) -> Table:
     rows = [
-        [label, f"{each['files']:,}", f"{each['lost']:,}", f"{each['share']:.2%}", _reasons(each["reasons"])]
+        [label, f"{each['files']:,}", f"{each['lost']:,}", percent(each["share"], 2), _reasons(each["reasons"])]
         for label, each in losses.items()
     ]
     return Table(("label", "files", "left out", "share", "why"), rows, "Files that could not be used, by class")
@@ -85,7 +86,7 @@ def model_card(params: Params, libraries: tuple[str, ...] = LIBRARIES) -> PageSe
         LIMITS,
         "Made with " + ", ".join(f"{name} {version}" for name, version in library_versions(libraries).items()) + ".",
     ]
-    return PageSection("Model card", text, [Table(headings, rows, "Members")])
+    return PageSection("Model card", text, [Table(headings, rows, "Members")], reader="engineer")
 
 
 def _member_row(name: str, recipe: Member) -> list[str]:

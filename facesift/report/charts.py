@@ -1,16 +1,22 @@
-"""Charts as SVG text, line charts and intervals: the same numbers give the same bytes."""
+"""Charts as SVG text: the same numbers give the same bytes.
+
+Colours are CSS variables of the page (`--ink`, `--line`, `--series-0` ...), so that a chart follows its dark style.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = ("#1f5fa8", "#c4511d", "#3f7f3a", "#7a4ea3", "#8a6d1b", "#1c2430", "#a83262", "#2a8a8a")
+INK, SOFT, LINE = "#010203", "#040506", "#070809"  # stand for variables of the page until the text is written
+DASHES = ((), (6, 2.5), (2, 2), (7, 2, 2, 2))  # lines differ by more than their colour
 SIZE = (5.2, 3.9)  # inches
 STYLE: Any = {  # matplotlib types the keys one by one
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's own font
@@ -20,10 +26,22 @@ STYLE: Any = {  # matplotlib types the keys one by one
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e6eaef",
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "grid.color": LINE,
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
 }
+VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)"} | {
+    colour: f"var(--series-{number})" for number, colour in enumerate(COLOURS)
+}
+SERIES = "series-"  # the identifier of a drawn series is its class on the page, which scripts hide
+UNUSED_IDS = re.compile(r' id="(?:figure|axes|patch|line2d|text|xtick|ytick|matplotlib\.axis|LineCollection)_\d+"')
 
 
 @dataclass(frozen=True)
@@ -33,10 +51,14 @@ class Curve:
     Attributes:
         x: the points' positions to the right, (n,).
         y: the points' heights, (n,).
+        low: lower ends of the intervals of the heights, (n,); empty without intervals.
+        high: their upper ends.
     """
 
     x: Sequence[float]
     y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -48,32 +70,14 @@ class Axis:
         low: lower end of the range that is shown.
         high: upper end of the range that is shown.
         ticks: texts of the marks, by their place on the axis; {}: marks are set by the range.
+        scale: `log` needs a lower end above 0.
     """
 
     label: str
     low: float = 0.0
     high: float = 1.0
     ticks: Mapping[float, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A share with its interval.
-
-    Attributes:
-        value: the share in [0, 1]; None where it is unknown.
-        interval: ends of its 95 % interval; None where it is unknown.
-    """
-
-    value: float | None
-    interval: Sequence[float] | None
-
-
-def _figure() -> tuple[Any, Axes]:
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=SIZE, layout="constrained")
-    return figure, figure.subplots()
+    scale: Literal["linear", "log"] = "linear"
 
 
 def _svg(figure: Any) -> str:
@@ -83,28 +87,28 @@ def _svg(figure: Any) -> str:
     text = io.StringIO()
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = text.getvalue()
-    return svg[svg.index("<svg") :]
-
-
-def _styled() -> Any:
-    import matplotlib as mpl  # noqa: PLC0415
-
-    return mpl.rc_context(STYLE)
+    svg = UNUSED_IDS.sub("", svg[svg.index("<svg") :])
+    svg = re.sub(rf'id="({SERIES}\d+)"', r'class="\1"', svg)
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    return svg
 
 
 def _finish(axes: Axes, x: Axis, y: Axis) -> None:
+    axes.set(xscale=x.scale, yscale=y.scale)
     if x.ticks:
         axes.set_xticks(list(x.ticks), list(x.ticks.values()))
     if y.ticks:
         axes.set_yticks(list(y.ticks), list(y.ticks.values()))
+    axes.minorticks_off()
     axes.set(xlabel=x.label, ylabel=y.label, xlim=(x.low, x.high), ylim=(y.low, y.high))
 
 
-def lines(curves: Mapping[str, Curve], x: Axis, y: Axis, *, diagonal: bool = False, marks: bool = False) -> str:
-    """Draw named curves.
+def lines(curves: Sequence[Curve], x: Axis, y: Axis, *, diagonal: bool = False, marks: bool = False) -> str:
+    """Draw curves; the page draws their legend.
 
     Args:
-        curves: curves by the name in the legend.
+        curves: the curves; each has its colour and dashes by its number.
         x: the axis to the right.
         y: the axis upwards.
         diagonal: whether to draw the dotted line where both are equal.
@@ -113,46 +117,19 @@ def lines(curves: Mapping[str, Curve], x: Axis, y: Axis, *, diagonal: bool = Fal
     Returns:
         The chart as SVG text.
     """
-    with _styled():
-        figure, axes = _figure()
+    import matplotlib as mpl  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        axes = figure.subplots()
         if diagonal:
-            axes.plot((x.low, x.high), (y.low, y.high), color="#9aa4b1", linewidth=1, linestyle=":")
-        for number, (name, curve) in enumerate(curves.items()):
-            colour = COLOURS[number % len(COLOURS)]
-            axes.plot(curve.x, curve.y, color=colour, linewidth=1.6, label=name, marker="o" if marks else None, ms=4)
+            axes.plot((x.low, x.high), (y.low, y.high), color=SOFT, linewidth=1, linestyle=":")
+        for number, curve in enumerate(curves):
+            colour, dashes = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
+            style: Any = {"color": colour, "gid": f"{SERIES}{number}"}
+            axes.plot(curve.x, curve.y, linewidth=1.8, dashes=dashes, marker="o" if marks else None, ms=4, **style)
+            if curve.low:
+                axes.vlines(curve.x, curve.low, curve.high, linewidth=1, alpha=0.6, **style)
         _finish(axes, x, y)
-        axes.legend(loc="best")
         return _svg(figure)
-
-
-def intervals(rows: Mapping[str, Mapping[str, Estimate]], axis: Axis) -> str:
-    """Draw estimates as dots with whiskers for their intervals.
-
-    Args:
-        rows: by the name of the row, the estimates by the name of the colour in the legend.
-        axis: the axis to the right.
-
-    Returns:
-        The chart as SVG text.
-    """
-    with _styled():
-        figure, axes = _figure()
-        kinds = list(dict.fromkeys(kind for row in rows.values() for kind in row))
-        for number, kind in enumerate(kinds):
-            offset = (number - (len(kinds) - 1) / 2) * 0.24
-            _whiskers(axes, kind, [row.get(kind) for row in rows.values()], offset, COLOURS[number % len(COLOURS)])
-        axes.set_yticks(range(len(rows)), list(rows))
-        axes.set(xlabel=axis.label, xlim=(axis.low, axis.high), ylim=(len(rows) - 0.5, -0.5))
-        figure.legend(loc="outside upper left", ncols=len(kinds))
-        return _svg(figure)
-
-
-def _whiskers(axes: Axes, kind: str, estimates: Sequence[Estimate | None], offset: float, colour: str) -> None:
-    label: str | None = kind
-    for row, estimate in enumerate(estimates):
-        if estimate is None or estimate.value is None:
-            continue
-        if estimate.interval:
-            axes.plot(estimate.interval, [row + offset] * 2, color=colour, linewidth=1.4)
-        axes.plot([estimate.value], [row + offset], "o", color=colour, ms=5, label=label)
-        label = None  # one entry a kind in the legend

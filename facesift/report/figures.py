@@ -50,7 +50,7 @@ def write_png(path: Path, figure: Figure) -> None:
         path: file to write; it appears whole or not at all.
         figure: what to write.
     """
-    with plain_style(), whole_file(path) as part:
+    with plain_style(), whole_file(path, private=True) as part:
         figure.savefig(part, format="png", dpi=DPI, metadata={"Software": None})
 
 

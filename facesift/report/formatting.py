@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facesift.core.formatting import NOTHING, percent, share, span
+from facesift.core.formatting import NOTHING, EstimateText, percent, share, span
 
 
 def recall_of(figures: Mapping[str, Any]) -> str:
@@ -34,4 +34,5 @@ def known(figures: Mapping[str, Any], key: str) -> str:
     """
     if figures.get(key) is None:
         return NOTHING
-    return f"{percent(figures[key])} ({span(figures[f'{key}_interval'])})"
+    interval = figures[f"{key}_interval"]
+    return EstimateText.of(f"{percent(figures[key])} ({span(interval)})", figures[key], interval)

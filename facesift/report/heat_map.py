@@ -27,6 +27,7 @@ from facesift.shards.index import FeatureBlock, block_slices
 Map = NDArray[np.float32]  # (rows, columns) of patches
 Tokens = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]  # block_N or last -> (v, tokens, width)
 LAST = "last"
+CLEAREST = ("face", "centre", "whole")  # squares by how well they show a face
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class HeatMaps:
     Attributes:
         spec: the backbone.
         side: side of its input in pixels.
-        tokens: computes its tokens, the class token first.
+        tokens: computes its tokens: patches row by row, after the class token where the backbone has one.
         weights: for each square, by output (`block_N` or `last`), the weight of each number of a patch token.
     """
 
@@ -45,29 +46,45 @@ class HeatMaps:
     tokens: Tokens
     weights: Mapping[str, Mapping[str, NDArray[np.float32]]]
 
-    def of(self, image: Image.Image, face: Face | None) -> dict[str, tuple[tuple[int, int, int, int], Map]]:
+    def of(
+        self, image: Image.Image, face: Face | None, only: str | None = None
+    ) -> dict[str, tuple[tuple[int, int, int, int], Map]]:
         """Compute the heat maps of an upright RGB image.
 
         Args:
             image: of any size.
             face: the largest face in it; None without one.
+            only: the one square to compute, which is faster; None: all that the head sees.
 
         Returns:
             For each square that the head sees: where it is in the image (left, top, right, bottom), and its map.
         """
         views = cut_views(image, self.spec.views, self.spec.centre, self.side, face)
         boxes = view_boxes(image.size, self.spec.views, self.spec.centre, self.side, face)
-        found = self.tokens(normalised(views, self.spec))
+        squares = squares_of(self.spec.views)
+        rows = [row for row, square in enumerate(squares) if square in self.weights and only in (None, square)]
+        found = self.tokens(normalised(views[rows], self.spec))
         maps = {}
-        for row, square in enumerate(squares_of(self.spec.views)):
-            if square in self.weights:
-                parts = [found[name][row, 1:] @ weight for name, weight in self.weights[square].items()]
-                grid = round(len(parts[0]) ** 0.5)
-                maps[square] = boxes[row], np.sum(parts, axis=0, dtype=np.float32).reshape(grid, grid)
+        for place, row in enumerate(rows):
+            parts = [_patches(found[name][place]) @ weight for name, weight in self.weights[squares[row]].items()]
+            grid = round(len(parts[0]) ** 0.5)
+            maps[squares[row]] = boxes[row], np.sum(parts, axis=0, dtype=np.float32).reshape(grid, grid)
         return maps
 
+    @property
+    def clearest(self) -> str:
+        """The square whose map is easiest to read: it shows the face, and no more."""
+        return next((square for square in CLEAREST if square in self.weights), next(iter(self.weights)))
 
-def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int) -> HeatMaps:
+
+def _patches(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Leave out the class token: patches fill a square, and one more token does not."""
+    return tokens if round(len(tokens) ** 0.5) ** 2 == len(tokens) else tokens[1:]
+
+
+def open_heat_maps(
+    spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead, positive: int, network: Path | None = None
+) -> HeatMaps:
     """Prepare the heat maps of a head.
 
     Args:
@@ -75,19 +92,19 @@ def open_heat_maps(spec: Backbone, blocks: list[FeatureBlock], head: FeatureHead
         blocks: what the features consist of.
         head: linear, over some `mean` outputs of squares that are no tiles.
         positive: number of the positive class.
+        network: the backbone's ONNX file in a bundle, with the outputs that the features need; None: that of `spec`.
 
     Raises:
-        FacesiftError: for a backbone that is not ONNX, or a head that is not linear in patch tokens.
+        FacesiftError: for a backbone that is not ONNX or gives no tokens, or a head that is not linear in them.
     """
-    path = backbone_file(spec)
-    if path is None or not spec.name.startswith(ONNX):
-        raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
-    if len(head.layers) != 1:
-        raise FacesiftError("heat maps need a linear head: `hidden: null` and `dropout: 0.0`")
     weights = patch_weights(head, blocks, positive)
-    if not weights:
-        raise FacesiftError("heat maps need a head with `mean` among its `pool`")
-    side, tokens = _open_tokens(with_block_outputs(path, spec.blocks))
+    tower: Path | bytes | None = network
+    if tower is None:
+        path = backbone_file(spec)
+        if path is None or not spec.name.startswith(ONNX):
+            raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
+        tower = with_block_outputs(path, spec.blocks)
+    side, tokens = _open_tokens(tower)
     return HeatMaps(spec, side, tokens, weights)
 
 
@@ -103,7 +120,12 @@ def patch_weights(
 
     Returns:
         For each square, by output (`block_N` or `last`): weights (width,).
+
+    Raises:
+        FacesiftError: for a head that is not linear, or sees no mean of patch tokens.
     """
+    if len(head.layers) != 1:
+        raise FacesiftError("heat maps need a linear head: `hidden: null` and `dropout: 0.0`")
     linear: Any = head.layers[0]
     weight = linear.weight.detach().numpy()
     others = np.delete(weight, positive, axis=0).mean(axis=0)
@@ -115,6 +137,8 @@ def patch_weights(
         if pool.startswith("mean") and len(rows):
             name = f"{BLOCK}{pool.partition('.')[2]}" if "." in pool else LAST
             found.setdefault(square, {})[name] = scaled[rows]
+    if not found:
+        raise FacesiftError("heat maps need a head with `mean` among its `pool`")
     return found
 
 
@@ -122,6 +146,8 @@ def _open_tokens(network: Path | bytes) -> tuple[int, Tokens]:
     session = onnx_session(network, threads=1)
     (images,) = session.get_inputs()
     names = [output.name for output in session.get_outputs()]
+    if not any(len(output.shape) == 3 for output in session.get_outputs()):
+        raise FacesiftError("heat maps need a backbone with tokens among its outputs")
 
     def tokens(views: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         values = dict(zip(names, session.run(None, {images.name: views}), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facesift.core.formatting import NOTHING, percent, share
+from facesift.core.formatting import NOTHING, EstimateText, percent, share
 from facesift.report.formatting import precision_of
 from facesift.report.page import PageSection, Table
 
@@ -47,7 +47,7 @@ def operation_section(operating: Mapping[str, Any]) -> PageSection:
     for source, figures in _within_test(operating).items():
         if any(_images(figures[name]) < _images(pooled[name]) for name in figures):
             tables.append(_points_table(operating, figures, f"Within {source}: images of this source alone"))
-    return PageSection("Operating points", text, tables)
+    return PageSection("Operating points", text, tables, reader="board")
 
 
 def _holds_at(shares: Mapping[str, float | None]) -> str:
@@ -115,14 +115,14 @@ def prevalence_section(operating: Mapping[str, Any], chosen: Sequence[str]) -> P
         if projected:
             rows = [[f"1 in {int(one_in):,}", *_projection(figures)] for one_in, figures in _by_number(projected)]
             headings = ("fakes", *(heading for _, heading in PROJECTED))
-            tables.append(Table(headings, rows, f"{POINTS.get(name, name)}: in 100,000 applications"))
+            tables.append(Table(headings, rows, f"{POINTS.get(name, name.replace('_', ' '))}: in 100,000 applications"))
     text = [
         (
             "The test split holds far more fakes than a bank sees. What happens to a fake and what happens to a real "
             "image carries over; precision and workload do not, so they are projected, with intervals."
         )
     ]
-    return PageSection("At a bank's share of fakes", text, tables)
+    return PageSection("At a bank's share of fakes", text, tables, reader="board")
 
 
 def _by_number(projected: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -138,6 +138,6 @@ def _amount(figure: Mapping[str, float | None], *, share_of_all: bool) -> str:
     if value is None or low is None or high is None:
         return NOTHING
     if share_of_all:
-        return f"{percent(value)} ({100 * low:.1f}-{100 * high:.1f})"
+        return EstimateText.of(f"{percent(value)} ({100 * low:.1f}-{100 * high:.1f})", value, (low, high))
     digits = 0 if high >= 100 else 1
     return f"{value:,.{digits}f} ({low:,.{digits}f}-{high:,.{digits}f})"

@@ -5,67 +5,78 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facesift.core.formatting import NOTHING, area, percent, share, span
-from facesift.report.charts import Axis, Estimate, intervals
+from facesift.core.formatting import area, share
 from facesift.report.formatting import known, precision_of, recall_of
-from facesift.report.page import Chart, PageSection, Table
+from facesift.report.page import PageSection, Table
 
-HEADINGS = ("", "recall", "precision", "to review", "caught", "AUC", "AP")
+RULE_HEADINGS = ("decision rule", "caught", "to review", "false alarms", "recall", "precision")
+VOTER_HEADINGS = ("decided alone by", "AUC", "AP", "recall", "precision", "false alarms")
 READING = (
-    "Recall: share of the fakes that were decided fake. Precision: share of fakes among the images decided fake. "
-    "Caught: fakes decided fake or sent to a person. For unanimous, recall and precision are of the decided images. In "
-    "brackets: the 95 % interval in per cent (Clopper-Pearson for shares, bootstrap by image group for areas) and the "
-    "counts. Rows below the rules are the voters by themselves, then baselines that each part has to beat."
+    "In brackets: the 95 % interval in per cent, which the bar below shows, and the counts (Clopper-Pearson for "
+    "shares, bootstrap by image group for areas). Recall and precision of a rule that sends images to a person "
+    "are of the images that it decides itself."
 )
+ALONE = (
+    "What each voter does when it decides alone, for the more probable class, and baselines that each part has to beat."
+)
+NO_CALL = "calls no image fake"
 
 Reports = Mapping[str, Mapping[str, Any]]
 
 
-def headline(figures: Mapping[str, Any], positive: str) -> str:
-    """Say in one or two sentences what the deciding rule did on the test split.
+def rule_table(caption: str, rules: Reports, decisions: Reports | None = None) -> Table:
+    """Make a table with one row for each rule.
 
     Args:
-        figures: report of the rule (`facesift.core.counts.DecisionCounts.report`, or `Confusion.report` for a rule
-            that sends nothing to review).
-        positive: name of the class looked for.
-
-    Returns:
-        The text at the top of the page.
+        caption: title of the table.
+        rules: figures by rule.
+        decisions: error rates by rule, as of `metrics/standard.json`, whose interval of the false alarms is shown.
     """
-    fakes = figures["fakes"] + figures.get("review_fake", 0)
-    calls = figures["tp"] + figures["fp"]
-    interval = _interval(figures["precision_interval"])
-    alarms = f"Of the {calls:,} images it decided {positive}, {percent(figures['precision'])} were{interval}."
-    if "caught" not in figures:
-        found = _interval(figures["recall_interval"])
-        return f"The committee found {figures['tp']:,} of {fakes:,} {positive} faces in the test{found}. {alarms}"
-    return (
-        f"The committee caught {percent(figures['caught'])} of {fakes:,} {positive} faces in the test"
-        f"{_interval(figures['caught_interval'])}: {figures['tp']:,} it decided by itself, {figures['review_fake']:,} "
-        f"it sent to a person, together with {figures['review_real']:,} others ({percent(figures['review_rate'])} of "
-        f"all images to review). {alarms if calls else f'It decided no image {positive} by itself.'}"
-    )
+    found = decisions or {}
+    rows = [[_title(name, each), *_rule_cells(each, found.get(name, {}).get("bpcer"))] for name, each in rules.items()]
+    return Table(RULE_HEADINGS, rows, caption)
 
 
-def _interval(interval: Any) -> str:
-    return f" (95 % interval {span(interval)} %)" if interval else ""
-
-
-def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
-    auc, ap = (area(figures.get(key), figures.get(f"{key}_interval")) for key in ("auc", "ap"))
-    return [_title(name, figures), recall_of(figures), precision_of(figures), *_review_cells(figures), auc, ap]
-
-
-def _review_cells(figures: Mapping[str, Any]) -> list[str]:
-    """Share sent to review and share caught; dashes for a voter or rule that sends nothing to review."""
-    if "review_rate" not in figures:
-        return [NOTHING, NOTHING]
-    images = figures["fakes"] + figures["reals"] + figures["reviewed"]
-    fakes, hits = figures["fakes"] + figures["review_fake"], figures["tp"] + figures["review_fake"]
+def _rule_cells(figures: Mapping[str, Any], alarms: Mapping[str, Any] | None) -> list[str]:
+    reviewed, review_fake = figures.get("reviewed", 0), figures.get("review_fake", 0)
+    fakes, images = figures["fakes"] + review_fake, figures["fakes"] + figures["reals"] + reviewed
+    caught = ("caught", "caught_interval") if "caught" in figures else ("recall", "recall_interval")
+    review = share(figures.get("review_rate", 0.0), figures.get("review_rate_interval"), reviewed, images)
+    reals = figures["reals"] + figures.get("review_real", 0)
     return [
-        share(figures["review_rate"], figures["review_rate_interval"], figures["reviewed"], images),
-        share(figures["caught"], figures["caught_interval"], hits, fakes),
+        share(figures[caught[0]], figures.get(caught[1]), figures["tp"] + review_fake, fakes),
+        review if reviewed or "review_rate" in figures else "none: it decides all",
+        _false_alarms(figures["fp"], reals, alarms and alarms["interval"]),
+        recall_of(figures),
+        _precision(figures),
     ]
+
+
+def voter_table(caption: str, voters: Reports, decisions: Reports | None = None) -> Table:
+    """Make a table with one row for each voter or baseline that decides alone.
+
+    Args:
+        caption: title of the table.
+        voters: figures by name.
+        decisions: error rates by voter, as of `metrics/standard.json`, whose interval of the false alarms is shown.
+    """
+    rates = {name: (decisions or {}).get(name, {}).get("bpcer") for name in voters}
+    rows = [[_title(name, each), *_voter_cells(each, rates[name])] for name, each in voters.items()]
+    return Table(VOTER_HEADINGS, rows, caption)
+
+
+def _voter_cells(figures: Mapping[str, Any], rate: Mapping[str, Any] | None) -> list[str]:
+    auc, ap = (area(figures.get(key), figures.get(f"{key}_interval")) for key in ("auc", "ap"))
+    alarms = _false_alarms(figures["fp"], figures["reals"], rate and rate["interval"])
+    return [auc, ap, recall_of(figures), _precision(figures), alarms]
+
+
+def _precision(figures: Mapping[str, Any]) -> str:
+    return precision_of(figures) if figures["tp"] + figures["fp"] else NO_CALL
+
+
+def _false_alarms(number: float, reals: int, interval: Any) -> str:
+    return share(number / reals if reals else None, interval, number, reals)
 
 
 def _title(name: str, figures: Mapping[str, Any]) -> str:
@@ -73,58 +84,56 @@ def _title(name: str, figures: Mapping[str, Any]) -> str:
     return name.replace("_", " ") + chosen
 
 
-def result_table(caption: str, rule: str, *groups: Reports) -> Table:
-    """Make a table with one row for each rule, voter or baseline.
-
-    Args:
-        caption: title of the table.
-        rule: name of the deciding rule, whose row is stressed.
-        groups: figures by name, in the order of the rows.
-
-    Returns:
-        The table.
-    """
-    rows = [(name, figures) for group in groups for name, figures in group.items()]
-    strong = [number for number, (name, _) in enumerate(rows) if name == rule]
-    return Table(HEADINGS, [_row(name, figures) for name, figures in rows], caption, strong)
-
-
-def results_section(vote: Reports, voters: Reports, within: Reports, baselines: Reports, rule: str) -> PageSection:
-    """Show the test figures on all sources together, then within every source that holds both classes.
+def results_section(vote: Reports, within: Reports, decisions: Reports, rule: str) -> PageSection:
+    """Show what the rules decide: on all sources together, then within every source that holds both classes.
 
     Args:
         vote: figures by rule.
+        within: `{rules, voters}` by source, as of `metrics/within.json`.
+        decisions: error rates by rule, as of `metrics/standard.json`.
+        rule: name of the deciding rule.
+    """
+    others = {name: each for name, each in vote.items() if name != rule}
+    tables = [
+        rule_table(f"Decision rule in force: {_counted(vote[rule])}", {rule: vote[rule]}, decisions),
+        rule_table("Other rules, on the same images", others, decisions),
+    ]
+    for source, inside in _smaller(within, vote[rule]).items():
+        caption = f"Within {source}: {_counted(inside['rules'][rule])} of this source alone"
+        tables.append(rule_table(caption, {rule: inside["rules"][rule]} | inside["rules"]))
+    return PageSection("Figures on the test split", [READING], tables)
+
+
+def members_section(voters: Reports, within: Reports, baselines: Reports, decisions: Reports) -> PageSection:
+    """Show each voter alone and the baselines: on all sources together, then within every source with both classes.
+
+    Args:
         voters: figures by voter.
         within: `{rules, voters}` by source, as of `metrics/within.json`.
         baselines: figures by baseline, as of `metrics/audit.json`.
-        rule: name of the deciding rule.
-
-    Returns:
-        The section with a table for all sources and a table and a chart for each source.
+        decisions: error rates by voter, as of `metrics/standard.json`.
     """
-    counts = next(iter(voters.values()))
-    title = f"All sources together: {counts['fakes']:,} fakes, {counts['reals']:,} reals"
-    tables = [result_table(title, rule, vote, voters, baselines)]
-    charts = []
-    for source, inside in within.items():
-        inner = next(iter(inside["voters"].values()))
-        if inner["reals"] < counts["reals"]:
-            title = f"Within {source}: {inner['fakes']:,} fakes, {inner['reals']:,} reals of this source alone"
-            tables.append(result_table(title, rule, inside["rules"], inside["voters"]))
-            charts.append(_pooled_and_within(source, voters, inside["voters"]))
-    return PageSection("Figures on the test split", [READING], tables, charts)
+    everything = next(iter(voters.values()))
+    tables = [
+        voter_table(f"Members and stacker: {_counted(everything)}", voters, decisions),
+        voter_table("Baselines, on the same images", baselines),
+    ]
+    for source, inside in _smaller(within, everything).items():
+        title = f"Within {source}: {_counted(next(iter(inside['voters'].values())))} of this source alone"
+        tables.append(voter_table(title, inside["voters"]))
+    return PageSection("Members and baselines", [ALONE], tables, reader="engineer")
 
 
-def _pooled_and_within(source: str, pooled: Reports, inside: Reports) -> Chart:
-    rows = {
-        voter: {
-            "all sources": Estimate(figures["auc"], figures.get("auc_interval")),
-            f"within {source}": Estimate(inside[voter]["auc"], inside[voter].get("auc_interval")),
-        }
-        for voter, figures in pooled.items()
-    }
-    caption = f"Telling fake from real: in all images, and among the images of {source} alone. 0.5 is guessing."
-    return Chart(intervals(rows, Axis("AUC (area under the ROC curve)")), caption)
+def _counted(figures: Mapping[str, Any]) -> str:
+    fakes, reals = (figures[f"{name}s"] + figures.get(f"review_{name}", 0) for name in ("fake", "real"))
+    return f"{fakes:,} fakes, {reals:,} reals"
+
+
+def _smaller(within: Reports, whole: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the sources that do not hold all real images."""
+    reals = whole["reals"] + whole.get("review_real", 0)
+    counts = {source: next(iter(inside["voters"].values())) for source, inside in within.items()}
+    return {source: inside for source, inside in within.items() if counts[source]["reals"] < reals}
 
 
 def robustness_section(robustness: Mapping[str, Any], rule: str) -> PageSection:
@@ -153,7 +162,7 @@ def robustness_section(robustness: Mapping[str, Any], rule: str) -> PageSection:
 def _damage_row(name: str, report: Mapping[str, Any], rule: str) -> list[str]:
     figures, ranked = report["rules"][rule], report["voters"]["stacker"]
     return [
-        name if report["strength"] is None else f"{name} ({report['kind']} {report['strength']:g})",
+        "none" if report["strength"] is None else f"{name} ({report['kind']} {report['strength']:g})",
         *(known(figures, key) for key in ("recall", "precision", "caught", "review_rate")),
         area(ranked["auc"], ranked["auc_interval"]),
         f"{figures['flips']['images']:,}",

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from facesift.config.evaluation import Pictures
 from facesift.config.members import NO_AUGMENTATION, Augment
-from facesift.networks.preprocessing import make_augmentation, make_mixing, to_unit
+from facesift.networks.preprocessing import to_unit
 from facesift.report.figures import GridRow, draw_grid
 from facesift.sampling.plan_columns import FORGED, KINDS
 from facesift.sampling.plan_images import make_plan_images, read_plan_images
 from facesift.sampling.resamplers import interpolate
 from facesift.shards.reading import ShardFolder
+from facesift.training.augmentation import make_augmentation, make_mixing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
-from facesift.datasets.review_files import COLUMNS, Answer, check_header, format_row, parse_lines, review_file
+from facesift.core.parts import lock_for_writing
+from facesift.datasets.review_files import CHECKED, Answer, check_header, format_row, parse_lines, review_file
 from facesift.datasets.reviews import ActiveAnswers
 
-HEADER = ",".join(COLUMNS).encode() + b"\n"
+HEADER = ",".join(CHECKED).encode() + b"\n"
+FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)  # of Unix; of Windows
 TAIL = 64  # bytes before the end of the last read that must still be the same; else the file was rewritten
 
 
@@ -35,6 +36,7 @@ class AnswerLog:
     _read: int = 0  # bytes
     _tail: bytes = b""
     _version: tuple[int, ...] = ()
+    _checked: bool = True  # rows have checksums
 
     def refresh(self) -> None:
         """Read the lines that were added since the last call; read all again if the file was replaced or rewritten.
@@ -69,9 +71,9 @@ class AnswerLog:
         whole = data[: data.rfind(b"\n") + 1]
         lines = whole.decode("utf-8", "replace").split("\n")[:-1]
         if lines and not self._lines:
-            check_header(self.path, lines[0])
+            self._checked = check_header(self.path, lines[0])
         fresh = lines if self._lines else lines[1:]
-        answers, problems = parse_lines(self.path, fresh, first=max(self._lines, 1) + 1)
+        answers, problems = parse_lines(self.path, fresh, first=max(self._lines, 1) + 1, checked=self._checked)
         for problem in problems:
             self.report_problem(problem)
         for answer in answers:
@@ -100,9 +102,9 @@ def locked_append(log: AnswerLog) -> Iterator[Callable[[Answer], None]]:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | FLAGS, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_for_writing(file)
             if _is_still(path, file):
                 yield file
                 return
@@ -121,7 +123,8 @@ def _is_still(path: Path, file: int) -> bool:
 def _append(file: int, answer: Answer) -> None:
     """Append one line, after the header in a new file, and wait until it is on the disk."""
     size = os.fstat(file).st_size
-    line = format_row(answer).encode()
+    checked = not size or os.pread(file, len(HEADER), 0) == HEADER  # an older version began the file without
+    line = format_row(answer, checked=checked).encode()
     try:
         _write(file, line if size else HEADER + line)
     except OSError:
@@ -143,8 +146,8 @@ def _move_torn_line(log: AnswerLog, file: int) -> None:
     if end == size:
         return
     aside = log.path.with_name(f"{log.path.name}.torn")
-    with aside.open("ab") as kept:
-        kept.write(os.pread(file, size - end, end) + b"\n")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | FLAGS, 0o600), "ab") as kept:
+        kept.write(_read_at(file, size - end, end) + b"\n")
         kept.flush()
         os.fsync(kept.fileno())
     os.ftruncate(file, end)
@@ -152,12 +155,17 @@ def _move_torn_line(log: AnswerLog, file: int) -> None:
     log.report_problem(f"{log.path}: its last line was not written to its end; it does not count and is now in {aside}")
 
 
+def _read_at(file: int, length: int, start: int) -> bytes:
+    os.lseek(file, start, os.SEEK_SET)  # Windows has no pread; what is written is appended, wherever this leads
+    return os.read(file, length)
+
+
 def _end_of_lines(file: int, size: int) -> int:
     """Return the offset after the last line break."""
     block, end = 4096, size
     while end:
         start = max(0, end - block)
-        found = os.pread(file, end - start, start).rfind(b"\n")
+        found = _read_at(file, end - start, start).rfind(b"\n")
         if found >= 0:
             return start + found + 1
         end = start

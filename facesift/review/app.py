@@ -1,9 +1,7 @@
-"""The web application: the page, its images, the answers, and the attribution maps."""
+"""The web application: the page, the walk through the queue, and the answers."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import errno
 import json
 from collections.abc import Callable
@@ -24,14 +22,15 @@ from facesift.datasets.review_files import UNSURE
 from facesift.images.decoding import BadImage
 from facesift.review.access_control import AccessControl, Credentials
 from facesift.review.assignment import UNANSWERED
-from facesift.review.attribution import AttributionMaps
-from facesift.review.images import ImageLimits, ImageNotAvailableError, browser_image, read_image_file
-from facesift.review.request_bodies import AnswerRequest, BadRequestError, UndoRequest, read_body
+from facesift.review.image_handlers import ImageHandlers
+from facesift.review.images import ImageNotAvailableError
+from facesift.review.photo_views import VIEWS
+from facesift.review.request_bodies import AnswerRequest, AsideRequest, BadRequestError, UndoRequest, read_body
 from facesift.review.state import ConflictError, ReviewState
 
-SCRIPTS = ("requests.js", "picture.js", "details.js", "maps.js", "page.js")
+SCRIPTS = ("requests.js", "picture.js", "views.js", "details.js", "maps.js", "page.js")
 STATIC = {"page.css": "text/css"} | dict.fromkeys(SCRIPTS, "text/javascript")
-RESERVED_KEYS = frozenset("uszmt")  # unsure, skip, undo, map, try again
+RESERVED_KEYS = frozenset("uszmtocenh")  # unsure, skip, undo, maps, try again, 1:1, and the views
 DIGITS = "123456789"
 
 
@@ -40,18 +39,17 @@ class PageHandlers:
     """The functions that answer requests. Those that read files run in threads, off the event loop.
 
     Attributes:
-        state: The review state.
         credentials: What each request must carry.
-        maps: Makes attribution maps; None where none can be made.
-        no_maps_reason: Why no maps can be made; "" where they can.
-        limits: The largest image that is shown.
+        images: The functions for requests about one image.
     """
 
-    state: ReviewState
     credentials: Credentials
-    maps: AttributionMaps | None
-    no_maps_reason: str
-    limits: ImageLimits
+    images: ImageHandlers
+
+    @property
+    def state(self) -> ReviewState:
+        """The review state."""
+        return self.images.state
 
     def page(self, _: Request) -> Response:
         """Return the page."""
@@ -70,8 +68,10 @@ class PageHandlers:
             "keys": keyboard_keys(queue.classes.names) | {UNSURE: UNSURE[0]},
             "answers": queue.answers,
             "unsure": UNSURE,
-            "members": [each.name for each in self.maps.card.members] if self.maps else [],
-            "no_maps_reason": self.no_maps_reason,
+            "members": [each.name for each in self.images.maps.card.members] if self.images.maps else [],
+            "no_maps_reason": self.images.no_maps_reason,
+            "views": VIEWS,
+            "similar": self.images.similar is not None,
             "images": len(queue),
             "blind": queue.blind,
             "gold": bool(queue.gold),
@@ -109,28 +109,12 @@ class PageHandlers:
         body = await read_body(request, UndoRequest)
         return JSONResponse(await run_in_threadpool(self.state.undo, body.number))
 
-    def image(self, request: Request) -> Response:
-        """Return an image of the queue by its image_id."""
-        data, kind = browser_image(self._image_bytes(request.path_params["image_id"]), self.limits.max_pixels)
-        return Response(data, media_type=kind)
-
-    async def map(self, request: Request) -> Response:
-        """Return a member's attribution map of an image: a PNG in base64 and its description."""
-        if self.maps is None:
-            raise BadRequestError(self.no_maps_reason)
-        image_id, member = request.path_params["image_id"], request.path_params["member"]
-        if member not in self.maps.card.member_names:
-            raise BadRequestError(f"{member!r} is not a member of the committee")
-        data = await run_in_threadpool(self._image_bytes, image_id)
-        made = await asyncio.wrap_future(self.maps.request(image_id, member, data))
-        return JSONResponse({"png": base64.b64encode(made.png).decode(), "description": made.description})
-
-    def _image_bytes(self, image_id: str) -> bytes:
-        queue = self.state.queue
-        position = queue.position(image_id)
-        if position is None:
+    async def set_aside(self, request: Request) -> Response:
+        """Leave an image out whose file cannot be shown, until the page is started again."""
+        body = await read_body(request, AsideRequest)
+        if body.image_id not in self.state.queue:
             raise BadRequestError("No such image in this queue.")
-        return read_image_file(queue.row(position)["image"], image_id, queue.roots, self.limits.max_bytes)
+        return JSONResponse(await run_in_threadpool(self.state.set_aside, body.image_id))
 
 
 def keyboard_keys(names: tuple[str, ...]) -> dict[str, str]:
@@ -162,8 +146,8 @@ def make_app(handlers: PageHandlers) -> Starlette:
         Route("/item", handlers.item),
         Route("/answer", handlers.answer, methods=["POST"]),
         Route("/undo", handlers.undo, methods=["POST"]),
-        Route("/image/{image_id}", handlers.image),
-        Route("/map/{image_id}/{member}", handlers.map),
+        Route("/aside", handlers.set_aside, methods=["POST"]),
+        *handlers.images.routes,
         *(Route(f"/{name}", handlers.static) for name in STATIC),
     ]
     error_responses: dict[Any, Any] = {

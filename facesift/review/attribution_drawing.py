@@ -25,7 +25,7 @@ class AttributionMap:
     """A drawn attribution map.
 
     Attributes:
-        png: PNG with a transparent backbackground and the proportions of the photo.
+        png: PNG with a transparent background and the proportions of the photo.
         description: What the map shows, in one sentence.
     """
 
@@ -34,15 +34,15 @@ class AttributionMap:
 
 
 def draw_map(
-    changes: NDArray[np.float64], size: tuple[int, int], seen: tuple[int, int, int, int], positive: str
+    changes: NDArray[np.float64], size: tuple[int, int], seen: tuple[int, int, int, int], description: str
 ) -> AttributionMap:
     """Draw an attribution map.
 
     Args:
-        changes: How much each pixel raises the log-odds of the positive class, (S, S).
+        changes: What speaks for the positive class, place by place, (rows, columns); negative values speak against it.
         size: Width and height of the photo in pixels.
         seen: Left, top, right, bottom of the part of the photo that the member sees, in pixels of the photo.
-        positive: Name of the positive class.
+        description: What the map shows, in one sentence.
     """
     width, height = _scaled(size)
     background = Image.new("RGBA", (width, height))
@@ -55,7 +55,7 @@ def draw_map(
         _draw_ring(background, changes, box, corner)
     png = io.BytesIO()
     background.save(png, "PNG")
-    return AttributionMap(png.getvalue(), _describe(changes, positive))
+    return AttributionMap(png.getvalue(), description)
 
 
 def _scaled(size: tuple[int, int]) -> tuple[int, int]:
@@ -91,10 +91,24 @@ def _draw_ring(
         canvas.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=line_width)
 
 
-def _describe(changes: NDArray[np.float64], positive: str) -> str:
+def describe_change(changes: NDArray[np.float64], positive: str) -> str:
+    """Say where blurring changes the log-odds of the positive class most, and by how much."""
     strongest, down, across = _strongest(changes)
     if abs(strongest) < FLAT:
         return f"No part of the image matters to this member (log-odds change by less than {FLAT})."
-    place = f"{ROWS[int(down * 3)]} {COLUMNS[int(across * 3)]}".strip() or "centre"
+    place = _place(down, across)
     verb = "lowers" if strongest > 0 else "raises"
     return f"Strongest at the {place} (ring): blurring it {verb} the log-odds of {positive} by {abs(strongest):.2f}."
+
+
+def describe_place(values: NDArray[np.float64], positive: str) -> str:
+    """Say which place matters most; without the name of the positive class, not whether it speaks for or against it."""
+    strongest, down, across = _strongest(values)
+    if abs(strongest) < FLAT:
+        return "No part of the image stands out."
+    said = f": it speaks {'for' if strongest > 0 else 'against'} {positive}" if positive else ""
+    return f"Strongest at the {_place(down, across)} (ring){said}."
+
+
+def _place(down: float, across: float) -> str:
+    return f"{ROWS[int(down * 3)]} {COLUMNS[int(across * 3)]}".strip() or "centre"

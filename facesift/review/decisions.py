@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +11,16 @@ from facesift.bundle.card import CARD, read_card
 from facesift.config.params import load_params
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
-from facesift.core.files import scan_parquet
 from facesift.datasets.review_files import IMAGE_ID, RESERVED
 from facesift.review.order import VOTE
 from facesift.review.study import PARAMS, Study
+from facesift.screening.decisions_file import reading, scan_decisions, torn_line
 
 REVIEW = "review"
-READERS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 NEEDED = ("image", "image_id", "decision", "probability")
 PREVALENCE = "prevalence"  # share of the positive class that the probability holds for; older tables lack it
-TEXTS = ("image", "image_id", "decision", "reason")
+TEXTS = ("image", "image_id", "decision", "reason", "rule")  # older tables lack the rule
+NUMBERS = ("probability", "lo", "hi", PREVALENCE)  # older tables lack an operating point's thresholds and the share
 
 
 @dataclass(frozen=True)
@@ -33,26 +31,28 @@ class DecisionsTable:
         table: One row for each file: image (its name), image_id, decision, probability, reason, vote_<voter> ...
         roots: Folders that relative names may start from.
         hide_names: Whether the names of the files tell the label, so that they are shown only after the answer.
+        note: What is wrong with the file although it is used; None: nothing.
     """
 
     table: pl.DataFrame
     roots: tuple[Path, ...]
     hide_names: bool
+    note: str | None = None
 
 
 def read_decisions(path: Path, images: Path | None = None) -> DecisionsTable:
     """Read a table of `facesift screen`, or the pipeline's `decisions.parquet` with the tables beside it.
 
     Args:
-        path: The table: .csv, .jsonl, .ndjson or .parquet.
+        path: The table: .csv, .jsonl, .ndjson or .parquet, see `decisions_file`.
         images: Folder that relative file names start from. Without it: the current folder, then the folder of
             `path`; for the pipeline's table the raw folder of its `params.yaml`.
 
     Raises:
         FacesiftError: The file is not such a table.
     """
-    with _readable(path):
-        table = _scan(path)
+    with reading(path):
+        table = scan_decisions(path, NUMBERS, ())
         columns = table.collect_schema().names()
     if {"split", "decision", "image_id"} <= set(columns) and "image" not in columns:
         return _read_pipeline_table(path, table, images)
@@ -62,30 +62,7 @@ def read_decisions(path: Path, images: Path | None = None) -> DecisionsTable:
             f"{path}: not a decisions table, it lacks {', '.join(missing)}; `facesift screen` writes such tables"
         )
     roots = (images,) if images else (Path(), path.parent)
-    return DecisionsTable(_collect(path, table), roots, hide_names=False)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise FacesiftError(
-            f"{path}: not a readable decisions table ({error}); continue an interrupted run with --resume"
-        ) from error
-
-
-def _scan(path: Path) -> pl.LazyFrame:
-    kind = READERS.get(path.suffix.lower())
-    if kind is None:
-        raise FacesiftError(f"{path}: its name must end in one of {', '.join(READERS)}")
-    if not path.is_file():
-        raise FacesiftError(f"{path}: no such file; `facesift screen` writes a decisions table")
-    if kind == "csv":
-        return pl.scan_csv(path, infer_schema=False, truncate_ragged_lines=True)
-    if kind == "jsonl":
-        return pl.scan_ndjson(path, infer_schema_length=None, ignore_errors=True)
-    return scan_parquet(path)
+    return DecisionsTable(_collect(path, table), roots, hide_names=False, note=torn_line(path))
 
 
 def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
@@ -96,11 +73,12 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
         pl.col(name).cast(pl.String).fill_null("") if name in columns else pl.lit("").alias(name)
         for name in (*TEXTS, *votes)
     ]
-    probability = pl.col("probability").cast(pl.String).cast(pl.Float64, strict=False).fill_nan(None)
-    share = pl.col(PREVALENCE) if PREVALENCE in columns else pl.lit(None).alias(PREVALENCE)
-    holds_at = share.cast(pl.String).cast(pl.Float64, strict=False)
-    with _readable(path):
-        return table.select(*texts, probability, holds_at).collect()
+    numbers = [
+        (pl.col(name) if name in columns else pl.lit(None).alias(name)).cast(pl.Float64).fill_nan(None)
+        for name in NUMBERS
+    ]
+    with reading(path):
+        return table.select(*texts, *numbers).collect()
 
 
 def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:

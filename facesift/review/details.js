@@ -4,18 +4,79 @@
 function drawItem(item) {
   element("details").hidden = !item;
   if (!item) return;
-  const known = item.probability !== null;
   element("place").textContent = `Image ${item.position + 1} of ${settings.images}`;
-  for (const name of ["opinion", "votes-table"]) element(name).hidden = settings.blind;
   element("blind").hidden = !settings.blind;
+  element("why").textContent = item.why;
+  element("why").hidden = !item.why;
+  element("opinion").hidden = item.hidden;
+  const known = item.probability !== null;
   element("probability").textContent = known ? percent(item.probability) : "unknown";
   element("probability-of").textContent = `calibrated probability of ${settings.positive}${holdsAt(item)}`;
   element("decision").textContent = item.decision || "none";
-  element("reason").textContent = item.reason ? `(${item.reason})` : "";
-  element("votes").replaceChildren(...Object.entries(item.votes).map(([voter, vote]) => voteRow(voter, vote)));
+  element("votes").replaceChildren(...Object.entries(item.votes).map(([voter, vote]) => voteItem(voter, vote)));
   element("mine").textContent = item.mine ?? "none yet";
   element("others").textContent = othersText(item);
   element("file").textContent = fileText(item);
+}
+
+// What has to be asked for, once for each image: facts of the file, and similar training images.
+async function drawMore(item) {
+  element("facts").replaceChildren();
+  element("similar").hidden = true;
+  if (!item) return;
+  const still = () => current?.image_id === item.image_id;
+  if (!settings.blind) {
+    const facts = await ask(`facts/${item.image_id}`).then((reply) => reply.json(), () => []);
+    if (still()) element("facts").replaceChildren(...facts.flatMap(([name, value]) => [textIn("dt", name), textIn("dd", value)]));
+  }
+  if (!settings.similar) return;
+  const found = await ask(`similar/${item.image_id}`).then((reply) => reply.json(), () => ({}));
+  const figures = await Promise.all(Object.entries(found).map(([label, imageId]) => similarFigure(label, imageId).catch(() => null)));
+  if (!still()) return;
+  element("similar-list").replaceChildren(...figures.filter(Boolean));
+  element("similar").hidden = !figures.some(Boolean);
+}
+
+async function similarFigure(label, imageId) {
+  const whole = document.createElement("figure"), photo = new Image();
+  photo.src = URL.createObjectURL(await (await ask(`training/${imageId}`)).blob());
+  photo.alt = `most similar ${label} image of the training part`;
+  whole.append(photo, textIn("figcaption", label));
+  return whole;
+}
+
+function textIn(tag, text) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}
+
+// The end of the queue, or a filter that lets nothing through.
+function drawEnd(found) {
+  element("end").hidden = Boolean(found.item);
+  element("main").classList.toggle("ended", !found.item);
+  if (found.item) return;
+  const filter = element("filter").value, finished = filter === "unanswered";
+  const { answered, images, aside, by_answer: byAnswer } = found.progress;
+  element("end-title").textContent = finished ? found.done ?? "No image waits for you." : emptyText(filter);
+  const counts = [["answered", `${answered} of ${images}`], ...Object.entries(byAnswer)];
+  if (aside) counts.push(["set aside", aside]);
+  element("end-counts").hidden = element("end-next").hidden = element("end-steps").hidden = !finished;
+  element("end-counts").replaceChildren(...counts.flatMap(([name, value]) => [textIn("dt", name), textIn("dd", value)]));
+  element("end-next").hidden ||= !found.next_steps.length;
+  element("end-steps").replaceChildren(...found.next_steps.map(([command, words]) => {
+    const line = textIn("li", ` ${words}`);
+    line.prepend(textIn("code", command));
+    return line;
+  }));
+  element("show-all").hidden = settings.two_persons && finished;
+  element("show-all").textContent = finished ? "Look at the images again" : "Show what waits for an answer";
+  element("end-title").focus();
+}
+
+function emptyText(filter) {
+  if (filter === "disagreement") return "The reviewers disagree on no image.";
+  return filter === "all" ? "The queue is empty." : `You have answered “${filter}” for no image.`;
 }
 
 function holdsAt({ prevalence: share }) {
@@ -28,14 +89,11 @@ function percent(share) {
   return `${(share * 100).toFixed(digits)} %`;
 }
 
-function voteRow(voter, vote) {
-  const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td");
-  head.textContent = voter;
-  head.scope = "row";
-  cell.textContent = vote === settings.positive ? `▲ ${vote}` : vote;
-  cell.className = vote === settings.positive ? "positive" : "";
-  row.append(head, cell);
-  return row;
+function voteItem(voter, vote) {
+  const item = textIn("li", `${voter} `);
+  item.append(textIn("strong", vote === settings.positive ? `▲ ${vote}` : vote));
+  item.className = vote === settings.positive ? "positive" : "";
+  return item;
 }
 
 function othersText(item) {
@@ -54,11 +112,12 @@ function fileText(item) {
 
 function drawProgress({ progress, last: newest }) {
   last = newest;
-  const { images, answered, by_answer: byAnswer, disagreement } = progress;
+  const { images, answered, aside, by_answer: byAnswer, disagreement } = progress;
   element("bar").max = Math.max(images, 1);
   element("bar").value = answered;
   const parts = settings.answers.map((name) => `${name} ${byAnswer[name]}`);
   if (disagreement) parts.push(`disagreement ${disagreement}`);
+  if (aside) parts.push(`set aside ${aside}`);
   element("progress").textContent = `${answered} of ${images} answered: ${parts.join(", ")}`;
   document.title = `${answered}/${images} facesift review`;
 }

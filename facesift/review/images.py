@@ -12,11 +12,12 @@ from pathlib import Path
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import LOOSE, read_bytes
 from facesift.images.decoding import BadImage, decode, open_image
+from facesift.images.pixel_budget import BUDGET
 
 BROWSER_FORMATS = {
     "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif", "BMP": "image/bmp",
 }  # fmt: skip
-IN_ZIP = re.compile(r"\.zip!", re.IGNORECASE)
+IN_ZIP = re.compile(r"\.(zip|tar|parquet)!", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def browser_image(data: bytes, max_pixels: int) -> tuple[bytes, str]:
         if image.format in BROWSER_FORMATS and not getattr(image, "is_animated", False):
             return data, BROWSER_FORMATS[image.format]
         png = io.BytesIO()
-        decode(data, max_pixels).save(png, "PNG", compress_level=1)
+        with BUDGET.hold(image.width * image.height):
+            decode(data, max_pixels).save(png, "PNG", compress_level=1)
     except BadImage as error:
         raise ImageNotAvailableError(f"The file cannot be shown: {error.reason}.") from error
     return png.getvalue(), "image/png"

@@ -12,8 +12,9 @@ async function drawMaps() {
   drawZoom();
   element("ask-maps").setAttribute("aria-expanded", String(mapsWanted));
   element("map-list").replaceChildren();
-  element("maps-words").textContent = settings.no_maps_reason;
-  if (!mapsWanted || !current || settings.no_maps_reason) return;
+  const later = current?.hidden ? "The members' maps are shown after your answer; the heat map (H) shows where they look." : "";
+  element("maps-words").textContent = settings.no_maps_reason || later;
+  if (!mapsWanted || !current || settings.no_maps_reason || later) return;
   const run = mapsRun = new AbortController(), item = current;
   for (const member of settings.members) { // one after another: the server makes them one at a time
     const view = figure(item, member);

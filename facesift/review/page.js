@@ -19,15 +19,17 @@ function show(found, words) {
   current = found.item;
   showMessage(words ?? messageFor(found));
   drawItem(current);
-  if (!current) { visible = false; element("picture").hidden = true; element("absent").hidden = true; }
-  else if (!same || !visible) { view.scale = 1; showPicture(current); }
+  drawEnd(found);
+  if (!same) { leaveViews(); drawMore(current); }
+  if (!current) { visible = false; element("picture").hidden = true; element("absent").hidden = true; drawZoom(); }
+  else if (!same || !visible) { zoom.scale = 1; showPicture(current); }
   drawButtons();
   if (found.next) fetchPicture(found.next).catch(() => {});
-  if (!same) drawMaps();
+  if (!same || mapsWanted) drawMaps();
 }
 
 function messageFor(found) {
-  if (!found.item) return element("filter").value === "unanswered" ? found.done ?? "" : "No image matches the filter.";
+  if (!found.item) return "";
   return found.wrapped ? "You passed the end of the queue; this is its other end." : "";
 }
 
@@ -41,7 +43,14 @@ async function exclusive(work) {
 }
 
 const move = (start, step) => exclusive(async () => show(await find(start, step)));
-const skip = () => current && move(current.position + 1, 1);
+const gone = () => !element("absent").hidden && !element("aside").hidden;
+const skip = () => current && (gone() ? setAside() : move(current.position + 1, 1));
+// An image whose file cannot be shown waits no longer, until the page is started again.
+const setAside = () => exclusive(async () => {
+  const { image_id: imageId, position } = current;
+  await ask("aside", { image_id: imageId });
+  show(await find(position + 1, 1), "Set aside: start the page again once the file is there.");
+});
 // Back shows the image before, even if it has an answer now.
 const back = () => current && exclusive(async () => {
   const filter = element("filter").value;
@@ -75,11 +84,12 @@ function keep(post) {
 const send = (post) => exclusive(async () => {
   keep(post);
   try {
-    await ask("answer", post);
+    const { told } = await (await ask("answer", post)).json();
     keep(null);
     drawFailure("");
     const start = current?.position ?? 0;
-    show(await find(current?.image_id === post.image_id ? start + 1 : start, 1));
+    const found = await find(current?.image_id === post.image_id ? start + 1 : start, 1);
+    show(found, [told, messageFor(found)].filter(Boolean).join(" "));
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;
     if (pending && RETRY_STATUS.includes(failure.status)) { drawFailure(failure.message); return; }
@@ -115,14 +125,16 @@ const undo = () => exclusive(async () => {
 const HELP = [
   ...settings.answers.map((name) => [settings.keys[name]?.toUpperCase(), `answer ${name}`]),
   ["S", "skip, no answer"], ["→", "next image"], ["←", "previous image"], ["Home", "start of the queue"], ["Z", "take your last answer back"],
-  ["M", "attribution maps"], ["+", "zoom in (or wheel)"], ["−", "zoom out"], ["0", "fit"],
+  ["C", "local contrast"], ["E", "error level"], ["N", "noise"], ["H", "heat map of the committee"], ["M", "maps of each member"],
+  ["+", "zoom in (or wheel)"], ["−", "zoom out"], ["0", "fit"], ["O", "1:1, one pixel of the file on one of the screen"],
   ["Shift + arrows", "move the zoomed image (or drag)"], ["T", "try again to save"], ["?", "these keys"],
 ].filter(([key]) => key);
 
 const ACTIONS = {
   s: skip, ArrowRight: skip, ArrowLeft: back, Home: () => move(0, 1), z: undo, m: toggleMaps, t: retry,
-  "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), "0": zoomOff, "?": () => element("help").showModal(),
+  "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), "0": zoomOff, o: zoomOriginal, "?": () => element("help").showModal(),
 };
+for (const [key, kind] of Object.entries(VIEW_KEYS)) ACTIONS[key] = () => toggleView(kind);
 for (const [name, key] of Object.entries(settings.keys)) ACTIONS[key] = () => answer(name);
 const PANS = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 const REPEATING = new Set(["+", "=", "-", "ArrowLeft", "ArrowRight"]);
@@ -145,7 +157,6 @@ function addAnswerButtons() {
     const button = document.createElement("button"), key = document.createElement("kbd");
     button.type = "button";
     button.dataset.answer = name;
-    button.className = name === settings.positive ? "positive" : "";
     key.textContent = settings.keys[name]?.toUpperCase() ?? "";
     button.append(...(settings.keys[name] ? [key] : []), ` ${name}`);
     button.addEventListener("click", () => answer(name));
@@ -164,10 +175,14 @@ function addHelp() {
 }
 
 const CLICKS = {
-  closer: () => zoomBy(1.5), farther: () => zoomBy(1 / 1.5), fit: zoomOff, "ask-maps": toggleMaps, skip: skip, undo,
+  closer: () => zoomBy(1.5), farther: () => zoomBy(1 / 1.5), fit: zoomOff, original: zoomOriginal, aside: skip, "ask-maps": toggleMaps, skip: skip, undo,
   "ask-help": () => element("help").showModal(), retry, discard,
 };
 for (const [id, action] of Object.entries(CLICKS)) element(id).addEventListener("click", action);
+element("show-all").addEventListener("click", () => {
+  element("filter").value = element("filter").value === "unanswered" && !settings.two_persons ? "all" : "unanswered";
+  move(0, 1);
+});
 element("filter").addEventListener("change", () => { element("filter").blur(); move(0, 1); });
 element("map-positive").textContent = settings.positive;
 element("gold").hidden = !settings.gold;

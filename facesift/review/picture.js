@@ -48,35 +48,52 @@ async function showPicture(item) {
     drawZoom();
   } catch (failure) {
     if (current?.image_id !== item.image_id) return;
-    element("absent").textContent = failure instanceof Failure ? failure.message : "The browser cannot show this image.";
+    element("absent-words").textContent = failure instanceof Failure ? failure.message : "The browser cannot show this image.";
+    element("aside").hidden = failure instanceof Failure && failure.status === 0;
     element("absent").hidden = false;
+    drawZoom();
   }
   drawButtons();
 }
 
 // --- zoom
 
-const view = { scale: 1, x: 0, y: 0 };
-function drawZoom() {
+const zoom = { scale: 1, x: 0, y: 0 }; // scale 1: the image fits the stage
+
+// Pixels of the screen for each pixel of the file, where the image fits the stage.
+function fitted() {
   const stage = element("stage"), picture = element("picture");
-  const far = (length) => (1 - view.scale) * length;
-  view.x = Math.min(0, Math.max(far(stage.clientWidth), view.x));
-  view.y = Math.min(0, Math.max(far(stage.clientHeight), view.y));
-  picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-  const fitted = Math.min(stage.clientWidth / (picture.naturalWidth || 1), stage.clientHeight / (picture.naturalHeight || 1));
-  picture.classList.toggle("pixels", fitted * view.scale > 5);
-  stage.classList.toggle("zoomed", view.scale > 1);
-  element("zoom").textContent = `${Math.round(view.scale * 100)} %`;
+  const css = Math.min(stage.clientWidth / (picture.naturalWidth || 1), stage.clientHeight / (picture.naturalHeight || 1));
+  return css * devicePixelRatio;
+}
+
+function drawZoom() {
+  const stage = element("stage");
+  const inside = (place, length) => (zoom.scale <= 1 ? (1 - zoom.scale) * length / 2 : Math.min(0, Math.max((1 - zoom.scale) * length, place)));
+  zoom.x = inside(zoom.x, stage.clientWidth);
+  zoom.y = inside(zoom.y, stage.clientHeight);
+  const magnification = fitted() * zoom.scale;
+  for (const name of ["picture", "overlay"]) {
+    element(name).style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`;
+    element(name).classList.toggle("pixels", name === "picture" && magnification > 3);
+  }
+  stage.classList.toggle("zoomed", zoom.scale > 1);
+  element("zoom").textContent = visible ? `${Math.round(magnification * 100)} %` : "";
 }
 function zoomBy(factor, x = element("stage").clientWidth / 2, y = element("stage").clientHeight / 2) {
-  const scale = Math.min(16, Math.max(1, view.scale * factor));
-  view.x = x - (x - view.x) * (scale / view.scale);
-  view.y = y - (y - view.y) * (scale / view.scale);
-  view.scale = scale;
+  zoomTo(zoom.scale * factor, x, y);
+}
+function zoomTo(wanted, x = element("stage").clientWidth / 2, y = element("stage").clientHeight / 2) {
+  const original = 1 / fitted();
+  const scale = Math.min(Math.max(16, 4 * original), Math.max(Math.min(1, original), wanted));
+  zoom.x = x - (x - zoom.x) * (scale / zoom.scale);
+  zoom.y = y - (y - zoom.y) * (scale / zoom.scale);
+  zoom.scale = scale;
   drawZoom();
 }
-function zoomOff() { view.scale = 1; drawZoom(); }
-function pan(x, y) { view.x += x; view.y += y; drawZoom(); }
+function zoomOff() { zoom.scale = 1; drawZoom(); }
+function zoomOriginal() { if (visible) zoomTo(1 / fitted()); } // one pixel of the file on one pixel of the screen
+function pan(x, y) { zoom.x += x; zoom.y += y; drawZoom(); }
 
 element("stage").addEventListener("wheel", (event) => {
   event.preventDefault();
@@ -84,5 +101,5 @@ element("stage").addEventListener("wheel", (event) => {
   zoomBy(event.deltaY < 0 ? 1.25 : 0.8, event.clientX - box.left, event.clientY - box.top);
 }, { passive: false });
 element("stage").addEventListener("pointermove", (event) => { if (event.buttons & 1) pan(event.movementX, event.movementY); });
-element("stage").addEventListener("dblclick", () => (view.scale > 1 ? zoomOff() : zoomBy(3)));
+element("stage").addEventListener("dblclick", () => (zoom.scale > 1 ? zoomOff() : zoomBy(3)));
 addEventListener("resize", drawZoom);

@@ -27,8 +27,8 @@ class ReviewQueue:
     """The images in the order they are shown.
 
     Attributes:
-        rows: Columns image, image_id, decision, probability, reason, vote_<voter> ..., copies (further files with the
-            same bytes).
+        rows: Columns image, image_id, decision, probability, reason, rule, lo, hi, vote_<voter> ..., copies (further
+            files with the same bytes).
         classes: The class names.
         roots: Folders that relative file names may start from.
         hide_names: Whether file names are shown only after the answer, because they may tell the label.
@@ -36,6 +36,8 @@ class ReviewQueue:
         blind: Whether the page never shows what the committee says, nor the file names. What it says about a gold image
             would tell that it is one.
         gold: The label of each gold image in `rows`, by image_id.
+        hide_opinion: Whether votes and probability are shown only after the answer.
+        rule: The voting rule of the study; None where it is not known.
     """
 
     rows: pl.DataFrame
@@ -45,6 +47,8 @@ class ReviewQueue:
     notes: list[str] = field(default_factory=list)
     blind: bool = False
     gold: Mapping[str, str] = field(default_factory=dict)
+    hide_opinion: bool = False
+    rule: str | None = None
 
     def __len__(self) -> int:
         return self.rows.height
@@ -101,8 +105,10 @@ def read_queue(
     if not rows.height:
         raise NothingToReview(_why_empty(path, decisions.table, everything))
     dropped = wanted.filter(~is_image_id()).height
-    note = f"{path}: left out: {counted(dropped, 'row')} without image_id (files that could not be read)"
-    return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, [note] if dropped else [])
+    notes = [decisions.note] if decisions.note else []
+    if dropped:
+        notes.append(f"{path}: left out: {counted(dropped, 'row')} without image_id (files that could not be read)")
+    return ReviewQueue(rows, classes, decisions.roots, decisions.hide_names, notes)
 
 
 def one_row_each(rows: pl.DataFrame) -> pl.DataFrame:

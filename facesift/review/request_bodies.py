@@ -40,7 +40,17 @@ class UndoRequest(BaseModel):
     number: int
 
 
-RequestBody = TypeVar("RequestBody", AnswerRequest, UndoRequest)
+class AsideRequest(BaseModel):
+    """A request to leave an image out whose file cannot be shown.
+
+    Attributes:
+        image_id: The image.
+    """
+
+    image_id: str
+
+
+RequestBody = TypeVar("RequestBody", AnswerRequest, UndoRequest, AsideRequest)
 
 
 async def read_body(request: Request, kind: type[RequestBody]) -> RequestBody:

@@ -6,7 +6,7 @@ import getpass
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -23,14 +23,17 @@ from facesift.review.app import PageHandlers, make_app
 from facesift.review.assignment import Assignment
 from facesift.review.attribution import AttributionMaps, why_unavailable
 from facesift.review.gold import add_gold
+from facesift.review.image_handlers import ImageHandlers
 from facesift.review.images import ImageLimits
 from facesift.review.label_errors import read_label_errors
 from facesift.review.parts import Part
 from facesift.review.queue import ReviewQueue, read_queue
+from facesift.review.similar import SimilarImages
 from facesift.review.state import ReviewState
 from facesift.review.study import Study
 
-NO_STUDY = Review(two_persons=False, gold=None, order="suspicion")  # decisions of a bundle alone, without params.yaml
+# decisions of a bundle alone, without params.yaml
+NO_STUDY = Review(two_persons=False, gold=None, order="suspicion", blind=True, similar=False)
 BLIND = "There are no maps while the committee's opinion is hidden."
 
 
@@ -67,21 +70,35 @@ def run_review(request: ReviewRequest) -> None:
     Raises:
         FacesiftError: The input does not allow a review, or the port is taken. It is raised before the page is served.
     """
+    study = Study.find(request.decisions, request.answers)
     state = load_state(request)
     reason = BLIND if state.queue.blind else why_unavailable(request.bundle)
     maps = None if reason else AttributionMaps.load(request.bundle)
     limits = ImageLimits(maps.card.image.max_pixels, maps.card.image.max_bytes) if maps else ImageLimits()
+    images = ImageHandlers(state, maps, reason, limits, find_similar(state, study))
+    if maps:
+        maps.warm_up()
     with bind(request.port) as listener:
         credentials = Credentials(listener.getsockname()[1])
         for note in state.queue.notes:
             _warn(note)
-        app = make_app(PageHandlers(state, credentials, maps, reason, limits))
+        app = make_app(PageHandlers(credentials, images))
         serve(app, listener, lambda: _print_start(state, credentials))
     if maps:
         maps.close()
     print(f"\n{_progress(state)}: {state.own.path}")  # noqa: T201  the command's output
-    if done := state.state()["done"]:
-        print(done)  # noqa: T201
+    found = state.state()
+    if found["done"]:
+        print(found["done"])  # noqa: T201
+    for command, words in found["next_steps"]:
+        print(f"  {command}   # {words}")  # noqa: T201
+
+
+def find_similar(state: ReviewState, study: Study | None) -> SimilarImages | None:
+    """Return what finds similar training images; None where the study does not ask for them, or gold images forbid."""
+    if study is None or not study.params.review.similar or state.queue.blind:
+        return None
+    return SimilarImages.of(study)
 
 
 def load_state(request: ReviewRequest) -> ReviewState:
@@ -93,15 +110,26 @@ def load_state(request: ReviewRequest) -> ReviewState:
     part = Part.parse(request.part) if request.part else None
     study = Study.find(request.decisions, request.answers)
     rules = study.params.review if study else NO_STUDY
-    queue = _read_queue(request, study, rules)
+    known = study.params.vote.rule if study and request.decisions.parent.resolve().name == "data" else None
+    queue = replace(_read_queue(request, study, rules), hide_opinion=rules.blind, rule=known)
     log = open_answer_log(request.answers, request.reviewer or _user_name(), _warn)
     logs = AnswerLogs(log, _warn, rules.two_persons)
     if study and rules.gold:
         reviewed = len(Assignment(queue, logs, part).images)
         queue = add_gold(queue, study, rules.gold, reviewed)
-    state = ReviewState(Assignment(queue, logs, part))
+    state = ReviewState(Assignment(queue, logs, part), _next_steps(request.decisions, log.path, study))
     state.state()  # reads the other reviewers' files, so that a damaged one is reported now
     return state
+
+
+def _next_steps(decisions: Path, answers: Path, study: Study | None) -> tuple[tuple[str, str], ...]:
+    if study is None:
+        again = f"facesift review {decisions} --reviewer NAME"
+        return ((str(answers), "is the file of your answers"), (again, "lets another person judge the same queue"))
+    return (
+        ("dvc repro -s review", "counts them: agreement, hours, recall after review"),
+        ("dvc repro", "turns them into labels and trains again"),
+    )
 
 
 def _read_queue(request: ReviewRequest, study: Study | None, rules: Review) -> ReviewQueue:

@@ -12,10 +12,15 @@ from facesift.core.files import rounded
 from facesift.datasets.review_files import GOLD, UNDO, UNSURE, Answer
 from facesift.evaluation.gold_images import GoldAnswers
 from facesift.review.answers import AnswerLog, locked_append
-from facesift.review.assignment import Assignment
+from facesift.review.assignment import UNANSWERED, Assignment
 from facesift.review.queue import ReviewQueue
+from facesift.review.why import HIDDEN as WHY_HIDDEN
+from facesift.review.why import why_here
 
-HIDDEN: dict[str, Any] = {"image": None, "decision": "", "probability": None, "reason": "", "votes": {}, "copies": 0}
+OPINION: dict[str, Any] = {
+    "decision": "", "probability": None, "reason": "", "rule": "", "lo": None, "hi": None, "votes": {},
+}  # fmt: skip
+HIDDEN: dict[str, Any] = OPINION | {"image": None, "copies": 0}
 
 
 class ConflictError(Exception):
@@ -28,9 +33,12 @@ class ReviewState:
 
     Attributes:
         assignment: The queue, all answers, and which images wait for this reviewer.
+        next_steps: What to do when all images are answered: pairs of a command and what it does.
     """
 
     assignment: Assignment
+    next_steps: tuple[tuple[str, str], ...] = ()
+    _aside: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -96,7 +104,17 @@ class ReviewState:
                     remedy = "It stays: undo it, or go on." if final else "Answer again to change that."
                     raise ConflictError(f"In another window you answered {_quoted(current)}. {remedy}")
                 append(self._row(image_id, answer, seconds))
+        return self.state() | {"told": self._told(image_id, answer)}
+
+    def set_aside(self, image_id: str) -> dict[str, Any]:
+        """Leave an image out whose file cannot be shown, until the page is started again; return the state."""
+        with self._lock:
+            self._aside.add(image_id)
         return self.state()
+
+    def hides_opinion(self, image_id: str) -> bool:
+        """Return whether the committee's opinion of an image must not be shown yet."""
+        return self.queue.blind or (self.queue.hide_opinion and self.assignment.own(image_id) is None)
 
     def undo(self, number: int) -> dict[str, Any]:
         """Take back the reviewer's last answer, and return the state with the image's position and that answer.
@@ -142,44 +160,67 @@ class ReviewState:
         size = len(self.queue)
         for distance in range(size):
             position = (start + distance * step) % size
-            if self.assignment.passes(self.queue.image_ids[position], wanted):
+            image_id = self.queue.image_ids[position]
+            left_out = wanted == UNANSWERED and image_id in self._aside
+            if not left_out and self.assignment.passes(image_id, wanted):
                 return position, not 0 <= start + distance * step < size
         return None, False
 
     def _item(self, position: int) -> dict[str, Any]:
         """Return one image as the page may show it: hidden names and others' answers only after the own answer."""
         row = self.queue.row(position)
-        own = self.assignment.own(row["image_id"])
+        own, hidden = self.assignment.own(row["image_id"]), self.hides_opinion(row["image_id"])
+        why = WHY_HIDDEN if hidden else why_here(row, self.queue.classes.positive, self.queue.rule)
         if self.queue.blind:
             row |= HIDDEN
-        elif self.queue.hide_names and own is None:
+        elif hidden:
+            row |= OPINION
+        if not self.queue.blind and self.queue.hide_names and own is None:
             row["image"] = None
         alone = self.assignment.alone
         given = {} if alone or own is None else self.assignment.logs.of_others(row["image_id"])
         others = [{"reviewer": name, "answer": each.answer} for name, each in given.items()]
         return row | {
             "position": position,
+            "why": "" if self.queue.blind else why,
+            "hidden": hidden,
             "mine": own.answer if own else None,
             "others": None if alone or own is None else others,
             "disagree": not alone and self.assignment.logs.disagree(row["image_id"]),
         }
 
     def _progress(self) -> dict[str, Any]:
-        own, last, left = self.assignment.own_answers(), self._last(), self.assignment.count_open()
+        own, last = self.assignment.own_answers(), self._last()
+        aside = sum(self.assignment.is_open(image_id) for image_id in self._aside)
+        left = self.assignment.count_open() - aside
         counts = Counter(given.answer for given in own)
         return {
             "progress": {
-                "images": len(own) + left,
+                "images": len(own) + left + aside,
+                "aside": aside,
                 "answered": len(own),
                 "by_answer": {name: counts[name] for name in (*self.queue.classes.names, UNSURE)},
                 "disagreement": self.assignment.count_disagreements(),
             },
             "last": None if last is None else {"number": last[0], "answer": last[1].answer},
-            "done": None if left else self._done(own),
+            "done": None if left else self._done(own, aside),
+            "next_steps": [] if left else self.next_steps,
         }
 
-    def _done(self, own: list[Answer]) -> str:
-        if self.assignment.logs.two_persons:
+    def _told(self, image_id: str, answer: str) -> str:
+        """Say what the committee said about an image that was answered without knowing it; empty if that was known."""
+        position = self.queue.position(image_id)
+        if position is None or self.queue.blind or not self.queue.hide_opinion:
+            return ""
+        row, positive = self.queue.row(position), self.queue.classes.positive
+        known = row["probability"] is not None
+        said = f" Its probability of {positive}: {100 * row['probability']:.1f} %." if known else ""
+        return f"You said {answer}. {why_here(row, positive, self.queue.rule)}{said}"
+
+    def _done(self, own: list[Answer], aside: int) -> str:
+        if aside:
+            words = f"Done, but for {aside} image{'' if aside == 1 else 's'} whose files could not be shown."
+        elif self.assignment.logs.two_persons:
             words = "Done: no image waits for you."
         else:
             words = f"Done: you have answered every image of {'your part' if self.assignment.part else 'the queue'}."

@@ -14,7 +14,7 @@ from facesift.core.classes import BINARY, FAKE, REAL
 from facesift.core.errors import FacesiftError
 from facesift.sampling.donors import FaceFeatures, choose_donors
 from facesift.sampling.plan_columns import KINDS
-from facesift.sampling.resamplers import smote_pairs, undersampled_rows
+from facesift.sampling.resamplers import smote_pairs, target_count, undersampled_rows
 
 
 @dataclass(frozen=True)
@@ -145,24 +145,30 @@ def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forg
 
 def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: float) -> tuple[int, int]:
     """Return the class to change, and imbalanced-learn's count for it: images to add (SMOTE) or to keep."""
-    from imblearn.utils import check_sampling_strategy  # noqa: PLC0415  # takes seconds to import
-
     real, fake = np.bincount(labels, minlength=2).tolist()
     if not real or not fake:
         raise FacesiftError(
             f"{scope.name} has {real} real and {fake} fake images, and {scope.key} needs both classes: "
             f"set {scope.key}.scope: split, or a larger shard.images"
         )
-    kind = {"smote": "over-sampling", "undersample": "under-sampling"}[method]
     try:
-        ((target, count),) = check_sampling_strategy(ratio, labels, kind).items()
+        return target_count(labels, method, ratio)
     except ValueError:
-        present = min(real, fake) / max(real, fake)
+        least = _least_ratio(min(real, fake), max(real, fake), method)
+        remedy = "set it to null" if least is None else f"set it to {least:g} or more, or to null"
         raise FacesiftError(
-            f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at {present:.4g} already "
-            f"({real} real, {fake} fake): set it above {present:.4g}, or to null"
+            f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at "
+            f"{min(real, fake) / max(real, fake):.4g} already ({real} real, {fake} fake): {remedy}"
         ) from None
-    return int(target), int(count)
+
+
+def _least_ratio(fewer: int, more: int, method: str) -> float | None:
+    """Return the least ratio of 4 digits that imbalanced-learn takes: SMOTE has to add an image; None: none up to 1."""
+    added = 1 if method == "smote" else 0
+    least = math.ceil(1e4 * (fewer + added) / more) / 1e4
+    if int(more * least - fewer) < added:  # 100 * 0.29 - 28 is less than 1 in floating point
+        least = round(least + 1e-4, 4)
+    return least if least <= 1 else None
 
 
 def _check_neighbours(scope: Scope, images: int, label: str, neighbours: int) -> None:

@@ -38,6 +38,7 @@ def image_schema(voters: Iterable[str]) -> pl.Schema:
             **{f"{VOTE}{voter}": pl.String for voter in names},
             **{f"{SAID}{voter}": pl.Float64 for voter in names},  # not calibrated, of the positive class
             "reason": pl.String,  # why it is not scored, or why a person decides it whatever the votes; else null
+            "quality": pl.String,  # why it is a bad photo; null for a good one, and where the bundle does not look
             "width": pl.Int64,  # upright, as in the file
             "height": pl.Int64,
             "bytes": pl.Int64,

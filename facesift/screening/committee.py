@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from facesift.bundle.card import Card, bundle_hash, read_card, verify_files
@@ -24,7 +25,7 @@ from facesift.images.paths import InputFile, find_files
 from facesift.screening.columns import Tables
 from facesift.screening.decision_log import DecisionLog
 from facesift.screening.stable_decisions import decide_stably
-from facesift.screening.stream import ReadOptions, read_image, screen_batches, screen_files
+from facesift.screening.stream import Read, ReadOptions, decide_reads, read_image, screen_batches, screen_files
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,19 @@ class Committee:
             return log.added_to(screen_files(files, self.ensemble, self.logits, reading))
         check_cascade(self.ensemble)
         return log.added_to(screen_batches(files, self.ensemble, self.decide_in_turn, reading))
+
+    def decide_reads(self, reads: Sequence[Read], log: DecisionLog) -> pl.DataFrame:
+        """Decide files that `stream.read_image` or `stream.read_data` read, in one batch.
+
+        Args:
+            reads: at least one.
+            log: what `log` gives.
+
+        Returns:
+            The rows that `screen` makes of the same files.
+        """
+        decided = decide_reads(reads, self.ensemble, lambda inputs: decide_at_once(self.ensemble, self.logits(inputs)))
+        return log.add(decided)
 
     def decide_in_turn(self, inputs: NDArray[np.uint8] | MemberInputs) -> CascadeDecisions:
         """Decide images, asking no further member once an image is decided; see `cascade`.

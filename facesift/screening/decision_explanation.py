@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesift.bundle.card import REFERENCE, Card, bundle_hash, read_card
+from facesift.bundle.card import Card, bundle_hash, read_card
 from facesift.bundle.decision_words import point_in_words, probability_text, rule_in_words, share_text
-from facesift.bundle.drift_reference import Reference, read_reference
+from facesift.bundle.drift_reference import Reference, listed_reference
 from facesift.committee.decision import REVIEW_NAME
 from facesift.core.classes import Classes
 from facesift.screening.counterfactuals import ruled, what_would_change
@@ -154,16 +155,28 @@ def _quality(row: LoggedDecision, bundle: KnownBundle) -> list[str]:
     lines = ["Image quality: " + ", ".join(f"{name} {value:g}" for name, value in measured.items()) + "."]
     if row.bundle != bundle.hash:
         return lines
-    edges = _edges(read_reference(bundle.folder / REFERENCE))
+    warnings = quality_warnings(measured, listed_reference(bundle.folder, bundle.card), bundle.classes.positive)
+    return lines + [f"Quality warning: {words}." for words in warnings]
+
+
+def quality_warnings(measured: Mapping[str, float], reference: Reference, positive: str) -> list[str]:
+    """Say which quality figures of an image are unlike those of the test images.
+
+    Args:
+        measured: the known ones of `images.quality.QUALITIES` by name.
+        reference: of the bundle that decided the image.
+        positive: the positive class.
+
+    Returns:
+        Words for each figure outside the middle 80 % of the test images of the other classes.
+    """
+    edges, found = _edges(reference), []
     for name, value in measured.items():
         low, high = edges.get(name, (float("-inf"), float("inf")))
         if value < low or value > high:
             side = f"lower than {low:g}" if value < low else f"higher than {high:g}"
-            lines.append(
-                f"Quality warning: {name} is {side}, unlike nine in ten test images that are not "
-                f"{bundle.classes.positive}."
-            )
-    return lines
+            found.append(f"{name} is {side}, unlike nine in ten test images that are not {positive}")
+    return found
 
 
 def _edges(reference: Reference) -> dict[str, tuple[float, float]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,16 @@ class DecisionLog:
     def add(self, table: pl.DataFrame) -> pl.DataFrame:
         """Put the columns of `LOG` on a table."""
         time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if self.timed else None
-        values = {"time": time} | {name: getattr(self, name) for name in LOG if name != "time"}
-        return table.with_columns(pl.lit(value, LOG[name]).alias(name) for name, value in values.items()).with_columns(
-            pl.col("lo", "hi", "prevalence").round_sig_figs(DIGITS)
-        )
+        times = pl.Series("time", [time] * table.height, LOG["time"])
+        return table.hstack([times, *(pl.Series(name, [value] * table.height, LOG[name]) for name, value in self._way)])
+
+    @cached_property
+    def _way(self) -> list[tuple[str, Any]]:
+        """The columns that are the same in all rows of a run, and their values."""
+        rounded = pl.DataFrame(
+            {name: pl.Series([getattr(self, name)], dtype=LOG[name]) for name in LOG if name != "time"}
+        ).with_columns(pl.col("lo", "hi", "prevalence").round_sig_figs(DIGITS))
+        return list(rounded.row(0, named=True).items())
 
     def check_continued(self, path: Path, logged: Iterable[Mapping[str, Any]]) -> None:
         """Check that a table was begun in the same way.

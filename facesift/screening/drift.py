@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from facesift.bundle.card import REFERENCE
+from facesift.bundle.card import read_card
 from facesift.bundle.drift_reference import (
     DECISION,
     NEEDED,
@@ -19,12 +19,12 @@ from facesift.bundle.drift_reference import (
     Bins,
     Reference,
     check_columns,
-    read_reference,
+    listed_reference,
 )
 from facesift.core.errors import FacesiftError
+from facesift.screening.decisions_file import reading, scan_decisions
 from facesift.screening.drift_verdict import column_state, decision_state, unscorable_state, verdict
 from facesift.screening.shift import Shift, report
-from facesift.screening.tables import reading, scan_decisions
 
 SAME_SHARE = 1e-3  # relative difference of shares that is of rounding
 FALSE_ALARM = 0.01  # probability that a stream without drift moves any of the watched columns (Bonferroni)
@@ -72,7 +72,7 @@ def compare(reference: Reference, decisions: pl.DataFrame | pl.LazyFrame) -> Rep
 
 def compare_file(bundle: Path, decisions: Path) -> Report:
     """Compare the table in a file with the reference in a bundle's folder; see `compare`."""
-    reference = read_reference(bundle / REFERENCE)
+    reference = listed_reference(bundle, read_card(bundle))
     with reading(decisions):
         return compare(reference, scan_decisions(decisions, (*WATCHED, PREVALENCE), (DECISION,)))
 

@@ -18,7 +18,7 @@ from facesift.core.formatting import counted
 from facesift.core.scores import STACKER
 from facesift.images.quality import QUALITIES
 from facesift.screening.columns import LOG, POINT, SAID, VOTE
-from facesift.screening.tables import reading, scan_decisions
+from facesift.screening.decisions_file import reading, scan_decisions
 
 TEXTS = ("image", "image_id", "decision", "reason", *(name for name, kind in LOG.items() if kind == pl.String))
 NUMBERS = ("probability", "width", "height", "bytes", *QUALITIES, "lo", "hi", "prevalence")

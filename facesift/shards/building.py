@@ -168,7 +168,7 @@ def build_split(
     width = max(len(name.encode()) for name in rows["source"].unique())
     ends = np.searchsorted(rows["shard"].to_numpy(), np.arange(shards + 1)).tolist()
     here = replace(reader, raw=reader.raw.absolute())  # a worker may have been started in another folder
-    with whole_folder(folder.absolute()) as part:
+    with whole_folder(folder.absolute(), private=True) as part:
         build = partial(_build_shard, here, width, sharding.classes)
         tasks = ((part / f"{shard:05d}.h5", rows[start:end]) for shard, (start, end) in enumerate(pairwise(ends)))
         entries = []

@@ -45,7 +45,7 @@ def write_shard(
 
     numbers = {name: number for number, name in enumerate(classes)}
     labels = rows["label"].replace_strict(numbers, return_dtype=pl.UInt8).to_numpy()
-    with whole_file(path) as part:
+    with whole_file(path, private=True) as part:
         with h5py.File(part, "w", locking=False) as file:  # `whole_file` holds the lock
             _stream(file, len(labels), values)
             columns = {

@@ -14,7 +14,8 @@ from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import BinaryAveragePrecision, BinaryPrecision, BinaryRecall
 
 from facesift.core.classes import Classes
-from facesift.networks.preprocessing import make_augmentation, make_mixing, make_normalisation
+from facesift.networks.preprocessing import make_normalisation
+from facesift.training.augmentation import make_augmentation, make_mixing
 from facesift.training.losses import divisor, make_loss, without_smoothing
 from facesift.training.schedule import HeadWarmUp, configure_optimizer
 
@@ -65,7 +66,8 @@ class MemberModule(pl.LightningModule):
         self.steps_per_epoch, self.positive = steps_per_epoch, classes.number
         self.loss = make_loss(recipe.loss, len(classes.names), name)
         self.val_loss = make_loss(without_smoothing(recipe.loss), len(classes.names), name)
-        self.train_mean, self.val_mean = _loss_mean(), _loss_mean()
+        self.train_mean, self.val_mean, self.train_accuracy = _loss_mean(), _loss_mean(), MeanMetric()
+        self.steps: list[tuple[Tensor, Tensor, Tensor, int]] = []  # of this epoch: loss, its divisor, accuracy, images
         self.augment = make_augmentation(recipe.augment)
         self.mix = make_mixing(recipe.augment, len(classes.names))
         self.normalise = make_normalisation(recipe.normalise)
@@ -104,10 +106,19 @@ class MemberModule(pl.LightningModule):
         hard = labels.argmax(dim=1) if labels.is_floating_point() else labels
         accuracy = (logits.argmax(dim=1) == hard).float().mean()
         divided_by = divisor(self.recipe.loss, labels)
-        self.train_mean.update(loss.detach(), divided_by)
-        self.log("train_loss", self.train_mean, on_step=False, on_epoch=True)
-        self.log("train_accuracy", accuracy, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(labels))
+        self.steps.append((loss.detach(), divided_by, accuracy, len(labels)))
+        if self.trainer.is_last_batch:
+            self._log_steps()
         return self._batch_mean(loss, divided_by)
+
+    def _log_steps(self) -> None:
+        """Log the figures of the epoch's steps, all at once: to log each of them takes as long as to load a batch."""
+        losses, divisors, accuracies, images = zip(*self.steps, strict=True)
+        self.steps.clear()
+        self.train_mean.update(torch.stack(losses), torch.stack(divisors))
+        self.train_accuracy.update(torch.stack(accuracies), torch.tensor(images, device=accuracies[0].device))
+        self.log("train_loss", self.train_mean, on_step=False, on_epoch=True)
+        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
 
     def _batch_mean(self, loss: Tensor, divided_by: Tensor) -> Tensor:
         """Correct the mean over this process's part of a batch, so that all processes learn from the batch's mean.

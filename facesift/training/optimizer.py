@@ -22,13 +22,14 @@ def make_optimizer(network: nn.Module, spec: Optimizer) -> torch.optim.Optimizer
         spec: name and parameters of the optimiser. `momentum` is for SGD; Adam and AdamW keep their usual betas.
 
     Returns:
-        SGD, Adam or AdamW. Schedules multiply every group's own learning rate.
+        SGD, Adam or AdamW; `fused`: one kernel moves all parameters. Schedules multiply every group's own learning
+        rate.
     """
     groups = parameter_groups(network, spec)
     if spec.name == "sgd":
-        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum)
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, fused=True)
     kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
-    return kind(groups, lr=spec.lr)
+    return kind(groups, lr=spec.lr, fused=True)
 
 
 def parameter_groups(network: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from facesift.audit.cross_data_set import predict_shards, truth_of
 from facesift.audit.robustness import (
+    Decided,
     RobustnessTest,
     choose_images,
     compare,
@@ -96,7 +97,7 @@ def test_lost_fakes_are_counted_as_flips(trial):
 
 def test_change_is_damaged_minus_undamaged(trial):
     undamaged, damaged = trial.predict(None), trial.predict(Corruption(kind="shift", strength=0.4))
-    report = compare(damaged, undamaged)["voters"]["bright"]
+    report = compare(Decided.of(damaged), Decided.of(undamaged))["voters"]["bright"]
     before, after = (predictions.report_voters()["bright"] for predictions in (undamaged, damaged))
     assert after["auc"] != before["auc"]
     assert report["change"]["auc"] == after["auc"] - before["auc"]

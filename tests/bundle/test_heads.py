@@ -1,23 +1,26 @@
 """A bundle of heads: each backbone once, and what it gives is what the heads were trained on."""
 
+import io
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
-from facesift.bundle.card import CARD, read_card
+from facesift.bundle.card import read_card
 from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.preprocessing import Preprocessor, stack_inputs
 from facesift.bundle.runtimes import OnnxRuntime, open_runtime
 from facesift.core.errors import FacesiftError
-from facesift.core.files import read_json, write_json
 from facesift.core.fingerprint import sha256
 from facesift.networks.backbones import OpenBackbone
+from facesift.review.attribution import AttributionMaps
 from facesift.screening.committee import Committee
 from tests.bundle.test_exporting import contents
-from tests.made_faces import install, photo
+from tests.made_bundle import change_card
+from tests.made_faces import install, photo, png
 from tests.made_heads import make_head_study
 
 
@@ -174,12 +177,6 @@ def test_rows_of_inputs_keep_pixels_and_views_together(headed):
     assert part.images[1] is inputs.images[2]
 
 
-def change_card(bundle, edit):
-    card = read_json(bundle / CARD)
-    edit(card)
-    write_json(bundle / CARD, card)
-
-
 WRONG_CARDS = {
     "backbone that is not there": (lambda card: card["backbones"].pop("vit"), "vit of member linear is not there"),
     "file that is not listed": (
@@ -213,3 +210,16 @@ def test_a_backbone_of_another_side_is_refused(damaged):
     committee = Committee.load(damaged)
     with pytest.raises(FacesiftError, match=r"tower\.onnx: its input or its outputs are not those of the card"):
         committee.decide(inputs_of(damaged, photos(1)))
+
+
+def test_a_committee_with_heads_has_a_map_of_those_that_see_places(headed):
+    maps = AttributionMaps.load(headed)
+    data = png(photo((100, 90), size=(200, 160), seed=7))
+    alone = maps.request("0" * 32, "tokens", data).result(60)
+    assert "Strongest at the" in alone.description
+    with pytest.raises(FacesiftError, match="linear head"):
+        maps.request("0" * 32, "hidden", data).result(60)
+    together = maps.request_committee("0" * 32, data, neutral=True).result(60)
+    assert Image.open(io.BytesIO(together.png)).size == (480, 384)
+    assert "fake" not in together.description
+    maps.close()

@@ -17,10 +17,11 @@ from facesift.screening.committee import Committee
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.reading import ShardFolder
 from tests.made import SIZE
+from tests.made_bundle import change_card
 from tests.made_config import Source
 from tests.made_faces import crop, install, photo, png
 
-LIMITS = Ingest(max_bad_fraction=1, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
+LIMITS = Ingest(max_bad_fraction=1, max_unmatched=0, max_pixels=10**6, max_bytes=10**6, formats=[*FORMATS])
 MIDDLES = [(60, 60), (180, 100), (30, 170), None]
 
 
@@ -40,10 +41,10 @@ def graft(bundle, tmp_path, monkeypatch):
     def grafted(**changes):
         install(tmp_path / "site", monkeypatch)
         (bundle / FACES).write_bytes(read_detector())
-        card = read_json(bundle / CARD)
+        card = read_json(bundle / CARD, sealed=True)
         card["image"]["crop"] = crop(**changes).model_dump()
         card["files"][FACES] = {"bytes": (bundle / FACES).stat().st_size, "sha256": sha256(bundle / FACES)}
-        write_json(bundle / CARD, card)
+        write_json(bundle / CARD, card, sealed=True)
         return bundle
 
     return grafted
@@ -89,9 +90,7 @@ def test_a_damaged_detector_is_refused(graft):
 
 def test_a_card_without_its_detector_is_refused(graft):
     bundle = graft()
-    card = read_json(bundle / CARD)
-    del card["files"][FACES]
-    write_json(bundle / CARD, card)
+    change_card(bundle, lambda card: card["files"].pop(FACES))
     with pytest.raises(FacesiftError, match=r"files: faces\.onnx is not listed"):
         Committee.load(bundle)
 

@@ -4,20 +4,20 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from facesift.bundle.drift_reference import make_reference, write_reference
+from facesift.bundle.drift_reference import make_reference
 from facesift.cli.main import app
+from tests.made_bundle import give_reference
 from tests.made_decisions import images
 
 
 @pytest.fixture
-def call(tmp_path):
-    write_reference(tmp_path / "bundle/reference.json", make_reference(images(2_000, 0, fakes=0.05), "fake"))
+def call(tmp_path, bundle):
+    give_reference(bundle, make_reference(images(2_000, 0, fakes=0.05), "fake"))
 
     def call(stream, *options):
         stream.write_csv(tmp_path / "decisions.csv")
-        return CliRunner().invoke(
-            app, ["drift", str(tmp_path / "decisions.csv"), "--bundle", str(tmp_path / "bundle"), *options]
-        )
+        command = ["drift", str(tmp_path / "decisions.csv"), "--bundle", str(bundle), *options]
+        return CliRunner().invoke(app, command)
 
     return call
 

@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,7 @@ from facesift.core.errors import FacesiftError
 from facesift.screening.columns import LOG
 from tests.images.test_decoding import noise, stored
 from tests.made import ROOT
+from tests.made_bundle import change_card
 
 
 def command(*arguments, **options):
@@ -70,6 +72,44 @@ def test_a_list_of_paths_is_read_from_the_standard_input(exported, faces, tmp_pa
     out, _ = process.communicate(f"{faces}\n{tmp_path / 'gone.jpg'}\n")
     assert process.returncode == 2
     assert pl.read_ndjson(out.encode())["image"].to_list()[-1] == str(tmp_path / "gone.jpg")
+
+
+LISTS = {
+    "NUL bytes": ("{0}\0{1}\0", "utf-8", ["-0"]),
+    "UTF-16": ("{0}\r\n{1}\r\n", "utf-16", []),
+    "mark and CRLF": ("{0}\r\n\r\n{1}", "utf-8-sig", []),
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_a_list_of_paths_is_recognised_in_every_form(exported, faces, tmp_path, form):
+    text, encoding, options = LISTS[form]
+    (tmp_path / "line\nend.png" if "0" in options else tmp_path / "sélfie 1.png").write_bytes(stored(noise(1, 40)))
+    names = sorted(str(path) for path in tmp_path.glob("*.png"))
+    (tmp_path / "list").write_bytes(text.format(names[0], faces).encode(encoding))
+    with (tmp_path / "list").open("rb") as given:
+        out, err = (process := command("-", "--bundle", exported, *options, stdin=given)).communicate()
+    assert process.returncode == 0, err
+    images = pl.read_csv(out.encode())["image"].to_list()
+    assert (images[0], len(images)) == (names[0].replace("\n", "\\x0a"), 31)
+
+
+def test_a_list_with_nul_bytes_says_which_option_it_needs(exported, faces):
+    _, err = (process := command("-", "--bundle", exported, stdin=subprocess.PIPE)).communicate(f"{faces}\0{faces}\0")
+    assert (process.returncode, err) == (
+        1, "error: the list of paths has NUL bytes, as `find -print0` writes them: add -0\n"
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("faces")
+def test_rows_that_go_into_the_folder_are_no_images(exported, tmp_path):
+    """`facesift screen . > decisions.csv`: the shell has made the table before it is read."""
+    for name, output in (("bare.csv", []), ("named.csv", ["--output", "/dev/stdout"])):
+        line = [sys.executable, "-m", "facesift.cli.main", "screen", str(tmp_path), "--bundle", str(exported), *output]
+        with (tmp_path / name).open("wb") as table:
+            done = subprocess.run(line, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=ROOT, stdout=table)
+        assert (done.returncode, len(pl.read_csv(tmp_path / name))) == (0, 30)
+        (tmp_path / name).unlink()
 
 
 def test_a_reader_that_goes_ends_the_run_without_a_stack_trace(exported, faces):
@@ -141,8 +181,7 @@ def test_a_table_begun_with_another_rule_is_not_continued(exported, faces, tmp_p
 def test_a_table_begun_with_another_bundle_is_not_continued(exported, bundle, faces, tmp_path, kind):
     """Even if both decide alike: rows of one table must say the same of how they came about."""
     run(exported, tmp_path / f"out.{kind}", faces)
-    card = bundle / "bundle.json"
-    card.write_text(card.read_text() + "\n")
+    change_card(bundle, lambda card: card["versions"].update(other="1"))
     before = (tmp_path / f"out.{kind}").read_bytes()
     with pytest.raises(FacesiftError, match=r"its bundle is [0-9a-f]{12}, now it would be [0-9a-f]{12}; name another"):
         run(bundle, tmp_path / f"out.{kind}", faces, resume=True)
@@ -205,6 +244,8 @@ def test_bad_images_of_the_first_run_still_count_when_it_is_resumed(exported, fa
 MISTAKES = {
     "missing path": (["nowhere"], {}, "nowhere: no such file or folder"),
     "empty folder": (["empty"], {}, "empty: no file there to screen"),
+    "a NUL list without a list": (["empty"], {"null": True}, "give - as a path"),
+    "resume of a device": (["empty"], {"output": Path("/dev/null"), "resume": True}, "/dev/null cannot be resumed"),
     "resume to nowhere": (["empty"], {"output": None, "resume": True}, "give --output FILE"),
     "no bundle": (["empty"], {"bundle": "empty"}, r"bundle\.json: not found"),
 }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
-from facesift.committee.cascade import OPEN, check_cascade, decide_in_turn, settled
+from facesift.committee.cascade import OPEN, check_cascade, check_worthwhile, decide_in_turn, settled
 from facesift.committee.rules import RULES, Thresholds
 from facesift.core.errors import FacesiftError
 from facesift.screening.committee import Committee
@@ -184,7 +184,27 @@ def test_weights_in_a_file_of_their_own_are_found_by_the_parts(exported, tmp_pat
     np.testing.assert_allclose(runtime.logits(MemberInputs(noise(3)), ["one"])["one"], whole["one"], atol=1e-5)
 
 
-@pytest.mark.usefixtures("divided")
+@pytest.fixture
+def worthwhile(monkeypatch):
+    """The bundle of two members is too small for a rule that saves."""
+    monkeypatch.setattr("facesift.committee.cascade._saves", lambda *_: True)
+
+
+@pytest.mark.parametrize("rule", ["any_fake", "unanimous"])
+def test_the_command_refuses_a_cascade_that_asks_members_that_agree(exported, faces, tmp_path, rule):
+    from facesift.cli.screen import ScreenOptions, run_screen
+
+    with pytest.raises(FacesiftError, match="members that agree are all asked"):
+        run_screen(ScreenOptions([str(faces)], exported, tmp_path / "out.csv", rule=rule, cascade=True))
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("ensemble", [make_ensemble(BINARY, "majority"), make_ensemble(THREE, "majority")])
+def test_majority_saves_where_members_agree(ensemble):
+    check_worthwhile(ensemble)
+
+
+@pytest.mark.usefixtures("divided", "worthwhile")
 def test_the_command_says_how_often_members_were_asked(exported, faces, tmp_path, capsys):
     from facesift.cli.screen import ScreenOptions, run_screen
 
@@ -195,7 +215,7 @@ def test_the_command_says_how_often_members_were_asked(exported, faces, tmp_path
     assert f"; members asked {asked} of 80 times ({100 * asked / 80:.1f} %)" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("divided")
+@pytest.mark.usefixtures("divided", "worthwhile")
 @pytest.mark.parametrize("first", [True, False], ids=["begun in cascade", "begun in full"])
 def test_a_table_goes_on_with_and_without_cascade(exported, faces, tmp_path, first):
     from facesift.cli.screen import ScreenOptions, run_screen

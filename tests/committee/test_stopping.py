@@ -1,6 +1,5 @@
 """The stopping rule keeps to its risk, is fitted on validation alone, and saves questions."""
 
-import json
 import re
 from dataclasses import replace
 
@@ -22,6 +21,7 @@ from facesift.screening.committee import Committee
 from tests.committee.test_cascade import Members, decided, numbered
 from tests.committee.test_decision import BINARY, MEMBERS, THREE, random_logits
 from tests.committee.test_decision import make_ensemble as ensemble_of
+from tests.made_bundle import change_card
 
 UNIT = Scale(np.zeros(3), np.ones(3))
 
@@ -162,9 +162,7 @@ def test_too_few_flagged_images_give_no_threshold_and_save_nothing():
 
 
 def change(bundle, **way):
-    card = json.loads((bundle / "bundle.json").read_text())
-    card["stopping"]["rules"]["soft"] |= way
-    (bundle / "bundle.json").write_text(json.dumps(card))
+    change_card(bundle, lambda card: card["stopping"]["rules"]["soft"].update(way))
 
 
 def test_a_bundle_screens_with_its_stopping_rule(bundle, tmp_path):
@@ -188,8 +186,7 @@ def test_bundle_without_enough_images_says_how_many_it_takes(bundle):
 
 
 def test_bundle_made_without_stopping_rule_is_named(bundle):
-    card = json.loads((bundle / "bundle.json").read_text()) | {"stopping": None}
-    (bundle / "bundle.json").write_text(json.dumps(card))
+    change_card(bundle, lambda card: card.update(stopping=None))
     with pytest.raises(FacesiftError, match="point cost: this bundle was made without one"):
         Committee.load(bundle, point="cost", stop_early=True)
 

@@ -67,7 +67,7 @@ WRONG = {
     "members.convnext1.loss.gamma=3": r"loss\.gamma: unknown key; there are class_weights, label_smoothing, name",
     "members=lenett": r"'lenett' is not in .*members; did you mean lenet\?",
     "stack": r"'stack' is no setting; write KEY=VALUE",
-    "stack.c.d=1": r"stack\.c is 1\.0 and has no keys",
+    "stack.c.d=1": r"stack\.c is 0\.1 and has no keys",
     "stack.c=1,2": r"one value, please; `dvc exp run --queue -S` tries several",
     "stack.c=[1": r"stack\.c=\[1: the value cannot be read",
 }
@@ -99,5 +99,5 @@ def test_a_damaged_study_is_named_in_the_list_beside_the_others(tmp_path, monkey
     (tmp_path / "conf" / "study" / "broken.yaml").write_text("[", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     lines = {line.split()[0]: line for line in list_studies()}
-    assert "conf, study=broken" in lines["broken"]
+    assert "conf/study/broken.yaml: not valid YAML" in lines["broken"]
     assert "drawn by the pipeline" in lines["portraits"]

@@ -2,13 +2,14 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
-from tests.made_config import parse_params
+from tests.made_config import BASE, parse_params
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -54,16 +55,16 @@ WRONG = {
     "members.convnext1.votes": ("no", r"votes: .*valid boolean \(got 'no'\)"),
     "members": ({}, "members: .*at least 1 item"),
     "ingest.formats": (["JPG"], r"ingest\.formats\.0: .*'JPEG', 'PNG'.* \(got 'JPG'\)"),
-    "split.fractions.val": (0.2, r"train \+ val \+ test is 1\.1, not 1"),
+    "split.fractions.val": (0.3, r"train \+ val \+ test is 1\.1, not 1"),
     "data.raw": ("../elsewhere", r"data\.raw: .*got '\.\./elsewhere'"),
     "data.sources.portraits.layout": (
         "flat",
-        r"layout: .*'rff', 'one_class', 'class_folders', 'csv' or 'reviewed' \(got 'flat'\)",
+        r"layout: .*'rff', 'one_class', 'class_folders', 'csv', 'webdataset', 'parquet' or 'reviewed' \(got 'flat'\)",
     ),
     "data.sources.portraits.label": ("real", r"`layout: rff` needs no folder, label or csv; given: label"),
     "data.sources.portraits": (
         {"layout": "csv", "folder": "images"},
-        r"`layout: csv` needs csv and folder; given: folder",
+        r"`layout: csv` needs csv; given: folder",
     ),
     "classes": (["fake", "real"], r"layout rff is of the classes \[real, fake\], in this order"),
     "positive": ("fraud", r"`positive` is 'fraud', which is not one of `classes`"),
@@ -166,3 +167,40 @@ def test_a_member_with_a_dot_in_its_name_is_refused_by_our_rule():
     tree["members"]["resnet18.a1"] = tree["members"].pop("convnext2")
     with pytest.raises(FacesiftError, match=r"members\.resnet18\.a1.*a name has letters, digits and underscores"):
         parse_params(tree)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("Convnext1", "convnext1"), "Convnext1 and convnext1 differ in case alone"),
+        (("aux",), r"`members\.aux`: no file can have this name on Windows"),
+    ],
+)
+def test_names_that_are_no_files_of_their_own_on_every_system_are_refused(names: tuple[str, ...], message: str):
+    tree = copy.deepcopy(DEFAULT)
+    tree["members"] = dict.fromkeys(names, tree["members"]["convnext1"])
+    with pytest.raises(FacesiftError, match=message):
+        parse_params(tree)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"layout": "class_folders", "aliases": {"cat": ["0"]}}, r"aliases\.cat`: cat is not one of `classes`"),
+        ({"layout": "rff", "aliases": {"real": ["0"]}}, "`aliases` is for layouts with names of classes"),
+        ({"layout": "class_folders", "columns": {"id": "a", "label": "b"}}, "`columns` needs `layout: csv` or"),
+        ({"layout": "webdataset", "folder": "x"}, "`layout: webdataset` needs no folder, label or csv"),
+        ({"layout": "class_folders", "exclude": "masks"}, "exclude: Input should be a valid list"),
+    ],
+)
+def test_a_source_with_keys_that_do_not_fit_is_refused(source: dict[str, Any], message: str):
+    tree = copy.deepcopy(DEFAULT)
+    tree["data"]["sources"] = {"s": BASE["source"] | source}
+    with pytest.raises(FacesiftError, match=message):
+        parse_params(tree)
+
+
+def test_numbers_may_be_other_names_of_classes():
+    tree = copy.deepcopy(DEFAULT)
+    tree["data"]["sources"] = {"s": BASE["source"] | {"layout": "class_folders", "aliases": {"real": [0], "fake": [1]}}}
+    assert parse_params(tree).data.sources["s"].aliases == {"real": ["0"], "fake": ["1"]}

@@ -113,3 +113,12 @@ def test_who_may_read_an_output_follows_from_the_umask(tmp_path, umask, file, fo
     )
     modes = [f"{(tmp_path / name).stat().st_mode & 0o777:o}" for name in ("table", "shards")]
     assert modes == [file, folder]
+
+
+def test_without_locks_and_open_folders_as_on_windows_files_and_folders_are_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "fcntl", None)
+    with whole_file(tmp_path / "table") as part, whole_folder(tmp_path / "shards") as folder:
+        part.write_text("whole")
+        (folder / "a").write_text("whole")
+    assert (tmp_path / "table").read_text() == (tmp_path / "shards/a").read_text() == "whole"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shards", "table"]

@@ -9,13 +9,13 @@ from facesift.core.errors import FacesiftError
 from facesift.datasets.examination import examine_files
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.manifest import build_manifest
-from facesift.datasets.source_files import count_files
+from facesift.datasets.source_files import NO_ROW, count_files
 from facesift.images.formats import FORMATS
 from tests.made_config import Source
 
 CLASSES = ("a", "b", "c")
 SOURCES = {"flat": Source(layout="csv", folder="images", csv="train.csv")}
-LIMITS = Ingest(max_bad_fraction=0.0, max_pixels=10_000, max_bytes=10_000, formats=[*FORMATS])
+LIMITS = Ingest(max_bad_fraction=0.0, max_unmatched=0, max_pixels=10_000, max_bytes=10_000, formats=[*FORMATS])
 
 
 def picture(value):
@@ -44,7 +44,7 @@ def test_labels_come_from_the_table_by_name_with_or_without_ending(tmp_path):
 def test_image_that_is_not_in_the_table_is_ignored_and_counted(tmp_path):
     write(tmp_path)
     found = count_files(tmp_path, make_layouts(tmp_path, SOURCES, CLASSES))
-    assert (found.recognised, found.ignored) == (3, 2)  # 4.png and the table itself
+    assert (found.recognised, found.named(NO_ROW)) == (3, ["images/4.png"])  # the table itself is none
 
 
 def test_table_and_images_may_be_in_a_zip(tmp_path):

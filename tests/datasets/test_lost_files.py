@@ -6,7 +6,7 @@ from facesift.core.errors import FacesiftError
 from facesift.datasets.lost_files import check_losses, count_losses, reason_kind, report_losses, tell_losses
 from facesift.datasets.manifest import QUARANTINE
 
-HALF = Ingest(formats=["PNG"], max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000)
+HALF = Ingest(formats=["PNG"], max_bad_fraction=0.5, max_unmatched=0, max_pixels=10_000, max_bytes=100_000)
 
 
 def bad_files(number: int, label: str | None = "fake", reason: str = "empty file") -> pl.DataFrame:
@@ -47,14 +47,17 @@ def test_files_without_a_label_are_a_class_of_their_own():
 def test_the_report_has_shares_and_reasons_of_each_class():
     lost = pl.concat([bad_files(2), bad_files(1, reason="damaged image: broken data stream")])
     assert report_losses(count_losses(lost, {"fake": 8, "real": 4})) == {
-        "fake": {"files": 8, "lost": 3, "share": 0.375, "reasons": {"damaged image": 1, "empty file": 2}},
-        "real": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}},
-    }
+        "fake": {
+            "files": 8, "lost": 3, "share": 0.375, "reasons": {"damaged image": 1, "empty file": 2},
+            "first": [".:fake0.jpg", ".:fake1.jpg", ".:fake0.jpg"],
+        },
+        "real": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}, "first": []},
+    }  # fmt: skip
 
 
 def test_a_class_with_losses_is_told_in_a_line():
     assert tell_losses(count_losses(bad_files(2), {"fake": 8, "real": 4})) == [
-        "fake: 2 of 8 files left out (25.00 %): 2 empty file"
+        "fake: 2 of 8 files left out (25.00 %): 2 empty file; .:fake0.jpg, .:fake1.jpg"
     ]
 
 

@@ -14,14 +14,14 @@ from facesift.datasets import examination as examining
 from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import IMAGES, Manifest, build_manifest, summarise_manifest
-from facesift.datasets.source_files import count_files
+from facesift.datasets.source_files import NO_SOURCE, count_files
 from facesift.images.formats import FORMATS
 from tests.made_config import Source
 
 TWO = Workers(backend="processes", jobs=2, address=None)
-LIMITS = Ingest(max_bad_fraction=0.5, max_pixels=10_000, max_bytes=100_000, formats=[*FORMATS])
+LIMITS = Ingest(max_bad_fraction=0.5, max_unmatched=0, max_pixels=10_000, max_bytes=100_000, formats=[*FORMATS])
 SOURCES = {"rff": Layout(Source(layout="rff")), "folders": Layout(Source(layout="class_folders"))}
-GENEROUS = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
+GENEROUS = Ingest(max_bad_fraction=0, max_unmatched=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 
 
@@ -188,7 +188,7 @@ def test_progress_counts_every_file(many: Path):
 def test_files_of_no_source_are_counted(tmp_path: Path):
     lay(tmp_path, FACES | {"list.csv": b"", "readme.txt": b""})
     found = count_files(tmp_path, SOURCES)
-    assert (found.recognised, found.ignored, found.example) == (4, 2, ".:list.csv")
+    assert (found.recognised, found.named(NO_SOURCE)) == (4, ["list.csv", "readme.txt"])
 
 
 def test_a_missing_raw_folder_is_named(tmp_path: Path):
@@ -204,12 +204,10 @@ def test_a_folder_without_images_says_what_was_looked_for(tmp_path: Path):
 
 def test_the_summary_counts_by_source_and_label(tmp_path: Path):
     lay(tmp_path, FACES | {"real/copy.webp": FACES["test/REAL/9.webp"], "real/bad.png": b""})
-    assert summarise_manifest(read(tmp_path), 3, {"Thumbs.db": 2}) == {
+    assert summarise_manifest(read(tmp_path)) == {
         "images": {"folders": {"real": 1}, "rff": {"fake": 2, "real": 1}},
         "exact_duplicates": 1,
         "quarantined": 1,
-        "ignored": 3,
-        "passed_over": {"Thumbs.db": 2},
         "warnings": {},
     }
 

@@ -1,5 +1,6 @@
 """The reader of people's answers: which of them count, and what damage does."""
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from facesift.datasets.review_files import (  # fmt: skip
     read_answers,
     review_file,
 )
-from facesift.datasets.reviews import latest_answers, read_reviews  # fmt: skip
+from facesift.datasets.reviews import latest_answers, likely_damaged, read_reviews  # fmt: skip
 
 AT = "2026-11-23T09:30:00Z"
 IDS = [f"{number:032x}" for number in range(3)]
@@ -142,3 +143,23 @@ def test_an_undo_of_a_gold_image_leaves_the_answer_in_a_queue(tmp_path):
     write(tmp_path, [given_answer(), gold, gold._replace(answer=UNDO)])
     assert read_reviews(tmp_path)["answer"].to_list() == ["fake"]
     assert read_reviews(tmp_path, gold=True).is_empty()
+
+
+@pytest.mark.parametrize("place", [0, 17, 31])
+def test_an_id_with_one_changed_digit_is_said(place):
+    damaged = IDS[0][:place] + ("1" if IDS[0][place] != "1" else "2") + IDS[0][place + 1 :]
+    reviews = pl.DataFrame([given_answer(damaged), given_answer("f" * 32)], REVIEWS, orient="row")
+    told = likely_damaged(IDS[:1], reviews)
+    assert len(told) == 1
+    assert f"the answer on {damaged} is probably on {IDS[0]}" in told[0]
+
+
+def test_every_changed_byte_of_a_line_is_noticed():
+    line = format_row(given_answer(IDS[0])).encode()
+    for place in range(8 * (len(line) - 1)):
+        changed = bytearray(line)
+        changed[place // 8] ^= 1 << place % 8
+        text = bytes(changed).decode("utf-8", "replace")
+        with pytest.raises(ValueError, match=r"."):
+            for each in text.removesuffix("\n").split("\n"):
+                parse_row(each, checked=True)

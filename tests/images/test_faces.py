@@ -13,9 +13,9 @@ from facesift.images.faces import (
     OVERLAP,
     Face,
     FaceDetector,
+    as_faces,
     decode_maps,
     detector_input,
-    largest_face,
 )
 
 
@@ -84,23 +84,23 @@ def test_of_overlapping_faces_the_surest_is_kept_as_torchvision_does(planted):
 
 def test_the_largest_face_is_taken_not_the_surest():
     maps = plant(plant(empty_maps(), 3, 3, 0.99, (12, 12)), 12, 18, 0.6, (30, 30))
-    face = largest_face(decode_maps(maps, 0.5), (1.0, 1.0))
+    face = as_faces(decode_maps(maps, 0.5), (1.0, 1.0))[0]
     assert face.score == pytest.approx(0.6)
 
 
 def test_without_a_face_there_is_none():
-    assert largest_face([], (1.0, 1.0)) is None
+    assert as_faces([], (1.0, 1.0)) == []
 
 
 def test_a_face_is_given_in_pixels_of_the_image():
     box, points = np.array([10.0, 20, 30, 50]), np.full((5, 2), [12.0, 24.0])
-    face = largest_face([(box, points, 0.8)], (2.0, 3.0))
+    (face,) = as_faces([(box, points, 0.8)], (2.0, 3.0))
     assert face == Face((20.0, 60.0, 60.0, 150.0), ((24.0, 72.0),) * 5, 0.8)
 
 
 def test_the_left_eye_and_corner_of_the_mouth_have_the_smaller_x():
     points = np.array([[9.0, 1], [2, 2], [5, 5], [8, 8], [3, 9]])
-    face = largest_face([(np.array([0.0, 0, 10, 10]), points, 0.8)], (1.0, 1.0))
+    (face,) = as_faces([(np.array([0.0, 0, 10, 10]), points, 0.8)], (1.0, 1.0))
     assert face.landmarks == ((2.0, 2.0), (9.0, 1.0), (5.0, 5.0), (3.0, 9.0), (8.0, 8.0))
 
 

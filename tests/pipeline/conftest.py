@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ COPIED = (
     ".dvcignore",
     ".gitignore",
     "data/reviews/README.md",
+    "metrics/stability.json",
     ".dvc/config",
     ".dvc/.gitignore",
     ".dvc/plots.html",
@@ -44,12 +45,20 @@ RECIPE = whole_member({
 
 @dataclass(frozen=True)
 class Repository:
+    """A project folder, with an empty home beside it.
+
+    Attributes:
+        folder: the project.
+        programs: folders that come first in its PATH, see `tests.fork_server`.
+    """
+
     folder: Path
+    programs: tuple[Path, ...] = ()
 
     def environment(self) -> dict[str, str]:
         """Return the environment of its commands: nothing of the person's who runs the tests but the path."""
         return {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(map(str, [*self.programs, Path(sys.executable).parent, os.environ["PATH"]])),
             "HOME": str(self.folder.parent / "home"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
@@ -69,7 +78,7 @@ class Repository:
         """Copy the repository, and an empty home beside it, into `room`."""
         shutil.copytree(self.folder, room / "project", symlinks=True)
         (room / "home").mkdir()
-        return Repository(room / "project")
+        return replace(self, folder=room / "project")
 
     def repro(self, *arguments: str, check: bool = True) -> list[str]:
         """Run `dvc repro` and return the names of the stages that really ran, in order."""
@@ -106,7 +115,7 @@ def tiny_study() -> dict:
         "split": tree["split"] | {"fractions": {"train": 0.5, "val": 0.25, "test": 0.25}},
         "shard": {"images": 40},
         "members": {"one": RECIPE, "two": copy.deepcopy(second)},
-        "stack": tree["stack"] | {"folds": 3, "epochs": 1, "resample": dict(RECIPE["resample"])},
+        "stack": tree["stack"] | {"c": 1.0, "folds": 3, "epochs": 1, "resample": dict(RECIPE["resample"])},
     }
     return whole(study)
 
@@ -126,7 +135,7 @@ def write_faces(path: Path, reals: int = 120, fakes: int = 24) -> None:
             archive.writestr(f"{'fake' if number < fakes else 'real'}/{number:04d}.png", data.getvalue())
 
 
-def create(room: Path, tree: dict, write_raw) -> Repository:
+def create(room: Path, tree: dict, write_raw, programs: tuple[Path, ...] = ()) -> Repository:
     """Make a repository of a study in `room` and commit it; `write_raw` gets the folder data/raw."""
     folder = room / "project"
     (room / "home").mkdir()
@@ -137,7 +146,7 @@ def create(room: Path, tree: dict, write_raw) -> Repository:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
     write_raw(folder / "data/raw")
-    repository = Repository(folder)
+    repository = Repository(folder, programs)
     repository.run("git", "init", "-q")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "start")
@@ -145,21 +154,21 @@ def create(room: Path, tree: dict, write_raw) -> Repository:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory) -> Repository:
+def reproduced(programs: Path, tmp_path_factory) -> Repository:
     """The tiny study after one `dvc repro`, committed; shared by all test processes. Tests take a copy."""
     shared = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
     room = (base.parent if shared else base) / "reproduced"
     with FileLock(f"{room}.lock"):
         if not room.exists():
-            _reproduce(room.with_name("reproducing")).rename(room)
-    return Repository(room / "project")
+            _reproduce(room.with_name("reproducing"), programs).rename(room)
+    return Repository(room / "project", (programs,))
 
 
-def _reproduce(room: Path) -> Path:
+def _reproduce(room: Path, programs: Path) -> Path:
     shutil.rmtree(room, ignore_errors=True)  # of a process that failed: the next one says why, too
     room.mkdir()
-    repository = create(room, tiny_study(), lambda raw: write_faces(raw / "tiny/faces.zip"))
+    repository = create(room, tiny_study(), lambda raw: write_faces(raw / "tiny/faces.zip"), (programs,))
     repository.run("dvc", "repro")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "-qm", "reproduced")

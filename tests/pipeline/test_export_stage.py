@@ -1,7 +1,6 @@
 """The stage export and `facesift screen` through the real `dvc` and command line, on a tiny study."""
 
 import json
-import sys
 import zipfile
 
 import polars as pl
@@ -13,7 +12,7 @@ RAW, BUNDLE = "data/raw/tiny/faces.zip", "models/committee"
 
 
 def screen(repository, *arguments):
-    command = (sys.executable, "-m", "facesift.cli.main", "screen", *arguments)
+    command = ("python", "-m", "facesift.cli.main", "screen", *arguments)
     return repository.run(*command, check=False)
 
 

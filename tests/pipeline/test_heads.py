@@ -50,10 +50,10 @@ def read(repository, name):
 
 
 @pytest.fixture(scope="module")
-def voted(tmp_path_factory):
+def voted(programs, tmp_path_factory):
     """The study after `dvc repro summary`, and the stages that ran. Do not change it: tests take a copy."""
     room = tmp_path_factory.mktemp("heads")
-    repository = create(room, study_of_heads(), lambda raw: write_faces(raw / "tiny/faces.zip"))
+    repository = create(room, study_of_heads(), lambda raw: write_faces(raw / "tiny/faces.zip"), (programs,))
     return repository, repository.repro("summary")
 
 

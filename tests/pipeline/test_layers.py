@@ -8,8 +8,9 @@ import pytest
 from tests.made import ROOT
 
 WINGS = (
-    "core", "config", "images", "datasets", "shards", "sampling", "networks", "training", "committee", "evaluation",
-    "audit", "report", "bundle", "screening", "review", "portraits", "cli",
+    "core", "config", "images", "quality", "labels", "datasets", "inspection", "shards", "sampling", "networks",
+    "training", "committee", "evaluation", "audit", "report", "bundle", "screening", "service", "review", "portraits",
+    "privacy", "cli",
 )  # fmt: skip
 # The library's own `__init__` imports a name when it is first used (tests/packaging).
 MODULES = sorted((ROOT / "facesift").glob("*/**/*.py"))
@@ -38,7 +39,7 @@ TORCHLESS = (
     "core.scores", "committee.rules", "committee.decision", "committee.calibration", "evaluation.reliability",
     "committee.operating_points", "committee.risk_guarantee", "screening.drift", "evaluation.prevalence",
     "review.server", "committee.threshold_selection", "screening.decision_explanation",
-    "screening.committee", "screening.distributed", "screening.tables", "committee.cascade",
+    "screening.committee", "screening.distributed", "screening.tables", "committee.cascade", "service.server",
 )  # fmt: skip
 
 

@@ -21,11 +21,11 @@ def read(repository, name):
 
 
 @pytest.fixture(scope="module")
-def five(tmp_path_factory):
+def five(programs, tmp_path_factory):
     """The five-class study with two of its members after one `dvc repro`, and the stages that ran."""
     tree = shrink(compose_study("study=deepfake_5class"))
     tree["members"] = {name: tree["members"][name] for name in MEMBERS}
-    repository = create(tmp_path_factory.mktemp("five"), tree, lambda raw: write_study(raw, tree))
+    repository = create(tmp_path_factory.mktemp("five"), tree, lambda raw: write_study(raw, tree), (programs,))
     return repository, repository.repro()
 
 

@@ -15,7 +15,7 @@ def page(reproduced):
     [
         "Figures on the test split", "What the figures are made of", "What does each part add?", "Slices",
         "Operating points", "share of fakes", "Calibration", "On damaged images", "Examples", "Data card", "Model card",
-        "Reproduce it", "Standard figures",
+        "Reproduce it", "Standard figures", "Members and baselines", "1,000 applications", "Faces of the test",
     ],
 )  # fmt: skip
 def test_every_part_is_there(page, heading):
@@ -26,8 +26,13 @@ def test_the_headline_counts_what_the_vote_counted(reproduced, page):
     import json
 
     vote = json.loads((reproduced.folder / "metrics/vote.json").read_text())["test"]["unanimous"]
-    assert f"of {vote['fakes'] + vote['review_fake']} fake faces in the test" in page
-    assert f"{vote['review_fake']} it sent to a person, together with {vote['review_real']} others" in page
+    fakes, caught = vote["fakes"] + vote["review_fake"], vote["tp"] + vote["review_fake"]
+    assert f"{caught} of {fakes} fake faces in the test did not get through" in page
+    assert f"{vote['review_real']} had to wait for a person" in page
+
+
+def test_it_says_that_the_spread_over_seeds_was_not_measured(page):
+    assert "was not measured; make stability SEEDS=5 measures it" in page
 
 
 def test_the_hashes_are_those_of_the_files(reproduced, page):
@@ -39,7 +44,7 @@ def test_the_hashes_are_those_of_the_files(reproduced, page):
 
 def test_examples_are_shown_with_their_files(page):
     assert page.count("data:image/jpeg;base64,") > 3
-    assert "fake/" in page
+    assert 'title="fake/' in page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")

@@ -2,10 +2,14 @@
 
 import json
 import shutil
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+from tests import fork_server
 
 AFTER = {  # what reads the members' scores
     "members", "stack", "stability", "vote", "operate", "summary", "export", "robustness", "audit", "review",
@@ -27,6 +31,12 @@ def test_work_tree_is_clean_after_a_repro(repository):
 
 
 def test_forced_repro_gives_an_identical_lock(repository):
+    """In programs that go through sets in another order than those of the first run."""
+    with tempfile.TemporaryDirectory() as room, fork_server.programs(Path(room), hash_seed=1) as folder:
+        _check_a_forced_repro(replace(repository, programs=(folder,)))
+
+
+def _check_a_forced_repro(repository):
     before = (repository.folder / "dvc.lock").read_bytes()
     assert set(repository.repro("--force")) == STAGES
     assert (repository.folder / "dvc.lock").read_bytes() == before

@@ -1,12 +1,9 @@
 """The stage stability through the real `dvc`: decisions that flip under damage become review, also in screening."""
 
 import json
-import sys
 
 import polars as pl
 import pytest
-
-from tests.pipeline.conftest import Repository
 
 RAW = "data/raw/tiny/faces.zip"
 
@@ -30,7 +27,7 @@ def checked(reproduced, tmp_path_factory):
     before = reproduced.copy(tmp_path_factory.mktemp("before"))
     before.change(lambda tree: tree["vote"].update(rule="majority"))
     before.repro("vote")
-    after = Repository(before.folder).copy(tmp_path_factory.mktemp("after"))
+    after = before.copy(tmp_path_factory.mktemp("after"))
     damage = {"noise60": {"kind": "noise", "strength": 60}, "jpeg90": {"kind": "jpeg", "strength": 90}}
     after.change(lambda tree: tree["vote"].update(stability="review", mild_damage=damage))
     return before, after, after.repro()
@@ -78,7 +75,7 @@ def test_operating_points_stay_as_they_are(checked, reproduced):
 def test_screening_the_raw_images_decides_as_the_pipeline(checked, options):
     repository = checked[1]
     name = f"screened{len(options)}.csv"
-    command = (sys.executable, "-m", "facesift.cli.main", "screen", RAW, "--output", name, *options)
+    command = ("python", "-m", "facesift.cli.main", "screen", RAW, "--output", name, *options)
     repository.run(*command)
     screened = pl.read_csv(repository.folder / name)
     both = screened.join(decisions(repository).filter(pl.col("split") == "test"), on="image_id", suffix="_right")

@@ -2,12 +2,14 @@
 
 import shutil
 import time
+from pathlib import Path
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+AXE = Path(__file__).parent / "axe/axe.min.js"  # axe-core 4.14.1, MPL-2.0
 PATIENCE = 60  # seconds; the first map imports torch
 
 
@@ -38,6 +40,14 @@ class Browser:
 
     def run(self, script):
         return self.driver.execute_script(f"return {script}")
+
+    def axe(self):
+        """What axe-core finds against WCAG 2.2 AA: a rule and a place each."""
+        self.driver.execute_script(AXE.read_text(encoding="utf-8"))
+        run = "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+        script = f"const done = arguments[0]; {run}.then(({{violations}}) => done(violations))"
+        found = self.driver.execute_async_script(script)
+        return [(each["id"], node["html"]) for each in found for node in each["nodes"]]
 
     def until(self, done, what):
         end = time.monotonic() + PATIENCE

@@ -19,8 +19,9 @@ from facesift.config.data import WHOLE
 from facesift.review.access_control import Credentials
 from facesift.review.app import PageHandlers, make_app
 from facesift.review.attribution import AttributionMaps, why_unavailable
-from facesift.review.images import ImageLimits
-from facesift.review.server import ReviewRequest, bind, load_state
+from facesift.review.image_handlers import ImageHandlers
+from facesift.review.server import ReviewRequest, bind, find_similar, load_state
+from facesift.review.study import Study
 from tests.made import ROOT
 
 MEMBERS = ("convnext1", "convnext2")
@@ -68,6 +69,7 @@ def in_order(decisions: Path) -> list[str]:
 
 def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real", "fake")) -> Path:
     """Write what the page needs of a bundle: its card and the weights of two small networks."""
+    from facesift.bundle.card import SCHEMA
     from facesift.core.files import write_json
     from facesift.core.fingerprint import sha256
     from facesift.networks.architectures import build_network
@@ -94,14 +96,15 @@ def plant_bundle(folder: Path, size: int = 32, classes: tuple[str, ...] = ("real
     other = {"bytes": 1, "sha256": "0" * 64}
     limits = {"max_pixels": 10**6, "max_bytes": 10**6}
     card = {
-        "schema": 5, "backbones": {}, "study": "planted", "classes": classes, "positive": "fake", "members": members,
+        "schema": SCHEMA, "backbones": {}, "study": "planted", "classes": classes, "positive": "fake",
+        "members": members,
         "image": {"image_size": size, "resize": "squish", "crop": WHOLE.model_dump()} | limits,
         "rule": "majority", "points": {}, "metrics": {}, "inputs": {}, "versions": {}, "parity": {}, "stopping": None,
         "stability": None,
         "calibration": {"method": "platt", "temperature": 1.0, "bias": 0.0, "prevalence": 0.02},
         "files": files | dict.fromkeys(("committee.onnx", "stacker.safetensors", "reference.json"), other),
     }  # fmt: skip
-    write_json(folder / "bundle.json", card)
+    write_json(folder / "bundle.json", card, sealed=True)
     return folder
 
 
@@ -120,12 +123,14 @@ class Served:
     def __init__(self, request: ReviewRequest) -> None:
         import uvicorn
 
+        study = Study.find(request.decisions, request.answers)
         self.state = load_state(request)
         reason = why_unavailable(request.bundle)
         self.listener = bind(0)
         self.credentials = Credentials(self.listener.getsockname()[1])
         maps = None if reason else AttributionMaps.load(request.bundle)
-        handlers = PageHandlers(self.state, self.credentials, maps, reason, ImageLimits())
+        images = ImageHandlers(self.state, maps, reason, similar=find_similar(self.state, study))
+        handlers = PageHandlers(self.credentials, images)
         config = uvicorn.Config(make_app(handlers), log_level="critical", lifespan="off", ws="none")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([self.listener],), daemon=True)

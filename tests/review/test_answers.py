@@ -14,6 +14,7 @@ from facesift.datasets.review_files import UNDO, Answer, format_row, read_answer
 from facesift.datasets.reviews import latest_answers, read_reviews
 from facesift.review.answers import HEADER, AnswerLog, locked_append, open_answer_log
 from facesift.review.server import load_state
+from tests.made_reviews import answer as reviewed
 from tests.review.planted import in_order, plant_queue, review_request
 
 AT = "2026-11-23T09:30:00Z"
@@ -179,3 +180,12 @@ def test_a_long_file_is_not_read_again_from_its_start(tmp_path, monkeypatch):
     monkeypatch.setattr(AnswerLog, "_parse", lambda self, data: (parsed.append(len(data)), real(self, data))[1])
     append(log, row(IDS[0], "real"))
     assert max(parsed) < 200
+
+
+def test_without_locks_and_calls_of_unix_answers_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("facesift.core.parts.fcntl", None)
+    monkeypatch.delattr(os, "pread", raising=False)
+    log = open_answer_log(tmp_path, "anna", str)
+    with locked_append(log) as append:
+        append(reviewed(IDS[0], "fake"))
+    assert standing(open_answer_log(tmp_path, "anna", str)) == {IDS[0]: "fake"}

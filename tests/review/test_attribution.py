@@ -9,7 +9,7 @@ from PIL import Image
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
 from facesift.review.attribution import AttributionMaps, attribute, why_unavailable
-from facesift.review.attribution_drawing import AGAINST, FOR, draw_map
+from facesift.review.attribution_drawing import AGAINST, FOR, describe_change, describe_place, draw_map
 from tests.review.planted import MEMBERS, plant_bundle, plant_images
 
 CLASSES = Classes(("real", "fake"), "fake")
@@ -48,11 +48,11 @@ def test_the_map_is_strongest_where_the_member_looks(sign):
 def test_a_member_that_does_not_look_has_an_empty_map():
     changes = attribute(lambda pixels: np.zeros((len(pixels), 2), np.float32), noise(), CLASSES)
     assert not changes.any()
-    assert "No part" in draw_map(changes, (60, 40), (0, 0, 60, 40), "fake").description
+    assert "No part" in describe_change(changes, "fake")
 
 
 def drawn(changes, size, seen=None):
-    return np.asarray(Image.open(io.BytesIO(draw_map(changes, size, seen or (0, 0, *size), "fake").png)))
+    return np.asarray(Image.open(io.BytesIO(draw_map(changes, size, seen or (0, 0, *size), "").png)))
 
 
 @pytest.mark.parametrize(("sign", "colour"), [(1, FOR), (-1, AGAINST)])
@@ -85,10 +85,10 @@ def test_the_map_lies_where_the_committee_looked():
 def test_the_words_name_the_place(row, column, place):
     changes = np.zeros((9, 9))
     changes[row, column] = -1.5
-    assert (
-        f"at the {place} (ring): blurring it raises the log-odds of fake by 1.50"
-        in draw_map(changes, (9, 9), (0, 0, 9, 9), "fake").description
-    )
+    told = describe_change(changes, "fake")
+    assert f"at the {place} (ring): blurring it raises the log-odds of fake by 1.50" in told
+    assert describe_place(changes, "fake") == f"Strongest at the {place} (ring): it speaks against fake."
+    assert describe_place(changes, "") == f"Strongest at the {place} (ring)."
 
 
 def test_maps_are_made_of_the_bundles_weights_and_kept(bundle, tmp_path):

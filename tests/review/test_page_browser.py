@@ -41,8 +41,38 @@ def test_three_images_are_answered_by_keys(browser, page):
     assert browser.text("progress") == "3 of 5 answered: real 1, fake 1, unsure 1"
 
 
-def test_a_table_without_a_share_of_fakes_is_said_to_know_none(browser, page):
+def answer_and_go_back(browser, page):
+    """Answer the first image, and look at it again."""
+    from selenium.webdriver.common.keys import Keys
+
+    ids = page.state.queue.image_ids
     browser.open(page)
+    browser.press("f")
+    browser.until_seen(ids[1])
+    browser.press(Keys.ARROW_LEFT)
+    browser.until_seen(ids[0])
+
+
+def test_votes_and_probability_are_shown_after_the_answer(browser, page):
+    browser.open(page)
+    details = browser.text("details")
+    assert "What the committee says is shown after your answer." in details
+    assert not [each for each in ("%", "Decision", "convnext1", "stacker") if each in details]
+    answer_and_go_back(browser, page)
+    assert browser.text("why") == "1 of 3 voters says fake."
+    assert browser.text("probability") == "90.0 %"
+    assert "convnext1" in browser.text("votes")
+
+
+def test_the_committees_opinion_is_told_with_the_next_image(browser, page):
+    browser.open(page)
+    browser.press("r")
+    browser.until_seen(page.state.queue.image_ids[1])
+    assert browser.text("message") == "You said real. 1 of 3 voters says fake. Its probability of fake: 90.0 %."
+
+
+def test_a_table_without_a_share_of_fakes_is_said_to_know_none(browser, page):
+    answer_and_go_back(browser, page)
     assert browser.text("probability-of") == "calibrated probability of fake, which holds at no known share of fake"
 
 
@@ -76,7 +106,17 @@ def test_the_end_of_the_queue_is_said(browser, page):
         browser.until(lambda left=left: browser.text("progress").startswith(f"{5 - left} of 5"), "not answered")
         if left:
             browser.until_seen()
-    browser.until(lambda: "answered every image" in browser.text("message"), "the end is not said")
+    browser.until(lambda: "answered every image" in browser.text("end-title"), "the end is not said")
+    assert browser.text("end-counts").split() == ["answered", "5", "of", "5", "real", "5", "fake", "0", "unsure", "0"]
+    assert str(page.state.own.path) in browser.text("end-steps")
+
+
+def test_a_filter_that_lets_nothing_through_says_so(browser, page):
+    browser.open(page)
+    browser.driver.find_element("css selector", "#filter option[value=fake]").click()
+    browser.until(lambda: browser.text("end-title") == "You have answered “fake” for no image.", "nothing is said")
+    browser.driver.find_element("id", "show-all").click()
+    browser.until_seen(page.state.queue.image_ids[0])
 
 
 def test_the_filter_shows_only_what_was_answered_so(browser, page):
@@ -105,15 +145,30 @@ def test_keys_and_dragging_zoom_and_move(browser, page):
     browser.open(page)
     browser.press("+")
     browser.press("+")
-    assert browser.text("zoom") == "225 %"
-    before = browser.run("view.x")
+    fitted = browser.run("fitted()")
+    assert browser.text("zoom") == f"{int(fitted * 225 + 0.5)} %"
+    before = browser.run("zoom.x")
     stage = browser.driver.find_element("id", "stage")
     ActionChains(browser.driver).drag_and_drop_by_offset(stage, 40, 30).perform()
-    assert browser.run("view.x") > before
+    assert browser.run("zoom.x") > before
     ActionChains(browser.driver).scroll_from_origin(_origin(stage), 0, -100).perform()
-    browser.until(lambda: browser.text("zoom") == "281 %", "the wheel does not zoom")
+    browser.until(lambda: browser.text("zoom") == f"{int(fitted * 281.25 + 0.5)} %", "the wheel does not zoom")
     browser.press("0")
+    assert browser.text("zoom") == f"{int(fitted * 100 + 0.5)} %"
+    browser.press("o")
     assert browser.text("zoom") == "100 %"
+    width = browser.run("element('picture').getBoundingClientRect().width / element('stage').clientWidth")
+    assert width == pytest.approx(1 / fitted, rel=0.01)
+
+
+def test_views_are_laid_over_the_image_by_their_keys(browser, page):
+    browser.open(page)
+    for key, words in (("c", "Local contrast"), ("e", "Error level"), ("n", "Noise")):
+        browser.press(key)
+        browser.until(lambda words=words: browser.text("view-words").startswith(words), f"no {words}")
+        assert browser.run("!element('overlay').hidden && element('overlay').naturalWidth === 32")
+        browser.press(key)
+        browser.until(lambda: browser.run("element('overlay').hidden"), "the view stays")
 
 
 def _origin(element):
@@ -204,6 +259,9 @@ def test_an_image_that_is_gone_cannot_be_judged(browser, page):
     browser.press("f")
     assert "Wait until you see the image" in browser.text("message")
     assert answers(page) == []
+    browser.press("s")
+    browser.until_seen(page.state.queue.image_ids[1])
+    assert "set aside 1" in browser.text("progress")
 
 
 def test_more_than_two_classes_are_answered_by_number(browser, tmp_path):
@@ -221,6 +279,10 @@ def test_maps_are_shown_when_asked_for(browser, tmp_path):
     plant_bundle(tmp_path / "bundle")
     page = Served(review_request(plant_queue(tmp_path)))
     browser.open(page)
+    browser.press("h")
+    browser.until(lambda: "Where the committee looks" in browser.text("view-words"), "no heat map")
+    assert "fake" not in browser.text("view-words")
+    answer_and_go_back(browser, page)
     browser.press("m")
     shown = "document.querySelectorAll('#map-list img.drawing').length"
     browser.until(lambda: browser.run(shown) == len(MEMBERS), "no maps")
@@ -256,3 +318,25 @@ def test_the_focus_of_the_keyboard_is_seen(browser, page):
         browser.press(Keys.TAB)
     assert browser.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     assert browser.run("document.activeElement !== document.body")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_against_wcag_22_aa(browser, page, width):
+    browser.open(page, width)
+    assert browser.axe() == []
+    browser.driver.find_element("css selector", "#filter option[value=fake]").click()
+    browser.until(lambda: browser.text("end-title"), "the filter is not empty")
+    assert browser.axe() == []
+
+
+def test_a_phone_shows_votes_without_scrolling_and_large_buttons(browser, page):
+    browser.open(page, 390)
+    ids = page.state.queue.image_ids
+    browser.press("f")
+    browser.until_seen(ids[1])
+    browser.driver.find_element("css selector", "#filter option[value=all]").click()
+    browser.until_seen(ids[0])
+    bottom = browser.run("element('votes').getBoundingClientRect().bottom")
+    assert bottom < browser.run("document.querySelector('footer').getBoundingClientRect().top")
+    heights = browser.run("[...document.querySelectorAll('footer button')].map(each => each.offsetHeight)")
+    assert min(heights) >= 44

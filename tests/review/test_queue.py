@@ -61,7 +61,7 @@ def test_a_torn_last_line_of_a_table_is_left_out_and_said(tmp_path):
         file.write("in/face9.png,0123")
     queue = read_queue(decisions, tmp_path, everything=True)
     assert len(queue) == 5
-    assert "left out: 1 row without image_id" in queue.notes[0]
+    assert "its last line is incomplete and left out" in queue.notes[0]
 
 
 def mistakes(room):
@@ -81,8 +81,8 @@ def mistakes(room):
     ("name", "says"),
     [
         ("gone.csv", "no such file"), ("lacking.csv", "lacks image_id"), ("decided.csv", "--all"),
-        ("foreign.csv", "positive"), ("nothing.csv", "no image"), ("empty.csv", "not a readable"),
-        ("torn.jsonl", "not a readable"), ("wrong.parquet", "not a whole Parquet"), ("table.xlsx", "must end in one"),
+        ("foreign.csv", "positive"), ("nothing.csv", "no image"), ("empty.csv", "empty.csv: empty"),
+        ("torn.jsonl", "not a readable"), ("wrong.parquet", "not a whole Parquet"), ("table.xlsx", "ends in .csv"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(tmp_path, name, says):

@@ -53,12 +53,12 @@ def test_two_reviewers_settle_images_and_a_third_the_rest(browsers, folder, serv
             if following:
                 browser.until_seen(following)
     for browser in browsers:
-        browser.until(lambda browser=browser: "no image waits" in browser.text("message"), "the end is not said")
+        browser.until(lambda browser=browser: "no image waits" in browser.text("end-title"), "the end is not said")
     assert anna.text("progress") == "3 of 3 answered: real 1, fake 2, unsure 0"
     anna.open(pages[2])
     assert anna.run("current.image_id") == ids[1]
     anna.press("r")
-    anna.until(lambda: "no image waits" in anna.text("message"), "the end is not said")
+    anna.until(lambda: "no image waits" in anna.text("end-title"), "the end is not said")
     settled = find_consensus(read_reviews(folder / "data/reviews"), two_persons=True)
     assert dict(settled.select("image_id", "answer").rows()) == dict(zip(ids, ("fake", "real", "real"), strict=True))
 
@@ -102,4 +102,4 @@ def test_a_blind_page_shows_the_picture_alone_and_ends_with_the_reviewers_figure
         assert "hidden" in details
         assert not [each for each in ("%", "Decision", "stacker", "File") if each in details]
         anna.press("f")
-    anna.until(lambda: "you found 3 of 3 fake images" in anna.text("message"), "the figures are not told")
+    anna.until(lambda: "you found 3 of 3 fake images" in anna.text("end-title"), "the figures are not told")

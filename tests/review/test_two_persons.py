@@ -83,7 +83,7 @@ def test_progress_counts_what_waits_for_this_reviewer(folder):
     for state in (anna, ben):
         state.answer(shown_ids(state)[0], "fake", 1, None)
     assert anna.state()["progress"] | {"by_answer": None} == {
-        "images": 4, "answered": 1, "by_answer": None, "disagreement": 0,
+        "images": 4, "answered": 1, "by_answer": None, "disagreement": 0, "aside": 0,
     }  # fmt: skip
     assert (carl.state()["progress"]["images"], carl.state()["progress"]["answered"]) == (3, 0)
 

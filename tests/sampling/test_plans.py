@@ -181,6 +181,23 @@ def test_a_ratio_already_exceeded_names_key_and_present_ratio(make_shards: Any, 
         make_plan(make_shards([(20, 8)]), resample, 1, "a")
 
 
+@pytest.mark.parametrize(
+    ("real", "fake", "method", "asked", "said"),
+    [
+        (100, 28, "smote", 0.29, 0.2901),  # 100 * 0.29 is less than 29 in floating point
+        (20, 8, "smote", 0.3, 0.45),
+        (30, 10, "undersample", 0.3, 0.3334),
+    ],
+)
+def test_the_ratio_that_the_message_names_works(  # noqa: PLR0917
+    make_shards: Any, real: int, fake: int, method: str, asked: float, said: float
+) -> None:
+    shards = make_shards([(real, fake)])
+    with pytest.raises(FacesiftError, match=rf"set it to {said:g} or more, or to null"):
+        make_plan(shards, Resample(**{"scope": "split", method: asked}), 1, "a")
+    assert make_plan(shards, Resample(**{"scope": "split", method: said}), 1, "a") is not None
+
+
 def test_memory_does_not_grow_with_the_reals(make_shards: Any) -> None:
     import imblearn.over_sampling  # noqa: F401  # its import would be counted
 

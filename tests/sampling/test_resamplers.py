@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,6 +9,7 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
 from facesift.sampling.resamplers import interpolate, smote_pairs, undersampled_rows
+from tests.made import ROOT
 
 
 def test_interpolation_is_computed_in_float64_with_a_plain_number_as_step() -> None:
@@ -61,3 +65,22 @@ def test_kept_rows_are_the_librarys_sample_indices(fakes: int, reals: int, way: 
 def test_a_ratio_below_the_present_one_is_refused() -> None:
     with pytest.raises(ValueError, match="ratio"):
         undersampled_rows(np.array([0, 0, 1], np.uint8), 0.1, 0)
+
+
+def test_pairs_of_images_that_are_equally_far_are_those_of_the_original_smote() -> None:
+    minority = np.random.default_rng(2).integers(0, 2, (40, 20)).astype(np.float32)
+    everything = np.vstack([np.full((80, 20), 255), minority]).astype(np.float32)
+    theirs, _ = SMOTE(k_neighbors=5, random_state=3).fit_resample(everything, np.repeat([0, 1], [80, 40]))
+    pairs = smote_pairs(minority, 40, 5, 3)
+    assert np.array_equal(theirs[120:], interpolate(minority[pairs.base], minority[pairs.neighbour], pairs.step))
+
+
+def test_neither_library_is_imported_for_pixels() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from facesift.sampling.resamplers import smote_pairs, target_count, undersampled_rows\n"
+        "smote_pairs(np.random.default_rng(0).integers(0, 256, (20, 300)).astype(np.float32), 5, 3, 0)\n"
+        "undersampled_rows(np.repeat([0, 1], [20, 5]).astype(np.uint8), 0.5, 0)\n"
+        "sys.exit(bool({'imblearn', 'sklearn'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

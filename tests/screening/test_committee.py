@@ -1,6 +1,5 @@
 """A bundle loads as what was exported, or not at all."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -16,18 +15,13 @@ from facesift.core.fingerprint import sha256
 from facesift.networks.weights import load_scorer
 from facesift.screening.committee import Committee
 from tests.made import ROOT, SIZE
+from tests.made_bundle import change_card
 
 FILES = ("committee.onnx", "members/one.safetensors", "stacker.safetensors", "reference.json", "MODEL_CARD.md")
 
 
 def noise(images, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (images, SIZE, SIZE, 3), dtype=np.uint8)
-
-
-def change_card(bundle, edit):
-    card = json.loads((bundle / "bundle.json").read_text())
-    edit(card)
-    (bundle / "bundle.json").write_text(json.dumps(card))
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
@@ -81,7 +75,7 @@ def test_flipped_byte_is_found(bundle, file):
 
 
 WRONG_CARDS = {
-    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 5"),
+    "schema": (lambda card: card.update(schema=1), r"schema is 1, this program reads 6"),
     "unknown key": (lambda card: card.update(more=1), r"damaged at more"),
     "missing key": (lambda card: card.pop("image"), r"damaged at image"),
     "positive": (lambda card: card.update(positive="forged"), r"positive is 'forged', which is not one of the classes"),

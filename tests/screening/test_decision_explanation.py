@@ -18,6 +18,7 @@ from facesift.screening.decision_explanation import explain_decision
 from facesift.screening.tables import format_of, open_output
 from tests.images.test_decoding import noise, stored
 from tests.made import ROOT
+from tests.made_bundle import give_reference
 
 VOTERS = ("one", "two", "stacker")
 SCHEMA = decisions_schema(VOTERS)
@@ -211,7 +212,7 @@ def test_another_bundle_is_noticed(exported, tmp_path):
 
 def test_a_quality_figure_unlike_the_test_images_is_a_warning(bundle, tmp_path):
     reference = {"schema": drift_reference.SCHEMA, "columns": {"brightness": {"edges": [60.0, 90.0, 110.0]}}}
-    (bundle / "reference.json").write_text(json.dumps(reference))
+    give_reference(bundle, reference)
     path = write(tmp_path / "out.csv", row(bundle=bundle_hash(bundle)))
     text = "\n".join(explain_decision(path, ID, bundle))
     assert "Quality warning: brightness is higher than 110, unlike nine in ten test images that are not fake." in text

@@ -9,6 +9,7 @@ from facesift.bundle.drift_reference import WATCHED, make_reference, read_refere
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_parquet
 from facesift.screening.drift import compare, compare_file
+from tests.made_bundle import give_reference
 from tests.made_decisions import images
 
 REFERENCE = make_reference(images(2_000, 0, fakes=0.05), "fake")
@@ -183,9 +184,9 @@ WRITERS = {".csv": pl.DataFrame.write_csv, ".jsonl": pl.DataFrame.write_ndjson, 
 
 
 @pytest.fixture
-def bundle(tmp_path):
-    write_reference(tmp_path / "bundle/reference.json", REFERENCE)
-    return tmp_path / "bundle"
+def bundle(bundle):
+    give_reference(bundle, REFERENCE)
+    return bundle
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -212,6 +213,15 @@ def test_a_file_that_is_no_table_of_decisions_is_named(bundle, tmp_path, name, c
         (tmp_path / name).write_bytes(content)
     with pytest.raises(FacesiftError, match=message):
         compare_file(bundle, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "reference.json"])
+def test_a_damaged_reference_or_card_is_named(bundle, tmp_path, name):
+    images(300, 1).write_csv(tmp_path / "decisions.csv")
+    data = (bundle / name).read_bytes()
+    (bundle / name).write_bytes(data.replace(b"1", b"3", 1))
+    with pytest.raises(FacesiftError, match=rf"{name}: damaged"):
+        compare_file(bundle, tmp_path / "decisions.csv")
 
 
 def test_probabilities_for_another_share_of_fakes_are_no_drift():

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
+from facesift.core.files import whole_file
 from facesift.screening.columns import decisions_schema
 from facesift.screening.tables import format_of, open_output, waiting_rows
 
@@ -89,6 +90,93 @@ def test_rows_for_parquet_wait_until_a_run_ends(tmp_path):
     assert read(path)["image"].to_list() == ["a.jpg", "b.jpg"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_whose_first_rows_are_not_scored_is_resumed(tmp_path, kind):
+    path = tmp_path / f"out.{kind}"
+    bad = rows(*(f"{number}.jpg" for number in range(150)), decision=None).with_columns(probability=None)
+    write(path, bad.cast(SCHEMA), rows("good.jpg"))
+    output = write(path, rows("new.jpg"), resume=True)
+    assert (len(output.done), output.unscored, set(output.samples)) == (151, 150, {"good.jpg"})
+    assert read(path)["image"].to_list()[-2:] == ["good.jpg", "new.jpg"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finished_table_is_resumed_without_a_change(tmp_path, kind):
+    path = tmp_path / f"out.{kind}"
+    write(path, rows("a.jpg"))
+    before = path.read_bytes()
+    assert write(path, resume=True).done == {"a.jpg"}
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_finished_parquet_file_takes_further_rows(tmp_path):
+    path = tmp_path / "out.parquet"
+    write(path, rows("a.jpg"), rows("b.jpg", decision=None))
+    assert write(path, rows("c.jpg"), resume=True).unscored == 1
+    assert read(path)["image"].to_list() == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_rows_that_wait_beside_a_finished_parquet_file_are_in_it_once(tmp_path):
+    """Killed while it adds rows to it, or after that and before they are removed."""
+    path, waiting = tmp_path / "out.parquet", tmp_path / "keep.csv"
+    write(path, rows("a.jpg"))
+    with pytest.raises(KeyboardInterrupt), open_output(path, "parquet", SCHEMA, resume=True) as output:
+        output.write(rows("b.jpg"))
+        raise KeyboardInterrupt
+    waiting.write_bytes(waiting_rows(path).read_bytes())
+    assert write(path, rows("c.jpg"), resume=True).done == {"a.jpg", "b.jpg"}
+    assert read(path)["image"].to_list() == ["a.jpg", "b.jpg", "c.jpg"]
+    waiting.rename(waiting_rows(path))
+    assert write(path, resume=True).done == {"a.jpg", "b.jpg", "c.jpg"}
+    assert read(path)["image"].to_list() == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_an_empty_file_of_waiting_rows_is_no_row(tmp_path):
+    path = tmp_path / "out.parquet"
+    waiting_rows(path).touch()
+    write(path, rows("a.jpg"), resume=True)
+    assert read(path)["image"].to_list() == ["a.jpg"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_named_pipe_is_written_to_and_stays_one(tmp_path, kind):
+    import os
+    import threading
+
+    pipe, found = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    reader.start()
+    write(pipe, rows("a.jpg"), rows("b.jpg"), kind=kind)
+    reader.join(10)
+    write(tmp_path / f"file.{kind}", rows("a.jpg"), rows("b.jpg"))
+    assert (found, pipe.is_fifo()) == ([(tmp_path / f"file.{kind}").read_bytes()], True)
+
+
+def test_a_pipe_takes_no_parquet_file(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "pipe.parquet")
+    with pytest.raises(FacesiftError, match=r"pipe\.parquet: Parquet is written whole, so it needs a file"):
+        format_of(tmp_path / "pipe.parquet", None)
+    with (
+        pytest.raises(FacesiftError, match=r"pipe\.parquet: a pipe or a device"),
+        whole_file(tmp_path / "pipe.parquet"),
+    ):
+        pass
+    assert (tmp_path / "pipe.parquet").is_fifo()
+
+
+def test_a_linked_parquet_file_stays_a_link(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "out.parquet").symlink_to(tmp_path / "there/real.parquet")
+    write(tmp_path / "out.parquet", rows("a.jpg"))
+    write(tmp_path / "out.parquet", rows("b.jpg"), resume=True)
+    assert (tmp_path / "out.parquet").is_symlink()
+    assert read(tmp_path / "out.parquet")["image"].to_list() == ["a.jpg", "b.jpg"]
+
+
 def test_rows_without_a_decision_are_counted(tmp_path):
     write(tmp_path / "out.csv", rows("a.jpg", "b.jpg", decision=None), rows("c.jpg"))
     assert write(tmp_path / "out.csv", resume=True).unscored == 2
@@ -111,7 +199,7 @@ def test_a_table_of_another_committee_is_not_resumed(tmp_path, kind):
 def test_a_file_that_is_no_table_is_not_resumed(tmp_path, kind):
     before = b"dear diary\ntoday\n"
     (tmp_path / f"out.{kind}").write_bytes(before)
-    with pytest.raises(FacesiftError, match=rf"out\.{kind}: (its columns are|no decisions table)"):
+    with pytest.raises(FacesiftError, match=rf"out\.{kind}: (its columns are|not a readable table of decisions)"):
         write(tmp_path / f"out.{kind}", rows("b.jpg"), resume=True)
     assert (tmp_path / f"out.{kind}").read_bytes() == before
 

@@ -67,12 +67,17 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
         "exact_duplicates": 1,
         "quarantined": 0,
         "ignored": 1,
+        "ignored_first": ["readme.txt"],
+        "unlisted": 0,
+        "unlisted_first": [],
+        "tables": {},
         "losses": {
-            "fake": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}},
-            "real": {"files": 9, "lost": 0, "share": 0.0, "reasons": {}},
+            "fake": {"files": 4, "lost": 0, "share": 0.0, "reasons": {}, "first": []},
+            "real": {"files": 9, "lost": 0, "share": 0.0, "reasons": {}, "first": []},
         },
         "passed_over": {},
         "warnings": {},
+        "quality": {},
         "reviews": {
             "images": 0, "overridden": {}, "confirmed": 0, "given": {}, "unsure": 0,
             "disagreements": 0, "disagreeing": [], "elsewhere": 0, "undecided": 0, "waiting": 0,
@@ -83,8 +88,8 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
 def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
     (raw / "readme.txt").write_text("hello")
     ingest.main(params)
-    assert "ignored, as no source of data.sources has them: 1 file, such as" in (said := capsys.readouterr().out)
-    assert ".:readme.txt" in said
+    assert "1 files belong to no source" in (said := capsys.readouterr().out)
+    assert "readme.txt" in said
 
 
 def test_too_many_bad_files_leave_no_outputs(params: Params, raw: Path):
@@ -116,7 +121,7 @@ def test_what_a_class_lost_is_printed(params: Params, raw: Path, capsys: pytest.
     (raw / "real" / "bad.png").write_bytes(b"")
     limits = params.ingest.model_copy(update={"max_bad_fraction": 0.2})
     ingest.main(params.model_copy(update={"ingest": limits}))
-    assert "real: 1 of 9 files left out (11.11 %): 1 empty file\n" in capsys.readouterr().out
+    assert "real: 1 of 9 files left out (11.11 %): 1 empty file; .:real/bad.png\n" in capsys.readouterr().out
 
 
 def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):
@@ -172,6 +177,47 @@ def test_nothing_but_images_that_nobody_has_decided_is_an_error_of_its_own(param
 def test_it_says_what_to_type_when_dvc_does_not_keep_the_images(params: Params, capsys: pytest.CaptureFixture[str]):
     ingest.main(params)
     assert "    dvc add data/raw/faces && git add data/raw/faces.dvc\n" in capsys.readouterr().out
+
+
+def test_for_linked_images_it_says_what_dvc_accepts(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
+    raw.rename("disk of mine")
+    raw.symlink_to(Path("disk of mine").absolute())
+    ingest.main(params)
+    there = Path("disk of mine").absolute()
+    assert f"    rm {raw} && dvc add '{there}' -o {raw} && git add {raw}.dvc\n" in capsys.readouterr().out
+
+
+def test_a_link_that_dvc_does_not_follow_is_named(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
+    (raw / "fake").rename("elsewhere")
+    (raw / "fake").symlink_to(Path("elsewhere").absolute())
+    raw.with_name("faces.dvc").touch()
+    ingest.main(params)
+    assert "data/raw/faces/fake is a link, and DVC does not follow links" in capsys.readouterr().out
+
+
+def test_what_is_left_out_is_in_the_quarantine_list_and_the_figures(params: Params, raw: Path, capsys):
+    (raw / "fakes").mkdir()
+    (raw / "fakes/1.png").write_bytes(b"x")
+    (raw / "train.csv").write_text("id,label\nreal/1.png,real\n99.png,fake\n")
+    sources = {"made": Source(layout="csv", csv="train.csv", folder="real")}
+    limits = params.ingest.model_copy(update={"max_unmatched": 1})
+    data = params.data.model_copy(update={"sources": sources})
+    ingest.main(params.model_copy(update={"data": data, "ingest": limits}))
+    listed = pl.read_csv(ingest.QUARANTINE)
+    assert listed.filter(pl.col("path").is_in(["fakes/1.png", "99.png"])).select("label", "path", "reason").rows() == [
+        (None, "fakes/1.png", "no row of a label table names it"), ("fake", "99.png", "a row without an image"),
+    ]  # fmt: skip
+    assert json.loads(ingest.METRICS.read_text())["tables"]["made"]["without_image"] == {"fake": 1}
+    assert "made: 1 of 2 rows of train.csv have no image: 1 x fake (99.png)" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("raw")
+def test_rows_without_an_image_leave_no_outputs(params: Params, raw: Path):
+    (raw / "train.csv").write_text("id,label\nreal/1.png,real\n99.png,fake\n")
+    data = params.data.model_copy(update={"sources": {"made": Source(layout="csv", csv="train.csv")}})
+    with pytest.raises(FacesiftError, match=r"more than ingest\.max_unmatched \(0\) allows"):
+        ingest.main(params.model_copy(update={"data": data}))
+    assert not any(path.exists() for path in OUTPUTS)
 
 
 def test_it_says_nothing_of_that_when_dvc_keeps_them(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):

@@ -126,33 +126,21 @@ WAYS = {
     "lora": {"architecture": Architecture(name="timm:test_vit", tune=Tune("lora")), "ema": 0.9},
     "pairs": {"resample": Resample(scope="none", draw="pairs", epoch_images=70)},
 }
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-import facesift.training.callbacks as history
-from tests.training.test_fit import RECIPE, WAYS, fit
-def kill_in_third_epoch(self, trainer, module):
-    if trainer.current_epoch == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-history.History.on_train_epoch_start = kill_in_third_epoch
-fit(Path({room!r}), recipe=RECIPE.model_copy(update=WAYS[{way!r}]))
-"""
 
 
-def kill_in_third_epoch(way, room):
-    code = KILLED.format(root=str(ROOT), room=str(room), way=way)
+def kill_in_third_epoch(programs, way, room):
     threads = str(torch.get_num_threads())  # sums are added up in another order by another number
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": threads}
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=environment)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    command = [programs / "python", "-m", "tests.training.killed", room, way]
+    done = subprocess.run(command, check=False, capture_output=True, env=environment, cwd=ROOT)
+    assert done.returncode == 128 + signal.SIGKILL, done.stderr.decode()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path, capsys, way):
+def test_killed_training_goes_on_and_ends_with_the_same_weights(programs, tmp_path, capsys, way):
     recipe = RECIPE.model_copy(update=WAYS[way])
     whole = fit(tmp_path / "whole", recipe=recipe)[0]
-    kill_in_third_epoch(way, tmp_path / "cut")
+    kill_in_third_epoch(programs, way, tmp_path / "cut")
     resumed = fit(tmp_path / "cut", recipe=recipe)[0]
     assert "going on from" in capsys.readouterr().out
     assert resumed.epochs == whole.epochs

@@ -8,7 +8,8 @@ from PIL import Image
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import to_square
 from facesift.networks.architectures import build_network
-from facesift.networks.preprocessing import make_augmentation, make_mixing, make_normalisation
+from facesift.networks.preprocessing import make_normalisation
+from facesift.training.augmentation import make_augmentation, make_mixing
 from facesift.training.losses import make_loss
 from facesift.training.schedule import learning_rate_factor
 from tests.made_config import Augment, CrossEntropy, Focal, Normalise, Schedule

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.config.members import Member
-from facesift.networks.preprocessing import make_augmentation, standardise, to_unit
+from facesift.networks.preprocessing import standardise, to_unit
+from facesift.training.augmentation import make_augmentation
 from facesift.training.losses import LOSSES, make_loss
 from facesift.training.schedule import learning_rate_factor
 from tests.made_config import Augment, CrossEntropy, Focal, Schedule

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from facesift.core.files import write_parquet
 from tests.made import ROOT
 
 PIPELINE = """
@@ -88,3 +90,13 @@ def test_an_answer_that_cannot_be_read_is_named(repository):
     code, said = check(repository)
     assert code == 1
     assert "data/reviews/ann.csv" in said
+
+
+def test_an_answer_whose_id_lost_a_digit_is_named(repository):
+    from tests.made_reviews import answer, write
+
+    write_parquet(repository / "data/manifest.parquet", pl.DataFrame({"image_id": ["a" * 32]}))
+    write(repository / "data/reviews", answer("a" * 31 + "b", "fake"))
+    code, said = check(repository)
+    assert code == 1
+    assert f"the answer on {'a' * 31}b is probably on {'a' * 32}, and damaged" in said

@@ -120,3 +120,8 @@ def test_what_decides_labels_or_whether_a_guarantee_is_made_is_another_study(sec
 def test_unknown_figures_do_not_count():
     figure = spread([{"f1": None}, {"f1": 0.4}, {}])["f1"]
     assert (figure["known"], figure["median"], figure["sd"]) == (1, 0.4, None)
+
+
+def test_the_file_is_empty_where_nobody_measured_the_spread(tmp_path):
+    (tmp_path / "stability.json").write_text("{}")
+    assert spread_lines(tmp_path) == []

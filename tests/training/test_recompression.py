@@ -9,7 +9,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from facesift.config.members import Jpeg
-from facesift.networks.preprocessing import make_augmentation, to_unit
+from facesift.networks.preprocessing import to_unit
+from facesift.training.augmentation import make_augmentation
 from tests.made_config import Augment
 
 
@@ -44,9 +45,9 @@ def test_lower_quality_takes_more():
 
 def test_quality_is_drawn_anew_for_each_image(monkeypatch):
     drawn = []
-    transform = v2.JPEG.transform
-    spy = lambda self, image, params: (drawn.append(params["quality"]), transform(self, image, params))[1]  # noqa: E731
-    monkeypatch.setattr(v2.JPEG, "transform", spy)
+    jpeg = v2.functional.jpeg
+    spy = lambda image, quality: (drawn.append(quality), jpeg(image, quality))[1]  # noqa: E731
+    monkeypatch.setattr(v2.functional, "jpeg", spy)
     make_augmentation(Augment(jpeg=Jpeg(probability=1.0, quality=[30, 95])))(images(8))
     assert len(set(drawn)) > 3
     assert 30 <= min(drawn) <= max(drawn) <= 95

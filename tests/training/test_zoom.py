@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from facesift.networks.preprocessing import make_augmentation
+from facesift.training.augmentation import make_augmentation
 from tests.made_config import Augment
 
 

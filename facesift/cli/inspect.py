@@ -1,0 +1,199 @@
+"""`facesift inspect`: looks at a folder or an archive of images before a study is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facesift.cli.commands import print_json, takes
+from facesift.core.errors import FacesiftError
+
+if TYPE_CHECKING:
+    from facesift.inspection.inspecting import Inspection
+
+SHOWN = 10  # files that are named of each kind
+SHEETS = Path(".work/inspect")
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """What the user typed; the help texts say what each field means."""
+
+    path: Annotated[Path, typer.Argument(help="A folder, a zip, an uncompressed tar, or a Parquet file.")]
+    sample: Annotated[int, typer.Option(min=0, help="Most images that are decoded; 0: all.")] = 2000
+    classes: Annotated[
+        str | None, typer.Option(help="Names of the classes, such as real,fake.", show_default="params.yaml")
+    ] = None
+    no_faces: Annotated[bool, typer.Option("--no-faces", help="Detect no faces, which takes most of the time.")] = False
+    sheet: Annotated[
+        Path | None, typer.Option(help="Page with small copies of images.", show_default=f"{SHEETS}/NAME.html")
+    ] = None
+    no_sheet: Annotated[bool, typer.Option("--no-sheet", help="Write no such page.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print what is found as JSON.")] = False
+
+
+@takes(InspectOptions)
+def inspect(options: InspectOptions) -> None:
+    """Say what a study would find in a folder or archive, and print the file that makes a study of it.
+
+    Nothing is changed there. Exit status: 0 a study can be made of it, 2 ingest would stop or labels are missing, 1 an
+    error that you can correct.
+    """
+    from facesift.config.params import load_params
+    from facesift.inspection.contact_sheet import write_contact_sheet
+    from facesift.inspection.inspecting import Asked, as_json, inspected
+    from facesift.inspection.study_block import study_text
+
+    if not Path("params.yaml").is_file():
+        raise FacesiftError("params.yaml is not here: run this in the root of a clone of facesift")
+    params = load_params()
+    classes = tuple(options.classes.split(",")) if options.classes else tuple(params.classes)
+    asked = Asked(options.path, params, classes, options.sample or None, faces=not options.no_faces)
+    with _progress() as done, inspected(asked, done) as found:
+        if options.as_json:
+            print_json(as_json(found) | {"study": study_text(found)})
+        else:
+            for line in tell(found):
+                typer.echo(line)
+            typer.echo(f"\nconf/study/{found.name}.yaml:\n\n{study_text(found)}", nl=False)
+        if not options.no_sheet and found.manifest.images.height:
+            page = options.sheet or SHEETS / f"{found.name}.html"
+            shown = write_contact_sheet(page, found, params.ingest)
+            typer.echo(f"\n{page}: {shown} images to look at; it shows people's faces, so keep it private", err=True)
+        if not found.best.several or found.stops:
+            raise typer.Exit(2)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.completed} files"), console=Console(stderr=True), transient=True
+    ) as progress:
+        task = progress.add_task("files", total=None)
+        yield lambda files: progress.advance(task, files)
+
+
+def tell(found: Inspection) -> list[str]:
+    """Say what was found, in lines."""
+    return [*_layout_lines(found), *_file_lines(found), *_image_lines(found), *_next_lines(found)]
+
+
+def _layout_lines(found: Inspection) -> Iterator[str]:
+    from facesift.datasets.left_out import tell_left_out
+    from facesift.images.paths import one_line
+    from facesift.inspection.layout_search import expected
+
+    counts = found.best.counts
+    yield f"{one_line(str(found.path))}: layout {found.best.block['layout']} ({expected(found.best)})"
+    yield f"  files: {_counts({} if counts is None else counts.by_class)}"
+    for note in found.best.notes:
+        yield f"  {note}"
+    if counts is not None:
+        yield from (f"  {line}" for line in tell_left_out(counts))
+    for other in found.others:
+        what = ", ".join(f"{name}: {value}" for name, value in other.block.items())
+        why = one_line(other.why_not) if other.counts is None else f"{other.labelled} labelled files"
+        yield f"  also tried {{{what}}}: {why[:200]}"
+
+
+def _file_lines(found: Inspection) -> Iterator[str]:
+    from facesift.datasets.lost_files import count_losses, tell_losses
+
+    manifest, decoded = found.manifest, sum(found.sampled.values())
+    yield f"Decoded {decoded:,} of {found.files:,} files: {manifest.images.height:,} images can be used"
+    if manifest.exact_duplicates:
+        yield f"  {manifest.exact_duplicates} further copies of the same bytes"
+    yield from (f"  {line}" for line in tell_losses(count_losses(manifest.quarantine, found.sampled)))
+    for reason in manifest.quarantine["reason"].unique(maintain_order=True).head(SHOWN):
+        files = manifest.quarantine.filter(reason=reason)
+        places = [f"{row['container']}:{row['path']}" for row in files.head(SHOWN).to_dicts()]
+        more = f" and {files.height - len(places)} more" if files.height > len(places) else ""
+        yield f"    {reason}: {', '.join(places)}{more}"
+    yield from (f"  ingest would stop: {why}" for why in found.stops)
+
+
+def _image_lines(found: Inspection) -> Iterator[str]:
+    from facesift.datasets.manifest import count_warnings
+    from facesift.quality.photo_reasons import tell_reasons
+
+    images = found.manifest.images
+    if images.is_empty():
+        return
+    formats, folds = found.by_class("format"), found.by_class("fold")
+    yield "  formats: " + "; ".join(f"{label}: {_counts(counts)}" for label, counts in formats.items())
+    yield f"  sizes: {_sizes(found)}"
+    if len(formats) > 1 and len({frozenset(counts) for counts in formats.values()}) > 1:
+        yield "  the classes differ in their formats: a committee may learn these (docs/data.md)"
+    if any(set(counts) != {"None"} for counts in folds.values()):
+        parts = "; ".join(f"{label}: {_counts(counts)}" for label, counts in folds.items())
+        yield f"  splits that the folders give ({parts}): split.predefined: true keeps them"
+    if warned := count_warnings(images):
+        yield f"  warnings: {_counts(warned)}"
+    yield f"  faces: {_faces(found)}"
+    if found.manifest.quality:
+        yield f"  bad photos: {tell_reasons(found.manifest.quality)}"
+    yield from _group_lines(found)
+
+
+def _sizes(found: Inspection) -> str:
+    import polars as pl
+
+    from facesift.datasets.manifest import UNLABELLED
+
+    size = pl.concat_str("width", "height", separator="x")
+    images = found.manifest.images.with_columns(
+        pl.col("label").fill_null(UNLABELLED), side=pl.min_horizontal("width", "height"), size=size
+    )
+    ends = {"least": pl.col("size").first(), "most": pl.col("size").last(), "middle": pl.col("side").median()}
+    rows = images.sort("side", "width", "height").group_by("label", maintain_order=True).agg(**ends).sort("label")
+    return "; ".join(
+        f"{row['label']}: {row['least']} to {row['most']}, median of the shorter side {row['middle']:.0f}"
+        for row in rows.to_dicts()
+    )
+
+
+def _faces(found: Inspection) -> str:
+    if found.no_faces:
+        return f"not looked for ({found.no_faces})"
+    return "; ".join(
+        f"{label}: found in {counts['found']} of {counts['found'] + counts['unfound']}"
+        for labels in (found.manifest.faces or {}).values()
+        for label, counts in labels.items()
+    )
+
+
+def _group_lines(found: Inspection) -> Iterator[str]:
+    if found.groups is not None:
+        near = found.groups["near_duplicates"]
+        yield (
+            f"  near-duplicates: {near['images']} images in {near['groups']} groups, the largest of {near['largest']}"
+            + ("; among the decoded files" if sum(found.sampled.values()) < found.files else "")
+        )
+    folders, several = found.folders()
+    if several > 2 * found.manifest.images.select("label", "fold").n_unique():
+        yield (
+            f"  {several} of {folders} folders have several images: if a folder is one person or clip, add "
+            "group: {by: folder} to the source, so that it stays in one split"
+        )
+
+
+def _next_lines(found: Inspection) -> Iterator[str]:
+    where, yet = f"data/raw/{found.name}", ""
+    if found.as_entry:
+        yet = f"put {found.path} into {where}/, "
+    elif found.path.absolute() != Path.cwd() / where:
+        yet = f"move or link {found.path} to {where}, "
+    yield ""
+    yield f"To make a study: {yet}save the following, and `make study NAME={found.name}`."
+
+
+def _counts(counts: Mapping[str, int] | Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in dict(counts).items()) or "none"

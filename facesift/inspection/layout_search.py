@@ -1,0 +1,276 @@
+"""Searches the layout of a folder: which `data.sources` block finds most of its images, with a label each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facesift.config.data import Source
+from facesift.core.classes import BINARY
+from facesift.core.errors import FacesiftError
+from facesift.datasets.label_tables import make_layouts
+from facesift.datasets.layouts import LAYOUTS, Layout
+from facesift.datasets.source_files import FileCounts, count_files
+from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
+from facesift.images.decoding import BadImage
+from facesift.images.leftovers import parts_of
+from facesift.images.parquets import is_parquet
+from facesift.labels.class_names import ClassNames
+from facesift.labels.path_names import ENDINGS, folder_parts, full_path, key
+from facesift.labels.table_text import decode_text
+
+Block = dict[str, Any]  # the keys of a source that its layout needs
+# What public data sets call real and fake images.
+ALIASES = {
+    "real": (
+        "0_real", "real_*", "*_real", "reals", "original*", "authentic*", "genuine*", "live", "live_*", "bonafide",
+        "bona_fide", "bona-fide", "pristine", "untouched", "negative", "au", "0", "false",
+    ),
+    "fake": (
+        "1_fake", "fake_*", "*_fake", "fakes", "manipulated*", "tampered*", "forged", "forger*", "spoof*", "altered",
+        "edited*", "photoshop*", "generated*", "synthe*", "deepfake*", "swapped", "morph*", "attack*", "positive", "tp",
+        "sp", "1", "true",
+    ),
+}  # fmt: skip
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet")
+IDS = (
+    "id", "file_name", "path", "filename", "file", "image", "image_name", "image_path", "img", "img_path", "image_id",
+    "name", "filepath", "file_path",
+)  # fmt: skip
+LABELS = ("label", "class", "target", "labels", "type", "category", "is_fake", "fake", "y", "ground_truth")
+MOST_TABLE = 100_000_000  # bytes
+MOST_TABLES, MOST_FOLDERS, MOST_LABELS = 8, 100_000, 50
+LABEL_ENDINGS = (".cls", ".cls.txt")
+
+
+@dataclass
+class Survey:
+    """What names alone tell of a folder.
+
+    Attributes:
+        files: how many files there are, in archives too.
+        folders: how many files are directly in a folder of that name, for at most `MOST_FOLDERS` names.
+        endings: how many files have an ending.
+        tables: files that may be label tables, by their name.
+        samples: whether files with labels lie beside images, as WebDataset has them.
+        parquets: whether Parquet files have images.
+    """
+
+    files: int = 0
+    folders: Counter[str] = field(default_factory=Counter)
+    endings: Counter[str] = field(default_factory=Counter)
+    tables: dict[str, RawFile] = field(default_factory=dict)
+    samples: bool = False
+    parquets: bool = False
+
+    @classmethod
+    def of(cls, raw: Path) -> Survey:
+        """Look at all names below a raw folder once."""
+        found = cls()
+        for file in list_files(raw):
+            found._add(file)
+        return found
+
+    def _add(self, file: RawFile) -> None:
+        self.files += 1
+        folders, name = folder_parts(full_path(file))
+        for folder in set(folders[-3:]):
+            if len(self.folders) < MOST_FOLDERS or folder in self.folders:
+                self.folders[folder] += 1
+        lower = name.casefold()
+        ending = f".{lower.rpartition('.')[2]}" if "." in lower else ""
+        self.endings[ending] += 1
+        self.samples |= lower.endswith(LABEL_ENDINGS)
+        if is_parquet(file.container):
+            self.parquets = True
+        elif ending in TABLE_ENDINGS and name not in self.tables and len(self.tables) < MOST_TABLES:
+            self.tables[name] = file
+
+
+@dataclass(frozen=True)
+class Found:
+    """A layout that was tried.
+
+    Attributes:
+        block: the keys of the source.
+        counts: the files it finds; None where it fits nothing.
+        why_not: why not.
+        layouts: the layout, ready to read with.
+        notes: what the user has to check.
+    """
+
+    block: Block
+    counts: FileCounts | None
+    why_not: str = ""
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    @property
+    def labelled(self) -> int:
+        """How many files have a label."""
+        known = {} if self.counts is None else self.counts.by_class
+        return sum(number for label, number in known.items() if label in self.classes)
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The classes of the study."""
+        return next((layout.classes for layout in self.layouts.values()), ())
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one class is found."""
+        return self.counts is not None and len(set(self.counts.by_class) & set(self.classes)) > 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a layout is tried with.
+
+    Attributes:
+        name: of the source.
+        classes: names of the classes.
+        base: the keys that a source has unless it says otherwise (conf/base.yaml).
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    base: Mapping[str, Any]
+
+    def run(self, raw: Path, block: Block, notes: Sequence[str] = ()) -> Found:
+        """Count the files that a source finds, by ingest's own functions."""
+        try:
+            layouts = make_layouts(raw, {self.name: Source(**{**self.base, **block})}, self.classes)
+            return Found(block, count_files(raw, layouts), "", layouts, notes)
+        except FacesiftError as error:
+            return Found(block, None, str(error).partition("\n")[0])
+
+
+def search_layout(raw: Path, trial: Trial) -> list[Found]:
+    """Try the layouts that the names below a folder suggest.
+
+    Args:
+        raw: the folder, which is inspected as if it were data/raw/NAME/.
+        trial: what they are tried with.
+
+    Returns:
+        What was tried, the best first: several classes before one, then more labelled files.
+    """
+    tried = [trial.run(raw, block, notes) for block, notes in _blocks(raw, Survey.of(raw), trial.classes)]
+    return sorted(tried, key=lambda found: (not found.several, -found.labelled))
+
+
+def _blocks(raw: Path, survey: Survey, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
+    """Yield the blocks that the names suggest, with what has to be checked."""
+    folders = {key(folder) for folder in survey.folders}
+    if {"training_real", "training_fake"} <= folders and classes == BINARY:
+        yield {"layout": "rff"}, []
+    aliases = guess_aliases(survey.folders, classes)
+    if aliases or folders & {key(each) for each in classes}:
+        yield {"layout": "class_folders", **({"aliases": aliases} if aliases else {})}, _check_aliases(aliases)
+    if survey.parquets:
+        yield {"layout": "parquet"}, []
+        yield {"layout": "parquet", "aliases": _zero_and_one(classes)}, _check_aliases(_zero_and_one(classes))
+    if survey.samples:
+        yield {"layout": "webdataset"}, []
+        yield {"layout": "webdataset", "aliases": _zero_and_one(classes)}, _check_aliases(_zero_and_one(classes))
+    for table in survey.tables.values():
+        yield from _table_blocks(raw, table, classes)
+
+
+def _zero_and_one(classes: tuple[str, ...]) -> dict[str, list[str]]:
+    return {label: [str(number)] for number, label in enumerate(classes)}
+
+
+def guess_aliases(names: Iterable[str], classes: tuple[str, ...]) -> dict[str, list[str]]:
+    """Guess which names stand for real and fake images, where the classes are these two.
+
+    Args:
+        names: of folders, or labels.
+        classes: names of the classes.
+
+    Returns:
+        For each class the names, in lower case and sorted, that stand for it and are not its own.
+
+    >>> guess_aliases(["0_real", "1_fake", "cats"], ("real", "fake"))
+    {'real': ['0_real'], 'fake': ['1_fake']}
+    """
+    if set(classes) != set(BINARY):
+        return {}
+    known = {key(each) for each in names}
+    numbers = {name for name in known if name.isdigit()}
+    if numbers != {"0", "1"}:  # numbers of people, clips, or batches
+        known -= numbers
+    guesses = {label: ClassNames((label,), {label: ALIASES[label]}) for label in BINARY}
+    found: dict[str, list[str]] = {}
+    for name in sorted(known - set(classes)):
+        meant = [label for label, guess in guesses.items() if guess.find(name)]
+        if len(meant) == 1 and not all(label in name for label in BINARY):  # such as real_and_fake_face
+            found.setdefault(meant[0], []).append(name)
+    return {label: found[label] for label in BINARY if label in found}
+
+
+def _check_aliases(aliases: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f"check that {', '.join(names)} means {label}" for label, names in aliases.items()]
+
+
+def _table_blocks(raw: Path, table: RawFile, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
+    """Yield blocks for a file that may be a label table: its usual columns, then those that it seems to have."""
+    block: Block = {"layout": "csv", "csv": parts_of(table.path)[-1]}
+    yield block, []
+    columns, labels = _look_into(raw, table)
+    if columns is None:
+        return
+    usual = columns["label"] == "label" and columns["id"] in IDS[:3]
+    named = {} if usual else {"columns": columns}
+    aliases = guess_aliases(labels, classes)
+    if named or aliases:
+        notes = [f"check that column {columns['label']} has the labels"] if named else []
+        yield (
+            {**block, **named, **({"aliases": aliases} if aliases else {})},
+            [*notes, *_check_aliases(aliases)],
+        )
+
+
+def _look_into(raw: Path, table: RawFile) -> tuple[dict[str, str] | None, set[str]]:
+    """Return the columns of names and labels that a CSV file seems to have, and its first labels."""
+    try:
+        text = decode_text(read_bytes(raw, table.container, table.path, MOST_TABLE), table.path)
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+        heads = [next(csv.reader(io.StringIO(lines), delimiter=mark), []) for mark in ",;\t|"]
+        mark = ",;\t|"[max(range(4), key=lambda number: len(heads[number]))]
+        rows = csv.DictReader(io.StringIO(lines), delimiter=mark)
+        names = {name.casefold(): name for name in rows.fieldnames or [] if name}
+        image = next((names[each] for each in IDS if each in names), None)
+        label = next((names[each] for each in LABELS if each in names and names[each] != image), None)
+        if image is None or label is None:
+            return None, set()
+        found: set[str] = set()
+        for row in rows:
+            found.add(str(row[label]).strip())
+            if len(found) > MOST_LABELS:
+                break
+    except (BadImage, FacesiftError, csv.Error, ValueError):
+        return None, set()
+    return {"id": image, "label": label}, found
+
+
+def unlabelled_block(survey: Survey, raw: Path) -> Block | None:
+    """Return a source of images whose labels nobody has told, for people to give: the folder with most images."""
+    images = sum(number for ending, number in survey.endings.items() if ending in ENDINGS)
+    if not images:
+        return None
+    tops = Counter(
+        folder_parts(full_path(file))[0][:1] for file in list_files(raw) if file.container != LOOSE or "/" in file.path
+    )
+    top = next((folders[0] for folders, _ in tops.most_common() if folders), None)
+    return None if top is None else {"layout": "reviewed", "folder": top}
+
+
+def expected(found: Found) -> str:
+    """Say in words what a layout expects."""
+    return "; ".join(LAYOUTS[layout.source.layout].expected(layout) for layout in found.layouts.values())

@@ -1,0 +1,128 @@
+"""Paths as people and programs write them: separators, endings, case, accents, encodings of zips, globs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from facesift.images.archives import LOOSE, RawFile
+from facesift.images.leftovers import parts_of
+
+# Endings that a table may have or lack, or that differ there from those on the disk.
+ENDINGS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".gif", ".bmp", ".dib", ".tif",
+    ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".jxl", ".mpo", ".dng",
+)  # fmt: skip
+CONTAINERS = (".zip", ".tar", ".parquet")
+# A zip that does not say its names are UTF-8 has them in the encoding of the system where it was made, and Python reads
+# them as cp437: which encodings they may be in.
+ZIP_ENCODINGS = ("utf-8", "cp850", "cp1252", "cp852", "cp1250", "cp866", "cp1251", "cp932", "gbk", "euc-kr", "big5")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def key(name: str) -> str:
+    r"""Return what names have in common that differ in case, or in composed and decomposed accents alone.
+
+    >>> key("E\u0301tat.PNG") == key("\u00e9tat.png")
+    True
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def without_ending(name: str) -> str:
+    """Return a name without the ending of an image, in any case.
+
+    >>> without_ending("anna.smith.JPG"), without_ending("anna.smith")
+    ('anna.smith', 'anna.smith')
+    """
+    ending = PurePosixPath(name).suffix
+    return name[: -len(ending)] if ending.casefold() in ENDINGS else name
+
+
+def plain_parts(path: str) -> tuple[str, ...]:
+    r"""Split a path as a table has it, without drive, leading slash and `.`; `..` takes the folder before it away.
+
+    >>> plain_parts(".\\images\\1.png"), plain_parts("C:\\me\\x/../1.png"), plain_parts("../images/1.png")
+    (('images', '1.png'), ('me', '1.png'), ('images', '1.png'))
+    """
+    parts: list[str] = []
+    for number, part in enumerate(parts_of(path.strip())):
+        if part == "..":
+            parts[-1:] = []
+        elif part not in ("", ".") and not (number == 0 and _DRIVE.fullmatch(part)):
+            parts.append(part)
+    return tuple(parts)
+
+
+def full_path(file: RawFile) -> str:
+    """Return the path of a file with that of its container before it, with slashes alone."""
+    path = file.path.replace("\\", "/")  # some Windows programs write backslashes into zips
+    return path if file.container == LOOSE else f"{file.container}/{path}"
+
+
+def folder_parts(path: str) -> tuple[tuple[str, ...], str]:
+    """Split a path into its folders and its name. Zips and tars are folders of their name without the ending.
+
+    >>> folder_parts("set/real.zip/1.png")
+    (('set', 'real'), '1.png')
+    """
+    *folders, name = parts_of(path)
+    return tuple(_unpacked(folder) for folder in folders if folder not in ("", ".")), name
+
+
+def _unpacked(folder: str) -> str:
+    ending = folder[folder.rfind(".") :] if "." in folder else ""
+    return folder[: -len(ending)] if ending.casefold() in CONTAINERS and len(ending) < len(folder) else folder
+
+
+def spellings(path: str) -> Iterator[str]:
+    r"""Yield a path, and what it may have been called before a zip or a disk garbled its accents.
+
+    >>> "\u00e9.png" in spellings("\u251c\u2310.png")  # UTF-8 that was read as cp437
+    True
+    """
+    yield path
+    if path.isascii():
+        return
+    for encoding in ("cp437", "utf-8"):  # names in zips; names on a disk that are not valid UTF-8
+        try:
+            data = path.encode(encoding, "surrogateescape")
+        except UnicodeEncodeError:
+            continue
+        for other in ZIP_ENCODINGS:
+            try:
+                yield data.decode(other)
+            except UnicodeDecodeError:
+                continue
+
+
+def matching_glob(path: str, globs: Iterable[str]) -> str | None:
+    """Return the first glob that matches a path, in any case; None if none does.
+
+    Args:
+        path: with slashes.
+        globs: `*` and `?` stand for parts of a name, `**` for any folders; one without a slash is matched against each
+            folder and the name.
+
+    >>> matching_glob("set/Masks/1.png", ["**/masks/**"]), matching_glob("a/masks/1.png", ["masks"])
+    ('**/masks/**', 'masks')
+    """
+    folded = key(path)
+    return next((glob for glob in globs if _matches(folded, key(glob))), None)
+
+
+def _matches(path: str, glob: str) -> bool:
+    if "/" not in glob:
+        return any(fnmatchcase(part, glob) for part in path.split("/"))
+    return _expression(glob).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=256)
+def _expression(glob: str) -> re.Pattern[str]:
+    words = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob.removeprefix("./"))
+    return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)

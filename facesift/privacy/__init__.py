@@ -1,0 +1,1 @@
+"""A person's right to erasure: finds what holds an image, and removes it."""

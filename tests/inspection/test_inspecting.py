@@ -1,0 +1,284 @@
+"""Inspecting a folder: it says what ingest then finds, and the study that it prints is one."""
+
+import csv
+import io
+import shutil
+import stat
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from PIL import Image
+
+from facesift.cli.inspect import tell
+from facesift.config.compose import compose
+from facesift.config.params import load_params, parse_params
+from facesift.core.errors import FacesiftError
+from facesift.datasets.label_tables import make_layouts
+from facesift.datasets.source_files import count_files
+from facesift.inspection.contact_sheet import write_contact_sheet
+from facesift.inspection.inspecting import Asked, as_json, inspected, sample_quotas, source_name, spread
+from facesift.inspection.layout_search import guess_aliases
+from facesift.inspection.study_block import study_text
+from tests.made import ROOT
+
+PARAMS = load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def image(seed, size=(40, 40)):
+    out = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def put(folder, *names):
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image([number, len(name)]))
+    return folder
+
+
+def zipped(path, *names):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, name in enumerate(names):
+            archive.writestr(name, image([number, len(name)]))
+    return path
+
+
+def table(folder, rows, delimiter=",", name="labels.csv"):
+    with (folder / name).open("w", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    return folder
+
+
+def class_folders(folder):
+    return put(folder, "real/1.png", "real/2.png", "fake/1.png")
+
+
+def other_names(folder):
+    return put(folder, "train/0_real/1.png", "test/0_real/2.png", "train/1_fake/1.png")
+
+
+def manipulated(folder):
+    return put(folder, "original_sequences/youtube/1.png", "manipulated_sequences/Deepfakes/1.png", "x/original/2.png")
+
+
+def label_table(folder):
+    rows = [["id", "label"], ["1", "real"], ["2", "fake"], ["3", "real"]]
+    return table(put(folder, "images/1.png", "images/2.png", "images/3.png"), rows)
+
+
+def table_of_other_columns(folder):
+    rows = [["image_path", "split", "target"], ["images/1.png", "train", "0"], ["images/2.png", "test", "1"]]
+    return table(put(folder, "images/1.png", "images/2.png"), rows, ";")
+
+
+def zip_in_class_folder(folder):
+    zipped(folder / "real/march.zip", "1.png", "2.png")
+    zipped(folder / "fake/march.zip", "forged.png")
+    return folder
+
+
+def one_zip(folder):
+    return zipped(folder / "all.zip", "set/training_real/1.png", "set/training_fake/easy_1_1110.png")
+
+
+def samples_in_a_tar(folder):
+    folder.mkdir()
+    with tarfile.open(folder / "shard-0.tar", "w") as archive:
+        for number in range(4):
+            for ending, data in (("png", image(number)), ("cls", str(number % 2).encode())):
+                info = tarfile.TarInfo(f"{number:04}.{ending}")
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return folder / "shard-0.tar"
+
+
+def parquet(folder):
+    folder.mkdir()
+    rows = {"image": [{"bytes": image(number), "path": f"{number}.png"} for number in range(4)], "label": [0, 1, 0, 0]}
+    pl.DataFrame(rows).write_parquet(folder / "train-0.parquet")
+    return folder
+
+
+LAYOUTS = {
+    class_folders: ("class_folders", {"real": 2, "fake": 1}),
+    other_names: ("class_folders", {"real": 2, "fake": 1}),
+    manipulated: ("class_folders", {"real": 2, "fake": 1}),
+    label_table: ("csv", {"real": 2, "fake": 1}),
+    table_of_other_columns: ("csv", {"real": 1, "fake": 1}),
+    zip_in_class_folder: ("class_folders", {"real": 2, "fake": 1}),
+    one_zip: ("rff", {"real": 1, "fake": 1}),
+    samples_in_a_tar: ("webdataset", {"real": 2, "fake": 2}),
+    parquet: ("parquet", {"real": 3, "fake": 1}),
+}
+
+
+def asked(path, **changes):
+    return Asked(path, PARAMS, ("real", "fake"), **({"faces": False} | changes))
+
+
+@pytest.mark.parametrize("make", LAYOUTS, ids=lambda make: make.__name__)
+def test_the_study_that_is_printed_finds_what_was_found(tmp_path, make):
+    path = make(tmp_path / "made")
+    layout, by_class = LAYOUTS[make]
+    with inspected(asked(path)) as found:
+        text = study_text(found)
+    assert found.best.block["layout"] == layout
+    assert found.manifest.images.height == sum(by_class.values())
+    params = study(tmp_path, found.name, text)
+    raw = tmp_path / "data/raw" / params.data.raw
+    raw.parent.mkdir(parents=True)
+    if found.as_entry:
+        raw.mkdir()
+        shutil.copy(path, raw)
+    else:
+        raw.symlink_to(path)
+    layouts = make_layouts(raw, params.data.sources, params.class_names.names)
+    assert count_files(raw, layouts).by_class == found.best.counts.by_class == by_class
+
+
+def study(tmp_path, name, text):
+    """The parameters that `make study NAME=...` writes with the printed file."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / f"conf/study/{name}.yaml").write_text(text)
+    return parse_params(compose(name, conf=tmp_path / "conf"))
+
+
+def test_images_without_labels_are_for_people_to_label(tmp_path):
+    with inspected(asked(put(tmp_path / "inbox", "1.png", "2.png"))) as found:
+        text = study_text(found)
+    assert (found.best.block, found.best.several) == ({"layout": "reviewed", "folder": "inbox"}, False)
+    assert study(tmp_path, found.name, text).data.sources["inbox"].layout == "reviewed"
+
+
+def test_what_ingest_would_leave_out_and_why_it_would_stop_is_said(tmp_path):
+    folder = class_folders(tmp_path / "made")
+    (folder / "fake/2.png").write_bytes(b"no image")
+    (folder / "notes.docx").write_bytes(b"x")
+    put(folder / "__MACOSX", "real/1.png")
+    shutil.copy(folder / "real/1.png", folder / "real/copy.png")
+    with inspected(asked(folder)) as found:
+        said = "\n".join(tell(found))
+    assert "fake: 1 of 2 files left out (50.00 %)" in said
+    assert "not an image of a known format: .:fake/2.png" in said
+    assert "1 files belong to no source of data.sources and are ignored: notes.docx" in said
+    assert "passed over, as they are no images: 1 x __MACOSX" in said
+    assert "1 further copies of the same bytes" in said
+    assert "ingest would stop: 1 of 2 fake files are bad" in said
+    assert as_json(found)["files"] == {"real": 3, "fake": 2}
+
+
+def test_classes_that_differ_in_their_formats_are_told(tmp_path):
+    folder = class_folders(tmp_path / "made")
+    Image.new("RGB", (50, 40)).save(folder / "fake/9.jpg")
+    with inspected(asked(folder)) as found:
+        said = "\n".join(tell(found))
+    assert "formats: fake: 1 JPEG, 1 PNG; real: 2 PNG" in said
+    assert "the classes differ in their formats" in said
+    assert "sizes: fake: 40x40 to 50x40" in said
+
+
+def test_folders_of_clips_are_a_hint_to_group_them(tmp_path):
+    names = [f"{label}/clip{clip}/{frame}.png" for label in ("real", "fake") for clip in range(3) for frame in "ab"]
+    with inspected(asked(put(tmp_path / "made", *names))) as found:
+        assert any("group: {by: folder}" in line for line in tell(found))
+
+
+def test_a_sample_is_spread_over_all_files_and_keeps_the_rarer_class(tmp_path):
+    names = [f"real/{number:03}.png" for number in range(60)] + [f"fake/{number}.png" for number in range(4)]
+    with inspected(asked(put(tmp_path / "made", *names), sample=20)) as found:
+        images = found.manifest.images
+    assert dict(images.group_by("label").len().rows()) == {"real": 18, "fake": 3}
+    numbers = sorted(int(path[5:8]) for path in images.filter(label="real")["path"])
+    assert numbers[0] < 6
+    assert numbers[-1] > 53
+
+
+def test_quotas_never_ask_for_more_than_there_is():
+    assert (
+        sample_quotas({"real": 5, "fake": 1}, None)
+        == sample_quotas({"real": 5, "fake": 1}, 6)
+        == {"real": 5, "fake": 1}
+    )
+    assert list(spread(iter([]), {}, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda room: room / "gone", "gone: no such file or folder"),
+        (lambda room: put(room, "photo.png") / "photo.png", "neither a folder nor one of"),
+        (lambda room: (room / "empty").mkdir(parents=True) or room / "empty", "empty: no image is found there"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, make, message):
+    with pytest.raises(FacesiftError, match=message), inspected(asked(make(tmp_path / "room"))):
+        pass
+
+
+def test_a_damaged_zip_is_named_as_the_user_wrote_it(tmp_path):
+    (tmp_path / "bad.zip").write_bytes(b"PK no zip")
+    with pytest.raises(FacesiftError, match=str(tmp_path / "bad.zip")), inspected(asked(tmp_path / "bad.zip")):
+        pass
+
+
+def test_the_contact_sheet_is_private_and_escapes_names(tmp_path):
+    folder = class_folders(tmp_path / "made")
+    put(folder, "fake/<script>alert(1)<img src=x>.png")
+    page = tmp_path / "sheets/made.html"
+    with inspected(asked(folder)) as found:
+        assert write_contact_sheet(page, found, PARAMS.ingest) >= 4
+    text = page.read_text()
+    assert text.count("data:image/jpeg") >= 4
+    assert "<script>" not in text
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert [each.name for each in page.parent.iterdir()] == ["made.html"]
+
+
+def test_git_never_takes_a_contact_sheet(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path / "clone"], check=True)
+    (tmp_path / "clone/.gitignore").write_text(".work/\n")
+    with inspected(asked(class_folders(tmp_path / "made"))) as found:
+        with pytest.raises(FacesiftError, match="git would take this page"):
+            write_contact_sheet(tmp_path / "clone/docs/sheet.html", found, PARAMS.ingest)
+        write_contact_sheet(tmp_path / "clone/.work/sheet.html", found, PARAMS.ingest)
+    assert not (tmp_path / "clone/docs").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "aliases"),
+    [
+        (["0_real", "1_Fake"], {"real": ["0_real"], "fake": ["1_fake"]}),
+        (["0", "1"], {"real": ["0"], "fake": ["1"]}),
+        ([str(number) for number in range(20)], {}),
+        (["live", "spoof", "train"], {"real": ["live"], "fake": ["spoof"]}),
+        (["real_and_fake_face", "real", "fake"], {}),
+    ],
+)
+def test_what_others_call_the_classes_is_guessed(names, aliases):
+    assert guess_aliases(names, ("real", "fake")) == aliases
+    assert guess_aliases(names, ("cat", "dog")) == {}
+
+
+def test_the_command_prints_the_study_and_says_whether_there_is_one(tmp_path):
+    command = [sys.executable, "-m", "facesift.cli.main", "inspect", "--no-faces", "--sheet", tmp_path / "sheet.html"]
+    done = subprocess.run([*command, class_folders(tmp_path / "made")], check=False, capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    printed = done.stdout.partition("conf/study/made.yaml:\n\n")[2]
+    assert yaml.safe_load(printed)["data"]["sources"] == {"made": {"layout": "class_folders"}}
+    assert f"{tmp_path / 'sheet.html'}: " in done.stderr
+    assert source_name(Path("made")) == "made"
