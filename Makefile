@@ -65,7 +65,9 @@ test-container: install
 test-experiments: install
 	pytest -n 0 tests/experiments
 
-test-site docs: install
+test-site: docs
+
+docs: install
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
 	zensical build --clean --strict
 	pytest -n 0 tests/site

@@ -4,11 +4,15 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
+import facesift
+from bench.published import published_systems
 from facesift.cli.reference import reference
 from tests.made import ROOT
 from tests.pages import DOCS, blocks
 from workflow.notebook import notebook
+from workflow.page_figures import demo_figures
 
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 # Pages whose blocks in `sh` all run in a test of their own: tests/experiments, tests/remotes, tests/scaling.
@@ -49,6 +53,23 @@ def test_lines_of_text_are_short(page):
     text = re.sub(r"^```.*?^```$", "", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     long = [line for line in text.splitlines() if len(line) > WIDTH and not line.startswith(("|", "![", "<!--"))]
     assert long == []
+
+
+def test_figures_of_the_embedded_study_are_those_in_metrics():
+    written = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = written.partition("<!-- demo: begin -->\n")[2].partition("\n<!-- demo: end -->")[0]
+    assert found == demo_figures(ROOT / "metrics", ROOT / "params.yaml")
+
+
+def test_number_of_published_systems_in_the_readme_is_right():
+    published = [system for system in published_systems() if system.figures != "-"]
+    words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f" {len(published)} published systems" in words
+
+
+def test_citation_has_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == facesift.__version__
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

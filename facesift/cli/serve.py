@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from facesift.cli.commands import takes
+from facesift.cli.commands import BUNDLE, BUNDLE_FOLDER, takes
 from facesift.core.errors import FacesiftError
 
 
@@ -16,7 +16,7 @@ from facesift.core.errors import FacesiftError
 class ServeOptions:
     """What the user typed; the help texts say what each field means."""
 
-    bundle: Annotated[Path, typer.Option(help="Exported committee.")] = Path("models/committee")
+    bundle: Annotated[Path, typer.Option(help=BUNDLE)] = BUNDLE_FOLDER
     host: Annotated[str, typer.Option(help="Address of the network interface to listen on.")] = "127.0.0.1"
     port: Annotated[int, typer.Option(help="0 takes any free port.")] = 8720
     tokens: Annotated[

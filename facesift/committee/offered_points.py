@@ -15,6 +15,7 @@ import numpy as np
 from facesift.committee.operating_points import ThresholdCounts, cheapest_highs, highest_lo
 from facesift.committee.rules import Thresholds
 from facesift.config.committee import Cost, Operating
+from facesift.core.formatting import percent
 
 # What lowers the share, by the share that is too large and by point. The upper threshold of `target_recall` and of
 # `guarantee` is chosen by the costs of a review and of a false alarm alone: fewer of the one are more of the other.
@@ -94,14 +95,14 @@ def _reason(name: str, shares: PointShares, counts: ThresholdCounts, operating: 
         is_recall = name == "target_recall"
         remedy = _reachable_recall(counts, operating, cost) if is_recall else REMEDIES["review"][name]
         return (
-            f"on validation it sends {_percent(shares.review)} of the images to a person, more than "
-            f"{_percent(limits.review)}. {_sentence(remedy)} or allow {_allow('review', shares.review)}"
+            f"on validation it sends {percent(shares.review)} of the images to a person, more than "
+            f"{percent(limits.review)}. {_sentence(remedy)} or allow {_allow('review', shares.review)}"
         )
     if shares.false_alarms > limits.false_alarms:
         remedy = REMEDIES["false_alarms"][name]
         return (
-            f"on validation it calls {_percent(shares.false_alarms)} of the real images fake, more than "
-            f"{_percent(limits.false_alarms)}. {_sentence(remedy)} or allow "
+            f"on validation it calls {percent(shares.false_alarms)} of the real images fake, more than "
+            f"{percent(limits.false_alarms)}. {_sentence(remedy)} or allow "
             f"{_allow('false_alarms', shares.false_alarms)}"
         )
     return ""
@@ -127,10 +128,6 @@ def _reachable_recall(counts: ThresholdCounts, operating: Operating, cost: Cost)
 
 def _allow(key: str, share: float) -> str:
     return f"operating.offer_up_to.{key}: {min(1.0, math.ceil(1000 * share) / 1000):g}"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %")
 
 
 def _sentence(text: str) -> str:

@@ -14,6 +14,7 @@ from facesift.committee.stacking import Features, Stacker, fit_stacker
 from facesift.config.committee import Stack
 from facesift.core.classes import Classes
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 
 Labels = NDArray[np.int64]  # (images,), class numbers
 Groups = NDArray[Any]  # (images,), of near-duplicates
@@ -95,7 +96,9 @@ def choose_folds(labels: Labels, groups: Groups, spec: Stack, classes: Classes) 
     if spec.fewer_folds and fewest >= 2:
         return fewest
     where = "" if spec.sources == "as_they_come" else f" in the sources that hold {classes.positive} and others"
-    found = f"{classes.names[rarest]} has {int((labels == rarest).sum())} images in {fewest} group{'s' * (fewest != 1)}"
+    found = (
+        f"{classes.names[rarest]} has {counted(int((labels == rarest).sum()), 'image')} in {counted(fewest, 'group')}"
+    )
     more = "add validation images (split.fractions)" + (" or use stack.sources: as_they_come" if where else "")
     remedy = f"set stack.folds: {fewest} or stack.fewer_folds: true" if fewest >= 2 else more
     raise FacesiftError(

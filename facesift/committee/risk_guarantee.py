@@ -31,6 +31,7 @@ from facesift.committee.calibration import Fakes, Scores
 from facesift.committee.operating_points import ThresholdCounts, cheapest_highs, highest_lo
 from facesift.committee.rules import Thresholds
 from facesift.config.committee import Cost, Guarantee
+from facesift.core.formatting import counted, percent
 
 REVIEW_SHARE = 0.1  # of delta: reviews are counted over all images, misses over the few fakes, which need the rest
 MOST_MISSES = 10**4  # an estimate beyond is no help
@@ -69,9 +70,10 @@ class RiskGuarantee:
 
     def sentence(self) -> str:
         """What is guaranteed, or what it would take, for people."""
-        review = "" if self.asked.review is None else f" and at most {self.asked.review:.1%} of the images reviewed"
+        asked = self.asked
+        review = "" if asked.review is None else f" and at most {percent(asked.review)} of the images reviewed"
         limits = (
-            f"at most {self.asked.miss:.1%} of the fakes missed{review}, with probability {1 - self.asked.delta:.1%}"
+            f"at most {percent(asked.miss)} of the fakes missed{review}, with probability {percent(1 - asked.delta)}"
         )
         if self.thresholds is not None:
             about = f" It is about images like those of {', '.join(self.sources)}." if self.sources else ""
@@ -79,8 +81,8 @@ class RiskGuarantee:
             return f"Guaranteed (learn then test): {limits}. {basis}{about}"
         if self.lacking == "fakes":
             return (
-                f"No guarantee can be given of {limits}: validation has {self.fakes:,} independent fakes, and at least "
-                f"{self.fakes_needed:,} without a single miss would be needed."
+                f"No guarantee can be given of {limits}: validation has {counted(self.fakes, 'independent fake')}, and "
+                f"at least {self.fakes_needed:,} without a single miss would be needed."
             )
         if self.lacking == "offer_up_to":
             return f"No guarantee is offered of {limits}: {self.why_withheld}."

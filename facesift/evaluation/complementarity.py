@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesift.core.formatting import counted, percent
 from facesift.core.intervals import clopper_pearson, design_effect_of
 from facesift.core.scores import STACKER
 from facesift.evaluation.decision_report import LabelledPredictions
@@ -157,12 +158,11 @@ def report_agreement(predictions: LabelledPredictions) -> dict[str, Any]:
 def _sentence(agree: float, missed: dict[str, int], *, redundant: bool) -> str:
     if not redundant:
         return (
-            f"The members agree on {agree:.1%} of images; "
-            f"of {missed['by_any']} fakes that at least one misses, {missed['by_all']} are missed by all."
-        ).replace("%", " %")
+            f"The members agree on {percent(agree)} of images; "
+            f"of {counted(missed['by_any'], 'fake')} that at least one misses, {missed['by_all']} are missed by all."
+        )
     same = "err on the same fakes" if missed["by_any"] else "miss no fake"
-    text = f"The members agree on {agree:.1%} of images and {same}: the committee adds little to its best member."
-    return text.replace("%", " %")
+    return f"The members agree on {percent(agree)} of images and {same}: the committee adds little to its best member."
 
 
 def _at_least(flags: Flags, groups: NDArray[Any], share: float) -> bool:

@@ -102,7 +102,7 @@ def test_a_guarantee_whose_point_is_not_offered_is_not_promised():
     chosen = select_thresholds(validation(3000, 100, 0.0), params({"guarantee": unlimited}))
     assert (chosen.guarantee.report()["promised"], chosen.guarantee.lacking) == (None, "offer_up_to")
     assert "guarantee" in chosen.not_offered
-    assert chosen.guarantee.sentence().startswith("No guarantee is offered of at most 10.0% of the fakes missed, with")
+    assert chosen.guarantee.sentence().startswith("No guarantee is offered of at most 10.0 % of the fakes missed, with")
 
 
 def test_a_point_is_counted_by_scores_even_where_its_thresholds_come_from_fewer_images():

@@ -173,7 +173,7 @@ def test_what_ingest_would_leave_out_and_why_it_would_stop_is_said(tmp_path):
     shutil.copy(folder / "real/1.png", folder / "real/copy.png")
     with inspected(asked(folder)) as found:
         said = "\n".join(tell(found))
-    assert "fake: 1 of 2 files left out (50.00%)" in said
+    assert "fake: 1 of 2 files left out (50.00 %)" in said
     assert "not an image of a known format: .:fake/2.png" in said
     assert "1 files belong to no source of data.sources and are ignored: notes.docx" in said
     assert "passed over, as they are no images: 1 x __MACOSX" in said

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.images.test_decoding import noise, stored
 from tests.made import ROOT
@@ -42,9 +41,9 @@ def shell(exported, tmp_path_factory):
     shutil.copytree(exported, folder / "models/committee")
     (folder / "inbox").mkdir()
     for number in range(20):
-        (folder / f"inbox/{number:02d}.png").write_bytes(stored(noise(number, 40)))
+        (folder / f"inbox/{number:02d}.png").write_bytes(stored(noise(30 + number, 40)))
     with zipfile.ZipFile(folder / "march.zip", "w") as archive:
         for number in range(20, 30):
-            archive.writestr(f"{number}.png", stored(noise(number, 40)))
-    Image.fromarray(noise(30, 40)).save(folder / "one.jpg")
+            archive.writestr(f"{number}.png", stored(noise(30 + number, 40)))
+    noise(70, 40).save(folder / "one.jpg")
     return Shell(folder)

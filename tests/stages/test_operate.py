@@ -77,7 +77,7 @@ def test_with_six_fakes_nothing_is_guaranteed(capsys):
     _, report = operated(images=300, fakes=6)
     assert report["guarantee"]["promised"] is None
     assert set(report["points"]) == {"cost", "max_review", "target_recall"}
-    assert "No guarantee can be given of at most 10.0% of the fakes missed" in capsys.readouterr().out
+    assert "No guarantee can be given of at most 10.0 % of the fakes missed" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("folder")
