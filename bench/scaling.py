@@ -49,7 +49,19 @@ def one_pass(raw: Path, out: Path, way: Workers) -> float:
     """Read, check and shard all images of `raw` into `out`; return the seconds."""
     start = time.perf_counter()
     layouts = {
-        "generated": Layout(Source(layout="class_folders", within="*", folder=None, label=None, csv=None, group=None))
+        "generated": Layout(
+            Source(
+                layout="class_folders",
+                within="*",
+                folder=None,
+                label=None,
+                csv=None,
+                group=None,
+                exclude=[],
+                columns=None,
+                aliases={},
+            )
+        )
     }
     images = build_manifest(examine_files(raw, layouts, LIMITS, way, lambda _: None)).images
     rows = images.select("image_id", "source", "label", "container", "path")

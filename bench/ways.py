@@ -39,7 +39,17 @@ from facesift.shards.reading import ShardFolder
 SIZE, BATCH = 64, 32
 BUNDLE = ROOT / "models/committee"
 Way = Callable[[], float]  # runs once, and returns seconds, bytes or megabytes
-SOURCE = Source(layout="class_folders", within="*", folder=None, label=None, csv=None, group=None)
+SOURCE = Source(
+    layout="class_folders",
+    within="*",
+    folder=None,
+    label=None,
+    csv=None,
+    group=None,
+    exclude=[],
+    columns=None,
+    aliases={},
+)
 
 
 @dataclass(frozen=True)

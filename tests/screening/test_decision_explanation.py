@@ -339,4 +339,4 @@ def test_the_command_prints_the_words_and_an_error_is_one_line(exported, tmp_pat
     assert good.stdout.startswith("Image in/face.jpg, 640 x 480 pixels")
     bad = subprocess.run([*command, "x", *options], check=False, cwd=ROOT, capture_output=True, text=True)
     assert (bad.returncode, bad.stdout) == (1, "")
-    assert bad.stderr == f"error: {path}: no image x; it has the ids of 1 images\n"
+    assert bad.stderr == f"error: {path}: no image x; it has the ids of 1 image\n"

@@ -1,6 +1,5 @@
 """Bundles to serve; images to send: good ones of several formats, and one for each way to be bad."""
 
-import json
 import shutil
 
 import numpy as np
@@ -8,11 +7,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from facesift.bundle.card import CARD, REFERENCE
-from facesift.bundle.drift_reference import make_reference, write_reference
-from facesift.core.fingerprint import sha256
+from facesift.bundle.drift_reference import make_reference
 from facesift.images.quality import QUALITIES
 from tests.images.test_decoding import noise, stored
+from tests.made_bundle import change_card, give_reference
 
 KINDS = {"a.jpg": "JPEG", "b.png": "PNG", "c.webp": "WEBP", "d.bmp": "BMP"}
 
@@ -41,14 +39,8 @@ def make_bundle(folder, exported, study):
         {"label": ["real", "fake"] * 100, "decision": ["real", "review"] * 100, "probability": rng.random(200)}
         | numbers
     )
-    write_reference(folder / REFERENCE, make_reference(table, "fake"))
-    card = json.loads((folder / CARD).read_text())
-    card["study"] = study
-    card["files"][REFERENCE] = {
-        "bytes": (folder / REFERENCE).stat().st_size,
-        "sha256": sha256(folder / REFERENCE),
-    }
-    (folder / CARD).write_text(json.dumps(card))
+    give_reference(folder, make_reference(table, "fake"))
+    change_card(folder, lambda card: card.update(study=study))
     return folder
 
 

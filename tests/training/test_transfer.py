@@ -268,7 +268,7 @@ def test_raw_weights_learn_as_without_average(tmp_path):
     assert not same_weights(fits[None].module, fits[0.9].module)
 
 
-def test_default_members_have_none_of_it():
+def test_default_members_have_an_average_of_weights_alone():
     for member in default_params().members.values():
-        assert (member.ema, member.optimizer.body_lr, member.loss.label_smoothing) == (None, 1.0, 0.0)
+        assert (member.ema, member.optimizer.body_lr, member.loss.label_smoothing) == (0.99, 1.0, 0.0)
         assert (member.resample.draw, member.resample.epoch_images) == ("plan", None)
