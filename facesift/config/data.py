@@ -93,7 +93,7 @@ class Source(Section):
         "null"
     )
     columns: Columns | None = Field(
-        description="csv and parquet: the columns that are read; null: `id`, `file_name` or `path` (parquet: the first "
+        description="csv and parquet: the columns that are read; null: `file_name`, `path` or `id` (parquet: the first "
         "with images), and `label`"
     )
     aliases: dict[Name, list[str]] = Field(

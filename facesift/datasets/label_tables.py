@@ -123,10 +123,15 @@ def _from_samples(raw: Path, name: str, layout: Layout, files: list[RawFile]) ->
     lost, labels = [], []
     for (container, sample), members in samples.items():
         place = f"{raw / sample if container == LOOSE else f'{raw / container}:{sample}'}"
-        found = _label_file(members)
+        found = _label_file(members, place)
         images = [file for file in members if file != found and not _is_label_file(file)]
         if found is None:
             continue
+        if len(images) > 1:
+            raise FacesiftError(
+                f"{place}: {found.path} is the label of several images: {', '.join(file.path for file in images[:3])}; "
+                f"use names without further dots, and leave out what is no photo by `data.sources.{name}.exclude`"
+            )
         labels.append(found)
         label = _class_of(layout, name, _read_label(raw, found, place), place)
         row = TableRow(sample, label, None, None, container)
@@ -140,11 +145,16 @@ def _is_label_file(file: RawFile) -> bool:
     return file.path.casefold().endswith(LABEL_FILES) or sidecar(file.path) is not None
 
 
-def _label_file(members: list[RawFile]) -> RawFile | None:
+def _label_file(members: list[RawFile], place: str) -> RawFile | None:
     for ending in LABEL_FILES:
-        for file in members:
-            if file.path.casefold().endswith(ending):
-                return file
+        found = [file for file in members if file.path.casefold().endswith(ending)]
+        if len(found) > 1:
+            raise FacesiftError(
+                f"{place}: one sample, as its names are equal up to the first dot, but it has the labels "
+                f"{', '.join(file.path for file in found[:3])}: use names without further dots"
+            )
+        if found:
+            return found[0]
     return None
 
 

@@ -94,7 +94,10 @@ def _open_tiff(data: bytes, max_pixels: int, name: str) -> Image.Image:
     page = find_photo(data)
     image = _open(data, max_pixels, name)
     if page:
-        image.seek(page)
+        try:
+            image.seek(page)
+        except Exception as error:
+            raise _unopened(error, name) from error
     _check_cost(image, data, max_pixels)
     return image
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from facesift.config.data import Columns
 
-ID_COLUMNS = ("id", "file_name", "path")  # where the parameters name none
+ID_COLUMNS = ("file_name", "path", "id")  # where the parameters name none; beside a file's name, an id is another thing
 LABEL_COLUMN = "label"
 FOLDS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",

@@ -132,6 +132,9 @@ def _parquet_records(data: bytes, asked: Asked, place: str) -> Iterator[Record]:
         chosen = asked.choose(list(schema))
         if chosen is None:
             raise FacesiftError(f"{place}: columns are {list(schema)}, but must include {asked.words}")
+        for name in chosen:
+            if schema[name].is_nested() or schema[name] == pl.Binary:
+                raise FacesiftError(f"{place}: column {name!r} holds {schema[name]}, and must hold texts or numbers")
         flat = [name for name, kind in schema.items() if not kind.is_nested() and kind != pl.Binary]
         table = pl.read_parquet(io.BytesIO(data), columns=flat)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

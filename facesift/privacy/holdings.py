@@ -19,7 +19,11 @@ from facesift.images.bad_image import BadImage
 
 RAW, REVIEWS = Path("data/raw"), Path("data/reviews")
 OUTPUTS = (Path("data"), Path("metrics"), Path("models"), Path("report"), Path("dvc_plots"), Path(".work"))
-SHOWN = (Path("data/pictures"), Path("report"))  # pictures name no image, so that no search finds one in them
+SHOWN = (
+    Path("data/pictures"),
+    Path("report"),
+    Path(".work/inspect"),
+)  # pictures name no image, so that no search finds one in them
 CACHE, CONFIG = Path(".dvc/cache/files/md5"), (Path(".dvc/config"), Path(".dvc/config.local"))
 LOCK = Path("dvc.lock")
 EXPERIMENTS = Path(".dvc/tmp/exps")  # work trees of queued experiments

@@ -175,7 +175,7 @@ class ReviewState:
             row |= HIDDEN
         elif hidden:
             row |= OPINION
-        if not self.queue.blind and self.queue.hide_names and own is None:
+        if not self.queue.blind and (self.queue.hide_names or hidden) and own is None:
             row["image"] = None
         alone = self.assignment.alone
         given = {} if alone or own is None else self.assignment.logs.of_others(row["image_id"])
