@@ -272,6 +272,26 @@ def test_tars_of_webdataset_are_read(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ({"i.001.png": 1, "i.001.cls": "0", "i.002.png": 2, "i.002.cls": "1"}, "has the labels i.001.cls, i.002.cls"),
+        ({"a.jpg": 1, "a.mask.png": 2, "a.cls": "1"}, "a.cls is the label of several images: a.jpg, a.mask.png"),
+    ],
+)
+def test_a_sample_whose_label_could_mean_several_images_is_refused(tmp_path: Path, samples: Any, message: str):
+    lay(tmp_path, {"train-0000.tar": tarred(samples)})
+    with pytest.raises(FacesiftError, match=message):
+        read(tmp_path, layout="webdataset", aliases=ALIASES)
+
+
+def test_a_table_with_file_names_and_numbers_goes_by_the_names(tmp_path: Path):
+    table = b"id,file_name,label\n1,0.png,real\n0,1.png,fake\n"
+    lay(tmp_path, {"0.png": 1, "1.png": 2, "t.csv": table})
+    manifest, _ = read(tmp_path, layout="csv", csv="t.csv")
+    assert dict(manifest.images.select("path", "label").rows()) == {"0.png": "real", "1.png": "fake"}
+
+
 def parquet(path: Path, labelled: list[Any], **metadata: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = pl.Struct({"bytes": pl.Binary, "path": pl.String})

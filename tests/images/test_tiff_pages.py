@@ -124,3 +124,12 @@ def test_an_image_in_very_many_strips_is_refused():
     data = b"II*\0" + struct.pack("<I", 8 + len(strips)) + strips + struct.pack("<H", len(tags)) + entries + bytes(4)
     with pytest.raises(BadImage, match="an image in 200000 parts"):
         decode(data, LIMIT)
+
+
+def test_a_page_of_a_kind_that_pillow_lacks_is_a_bad_image():
+    data = pages((noise(8, 8), REDUCED), (noise(40, 40), FULL))
+    entry = struct.pack("<HHIHH", 262, 3, 1, 2, 0)  # PhotometricInterpretation: RGB
+    last = data.rindex(entry)
+    strange = data[:last] + struct.pack("<HHIHH", 262, 3, 1, 10, 0) + data[last + len(entry) :]
+    with pytest.raises(BadImage, match="TIFF"):
+        decode(strange, LIMIT)

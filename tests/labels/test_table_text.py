@@ -134,3 +134,12 @@ def test_damaged_json_and_parquet_are_refused_by_name(name: str, text: str, mess
 def test_a_column_says_the_split():
     records = read_records("t.csv", b"id,label,split\n1,real,Train\n2,fake,validation\n3,real,\n", None, "t.csv")
     assert [record.fold for record in records] == ["train", "val", None]
+
+
+@pytest.mark.parametrize("column", ["id", "label"])
+def test_a_parquet_column_of_lists_is_refused_by_name(column: str):
+    values: dict[str, object] = {"id": ["1.png"], "label": ["real"]} | {column: [["real"]]}
+    buffer = io.BytesIO()
+    pl.DataFrame(values).write_parquet(buffer)
+    with pytest.raises(FacesiftError, match=f"column '{column}' holds List"):
+        read(buffer.getvalue(), "t.parquet")

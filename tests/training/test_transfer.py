@@ -272,3 +272,15 @@ def test_default_members_have_an_average_of_weights_alone():
     for member in default_params().members.values():
         assert (member.ema, member.optimizer.body_lr, member.loss.label_smoothing) == (0.99, 1.0, 0.0)
         assert (member.resample.draw, member.resample.epoch_images) == ("plan", None)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_weights_that_begin_to_learn_later_are_moved(name):
+    first, later = nn.Linear(2, 2), nn.Linear(2, 2)
+    optimizer = make_optimizer(nn.Sequential(first, later), Optimizer(name=name, lr=LR, momentum=0.9))
+    before = later.weight.clone()
+    for network in (first, nn.Sequential(first, later)):
+        optimizer.zero_grad()
+        network(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    assert not torch.equal(later.weight, before)
