@@ -47,6 +47,7 @@ results:
 	@facesift results
 
 check-data: install
+	@test -n "$(DATA)" || { echo 'make check-data DATA=FOLDER: the folder or archive to look at is missing'; exit 2; }
 	@facesift inspect $(DATA)
 
 test: lint

@@ -70,7 +70,7 @@ def describe(card: Card, voters: Sequence[str], limits: Limits, *, tokens: bool)
         "operationId": "decide",
         "summary": "Decide an image, or several",
         "description": f"At most {limits.request_bytes:,} bytes and {limits.request_images} images. All images of a "
-        "request are decided by the same bundle, and every decision is in the log before it is answered.",
+        "request are decided by the same bundle. With `--log`, every decision is in the log before it is answered.",
         "parameters": [
             _parameter("X-Request-ID", "header", "Your own id of the request, 1 to 64 of A-Z a-z 0-9 . _ -"),
             _parameter("name", "query", "Name of the file, for a raw body"),
