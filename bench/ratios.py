@@ -23,7 +23,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from bench.ways import BENCHES, Bench
+from bench.benches import BENCHES
+from bench.ways import Bench
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, whole_file, write_json
 from workflow.dvc_command import run_script

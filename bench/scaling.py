@@ -17,7 +17,8 @@ import numpy as np
 import typer
 from PIL import Image
 
-from facesift.config.data import Ingest, Source
+from bench.ways import SOURCE
+from facesift.config.data import Ingest
 from facesift.core.parallel import Workers
 from facesift.datasets.examination import examine_files
 from facesift.datasets.layouts import Layout
@@ -48,21 +49,7 @@ def write_images(folder: Path, images: int) -> None:
 def one_pass(raw: Path, out: Path, way: Workers) -> float:
     """Read, check and shard all images of `raw` into `out`; return the seconds."""
     start = time.perf_counter()
-    layouts = {
-        "generated": Layout(
-            Source(
-                layout="class_folders",
-                within="*",
-                folder=None,
-                label=None,
-                csv=None,
-                group=None,
-                exclude=[],
-                columns=None,
-                aliases={},
-            )
-        )
-    }
+    layouts = {"generated": Layout(SOURCE)}
     images = build_manifest(examine_files(raw, layouts, LIMITS, way, lambda _: None)).images
     rows = images.select("image_id", "source", "label", "container", "path")
     build_split(out / "train", rows, RawImageReader(raw, 64, 10**8), Sharding(256, 0, way))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench import ratios
+from bench.benches import BENCHES
 from bench.ratios import BEGIN, END, FULL, Measured, fallen, measure, table, write_page
-from bench.ways import BENCHES
 from facesift.core.errors import FacesiftError
 from tests.made import ROOT
 
