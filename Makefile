@@ -104,14 +104,18 @@ SOAK ?= 60
 load: install
 	python -m bench.load --soak $(SOAK)
 
+.PHONY: bench-install
+bench-install: install
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
+
 # One thread: two ways are compared, not two numbers of threads.
-bench: install
+bench: bench-install
 	OMP_NUM_THREADS=1 python -m bench.ratios
 
-bench-small: install
+bench-small: bench-install
 	OMP_NUM_THREADS=1 python -m bench.ratios --small
 
-bench-%: install
+bench-%: bench-install
 	OMP_NUM_THREADS=1 python -m bench.ratios $*
 
 studies: install

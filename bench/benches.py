@@ -11,7 +11,6 @@ from bench.data_ways import (
     loading_webdataset,
     memory,
     near_duplicates,
-    near_duplicates_faiss,
     plans,
 )
 from bench.network_ways import cascade, damage, epoch, graph, int8, int8_vit, runtime, screening, single
@@ -30,8 +29,7 @@ BENCHES = {
     "plans": Bench("bytes after SMOTE", "plan", "imbalanced-learn", plans, 4000, 1000, unit="bytes"),
     "memory": Bench("peak of 4 times the images", "4 x images", "1 x images", memory, 4000, 300, unit="MB"),
     "ingest": Bench("raw files examined", "ingest", "decoding alone", ingest, 4000, 200),
-    "near_duplicates": Bench("close pairs", "products of matrices", "bits counted", near_duplicates, 9999, 3000),
-    "faiss": Bench("close pairs", "products of matrices", "IndexBinaryFlat", near_duplicates_faiss, 9999, 3000),
+    "near_duplicates": Bench("close pairs", "faiss", "bits counted", near_duplicates, 9999, 3000),
     "damage": Bench("damaged images scored by 4 members", "damaged once", "once a member", damage, 500, 64),
     "graph": Bench("the graph after a change of rule", "kept", "traced", graph, 1, 1),
     "start": Bench("start of vote and operate", "their imports", "tables and schema alone", start, 5, 1),

@@ -18,7 +18,7 @@ from bench.ways import BATCH, ROOT, SIZE, SOURCE, Way, decode_all, raw_images, r
 from facesift.config.data import Ingest
 from facesift.core.parallel import ONE_PROCESS
 from facesift.datasets.examination import examine_files
-from facesift.datasets.hash_search import Words, close_pairs
+from facesift.datasets.hash_search import close_pairs
 from facesift.datasets.layouts import Layout
 from facesift.datasets.manifest import build_manifest
 from facesift.images.formats import FORMATS
@@ -168,31 +168,11 @@ def ingest(room: Path, images: int) -> tuple[Way, Way]:
 
 def near_duplicates(_: Path, images: int) -> tuple[Way, Way]:
     """Find close pairs among hashes, and by counting the bits of every pair with numpy."""
-    words = _hashes(images)
+    rng = np.random.default_rng(0)  # hashes that agree in three of four bits, as those of aligned faces do
+    words = np.packbits(rng.random((images, 256)) < rng.choice([0.25, 0.75], 256), axis=1).view(np.uint64)
 
     def count() -> None:
         for row in range(images):
             np.flatnonzero(np.bitwise_count(words[row] ^ words[row + 1 :]).sum(axis=1) <= CLOSE)
 
     return timed(lambda: close_pairs(words, CLOSE)), timed(count)
-
-
-def near_duplicates_faiss(_: Path, images: int) -> tuple[Way, Way]:
-    """Find close pairs among hashes, and by the flat binary index of faiss."""
-    from faiss import IndexBinaryFlat
-
-    words = _hashes(images)
-    rows = words.view(np.uint8)
-
-    def search() -> None:
-        index = IndexBinaryFlat(8 * rows.shape[1])
-        index.add(rows)
-        index.range_search(rows, CLOSE + 1)
-
-    return timed(lambda: close_pairs(words, CLOSE)), timed(search)
-
-
-def _hashes(images: int) -> Words:
-    """Hashes of 256 bits that agree in three of four, as those of aligned faces do."""
-    rng = np.random.default_rng(0)
-    return np.packbits(rng.random((images, 256)) < rng.choice([0.25, 0.75], 256), axis=1).view(np.uint64)

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesift.audit.leakage import find_leakage
-from facesift.datasets import hash_search
 from facesift.datasets.near_duplicates import LinkRule
 from facesift.datasets.splitting import split_images
 from facesift.images.likeness import SIDE
@@ -145,16 +144,6 @@ def test_no_group_column_is_needed_to_be_right():
     moved = pl.when(image_id=pair["image_id"][0]).then(pl.lit("test" if pair["split"][0] != "test" else "val"))
     hidden = images.with_columns(split=moved.otherwise("split")).with_columns(group=pl.int_range(pl.len()))
     assert (find_leakage(hidden, RULE).groups_across_splits, find_leakage(hidden, RULE).clean) == (0, False)
-
-
-def test_the_search_in_buckets_finds_what_comparing_all_finds(monkeypatch):
-    bases = random_hashes(150)
-    bits = [flipped(base, seed * 5, seed) for base in bases for seed in (0, 3, 6)]
-    images = table(bits, ["train", "val", "test"] * 150)
-    everything = find_leakage(images, RULE).near
-    monkeypatch.setattr(hash_search, "plan_tables", lambda *_: (6, 80))
-    monkeypatch.setattr(hash_search, "PENDING", 50)
-    assert find_leakage(images, RULE).near.across_splits == everything.across_splits > 0
 
 
 def test_close_hashes_with_thumbnails_that_disagree_are_no_pair():

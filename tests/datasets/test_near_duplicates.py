@@ -1,12 +1,12 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from facesift.datasets import hash_search
-from facesift.datasets.hash_search import hash_words, plan_tables
+from facesift.datasets.hash_search import close_pairs, hash_words
 from facesift.datasets.manifest import contradicting_labels, drop_exact_copies
 from facesift.datasets.near_duplicates import LinkRule, near_duplicate_groups
 from facesift.images.likeness import HASH_BITS, perceptual_hash
@@ -111,41 +111,44 @@ def test_no_images_make_no_groups():
     assert grouped(pl.Series([], dtype=pl.String), 4).tolist() == []
 
 
-@pytest.mark.parametrize("images", [30_000, 10_000_000])
-def test_many_images_are_searched_in_buckets(images: int):
-    width, tables = plan_tables(images, 256, 48)
-    assert images / 2**width < 300 and tables < 1000  # noqa: PT018 - one plan
-
-
 @pytest.fixture
-def buckets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search in buckets, in small slabs, with few links kept, even for few images."""
-    monkeypatch.setattr(hash_search, "ALL_PAIRS", 0)
-    monkeypatch.setattr(hash_search, "SLAB", 97)
-    monkeypatch.setattr(hash_search, "PENDING", 50)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search few hashes at a time, even of few images."""
+    monkeypatch.setattr(hash_search, "BLOCK", 97)
 
 
-@pytest.mark.usefixtures("buckets")
-def test_buckets_find_nearly_all_pairs_at_the_limit():
+@pytest.mark.usefixtures("small_blocks")
+@given(st.integers(0, 1000), st.integers(0, 300), st.sampled_from([0.0, 0.03, 0.1]), st.integers(0, 12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_the_search_finds_the_pairs_that_comparing_all_finds(seed: int, images: int, flips: float, limit: int):
+    bits = random_bits(seed, images, flips)
+    apart = (bits[:, None] != bits[None]).sum(axis=2)
+    left, right = np.nonzero(np.triu(apart <= limit, 1))
+    found = close_pairs(np.packbits(bits, axis=1).view(np.uint64), limit)
+    assert [each.tolist() for each in found] == [left.tolist(), right.tolist(), apart[left, right].tolist()]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_all_pairs_at_the_limit_are_found():
     rng = np.random.default_rng(0)
     originals = rng.integers(0, 2, (3000, 256), dtype=np.uint8)
     copies = originals[:1000].copy()
     for row in copies:
         row[rng.choice(256, 48, replace=False)] ^= 1
     groups = grouped(hexed(np.concatenate([originals, copies])), 48)
-    assert (groups[:1000] == groups[3000:]).mean() > 0.97
+    assert (groups[:1000] == groups[3000:]).all()
 
 
-@pytest.mark.usefixtures("buckets")
-def test_buckets_link_nothing_beyond_the_limit():
+@pytest.mark.usefixtures("small_blocks")
+def test_nothing_beyond_the_limit_is_linked():
     bits = np.random.default_rng(1).integers(0, 2, (2000, 256), dtype=np.uint8)
     assert len(set(grouped(hexed(bits), 48))) == 2000
 
 
-@pytest.mark.usefixtures("buckets")
+@pytest.mark.usefixtures("small_blocks")
 def test_a_crowd_of_near_duplicates_is_one_group():
     rng = np.random.default_rng(2)
-    crowd = (rng.random((1500, 256)) < 0.04).astype(np.uint8)  # 48 bits apart at most, and fewer links than pairs
+    crowd = (rng.random((1500, 256)) < 0.04).astype(np.uint8)  # 48 bits apart at most
     assert set(grouped(hexed(crowd), 48)) == {0}
 
 
