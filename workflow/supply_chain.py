@@ -5,6 +5,7 @@ The tools that look are installed into environments of their own below build/too
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 import sys
@@ -77,8 +78,9 @@ def write_hashes(path: Path = HASHES) -> None:
     command = [str(tool("uv", "uv")), "pip", "compile", "-", "--generate-hashes", "--no-deps", "--no-header", "-q"]
     wanted = "".join(f"{name}=={version}\n" for name, version in pins().items() if name not in UNHASHED)
     done = subprocess.run(
-        [*command, "--universal", "--no-annotate"], input=wanted, text=True, capture_output=True, check=False
-    )
+        [*command, "--universal", "--no-annotate", "--python-version", platform.python_version()],
+        input=wanted, text=True, capture_output=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise FacesiftError(f"{path}: the index gave no hashes: {done.stderr.strip()}")
     with whole_file(path) as part:
