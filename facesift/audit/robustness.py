@@ -39,7 +39,8 @@ FIGURES = ("recall", "precision", "f1", "auc", "ap", "review_rate", "caught")
 class RobustnessTest:
     """A committee and the test images it is measured on.
 
-    Each member scores in the batches of its own training stage, so that undamaged images get exactly the same scores.
+    Each member scores in batches of its own training stage's size. If all images are chosen, undamaged ones get exactly
+    the scores of that stage.
 
     Attributes:
         scorers: scoring function of each member.

@@ -97,7 +97,8 @@ class ScoringTask(NamedTuple):
 class ShardScorer:
     """Scores the images of shards with several members, in parallel if asked.
 
-    A batch never reaches into the next shard, so the scores are those of a member that scores all shards in a row.
+    A batch never reaches into the next shard, so the scores are those of a member that scores all shards in a row. If
+    only some images are chosen, batches are others, and the last digits of scores may be.
 
     Attributes:
         scorers: each member's scorer by its name.
@@ -119,15 +120,26 @@ class ShardScorer:
         return {name: pl.concat(each[name] for each in tables) for name in task.members if tables}
 
     def _tables(self, task: ScoringTask) -> Iterator[dict[str, pl.DataFrame]]:
-        for image_ids, pixels, _ in shard_batches(self.shards, self.batch_sizes[task.members[0]], [task.shard]):
-            rows = [row for row, one in enumerate(image_ids) if task.chosen is None or one in task.chosen]
-            if not rows:
-                continue
-            kept, images = [image_ids[row] for row in rows], pixels[rows]
+        for kept, pixels in self._chosen_batches(task):
+            images = pixels
             if task.change:
-                images = task.change(images.astype(np.uint8), kept).astype(np.float32)
+                images = task.change(pixels.astype(np.uint8), kept).astype(np.float32)
             logits = {name: self.scorers[name](images) for name in task.members}
             yield {name: score_table(kept, TEST_SPLIT, each, self.classes.names) for name, each in logits.items()}
+
+    def _chosen_batches(self, task: ScoringTask) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Yield ids and pixels: the shard's batches; of chosen images, what is left of several makes one."""
+        size = self.batch_sizes[task.members[0]]
+        kept: list[str] = []
+        parts: list[NDArray[np.float32]] = []
+        for image_ids, pixels, _ in shard_batches(self.shards, size, [task.shard]):
+            rows = [row for row, one in enumerate(image_ids) if task.chosen is None or one in task.chosen]
+            kept, parts = [*kept, *(image_ids[row] for row in rows)], [*parts, pixels[rows]]
+            if len(kept) >= size:
+                yield kept, np.concatenate(parts)
+                kept, parts = [], []
+        if kept:
+            yield kept, np.concatenate(parts)
 
     def score_shards(
         self,
