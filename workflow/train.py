@@ -1,7 +1,8 @@
-"""Train the members side by side, then bring the rest up to date: `python -m workflow.train --jobs 2 [TARGET ...]`.
+"""Run what needs not wait for each other side by side: `python -m workflow.train --jobs 2 [TARGET ...]`.
 
-`dvc repro` trains one member after the other. Here the stages before them run first; then `dvc repro -s train@NAME`
-runs for several members at once, which DVC allows since no member reads what another writes; then `dvc repro` finishes.
+`dvc repro` runs one stage after the other. Here the stages before the members run first; then `dvc repro -s train@NAME`
+runs for several members at once, which DVC allows since no member reads what another writes; then the same with the
+slow stages after the stack; then `dvc repro` finishes.
 The bytes are those of a plain `dvc repro` with the same OMP_NUM_THREADS: another number of threads adds numbers up in
 another order, and DVC does not know of it.
 """
@@ -12,6 +13,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -21,11 +23,13 @@ from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
 from workflow.dvc_command import dvc, environment, executable, run_script, threads_for
 
-PATIENCE = 10.0  # seconds that a member has to end by itself after it was told to
+TRAIN = "train@"
+AFTER_STACK = ("pictures", "vote", "robustness", "audit")  # the slow ones, of which none reads what another writes
+PATIENCE = 10.0  # seconds that a stage has to end by itself after it was told to
 
 
-class TrainingProcesses:
-    """The members that train at the moment: starts them, prints their output, and ends them all."""
+class StageProcesses:
+    """The stages that run at the moment: starts them, prints their output, and ends them all."""
 
     def __init__(self, threads: int) -> None:
         self._environment = environment(threads)
@@ -33,23 +37,23 @@ class TrainingProcesses:
         self._lock = threading.Lock()
         self._ending = False
 
-    def train(self, member: str) -> bool:
-        """Run `dvc repro -s train@MEMBER`, print its output with the name before each line; True if it worked."""
+    def run(self, stage: str) -> bool:
+        """Run `dvc repro -s STAGE`, print its output with the name before each line; True if it worked."""
         with self._lock:
             if self._ending:
                 return False
             # A session of its own, so that Ctrl-C reaches it through `end` alone and with all its children.
             process = subprocess.Popen(
-                [executable(), "--wait-for-lock", "repro", "-s", f"train@{member}"], env=self._environment,
+                [executable(), "--wait-for-lock", "repro", "-s", stage], env=self._environment,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
             )  # fmt: skip
-            self._running[member] = process
+            self._running[stage] = process
         for line in process.stdout or ():
-            print(f"{member} | {line.rstrip()}", flush=True)
+            print(f"{stage.removeprefix(TRAIN)} | {line.rstrip()}", flush=True)
         return process.wait() == 0
 
     def end(self) -> None:
-        """End all members that train, with their children, and start no other."""
+        """End all stages that run, with their children, and start no other."""
         with self._lock:
             self._ending = True
             running = [process for process in self._running.values() if process.poll() is None]
@@ -78,21 +82,21 @@ def _wait(process: subprocess.Popen[str]) -> None:
         return
 
 
-def train_members(members: list[str], jobs: int, threads: int) -> list[str]:
-    """Train all members, also those after one that failed.
+def run_side_by_side(stages: Sequence[str], jobs: int, threads: int) -> list[str]:
+    """Run stages that do not depend on each other, also those after one that failed.
 
     Args:
-        members: names, as in params.yaml.
-        jobs: how many train at a time.
+        stages: names, as in dvc.yaml; what they depend on is up to date.
+        jobs: how many run at a time.
         threads: of each.
 
     Returns:
-        The names of the members that failed.
+        The names of the stages that failed.
     """
-    processes = TrainingProcesses(threads)
+    processes = StageProcesses(threads)
     pool = ThreadPoolExecutor(jobs)
     try:
-        return [name for name, worked in zip(members, pool.map(processes.train, members), strict=True) if not worked]
+        return [name for name, worked in zip(stages, pool.map(processes.run, stages), strict=True) if not worked]
     except KeyboardInterrupt:
         processes.end()
         raise
@@ -115,8 +119,13 @@ def main(
     members, each = list(load_params().members), threads_for(jobs, threads)
     print(f"{len(members)} members, {jobs} at a time; same bytes as: OMP_NUM_THREADS={each} dvc repro", flush=True)
     dvc("repro", "sample", threads=each)
-    if failed := train_members(members, jobs, each):
-        raise FacesiftError(f"not trained: {', '.join(failed)}; their lines above say why. The other members are done")
+    if failed := run_side_by_side([TRAIN + name for name in members], jobs, each):
+        names = ", ".join(name.removeprefix(TRAIN) for name in failed)
+        raise FacesiftError(f"not trained: {names}; their lines above say why. The other members are done")
+    if not targets and jobs > 1:
+        dvc("repro", "stability", threads=each)
+        if failed := run_side_by_side(AFTER_STACK, jobs, each):
+            raise FacesiftError(f"{', '.join(failed)} failed; the lines above that begin with the name say why")
     dvc("repro", *(targets or []), threads=each)
 
 

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.made import ROOT
 from workflow import dvc_command, train
 from workflow.dvc_command import threads_for
-from workflow.train import TrainingProcesses, train_members
+from workflow.train import AFTER_STACK, StageProcesses, run_side_by_side
 
 WORKS = 'echo "training $*"; touch "done-${@: -1}"'
 
@@ -35,24 +36,33 @@ def pretend(tmp_path, monkeypatch):
 def test_members_train_at_the_same_time(pretend):
     wait = "for _ in {1..100}; do [ -e here-train@a ] && [ -e here-train@b ] && exit; sleep 0.1; done"
     pretend(f'touch "here-${{@: -1}}"; {wait}; exit 1')
-    assert train_members(["a", "b"], jobs=2, threads=1) == []
+    assert run_side_by_side(["train@a", "train@b"], jobs=2, threads=1) == []
 
 
 def test_a_member_that_fails_is_named_and_the_others_finish(pretend, tmp_path):
     pretend(f'[ "${{@: -1}}" = train@b ] && exit 3; {WORKS}')
-    assert train_members(["a", "b", "c"], jobs=1, threads=1) == ["b"]
+    assert run_side_by_side(["train@a", "train@b", "train@c"], jobs=1, threads=1) == ["train@b"]
     assert sorted(path.name for path in tmp_path.glob("done-*")) == ["done-train@a", "done-train@c"]
 
 
 def test_each_line_stands_after_its_members_name(pretend, capsys):
     pretend(WORKS)
-    train_members(["a"], jobs=1, threads=1)
+    run_side_by_side(["train@a"], jobs=1, threads=1)
     assert capsys.readouterr().out == "a | training --wait-for-lock repro -s train@a\n"
+
+
+def test_the_stages_after_the_stack_read_nothing_of_each_other():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    made = {name: {str(next(iter(each), "")) if isinstance(each, dict) else each
+                   for kind in ("outs", "metrics", "plots") for each in stages[name].get(kind, [])}
+            for name in AFTER_STACK}  # fmt: skip
+    read = {name: set(stages[name]["deps"]) for name in AFTER_STACK}
+    assert not [(a, b) for a in AFTER_STACK for b in AFTER_STACK if a != b and read[a] & made[b]]
 
 
 def test_every_member_gets_the_number_of_threads(pretend, capsys):
     pretend("echo $OMP_NUM_THREADS $MKL_NUM_THREADS")
-    train_members(["a"], jobs=1, threads=3)
+    run_side_by_side(["train@a"], jobs=1, threads=3)
     assert capsys.readouterr().out == "a | 3 3\n"
 
 
@@ -75,8 +85,8 @@ def ends(pid):
 def test_the_end_reaches_the_children_of_a_member(pretend, tmp_path, monkeypatch, script):
     monkeypatch.setattr(train, "PATIENCE", 0.5)
     pretend(script)
-    processes = TrainingProcesses(threads=1)
-    member = threading.Thread(target=processes.train, args=("a",))
+    processes = StageProcesses(threads=1)
+    member = threading.Thread(target=processes.run, args=("a",))
     member.start()
     child = int(wait_for(tmp_path / "pid"))
     processes.end()
@@ -100,7 +110,7 @@ def test_an_interrupt_ends_the_members_and_the_program(pretend, tmp_path, kind):
         "import signal; from workflow import train; from workflow.dvc_command import run_script;"
         "signal.signal(signal.SIGTERM, signal.default_int_handler);"
         f"train.executable = lambda: {str(tmp_path / 'dvc')!r};"
-        "run_script(lambda: train.train_members(['a', 'b'], 1, 1))"
+        "run_script(lambda: train.run_side_by_side(['a', 'b'], 1, 1))"
     )
     program = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
     member = int(wait_for(tmp_path / "pid"))
@@ -110,9 +120,9 @@ def test_an_interrupt_ends_the_members_and_the_program(pretend, tmp_path, kind):
 
 def test_no_member_starts_after_the_end(pretend, tmp_path):
     pretend(WORKS)
-    processes = TrainingProcesses(threads=1)
+    processes = StageProcesses(threads=1)
     processes.end()
-    assert (processes.train("a"), list(tmp_path.glob("done-*"))) == (False, [])
+    assert (processes.run("a"), list(tmp_path.glob("done-*"))) == (False, [])
 
 
 def test_the_cores_are_shared_out_among_the_jobs(monkeypatch):
