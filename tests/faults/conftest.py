@@ -27,9 +27,9 @@ def tally():
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory):
+def whole(programs, tmp_path_factory):
     """The study after `dvc repro`."""
-    return reproduce(tmp_path_factory.mktemp("whole"))
+    return reproduce(tmp_path_factory.mktemp("whole"), programs)
 
 
 @pytest.fixture(scope="session")
