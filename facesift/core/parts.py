@@ -74,6 +74,23 @@ def _lock(handle: int) -> bool:
     return True
 
 
+def held_by_another(handle: int) -> bool:
+    """Hold an open file until it is closed, unless another process holds it or has removed it.
+
+    Returns:
+        Whether another one does or has. Where there are no locks, nobody is known to.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    return os.fstat(handle).st_nlink == 0
+
+
 @cache
 def remove_abandoned_parts(folder: Path) -> None:
     """Remove what killed processes left in a folder, once in the life of this process.
