@@ -118,13 +118,10 @@ BOMBS = {
 }  # fmt: skip
 
 
-def make_bomb(kind, folder):
-    """Write a bomb into a folder, under its name there, unless it is there."""
-    name, content = BOMBS[kind]
-    path = Path(folder) / name
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content())
+def make_bomb(kind, path):
+    """Write a bomb into a file."""
+    Path(path).parent.mkdir()
+    Path(path).write_bytes(BOMBS[kind][1]())
 
 
 def write_noise(bomb, path, seed):
