@@ -51,10 +51,10 @@ class Tally:
             bad = sum(counts[name] for name in BAD)
             lines.append(f"| {kind} | {counts.total()} | {counts['same']} | {counts['refused']} | {bad} |")
         size = "small" if SMALL else "full"
-        load = f"load of the last 15 minutes {os.getloadavg()[2]:.1f}"
-        where = f"{os.cpu_count()} cores ({load}; {platform.machine()}, Python {platform.python_version()})"
         took = f"{(time.monotonic() - self.began) / 60:.0f} minutes"
-        return "\n".join([f"The last run of the {size} size, on {where}, took {took}:", "", *lines])
+        where = f"{os.cpu_count()} cores ({platform.machine()}, Python {platform.python_version()})"
+        load = f"The load of the last 15 minutes, of other work too, was {os.getloadavg()[2]:.1f}."
+        return "\n".join([f"The last run of the {size} size took {took} on {where}.", load, "", *lines])
 
     def write(self, page: Path = PAGE) -> None:
         """Put the table into the page."""
