@@ -13,8 +13,15 @@ def pytest_addoption(parser):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    if session.config.getoption("--write") and exitstatus == 0:
+    if hasattr(session.config, "workeroutput"):  # one of two processes: the first one writes
+        session.config.workeroutput["tally"] = TALLY.plain()
+    elif session.config.getoption("--write") and exitstatus == 0:
         TALLY.write()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    TALLY.take(getattr(node, "workeroutput", {}).get("tally", {}))
 
 
 def pytest_terminal_summary(terminalreporter):

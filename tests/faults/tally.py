@@ -38,6 +38,15 @@ class Tally:
         if verdict not in GOOD:
             self.bad.append(f"{kind}: {case}: {verdict}\n{said[-1500:]}")
 
+    def plain(self) -> dict[str, dict[str, int]]:
+        """Return the counts as one process tells them to another."""
+        return {kind: dict(counts) for kind, counts in self.counts.items()}
+
+    def take(self, counts: dict[str, dict[str, int]]) -> None:
+        """Add the counts of another process."""
+        for kind, each in counts.items():
+            self.counts.setdefault(kind, Counter()).update(each)
+
     def check(self, kind: str) -> None:
         """Fail with every run of a kind that ended as none must."""
         bad = [each for each in self.bad if each.startswith(f"{kind}: ")]
