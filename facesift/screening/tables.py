@@ -21,7 +21,7 @@ from facesift.core.checksum_file import check_checksum, remove_checksum, write_c
 from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
-from facesift.core.parts import held_by_another
+from facesift.core.parts import held_alone, is_free
 from facesift.core.table_digest import KEY, OPEN, seal
 from facesift.screening.continued_tables import Output, continued, holds_all, read_done, refusal, scan_whole
 from facesift.screening.decisions_file import reading
@@ -155,15 +155,14 @@ def _held(path: Path) -> Iterator[None]:
             handle, fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600), True
         except FileExistsError:
             handle, fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), False
-    try:
-        if held_by_another(handle):
-            fresh = False
+    with held_alone(handle) as alone:
+        if not alone:
             raise FacesiftError(f"{path}: another `facesift screen` is writing it; wait for its end, or name another")
-        yield
-    finally:
-        if fresh and path.exists() and not path.stat().st_size:
-            path.unlink()  # nothing came of it
-        os.close(handle)
+        try:
+            yield
+        finally:
+            if fresh and path.exists() and not path.stat().st_size:
+                path.unlink()  # nothing came of it
 
 
 @contextmanager
@@ -173,7 +172,7 @@ def _append(path: Path, kind: str, schema: pl.Schema, *, resume: bool, formulas:
     output = continued(path, kind, schema) if path.stat().st_size else Output(lambda _: None)
     with path.open("ab", buffering=0) as file:
         if not os.path.samestat(before, os.fstat(file.fileno())):  # it was written anew
-            held_by_another(file.fileno())
+            is_free(file.fileno())
         lines = _lines(kind, head=not path.stat().st_size, formulas=formulas)
         output.write = lambda table: _write(file.fileno(), lines(table), str(path))
         yield output

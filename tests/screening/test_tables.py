@@ -5,6 +5,7 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
+from facesift.core import parts
 from facesift.core.checksum_file import checksum_file
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
@@ -116,6 +117,15 @@ def test_two_runs_do_not_write_one_table(tmp_path, kind, resume):
         output.write(rows("a.jpg"))
     assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
     assert read(path)["image"].to_list() == ["a.jpg", "b.jpg"]
+    assert names(tmp_path) == finished(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_locks_as_on_windows_tables_are_written(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(parts, "fcntl", None)
+    path = tmp_path / f"out.{kind}"
+    write(path, rows("a.jpg"))
+    assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
     assert names(tmp_path) == finished(path)
 
 
