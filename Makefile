@@ -74,7 +74,7 @@ docs: install
 	pytest -n 0 tests/site
 
 test-faults: install
-	pytest -n 0 tests/faults $(if $(WRITE),--write)
+	pytest -n 2 --dist loadfile --no-loadscope-reorder tests/faults $(if $(WRITE),--write)
 
 JOBS ?= 2
 SPLIT ?= val

@@ -251,12 +251,13 @@ def _remaining_files(
 
 def _own_files(output: Path | None) -> Callable[[Path], bool]:
     """Return what tells the files that this run writes, also as `facesift screen . > decisions.csv`."""
+    from facesift.core.checksum_file import checksum_file
     from facesift.screening.tables import file_of_stream, waiting_rows
 
     if output is None or file_of_stream(output):
         stream = file_of_stream(output)
         return lambda path: stream is not None and path.is_file() and path.samefile(stream)
-    own = {path.resolve() for path in (output, waiting_rows(output))}
+    own = {path.resolve() for path in (output, waiting_rows(output), checksum_file(output))}
     names = {path.name for path in own}
     return lambda path: path.name in names and path.resolve() in own
 

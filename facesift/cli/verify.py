@@ -16,7 +16,8 @@ def verify(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Bundles, tables (.parquet), folders of shards, answers (.csv).", show_default="the bundle"
+            help="Bundles, tables (.parquet; .csv and .jsonl with .sha256), folders of shards, answers (.csv).",
+            show_default="the bundle",
         ),
     ] = None,
 ) -> None:
@@ -69,12 +70,15 @@ def _check_shards(folder: Path) -> str:
 
 
 def _check_file(path: Path) -> str:
+    from facesift.core.checksum_file import check_checksum
     from facesift.core.table_digest import check_table
     from facesift.datasets.review_files import read_answers
 
     if path.suffix == ".parquet":
         check_table(path)
         return f"{path}: table"
+    if check_checksum(path):
+        return f"{path}: table of decisions"
     if path.suffix == ".csv":
         answers, problems = read_answers(path)
         if problems:

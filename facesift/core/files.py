@@ -36,7 +36,7 @@ UMASK = os.umask(0o077)
 os.umask(UMASK)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` durable."""
     handle = open_folder(folder)
     try:
@@ -76,7 +76,7 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
                 os.fsync(file.fileno())
             part.chmod((0o600 if private else 0o666) & ~UMASK)
             part.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     finally:
         close(held)
         part.unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def whole_folder(path: Path, *, private: bool = False) -> Iterator[Path]:
             yield part
             part.chmod((0o700 if private else 0o777) & ~UMASK)
             replace_folder(part, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     finally:
         close(handle)
         remove(part)

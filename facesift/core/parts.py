@@ -8,6 +8,8 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -72,6 +74,39 @@ def _lock(handle: int) -> bool:
     except OSError:  # held by another process, or a file system without locks
         return False
     return True
+
+
+@contextmanager
+def held_alone(handle: int) -> Iterator[bool]:
+    """Hold an open file, and close it at the end; on Windows at once, since it removes no open file.
+
+    Args:
+        handle: file descriptor of the file.
+
+    Yields:
+        Whether it is held: no other process holds it or has removed it. Where there are no locks, none is known to.
+    """
+    if fcntl is None:
+        os.close(handle)
+        yield True
+        return
+    try:
+        yield is_free(handle)
+    finally:
+        os.close(handle)
+
+
+def is_free(handle: int) -> bool:
+    """Hold an open file until it is closed; return False if another process holds it or has removed it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return os.fstat(handle).st_nlink > 0
 
 
 @cache

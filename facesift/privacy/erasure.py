@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from facesift.core.checksum_file import checksum_file, write_checksum
 from facesift.core.files import read_parquet, whole_file, write_parquet
 from facesift.privacy.holdings import Holding
 
@@ -43,6 +44,8 @@ def _erase_lines(path: Path, wanted: str) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     with whole_file(path, private=True) as part:
         part.write_bytes(b"".join(line for line in lines if wanted.encode() not in line))
+    if checksum_file(path).is_file():
+        write_checksum(path)
 
 
 def _erase_entry(path: Path, name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from facesift.core.checksum_file import remove_checksum
 from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
 from facesift.core.files import scan_parquet, whole_file
@@ -90,6 +91,7 @@ def _is_native(path: Path, kind: str, schema: pl.Schema) -> bool:
 
 def _write_natively(path: Path, kind: str, schema: pl.Schema) -> None:
     """Write a table that another program has saved again as `facesift screen` writes it, so that rows can follow."""
+    remove_checksum(path)
     with reading(path), whole_file(path.resolve()) as part:
         table = scan_whole(path, schema, kind)
         if kind == "jsonl":

@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from facesift.core.checksum_file import check_checksum
 from facesift.core.csv_cells import read_cell
 from facesift.core.errors import FacesiftError
 from facesift.core.files import scan_parquet
@@ -105,14 +106,15 @@ def scan_decisions(path: Path, numbers: Sequence[str], texts: Sequence[str], kin
         The table, not read yet. An incomplete last line, as a stopped run leaves it, is left out.
 
     Raises:
-        FacesiftError: for a file that is missing, of another kind or empty, and for a value that no decisions table
-            has.
+        FacesiftError: for a file that is missing, of another kind or empty, for one that is not what `screen` finished
+            (see `core.checksum_file`), and for a value that no decisions table has.
     """
     kind = _kind_of(path, kind)
     with reading(path):
         if kind == "parquet":
             table = scan_parquet(path)
             return _typed(table, numbers, texts)
+        check_checksum(path)
         table = _scan_csv(path) if kind == "csv" else _scan_jsonl(path)
         there = table.collect_schema().names()
         checked = [name for name in there if name in numbers or name in NUMBERS or name.startswith(SAID)]

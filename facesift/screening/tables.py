@@ -1,8 +1,9 @@
 """Writes tables of decisions: CSV and JSON lines row by row, Parquet whole at the end.
 
-A killed run leaves whole lines and perhaps a torn one; `resume` drops that and goes on. Rows on their way to a Parquet
-file wait as CSV in `<name>.rows.csv` beside it, so that such a run can go on too. The standard output, pipes and
-devices are written to as they are: nothing is renamed over them, and nothing in them can be resumed.
+A killed run leaves whole lines and perhaps a torn one; `resume` drops that and goes on. A finished run puts the SHA-256
+of CSV or JSON lines beside them, see `core.checksum_file`. Rows on their way to a Parquet file wait as CSV in
+`<name>.rows.csv` beside it, so that such a run can go on too. The standard output, pipes and devices are written to as
+they are: nothing is renamed over them, and nothing in them can be resumed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from pathlib import Path
 
 import polars as pl
 
+from facesift.core.checksum_file import check_checksum, remove_checksum, write_checksum
 from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
+from facesift.core.parts import held_alone, is_free
 from facesift.core.table_digest import KEY, OPEN, seal
 from facesift.screening.continued_tables import Output, continued, holds_all, read_done, refusal, scan_whole
 from facesift.screening.decisions_file import reading
@@ -82,8 +85,9 @@ def open_output(
         The open table.
 
     Raises:
-        FacesiftError: when the file is there and `resume` is not asked for, when it holds other columns, and when the
-            disk is full or refuses: what was written stays.
+        FacesiftError: when the file is there and `resume` is not asked for, when another run is writing it, when it
+            holds other columns or was changed since it was finished, and when the disk is full or refuses: what was
+            written stays.
         BrokenPipeError: when nobody reads the output any more.
     """
     if path is None or writes_on(path):
@@ -112,53 +116,95 @@ def _open_stream(path: Path | None) -> Iterator[int]:
 
 @contextmanager
 def _open_lines(path: Path, kind: str, schema: pl.Schema, *, resume: bool, formulas: bool = False) -> Iterator[Output]:
-    fresh = not path.exists()
-    if not resume and not fresh and path.stat().st_size:
+    _check_new(path, resume=resume)
+    with _held(path):
+        if path.stat().st_size:  # else all rows are decided anew
+            check_checksum(path)
+        with _append(path, kind, schema, resume=resume, formulas=formulas) as output:
+            output.write = _once_before(output.write, lambda: remove_checksum(path))
+            yield output
+        write_checksum(path)
+
+
+def _once_before(write: Callable[[pl.DataFrame], None], act: Callable[[], None]) -> Callable[[pl.DataFrame], None]:
+    """Do something before the first rows are written."""
+    acts = iter([act])
+
+    def acting(table: pl.DataFrame) -> None:
+        for each in acts:
+            each()
+        write(table)
+
+    return acting
+
+
+def _check_new(path: Path, *, resume: bool) -> None:
+    if not resume and path.exists() and path.stat().st_size:
         raise FacesiftError(f"{path}: is there already; --resume goes on with it, or remove it, or name another")
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Open the file that rows go into, and hold it, so that the rows of two runs do not mix; remove it if it is empty.
+
+    A new file names people's images: it is for its owner alone.
+    """
     with refusal(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        open(path, "ab", opener=_private).close()
-    try:
-        output = continued(path, kind, schema) if path.stat().st_size else Output(lambda _: None)
-        with path.open("ab", buffering=0) as file:
-            lines = _lines(kind, head=not path.stat().st_size, formulas=formulas)
-            output.write = lambda table: _write(file.fileno(), lines(table), str(path))
-            yield output
-            if path.is_file():
-                os.fsync(file.fileno())
-    finally:
-        if fresh and not path.stat().st_size:
-            path.unlink()  # nothing came of it
+        try:
+            handle, fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600), True
+        except FileExistsError:
+            handle, fresh = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), False
+    with held_alone(handle) as alone:
+        if not alone:
+            raise FacesiftError(f"{path}: another `facesift screen` is writing it; wait for its end, or name another")
+        try:
+            yield
+        finally:
+            if fresh and path.exists() and not path.stat().st_size:
+                path.unlink()  # nothing came of it
 
 
-def _private(path: str, flags: int) -> int:
-    """Open a file that names people's images: a new one is for its owner alone."""
-    return os.open(path, flags, 0o600)
+@contextmanager
+def _append(path: Path, kind: str, schema: pl.Schema, *, resume: bool, formulas: bool = False) -> Iterator[Output]:
+    _check_new(path, resume=resume)  # again: another run may have ended in between
+    before = path.stat()
+    output = continued(path, kind, schema) if path.stat().st_size else Output(lambda _: None)
+    with path.open("ab", buffering=0) as file:
+        if not os.path.samestat(before, os.fstat(file.fileno())):  # it was written anew
+            is_free(file.fileno())
+        lines = _lines(kind, head=not path.stat().st_size, formulas=formulas)
+        output.write = lambda table: _write(file.fileno(), lines(table), str(path))
+        yield output
+        os.fsync(file.fileno())
 
 
 @contextmanager
 def _open_parquet(path: Path, schema: pl.Schema, *, resume: bool) -> Iterator[Output]:
     """Collect rows beside a Parquet file, and put them behind those that are in it, if it is there."""
-    if path.exists() and not resume:
-        raise FacesiftError(f"{path}: is there already; --resume goes on with it, or remove it, or name another")
+    _check_new(path, resume=resume)
     path, rows = path.resolve(), waiting_rows(path)  # a link stays one
-    before = read_done(path, schema) if path.exists() else Output(lambda _: None)
-    if before.done and holds_all(path, rows):
-        rows.unlink()  # the run was killed after they had become part of the file
-    with _open_lines(rows, "csv", schema, resume=resume) as output:
-        before.add(output)
-        before.write = output.write
-        yield before
-    if not rows.exists() or not rows.stat().st_size:
-        rows.unlink(missing_ok=True)
-        return
+    with _held(rows):
+        _check_new(path, resume=resume)
+        before = read_done(path, schema) if path.exists() else Output(lambda _: None)
+        if before.done and holds_all(path, rows):
+            os.truncate(rows, 0)  # the run was killed after they had become part of the file
+        with _append(rows, "csv", schema, resume=resume) as output:
+            before.add(output)
+            before.write = output.write
+            yield before
+        if rows.stat().st_size:
+            _add_rows(path, rows, schema)
+        rows.unlink()
+
+
+def _add_rows(path: Path, rows: Path, schema: pl.Schema) -> None:
     with reading(rows), refusal(str(path)), whole_file(path, private=True) as part:
         parts = [scan_whole(each, schema) for each in (path, rows) if each.exists()]
         pl.concat(parts).sink_parquet(
             part, compression="zstd", row_group_size=ROW_GROUP, metadata={KEY: OPEN}, maintain_order=True
         )
         seal(part)
-    rows.unlink()
 
 
 def waiting_rows(path: Path) -> Path:

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from facesift.bundle.card import bundle_hash
 from facesift.cli.main import app
+from facesift.core.checksum_file import write_checksum
 
 
 def call(*paths):
@@ -37,3 +38,14 @@ def test_tables_shards_and_answers_are_read(study, tmp_path):
     assert said.endswith("2 good, 2 not\n")
     assert "anna.csv: not a file of answers" in said
     assert "gone.txt: not there" in said
+
+
+def test_a_table_of_decisions_is_held_against_the_checksum_beside_it(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("image,decision\na.jpg,real\n")
+    write_checksum(path)
+    assert call(path) == (0, f"{path}: table of decisions\n1 good, 0 not\n")
+    path.write_text("image,decision\na.jpg,fake\n")
+    code, said = call(path)
+    assert code == 1
+    assert f"error: {path}: damaged or changed" in said

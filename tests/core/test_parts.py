@@ -1,6 +1,7 @@
 """What is being written when a process is killed: never seen by a reader, and removed by the next process."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 from facesift.core import parts
 from facesift.core.files import whole_file, whole_folder
 from facesift.core.parts import remove_abandoned_parts, replace_folder
+from tests.made import ROOT
 
 WRITER = """
 import os, signal, sys
@@ -59,6 +61,16 @@ def test_parts_of_a_killed_process_are_removed_by_the_next(tmp_path, writer):
     with whole_file(tmp_path / "other") as part:
         part.touch()
     assert parts_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("writer")
+def test_git_ignores_what_is_being_written(tmp_path):
+    """A part may show faces: `git add .` would commit what a kill has left."""
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    said = subprocess.run(["git", "status", "--short"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert parts_in(tmp_path) == ["shards", "table"]
+    assert said.stdout == "?? .gitignore\n"
 
 
 def test_parts_of_a_living_process_stay(tmp_path, writer):

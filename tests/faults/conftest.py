@@ -13,8 +13,15 @@ def pytest_addoption(parser):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    if session.config.getoption("--write") and exitstatus == 0:
+    if hasattr(session.config, "workeroutput"):  # one of two processes: the first one writes
+        session.config.workeroutput["tally"] = TALLY.plain()
+    elif session.config.getoption("--write") and exitstatus == 0:
         TALLY.write()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    TALLY.take(getattr(node, "workeroutput", {}).get("tally", {}))
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -27,9 +34,9 @@ def tally():
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory):
+def whole(programs, tmp_path_factory):
     """The study after `dvc repro`."""
-    return reproduce(tmp_path_factory.mktemp("whole"))
+    return reproduce(tmp_path_factory.mktemp("whole"), programs)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import yaml
 
 from bench.toy_images import write_sources
 from tests.made import ROOT
-from tests.pipeline.conftest import create, write_faces
+from tests.pipeline.conftest import Repository, create, write_faces
 from tests.pipeline.test_cross import COUNTS, SOURCES
 from tests.pipeline.test_heads import study_of_heads
 
@@ -109,13 +109,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def reproduce(room: Path) -> Study:
-    """Make the study, or take the one that is kept."""
+def reproduce(room: Path, programs: Path) -> Study:
+    """Make the study, or take the one that is kept; `programs` are those of `tests.fork_server`."""
     kept = os.environ.get(KEPT)
     folder = Path(kept) if kept else room
     if not (folder / "project/dvc.lock").is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        repository = create(folder, whole_study(), write_raw)
+        repository = create(folder, whole_study(), write_raw, (programs,))
         # As the server runs them: the number of threads changes the last digits.
         repository.run("env", "OMP_NUM_THREADS=1", "dvc", "repro")
         repository.run("git", "add", ".")
@@ -128,9 +128,11 @@ class Server:
 
     def __init__(self, log: Path) -> None:
         self.log = log
+        # As the study was made: OPENBLAS_CORETYPE, for one, changes the last digits.
+        environment = Repository(log).environment() | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.forks"], cwd=ROOT, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE, env=environment,
         )  # fmt: skip
 
     def ask(self, folder: Path, target: str, arguments: tuple[str, ...] = (), **more: Any) -> Outcome:

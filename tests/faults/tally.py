@@ -38,6 +38,15 @@ class Tally:
         if verdict not in GOOD:
             self.bad.append(f"{kind}: {case}: {verdict}\n{said[-1500:]}")
 
+    def plain(self) -> dict[str, dict[str, int]]:
+        """Return the counts as one process tells them to another."""
+        return {kind: dict(counts) for kind, counts in self.counts.items()}
+
+    def take(self, counts: dict[str, dict[str, int]]) -> None:
+        """Add the counts of another process."""
+        for kind, each in counts.items():
+            self.counts.setdefault(kind, Counter()).update(each)
+
     def check(self, kind: str) -> None:
         """Fail with every run of a kind that ended as none must."""
         bad = [each for each in self.bad if each.startswith(f"{kind}: ")]
@@ -51,9 +60,10 @@ class Tally:
             bad = sum(counts[name] for name in BAD)
             lines.append(f"| {kind} | {counts.total()} | {counts['same']} | {counts['refused']} | {bad} |")
         size = "small" if SMALL else "full"
-        where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
         took = f"{(time.monotonic() - self.began) / 60:.0f} minutes"
-        return "\n".join([f"The last run of the {size} size, on {where}, took {took}:", "", *lines])
+        where = f"{os.cpu_count()} cores ({platform.machine()}, Python {platform.python_version()})"
+        load = f"The load of the last 15 minutes, of other work too, was {os.getloadavg()[2]:.1f}."
+        return "\n".join([f"The last run of the {size} size took {took} on {where}.", load, "", *lines])
 
     def write(self, page: Path = PAGE) -> None:
         """Put the table into the page."""

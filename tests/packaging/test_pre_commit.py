@@ -27,9 +27,11 @@ def test_the_hooks_check_what_make_lint_checks():
     assert {hook["entry"].split()[0] for hook in HOOKS} >= {line.split()[0] for line in lint.splitlines()}
 
 
-@pytest.mark.parametrize("target", ["test", "studies", "test-remotes", "test-experiments", "test-scaling"])
+@pytest.mark.parametrize(
+    "target", ["test", "studies", "test-remotes", "test-experiments", "test-scaling", "test-faults"]
+)
 def test_continuous_integration_runs_every_suite(target):
-    assert f"\nmake {target}\n" in (ROOT / ".ci/run").read_text()
+    assert re.search(rf"^(FAULTS=small )?make {target}$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("target", re.findall(r"^# make ([\w-]+)  ", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from facesift.cli.main import app
+from facesift.core.checksum_file import check_checksum, write_checksum
 from facesift.core.files import read_parquet, write_parquet
 from facesift.privacy.holdings import find_holdings, holds
 from tests.made_reviews import answer, write
@@ -51,6 +52,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "report").mkdir()
     (tmp_path / "report/index.html").write_text("pictures")
     (tmp_path / "out.csv").write_text(f"image,image_id\na.png,{ID}\nb.png,{LEFT}\n")
+    write_checksum(tmp_path / "out.csv")
     for place in (".dvc/cache/files/md5", ".store/files/md5"):
         (tmp_path / place / "ab").mkdir(parents=True)
         shutil.copy(tmp_path / "data/manifest.parquet", tmp_path / place / "ab/cd")
@@ -112,6 +114,7 @@ def test_what_is_removed_is_found_nowhere_and_the_rest_stays(project):
         assert archive.namelist() == ["other.png"]
         assert archive.read("other.png") == OTHER
     assert (project / "out.csv").read_text() == f"image,image_id\nb.png,{LEFT}\n"
+    assert check_checksum(project / "out.csv")
     assert read_parquet(project / "data/stack.parquet")["image_id"].to_list() == [LEFT]
     text = (project / "data/reviews/anna.csv").read_text()
     assert LEFT in text

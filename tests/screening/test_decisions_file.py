@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from facesift.core.checksum_file import checksum_file
 from facesift.core.csv_cells import as_cells
 from facesift.core.errors import FacesiftError
 from facesift.review.decisions import read_decisions
@@ -135,6 +136,7 @@ def test_a_table_in_an_old_code_page_says_what_to_do(native, tmp_path):
 def test_an_incomplete_last_line_is_left_out_everywhere(tmp_path, kind):
     path = tmp_path / f"out.{kind}"
     write(path, table_of(*NAMES))
+    checksum_file(path).unlink()  # a run that goes on has none
     path.write_bytes(
         path.read_bytes() + b'{"image":"torn.png","ima' * (kind == "jsonl") + b"torn.png,01" * (kind == "csv")
     )

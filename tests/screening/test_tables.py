@@ -1,8 +1,12 @@
 """The decisions table on disk: nothing that was written is lost, nothing is written twice or into a foreign table."""
 
+from contextlib import suppress
+
 import polars as pl
 import pytest
 
+from facesift.core import parts
+from facesift.core.checksum_file import checksum_file
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
 from facesift.screening.columns import decisions_schema
@@ -26,6 +30,23 @@ def write(path, *tables, kind=None, resume=False, schema=SCHEMA):
     return output
 
 
+def stop(path, *tables):
+    """Write as a run that is stopped before its end."""
+    with suppress(KeyboardInterrupt), open_output(path, format_of(path, None), SCHEMA, resume=False) as output:
+        for table in tables:
+            output.write(table)
+        raise KeyboardInterrupt
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def finished(path):
+    """What a finished run leaves."""
+    return [path.name] if path.suffix == ".parquet" else [path.name, checksum_file(path).name]
+
+
 def read(path):
     readers = {
         ".csv": lambda: pl.read_csv(path, schema=SCHEMA),
@@ -43,9 +64,39 @@ def test_what_is_written_is_read(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_but_the_table_is_left(tmp_path, kind):
+def test_nothing_but_the_table_and_its_checksum_is_left(tmp_path, kind):
     write(tmp_path / f"out.{kind}", rows("a.jpg"))
-    assert [path.name for path in tmp_path.iterdir()] == [f"out.{kind}"]
+    assert names(tmp_path) == finished(tmp_path / f"out.{kind}")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_finished_table_that_was_changed_is_not_continued(tmp_path, kind):
+    path = tmp_path / f"out.{kind}"
+    write(path, rows("a.jpg"))
+    changed = path.read_bytes().replace(b"fake", b"real")
+    path.write_bytes(changed)
+    with pytest.raises(FacesiftError, match=rf"out\.{kind}: damaged .* in out\.{kind}\.sha256; delete that file"):
+        write(path, rows("b.jpg"), resume=True)
+    assert path.read_bytes() == changed
+    checksum_file(path).unlink()
+    write(path, rows("b.jpg"), resume=True)
+    assert read(path)["decision"].to_list() == ["real", "fake"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_table_that_grows_has_no_checksum_until_its_run_ends(tmp_path, kind):
+    path = tmp_path / f"out.{kind}"
+    write(path, rows("a.jpg"))
+    with suppress(KeyboardInterrupt), open_output(path, kind, SCHEMA, resume=True) as output:
+        assert names(tmp_path) == finished(path)
+        output.write(rows("b.jpg"))
+        raise KeyboardInterrupt
+    assert names(tmp_path) == [path.name]
+    write(path, rows("c.jpg"), resume=True)
+    assert names(tmp_path) == finished(path)
+    path.unlink()  # but not its checksum
+    write(path, rows("d.jpg"))
+    assert write(path, resume=True).done == {"d.jpg"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,11 +106,34 @@ def test_a_table_that_is_there_is_not_overwritten(tmp_path, kind):
         write(tmp_path / f"out.{kind}", rows("b.jpg"))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_runs_do_not_write_one_table(tmp_path, kind, resume):
+    """Whichever begins first has it; what the other says leaves no trace."""
+    path = tmp_path / f"out.{kind}"
+    with open_output(path, kind, SCHEMA, resume=resume) as output:
+        with pytest.raises(FacesiftError, match="another `facesift screen` is writing it; wait for its end, or name"):
+            write(path, rows("b.jpg"), resume=resume)
+        output.write(rows("a.jpg"))
+    assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
+    assert read(path)["image"].to_list() == ["a.jpg", "b.jpg"]
+    assert names(tmp_path) == finished(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_locks_as_on_windows_tables_are_written(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(parts, "fcntl", None)
+    path = tmp_path / f"out.{kind}"
+    write(path, rows("a.jpg"))
+    assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
+    assert names(tmp_path) == finished(path)
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 @pytest.mark.parametrize("torn", [b"", b"b.jp", b'b.jpg,0123,"fa'])
 def test_a_resumed_table_loses_its_torn_line_alone(tmp_path, kind, torn):
     path = tmp_path / f"out.{kind}"
-    write(path, rows("a.jpg"))
+    stop(path, rows("a.jpg"))
     path.write_bytes(path.read_bytes() + torn)
     assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
     assert read(path)["image"].to_list() == ["a.jpg", "b.jpg"]
@@ -74,7 +148,7 @@ def test_a_table_torn_in_its_head_begins_again(tmp_path, torn):
 
 def test_a_torn_line_longer_than_a_block_is_dropped_whole(tmp_path):
     path = tmp_path / "out.csv"
-    write(path, rows("a.jpg"))
+    stop(path, rows("a.jpg"))
     path.write_bytes(path.read_bytes() + b"x" * 200_000)
     write(path, resume=True)
     assert read(path)["image"].to_list() == ["a.jpg"]
@@ -107,7 +181,7 @@ def test_a_finished_table_is_resumed_without_a_change(tmp_path, kind):
     before = path.read_bytes()
     assert write(path, resume=True).done == {"a.jpg"}
     assert path.read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert names(tmp_path) == finished(path)
 
 
 def test_a_finished_parquet_file_takes_further_rows(tmp_path):
