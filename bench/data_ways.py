@@ -155,7 +155,7 @@ def ingest(room: Path, images: int) -> tuple[Way, Way]:
     for path in paths:
         path.rename(room / "set/real" / path.name)
     found, layouts = sorted((room / "set/real").iterdir()), {"made": Layout(SOURCE)}
-    limits = Ingest(max_bad_fraction=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
+    limits = Ingest(max_bad_fraction=0, max_unmatched=0, max_pixels=10**8, max_bytes=10**8, formats=[*FORMATS])
 
     def decode() -> None:
         for path in found:
