@@ -19,7 +19,7 @@ from facesift.core.formatting import counted
 from facesift.datasets.examination import examine_files, handle_bad_photos, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
-from facesift.datasets.left_out import check_rows, report_left_out, tell_left_out
+from facesift.datasets.left_out import check_classes, check_rows, report_left_out, tell_left_out
 from facesift.datasets.lost_files import check_losses, count_losses, report_losses, tell_losses
 from facesift.datasets.manifest import Manifest, build_manifest, count_warnings, summarise_manifest
 from facesift.datasets.relabelling import Relabelling, relabel
@@ -132,6 +132,7 @@ def main(params: Params) -> None:
     check_rows(found, params.ingest)
     manifest = _usable(raw, layouts, found, params)
     judged = _judge(raw, manifest.images, params)
+    check_classes(raw, layouts, {*manifest.images["label"], *judged.images["label"]})
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
     write_csv(QUARANTINE, pl.concat([labelled.quarantine, found.left_out()]), private=True)

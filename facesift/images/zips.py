@@ -114,7 +114,10 @@ def _open_inner(archive: zipfile.ZipFile, name: str) -> zipfile.ZipFile:
         with archive.open(entry) as stream:
             while part := stream.read(SMALL):
                 room.write(part)
-        return _without_overlap(zipfile.ZipFile(room), entry.file_size)
+        inner = _without_overlap(zipfile.ZipFile(room), entry.file_size)
+        if not inner.namelist():
+            raise zipfile.BadZipFile("no file is in it")
+        return inner
     except MemoryError:
         raise
     except Exception as error:

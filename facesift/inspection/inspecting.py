@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +26,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS
 from facesift.datasets.examination import CHUNK, examine_files, handle_bad_photos, handle_missing_faces
 from facesift.datasets.image_groups import group_images
-from facesift.datasets.left_out import check_rows
+from facesift.datasets.left_out import check_classes, check_rows
 from facesift.datasets.lost_files import check_losses, count_losses
 from facesift.datasets.manifest import UNLABELLED, Manifest, build_manifest
 from facesift.datasets.near_duplicates import LinkRule
@@ -153,11 +153,18 @@ def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Ite
         tried = _tried(asked, raw)
         if not any(each.counts for each in tried):
             raw, as_entry, tried = room, True, [*_unlabelled(asked, room), *tried]
-        yield _examine(asked, raw, tried, done, as_entry=as_entry)
+        found = _examine(asked, raw, tried, done, as_entry=as_entry)
+        yield _in_place(found, f"{room}/", f"{path.parent}/")
     except FacesiftError as error:
         raise FacesiftError(str(error).replace(f"{room}/", f"{path.parent}/")) from None
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _in_place(found: Inspection, room: str, parent: str) -> Inspection:
+    """Say where things are to the user, and not through which link they were read."""
+    others = [replace(each, why_not=each.why_not.replace(room, parent)) for each in found.others]
+    return replace(found, others=others, stops=[each.replace(room, parent) for each in found.stops])
 
 
 def _link(entry: Path, path: Path) -> None:
@@ -211,7 +218,7 @@ def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], 
         others,
         manifest,
         quotas,
-        _stops(best.counts, manifest, quotas, params.ingest),
+        _stops(best, raw, manifest, quotas, params.ingest),
         why_no_faces,
         groups,
         classes,
@@ -219,10 +226,12 @@ def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], 
     )
 
 
-def _stops(counts: FileCounts, manifest: Manifest, sampled: Mapping[str, int], limits: Ingest) -> list[str]:
+def _stops(best: Found, raw: Path, manifest: Manifest, sampled: Mapping[str, int], limits: Ingest) -> list[str]:
     """Say why ingest would stop."""
+    counts = best.counts or FileCounts({})
     checks: list[Callable[[], None]] = [
         lambda: check_rows(counts, limits),
+        lambda: check_classes(raw, best.layouts, counts.by_class),
         lambda: check_losses(count_losses(manifest.quarantine, sampled), manifest.quarantine, limits),
     ]
     found = []
