@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from facesift.datasets.layouts import LAYOUTS, Layout
 from facesift.datasets.source_files import NO_ROW, NO_SOURCE, FileCounts, printable
 from facesift.images.paths import one_line
 from facesift.labels.row_matching import SHOWN, TableRow
+
+SHORTENED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]+", re.IGNORECASE)  # what a spreadsheet makes of a long number
 
 
 def report_left_out(found: FileCounts) -> dict[str, Any]:
@@ -101,8 +104,8 @@ def check_classes(raw: Path, layouts: Mapping[str, Layout], found: Collection[st
         f"{LAYOUTS[layout.source.layout].expected(layout)} (data.sources.{name})" for name, layout in layouts.items()
     )
     raise FacesiftError(
-        f"{raw}: no image of the class {' or '.join(missing)}. Looked for {wanted}; data.sources.NAME.aliases says what "
-        "a class is called"
+        f"{raw}: no image of the class {' or '.join(missing)}. Looked for {wanted}; data.sources.NAME.aliases "
+        "says what a class is called"
     )
 
 
@@ -112,7 +115,9 @@ def _without_images(name: str, lost: Sequence[TableRow], rows: Mapping[str, int]
         f"{len(theirs)} x {label} ({_first([row.image for row in theirs])})"
         for label, theirs in _by_class(lost).items()
     ]
-    return f"{name}: {len(lost)} of {sum(rows.values())} rows of {tables} have no image: {', '.join(each)}"
+    short = "; a spreadsheet has shortened the names: export that column as text"
+    hint = short if any(SHORTENED.fullmatch(row.image) for row in lost) else ""
+    return f"{name}: {len(lost)} of {sum(rows.values())} rows of {tables} have no image: {', '.join(each)}{hint}"
 
 
 def _by_class(rows: Sequence[TableRow]) -> dict[str, list[TableRow]]:

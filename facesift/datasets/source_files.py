@@ -31,8 +31,8 @@ from facesift.labels.path_names import folder_parts, full_path
 from facesift.labels.row_matching import SHOWN, TableRow
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
-# Archives and files of records that are not read: the images in one would be lost. Zips, tars and Parquet files are read,
-# unless they are in an archive of another kind; and so the last three are found here.
+# Archives and files of records that are not read: the images in one would be lost. Zips, tars and Parquet files, the
+# last three, are read unless they are in an archive.
 CLOSED = re.compile(
     r"\.(7z|rar|r\d\d|tgz|gz|bz2?|tbz2?|xz|txz|zst|tzst|lzma|tlz|lz4?|z|z\d\d|zipx|0\d\d|cab|iso|dmg|arj|lzh|lha|ace|sitx?|"
     r"wim|cpio|cb[7rz]|h5|hdf5|lmdb|mdb|tfrecords?|rec|arrow|feather|zip|tar|parquet)$",
@@ -195,12 +195,18 @@ def _nothing_found(raw: Path, layouts: Mapping[str, Layout], counts: FileCounts)
         f"{LAYOUTS[layout.source.layout].expected(layout)} in {layout.source.within} (data.sources.{name})"
         for name, layout in layouts.items()
     )
+    unmatched = [
+        f"none of the {len(rows)} rows of {rows[0].table} names one of the files, such as {rows[0].image!r}"
+        for rows in counts.lost.values()
+        if rows
+    ]
     example = [printable(f"{file.container}:{file.path}") for file, _ in counts.others[:1]]
     seen = f"{counts.ignored} other files, for example {example[0]}" if example else "no files"
     folders = Counter(_folder(file) for file, _ in counts.others)
     names = ", ".join(printable(name) for name, _ in islice(folders.most_common(), SHOWN) if name)
     hint = f". The folders are {names}: data.sources.NAME.aliases says which class each stands for" if names else ""
-    return f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}{hint}"
+    said = "".join(f"; {each}" for each in unmatched)
+    return f"{raw}: no image found, but {seen}{printable(said)}. Looked in folders and zip files for {expected}{hint}"
 
 
 def _folder(file: RawFile) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
 
 # Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos. The parameter
@@ -65,10 +66,11 @@ KINDS = (
     ),
     Kind("Git LFS pointer", rb"version https://git-lfs", "a Git LFS pointer, not the file itself: type git lfs pull"),
     Kind("annex pointer", rb"/annex/objects/|\.\.?/.{0,99}annex/objects/", "a git-annex pointer: type git annex get"),
-    Kind("web page", rb"(?i:\s*<(!doctype html|html|head|body))", "a web page, as failed downloads are: download it again"),
+    Kind("web page", rb"(?i:\s*<(!doctype html|html|head))", "a web page, as failed downloads are: download it again"),
     Kind("SVG drawing", rb"\s*(<\?xml.{0,200})?<svg", "an SVG drawing, not a photo: " + EXPORT),
     Kind("zeros", rb"\x00{32,}$", "nothing but zeros at its beginning, as after a broken copy: copy it again"),
 )  # fmt: skip
+STAND_INS = ("Git LFS pointer", "annex pointer", "web page", "zeros")  # what is there instead of a file
 WITHOUT_HEIF = (
     "HEIC or HEIF, as phones take photos: install `pip install 'facesift[heic]'`, which reads them, or convert it to "
     "JPEG"
@@ -88,6 +90,16 @@ def is_image(data: bytes) -> bool:
     """Whether a file begins as an image of one of `FORMATS` does."""
     kind = kind_of(data)
     return kind is not None and kind.name in FORMATS
+
+
+def what_else(path: Path) -> str:
+    """Say what a file is that is called an archive and is none: a pointer, a web page, zeros; "" for anything else."""
+    try:
+        with path.open("rb") as file:
+            kind = kind_of(file.read(HEAD))
+    except OSError:
+        return ""
+    return kind.remedy if kind and kind.name in STAND_INS else ""
 
 
 def why_not(data: bytes, formats: Collection[str]) -> str:

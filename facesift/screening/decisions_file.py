@@ -22,6 +22,7 @@ import polars as pl
 from facesift.core.csv_cells import read_cell
 from facesift.core.errors import FacesiftError
 from facesift.core.files import scan_parquet
+from facesift.core.panics import without_panic_text
 from facesift.images.paths import one_line
 from facesift.screening.columns import SAID, decisions_schema
 from facesift.screening.text_copies import TextForm, plain_copy
@@ -72,7 +73,8 @@ class CsvForm:
 def reading(path: Path) -> Iterator[None]:
     """Turn what goes wrong while a table is read into a `FacesiftError` that names it."""
     try:
-        yield
+        with without_panic_text():
+            yield
     except pl.exceptions.NoDataError as error:
         raise FacesiftError(f"{path}: empty") from error
     except (OSError, UnicodeError, csv.Error, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
