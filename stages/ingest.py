@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, for_terminal
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.core.formatting import counted
 from facesift.datasets.examination import examine_files, handle_bad_photos, handle_missing_faces
@@ -128,7 +128,7 @@ def main(params: Params) -> None:
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
     found = count_files(raw, layouts)
     for line in tell_left_out(found):
-        print(line)
+        print(for_terminal(line))
     check_rows(found, params.ingest)
     manifest = _usable(raw, layouts, found, params)
     judged = _judge(raw, manifest.images, params)
@@ -146,7 +146,7 @@ def main(params: Params) -> None:
     if warned := count_warnings(labelled.images):
         print(f"images with a warning: {_tell(warned)}")
     for line in tell_losses(losses):
-        print(line)
+        print(for_terminal(line))
     if labelled.faces is not None:
         print(_tell_faces(labelled.faces))
     if labelled.quality:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facesift.cli.commands import print_json, takes
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, for_terminal
 
 if TYPE_CHECKING:
     from facesift.inspection.inspecting import Inspection
@@ -59,7 +59,7 @@ def inspect(options: InspectOptions) -> None:
             print_json(as_json(found) | {"study": study_text(found)})
         else:
             for line in tell(found):
-                typer.echo(line)
+                typer.echo(for_terminal(line))
             typer.echo(f"\nconf/study/{found.name}.yaml:\n\n{study_text(found)}", nl=False)
         if not options.no_sheet and found.manifest.images.height:
             page = options.sheet or SHEETS / f"{found.name}.html"

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -154,17 +155,21 @@ def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Ite
         if not any(each.counts for each in tried):
             raw, as_entry, tried = room, True, [*_unlabelled(asked, room), *tried]
         found = _examine(asked, raw, tried, done, as_entry=as_entry)
-        yield _in_place(found, f"{room}/", f"{path.parent}/")
+        yield _in_place(found, partial(_as_named, room, path))
     except FacesiftError as error:
-        raise FacesiftError(str(error).replace(f"{room}/", f"{path.parent}/")) from None
+        raise FacesiftError(_as_named(room, path, str(error))) from None
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
 
-def _in_place(found: Inspection, room: str, parent: str) -> Inspection:
+def _as_named(room: Path, path: Path, text: str) -> str:
     """Say where things are to the user, and not through which link they were read."""
-    others = [replace(each, why_not=each.why_not.replace(room, parent)) for each in found.others]
-    return replace(found, others=others, stops=[each.replace(room, parent) for each in found.stops])
+    return text.replace(f"{room}/", f"{path.parent}/").replace(str(room), str(path))
+
+
+def _in_place(found: Inspection, named: Callable[[str], str]) -> Inspection:
+    others = [replace(each, why_not=named(each.why_not)) for each in found.others]
+    return replace(found, others=others, stops=[named(each) for each in found.stops])
 
 
 def _link(entry: Path, path: Path) -> None:

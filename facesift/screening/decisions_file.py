@@ -141,7 +141,7 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
     rows = rows.with_columns(read_cell(pl.col(name)).replace("", None).alias(name) for name in table.columns if name)
     if "image" not in table.columns:
         return rows
-    return rows.filter(~pl.all_horizontal(pl.all().is_null()))  # lines without anything
+    return rows.filter(~pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(value=True)))  # empty lines
 
 
 def _form_of(path: Path) -> TextForm:

@@ -236,6 +236,20 @@ def test_a_damaged_zip_is_named_as_the_user_wrote_it(tmp_path):
         pass
 
 
+def test_nothing_that_is_said_names_a_temporary_folder(tmp_path):
+    path = tmp_path / "set.zip"
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("real/1.png", image(1))
+        archive.writestr("labels.csv", "id,label\n")
+        archive.writestr("images.csv", "name,y\n1,2\n")
+    with inspected(asked(path)) as found:
+        said = "\n".join([*tell(found), *found.stops, *(other.why_not for other in found.others)])
+    assert "no image of the class fake" in said
+    assert f"{path}/labels.csv: a table without rows" in said
+    assert "facesift-" not in said
+
+
 def test_the_contact_sheet_is_private_and_escapes_names(tmp_path):
     folder = class_folders(tmp_path / "made")
     put(folder, "fake/<script>alert(1)<img src=x>.png")
