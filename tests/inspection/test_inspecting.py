@@ -296,3 +296,15 @@ def test_the_command_prints_the_study_and_says_whether_there_is_one(tmp_path):
     assert yaml.safe_load(printed)["data"]["sources"] == {"made": {"layout": "class_folders"}}
     assert f"{tmp_path / 'sheet.html'}: " in done.stderr
     assert source_name(Path("made")) == "made"
+
+
+def test_a_crowd_of_near_duplicates_is_a_hint_to_look_at_it(tmp_path):
+    base = np.random.default_rng(1).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    for number in range(14):
+        path = tmp_path / ("real" if number % 2 else "fake") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        pixels = base.copy()
+        pixels[0, number] = 255
+        Image.fromarray(pixels).save(path)
+    with inspected(asked(tmp_path)) as found:
+        assert any("raise split.near_duplicate_agreement" in line for line in tell(found))
