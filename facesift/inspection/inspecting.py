@@ -154,8 +154,10 @@ def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Ite
         tried = _tried(asked, raw)
         if not any(each.counts for each in tried):
             raw, as_entry, tried = room, True, [*_unlabelled(asked, room), *tried]
+        named = partial(_as_named, room, path)
+        tried = [replace(each, why_not=named(each.why_not)) for each in tried]
         found = _examine(asked, raw, tried, done, as_entry=as_entry)
-        yield _in_place(found, partial(_as_named, room, path))
+        yield replace(found, stops=[named(each) for each in found.stops])
     except FacesiftError as error:
         raise FacesiftError(_as_named(room, path, str(error))) from None
     finally:
@@ -165,11 +167,6 @@ def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Ite
 def _as_named(room: Path, path: Path, text: str) -> str:
     """Say where things are to the user, and not through which link they were read."""
     return text.replace(f"{room}/", f"{path.parent}/").replace(str(room), str(path))
-
-
-def _in_place(found: Inspection, named: Callable[[str], str]) -> Inspection:
-    others = [replace(each, why_not=named(each.why_not)) for each in found.others]
-    return replace(found, others=others, stops=[named(each) for each in found.stops])
 
 
 def _link(entry: Path, path: Path) -> None:
@@ -200,7 +197,7 @@ def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], 
     best = next((each for each in tried if each.counts), None)
     if best is None or best.counts is None:
         why = "; ".join(dict.fromkeys(each.why_not for each in tried if each.why_not))
-        raise FacesiftError(f"{one_line(str(asked.path))}: no image is found there. {why}".strip())
+        raise FacesiftError(f"{one_line(str(asked.path))}: {why or 'no image is found there'}")
     params, why_no_faces = asked.params, _why_no_faces(asked)
     crop = params.data.crop.model_copy(update={"method": "none" if why_no_faces else "face", "unfound": "centre"})
     quotas = sample_quotas(best.counts.by_class, asked.sample)

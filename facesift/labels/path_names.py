@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from facesift.images.archives import LOOSE, RawFile
 from facesift.images.leftovers import parts_of
@@ -21,6 +22,7 @@ CONTAINERS = (".zip", ".tar", ".parquet")
 # A zip that does not say its names are UTF-8 has them in the encoding of the system where it was made, and Python reads
 # them as cp437: which encodings they may be in.
 ZIP_ENCODINGS = ("utf-8", "cp850", "cp1252", "cp852", "cp1250", "cp866", "cp1251", "cp932", "gbk", "euc-kr", "big5")
+_ADDRESS = re.compile(r"(?:https?|file|s3|gs)://[^/]*/", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
 # Marks without a width: direction, soft hyphen, byte order; `Cf` of Unicode, as far as names have them.
 _UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -57,9 +59,13 @@ def plain_parts(path: str) -> tuple[str, ...]:
     (('images', '1.png'), ('me', '1.png'), ('images', '1.png'))
     >>> plain_parts("D:images\\1.png")  # relative to the folder that Windows is in on that drive
     ('images', '1.png')
+    >>> plain_parts("https://example.org/my%20set/1.png?size=2")
+    ('my set', '1.png')
     """
     parts: list[str] = []
     path = path.strip()
+    if address := _ADDRESS.match(path):
+        path = unquote(re.split(r"[?#]", path[address.end() :], maxsplit=1)[0])
     if "\\" in path:
         path = _DRIVE.sub("", path, count=1) if _DRIVE.match(path) else path
     for number, part in enumerate(parts_of(path)):

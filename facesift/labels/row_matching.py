@@ -17,7 +17,7 @@ SHOWN = 10  # rows or files named in a message
 WHOLE, END, REST = 0, 1, 2  # how the folders of a row and a file agree, best first
 SAME_ENDING, NO_ENDING, OTHER_ENDING, SAME_NUMBER = 0, 1, 2, 3  # and the endings of their names
 # What a spreadsheet makes of the names 1 and 0001: it takes them for numbers.
-NUMBER, DIGITS = re.compile(r"(0|[1-9][0-9]*)(?:[.,]0+)?"), re.compile(r"0*([0-9]+)")
+NUMBER, DIGITS = re.compile(r"(0|[1-9][0-9]*)(?:[.,]0{1,2})?"), re.compile(r"0*([0-9]+)")  # 1.000 may be 1000
 Score = tuple[int, int, int, int]
 Folders = tuple[str, ...]
 

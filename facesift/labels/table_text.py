@@ -15,8 +15,10 @@ from facesift.core.errors import FacesiftError
 from facesift.core.panics import without_panic_text
 from facesift.labels.json_table import JsonReader, load_json
 from facesift.labels.other_files import refuse_other
+from facesift.labels.path_names import without_ending
 from facesift.labels.records import Asked, Record, as_text, fold_of
 
+LINES = ("jsonl", "ndjson")  # endings of JSON lines
 DELIMITERS = (",", ";", "\t", "|")
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -47,13 +49,24 @@ def read_records(name: str, data: bytes, columns: Columns | None, place: str) ->
         return list(_parquet_records(data, asked, place))
     text = decode_text(data, place)
     try:
-        if ending in ("jsonl", "ndjson"):
-            return list(JsonReader(asked, place).lines(text))
-        if ending == "json":
-            return list(JsonReader(asked, place).read(load_json(text), ""))
+        if ending in ("json", *LINES):
+            reader = JsonReader(asked, place)
+            return list(reader.lines(text) if _has_lines(text, ending) else reader.read(load_json(text), ""))
     except (ValueError, RecursionError) as error:
         raise FacesiftError(f"{place}: not valid JSON ({error})") from error
     return list(_csv_records(text, asked, place))
+
+
+def _has_lines(text: str, ending: str) -> bool:
+    """Whether a text has JSON lines, not one JSON value: its name does not always say so."""
+    text = text.strip()
+    if ending in LINES:
+        return not text.startswith("[")
+    first = text.partition("\n")[0].rstrip()
+    try:
+        return len(first) < len(text) and isinstance(load_json(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def decode_text(data: bytes, place: str) -> str:
@@ -81,8 +94,10 @@ def _csv_records(text: str, asked: Asked, place: str) -> Iterator[Record]:
     delimiter = next((mark for mark, head in heads.items() if asked.choose(head)), None)
     if delimiter is None:
         most = max(heads.values(), key=len)
+        row = any(without_ending(word) != word for name in most for word in name.split())
+        hint = "; its first line names an image: put a line with the names of the columns above it" if row else ""
         raise FacesiftError(
-            f"{place}: columns are {most}, but must include {asked.words}; data.sources.NAME.columns names others"
+            f"{place}: columns are {most}, but must include {asked.words}; data.sources.NAME.columns names others{hint}"
         )
     header = heads[delimiter]
     while not header[-1]:  # a spreadsheet writes the columns to the right of the table too; their fields must be empty

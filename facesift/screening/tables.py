@@ -34,7 +34,7 @@ def format_of(path: Path | None, asked: str | None) -> str:
     """Return the format asked for, else that of the file's ending, else `csv`; `FacesiftError` for one that is none."""
     if path is not None and path.is_dir():
         raise FacesiftError(f"{path}: is a folder; name a file in it: --output {path / 'decisions.csv'}")
-    chosen = asked or (path.suffix.removeprefix(".") if path else "csv")
+    chosen = asked or (path.suffix.removeprefix(".").lower() if path else "csv")
     if chosen not in FORMATS and not asked and path and writes_on(path):
         chosen = "csv"  # /dev/stdout, a named pipe
     if chosen not in FORMATS:

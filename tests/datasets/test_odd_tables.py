@@ -216,3 +216,30 @@ def test_the_names_of_tars_give_the_splits_of_their_samples(tmp_path: Path):
     assert folds(tmp_path, **WEB) == {
         "0.png": "train", "1.png": "val", "2.png": "test", "3.png": None, "9.png": "train",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "row", ["https://example.org/images/1.png?size=9#x", "file:///C:/me/images/1.png", "s3://b/a%20b/images/1.png"]
+)
+def test_addresses_find_the_file_of_their_path(tmp_path: Path, row: str):
+    assert tables(tmp_path, f"id,label\n{row},fake\n", "images/1.png", "other/1.png") == {"images/1.png": "fake"}
+
+
+def test_a_number_with_a_thousands_mark_is_not_its_first_digit(tmp_path: Path):
+    lay(tmp_path, {"t.csv": "id,label\n1.000,fake\n2,real\n", "1.png": 1, "2.png": 2})
+    assert read(tmp_path, **TABLE)[1].lost["s"][0].image == "1.000"
+
+
+@pytest.mark.parametrize("text", ["1.png,real\n2.png,fake\n", "images/1.png 0\nimages/2.png 1\n"])
+def test_a_table_without_names_of_columns_is_named_with_the_remedy(tmp_path: Path, text: str):
+    with pytest.raises(FacesiftError, match="its first line names an image: put a line with the names of the columns"):
+        tables(tmp_path, text, "1.png")
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+@pytest.mark.parametrize("lines", [True, False])
+def test_json_and_json_lines_are_told_apart_by_what_is_in_them(tmp_path: Path, name: str, *, lines: bool):
+    rows = [{"path": "1.png", "label": "real"}, {"path": "2.png", "label": "fake"}]
+    text = "".join(f"{json.dumps(row)}\n" for row in rows) if lines else json.dumps(rows, indent=1)
+    lay(tmp_path, {name: text, "1.png": 1, "2.png": 2})
+    assert labels(tmp_path, layout="csv", csv=name) == {"./1.png": "real", "./2.png": "fake"}

@@ -236,6 +236,16 @@ def test_a_damaged_zip_is_named_as_the_user_wrote_it(tmp_path):
         pass
 
 
+def test_an_archive_that_is_not_read_is_named_once_as_the_user_wrote_it(tmp_path):
+    folder = class_folders(tmp_path / "made")
+    (folder / "fake/more.7z").write_bytes(b"7z\xbc\xaf\x27\x1c")
+    with pytest.raises(FacesiftError) as caught, inspected(asked(folder)):
+        pass
+    assert str(caught.value).count("an archive of a kind that is not read") == 1
+    assert f"{folder}/fake/more.7z: an archive" in str(caught.value)
+    assert "no image is found" not in str(caught.value)
+
+
 def test_nothing_that_is_said_names_a_temporary_folder(tmp_path):
     path = tmp_path / "set.zip"
     path.parent.mkdir(exist_ok=True)
@@ -279,6 +289,8 @@ def test_git_never_takes_a_contact_sheet(tmp_path):
         (["0_real", "1_Fake"], {"real": ["0_real"], "fake": ["1_fake"]}),
         (["0", "1"], {"real": ["0"], "fake": ["1"]}),
         ([str(number) for number in range(20)], {}),
+        (["Real Images", "fake-faces"], {"real": ["real images"], "fake": ["fake-faces"]}),
+        (["not_fake", "non-real", "un real"], {}),
         (["live", "spoof", "train"], {"real": ["live"], "fake": ["spoof"]}),
         (["real_and_fake_face", "real", "fake"], {}),
     ],
