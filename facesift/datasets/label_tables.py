@@ -20,7 +20,7 @@ from facesift.images.decoding import BadImage
 from facesift.images.leftovers import sidecar
 from facesift.images.parquets import image_column, is_parquet
 from facesift.labels.path_names import folder_parts, full_path, key, spelled_paths
-from facesift.labels.records import LABEL_COLUMN, Record, as_text
+from facesift.labels.records import LABEL_COLUMN, SPLIT_COLUMN, Record, as_text, fold_of
 from facesift.labels.row_matching import Matches, TableRow, match_rows
 from facesift.labels.table_text import read_records
 
@@ -112,16 +112,16 @@ def _from_parquet(raw: Path, name: str, layout: Layout, files: list[RawFile]) ->
     rows: dict[RawFile, list[TableRow]] = {}
     wanted = set(files)
     for container in dict.fromkeys(file.container for file in files if is_parquet(file.container)):
-        labels = _read_column(raw / container, layout.source.columns)
-        fold = fold_of_archive(container)
-        for number, label in enumerate(labels):
-            found = layout.names.of_label(label, name, f"{raw / container}: row {number}")
+        other = fold_of_archive(container)
+        for number, (label, fields) in enumerate(_read_columns(raw / container, layout.source.columns)):
+            place = f"{raw / container}: row {number}"
+            found, fold = layout.names.of_label(label, name, place), fold_of(fields, other, place)
             rows[RawFile(container, str(number))] = [TableRow(str(number), found, fold, None, container)]
     return layout.with_rows(Matches({file: row for file, row in rows.items() if file in wanted}), [])
 
 
-def _read_column(path: Path, columns: Columns | None) -> list[str]:
-    """Read the labels of a Parquet file, with the names that Hugging Face gives numbers in its footer."""
+def _read_columns(path: Path, columns: Columns | None) -> list[tuple[str, dict[str, str]]]:
+    """Read the labels of a Parquet file, with the names that Hugging Face gives numbers in its footer, and splits."""
     images, wanted = (image_column(path), LABEL_COLUMN) if columns is None else (columns.id, columns.label)
     try:
         schema = pl.read_parquet_schema(path)
@@ -131,11 +131,14 @@ def _read_column(path: Path, columns: Columns | None) -> list[str]:
                 f"{wanted!r}; data.sources.NAME.columns names others"
             )
         with without_panic_text():
-            values = pl.read_parquet(path, columns=[wanted])[wanted].to_list()
+            split = next((each for each in schema if key(each) == SPLIT_COLUMN and schema[each] == pl.String), None)
+            table = pl.read_parquet(path, columns=list(dict.fromkeys(filter(None, (wanted, split)))))
         names = _names_of(pl.read_parquet_metadata(path).get("huggingface", ""), wanted)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise FacesiftError(f"{path}: not a readable Parquet file ({error})") from error
-    return [names.get(text, text) for text in map(as_text, values)]
+    labels = [names.get(text, text) for text in map(as_text, table[wanted])]
+    splits = [{SPLIT_COLUMN: as_text(each)} for each in table[split]] if split else [{} for _ in labels]
+    return list(zip(labels, splits, strict=True))
 
 
 def _names_of(description: str, column: str) -> dict[str, str]:

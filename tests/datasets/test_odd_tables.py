@@ -7,11 +7,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
 from facesift.datasets.left_out import check_rows
-from tests.datasets.test_sources import ALIASES, LIMITS, labels, lay, read, tarred, zipped
+from tests.datasets.test_sources import ALIASES, LIMITS, labels, lay, picture, read, tarred, zipped
 
 TABLE = {"layout": "csv", "csv": "t.csv"}
 WEB = {"layout": "webdataset", "aliases": ALIASES}
@@ -126,6 +127,15 @@ def test_another_word_for_a_split_is_refused(tmp_path: Path, name: str, word: st
 @pytest.mark.parametrize("row", ["D:images\\1.png", "d:images\\1.png", "\\\\server\\share\\images\\1.png", "images\\1"])
 def test_paths_of_windows_find_their_file(tmp_path: Path, row: str):
     assert tables(tmp_path, f"id,label\n{row},fake\n", "images/1.png", "other/1.png") == {"images/1.png": "fake"}
+
+
+def test_a_column_of_splits_in_a_parquet_file_is_read_or_refused(tmp_path: Path):
+    table = pl.DataFrame({"image": [picture(1), picture(2)], "label": ["real", "fake"], "Split": ["Test", ""]})
+    table.write_parquet(tmp_path / "train-0.parquet")
+    assert folds(tmp_path, layout="parquet") == {"0": "test", "1": "train"}
+    table.with_columns(Split=pl.lit("holdout")).write_parquet(tmp_path / "train-0.parquet")
+    with pytest.raises(FacesiftError, match=r"train-0\.parquet: row 0: split is 'holdout', which is none of train"):
+        folds(tmp_path, layout="parquet")
 
 
 def garbled(names: dict[str, Any], encoding: str) -> bytes:
