@@ -167,14 +167,16 @@ class _Index:
         if number := NUMBER.fullmatch(row.names.name):
             names[f"/{number[1]}"] = None
         mine = row.names.folders
+        by_number: dict[RawFile, Score] = {}
         for parent in dict.fromkeys("".join(folders[-1:]) for folders in (row.home + mine, mine)):
             near = [file for short in names for file in self._within.get((parent, short), ())]
             scores = _scores(row, near, folder)
             best = min(scores.values(), default=None)
             if best and best[2] < SAME_NUMBER and (mine or best[0] == WHOLE):
                 return scores
+            by_number |= scores
         if row.rest:
-            return {}
+            return by_number if mine else {}
         return _scores(row, (file for short in names for file in self._named.get(short, ())), folder)
 
 

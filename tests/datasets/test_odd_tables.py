@@ -29,6 +29,12 @@ def test_a_name_that_a_spreadsheet_took_for_a_number_means_the_file_of_that_numb
     assert tables(tmp_path, f"id,label\n{row},fake\n", image, "images/2.png") == {image: "fake"}
 
 
+def test_a_number_is_looked_for_in_the_folder_of_its_row(tmp_path: Path):
+    assert tables(tmp_path, "id,label\nv1/1,real\nv2/1.0,fake\n", "v1/0001.png", "v2/0001.png") == {
+        "v1/0001.png": "real", "v2/0001.png": "fake",
+    }  # fmt: skip
+
+
 def test_an_exact_name_goes_before_a_number(tmp_path: Path):
     assert tables(tmp_path, "id,label\n1,fake\n1.0,real\n", "a/001.png", "b/1.png", "1.0.png") == {
         "b/1.png": "fake", "1.0.png": "real",
