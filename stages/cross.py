@@ -14,7 +14,7 @@ from facesift.committee.stability import StabilityRule
 from facesift.committee.stacking import load_stacker
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, for_terminal
 from facesift.core.files import read_parquet, write_json
 from facesift.core.formatting import counted, percent
 from facesift.datasets.examination import examine_files, handle_bad_photos, handle_missing_faces
@@ -71,7 +71,7 @@ def _read(params: Params, name: str) -> pl.DataFrame:
     layouts = make_layouts(raw, other.sources, params.class_names.names)
     found = count_files(raw, layouts)
     for line in tell_left_out(found):
-        print(f"{name}: {line}")
+        print(for_terminal(f"{name}: {line}"))
     check_rows(found, params.ingest)
     crop = params.data.crop
     examined = examine_files(

@@ -13,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, for_terminal
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.core.formatting import counted
 from facesift.datasets.examination import examine_files, handle_bad_photos, handle_missing_faces
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import Layout
-from facesift.datasets.left_out import check_rows, report_left_out, tell_left_out
+from facesift.datasets.left_out import check_classes, check_rows, report_left_out, tell_left_out
 from facesift.datasets.lost_files import check_losses, count_losses, report_losses, tell_losses
 from facesift.datasets.manifest import Manifest, build_manifest, count_warnings, summarise_manifest
 from facesift.datasets.relabelling import Relabelling, relabel
@@ -128,10 +128,11 @@ def main(params: Params) -> None:
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
     found = count_files(raw, layouts)
     for line in tell_left_out(found):
-        print(line)
+        print(for_terminal(line))
     check_rows(found, params.ingest)
     manifest = _usable(raw, layouts, found, params)
     judged = _judge(raw, manifest.images, params)
+    check_classes(raw, layouts, {*manifest.images["label"], *judged.images["label"]})
     labelled = replace(manifest, images=judged.images)
     write_parquet(MANIFEST, labelled.images)
     write_csv(QUARANTINE, pl.concat([labelled.quarantine, found.left_out()]), private=True)
@@ -145,7 +146,7 @@ def main(params: Params) -> None:
     if warned := count_warnings(labelled.images):
         print(f"images with a warning: {_tell(warned)}")
     for line in tell_losses(losses):
-        print(line)
+        print(for_terminal(line))
     if labelled.faces is not None:
         print(_tell_faces(labelled.faces))
     if labelled.quality:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 from typer.core import TyperGroup
 
-from facesift.core.errors import FacesiftError, in_words
+from facesift.core.errors import FacesiftError, for_terminal, in_words
 
 # The trained committee is an option of the same name and default in every command that needs one.
 BUNDLE = "Folder of the exported committee."
@@ -36,12 +36,12 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except FacesiftError as error:
-            sys.exit(f"error: {error}")
+            sys.exit(for_terminal(f"error: {error}"))
         except (BrokenPipeError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic of polars is no Exception
             if line := in_words(error):
-                sys.exit(f"error: {line}")
+                sys.exit(for_terminal(f"error: {line}"))
             raise
 
 

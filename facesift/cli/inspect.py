@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facesift.cli.commands import print_json, takes
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, for_terminal
 
 if TYPE_CHECKING:
     from facesift.inspection.inspecting import Inspection
 
+CROWD, CROWD_SHARE = 10, 0.05  # near-duplicates of one image, and their share, that are hardly copies of one photo
 SHOWN = 10  # files that are named of each kind
 SHEETS = Path(".work/inspect")
 
@@ -59,7 +60,7 @@ def inspect(options: InspectOptions) -> None:
             print_json(as_json(found) | {"study": study_text(found)})
         else:
             for line in tell(found):
-                typer.echo(line)
+                typer.echo(for_terminal(line))
             typer.echo(f"\nconf/study/{found.name}.yaml:\n\n{study_text(found)}", nl=False)
         if not options.no_sheet and found.manifest.images.height:
             page = options.sheet or SHEETS / f"{found.name}.html"
@@ -177,6 +178,11 @@ def _group_lines(found: Inspection) -> Iterator[str]:
             f"  near-duplicates: {near['images']} images in {near['groups']} groups, the largest of {near['largest']}"
             + ("; among the decoded files" if sum(found.sampled.values()) < found.files else "")
         )
+        if near["largest"] > max(CROWD, CROWD_SHARE * found.manifest.images.height):
+            yield (
+                "  look at that group: if it is different people before one background, raise "
+                "split.near_duplicate_agreement to 0.85, or they all stay in one split (docs/data.md)"
+            )
     folders, several = found.folders()
     if several > 2 * found.manifest.images.select("label", "fold").n_unique():
         yield (

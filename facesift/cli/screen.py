@@ -34,7 +34,8 @@ class ScreenOptions:
     """What the user typed; the help texts say what each field means."""
 
     paths: Annotated[
-        list[str], typer.Argument(help="Images, folders, zip files; `-` reads a list of paths from standard input.")
+        list[str],
+        typer.Argument(help="Images, folders, zips, tars, Parquet files; `-` reads a list of paths from the input."),
     ]
     bundle: Annotated[Path, typer.Option(help=BUNDLE, is_eager=True)] = BUNDLE_FOLDER
     output: Annotated[

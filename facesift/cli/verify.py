@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, for_terminal
 
 
 def verify(
@@ -33,7 +33,7 @@ def verify(
             typer.echo(check())
             good += 1
         except FacesiftError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(for_terminal(f"error: {error}"), err=True)
             bad += 1
     typer.echo(f"{good} good, {bad} not")
     sys.exit(int(bad > 0))

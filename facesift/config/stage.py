@@ -9,7 +9,7 @@ from collections.abc import Callable
 from facesift.config.inputs import check_inputs, close_folders
 from facesift.config.members import Member
 from facesift.config.params import Params, load_params
-from facesift.core.errors import FacesiftError, in_words
+from facesift.core.errors import FacesiftError, for_terminal, in_words
 from facesift.core.parents import end_with_parent
 
 STAGE = "DVC_STAGE"  # in the environment of a stage that DVC runs: its name
@@ -31,12 +31,12 @@ def run(main: Callable[..., None]) -> None:
         close_folders()
         main(load_params(), *sys.argv[1:])
     except FacesiftError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(for_terminal(f"error: {error}"))
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of polars is no Exception
         if line := in_words(error):
-            sys.exit(f"error: {line}")
+            sys.exit(for_terminal(f"error: {line}"))
         raise
 
 

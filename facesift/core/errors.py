@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# All but the line end and the tab.
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 
 class FacesiftError(Exception):
     """A mistake in parameters, files or data that the user can put right.
@@ -35,6 +38,15 @@ REMEDIES = {
 NUMBER = re.compile(r"\(os error (\d+)\)|errno = (\d+)|\[Errno (\d+)\]|Os \{ code: (\d+)")
 # What torch and polars say when they do not say why: nearly always the disk is full.
 UNSAID = ("PytorchStreamWriter failed", "inline_container.cc", "[Errno None] None: None")
+
+
+def for_terminal(text: str) -> str:
+    r"""Escape what a terminal would obey or reorder: control characters, and marks of the direction of writing.
+
+    >>> for_terminal("photo_\u202egpj.exe\x1b[2J")
+    'photo_\\u202egpj.exe\\x1b[2J'
+    """
+    return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def in_words(error: BaseException, place: Path | str | None = None, *, verb: str = "") -> str | None:

@@ -7,6 +7,7 @@ To add a layout, edit two files: its name and the keys that it needs in `config/
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from facesift.core.classes import BINARY, PARTS
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import LOOSE, RawFile
 from facesift.labels.class_names import ClassNames
-from facesift.labels.path_names import folder_parts, full_path, key, matching_glob
+from facesift.labels.path_names import folder_parts, full_path, key, matching_glob, spelled_paths
 from facesift.labels.records import FOLDS
 from facesift.labels.row_matching import Matches, TableRow
 
@@ -219,12 +220,14 @@ def excluded_by(layout: Layout, file: RawFile) -> str | None:
     globs = layout.source.exclude
     if not globs:
         return None
-    return matching_glob(full_path(file), globs) or matching_glob(full_path(file._replace(container=LOOSE)), globs)
+    paths = (*spelled_paths(file), *spelled_paths(file._replace(container=LOOSE)))
+    return next(filter(None, (matching_glob(path, globs) for path in dict.fromkeys(paths))), None)
 
 
 def is_candidate(layout: Layout, file: RawFile) -> bool:
     """Whether a file may belong to a source: it is in its `within`, and not excluded."""
-    return fnmatchcase(top_entry(file), layout.source.within) and not excluded_by(layout, file)
+    top, within = (unicodedata.normalize("NFC", each) for each in (top_entry(file), layout.source.within))
+    return fnmatchcase(top, within) and not excluded_by(layout, file)
 
 
 def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, PathLabel] | None:
@@ -247,7 +250,7 @@ def find_source(layouts: Mapping[str, Layout], file: RawFile) -> tuple[str, Path
         if rows := layout.matches.rows.get(file):
             said = _of_rows(layout, rows, tuple(map(key, folder_parts(full_path(file))[0])))
             return name, said if said.group else said._replace(group=_group_of(layout, name, file))
-        if read := recognise(layout, full_path(file)):
+        if read := next(filter(None, (recognise(layout, path) for path in spelled_paths(file))), None):
             return name, read._replace(group=_group_of(layout, name, file))
     return None
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.datasets.label_tables import count_rows
+from facesift.datasets.layouts import LAYOUTS, Layout
 from facesift.datasets.source_files import NO_ROW, NO_SOURCE, FileCounts, printable
 from facesift.images.paths import one_line
 from facesift.labels.row_matching import SHOWN, TableRow
+
+SHORTENED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]+", re.IGNORECASE)  # what a spreadsheet makes of a long number
 
 
 def report_left_out(found: FileCounts) -> dict[str, Any]:
@@ -80,13 +85,39 @@ def check_rows(found: FileCounts, limits: Ingest) -> None:
         )
 
 
+def check_classes(raw: Path, layouts: Mapping[str, Layout], found: Collection[str | None]) -> None:
+    """Check that each class has an image.
+
+    Args:
+        raw: the raw folder, for the message.
+        layouts: each source's layout, by the source's name.
+        found: the classes that have images; a label that people are still to give stands for any class.
+
+    Raises:
+        FacesiftError: when a class has none.
+    """
+    classes = next((layout.classes for layout in layouts.values()), ())
+    missing = [label for label in classes if label not in found]
+    if not missing or any(label not in classes for label in found):
+        return
+    wanted = "; ".join(
+        f"{LAYOUTS[layout.source.layout].expected(layout)} (data.sources.{name})" for name, layout in layouts.items()
+    )
+    raise FacesiftError(
+        f"{raw}: no image of the class {' or '.join(missing)}. Looked for {wanted}; data.sources.NAME.aliases "
+        "says what a class is called"
+    )
+
+
 def _without_images(name: str, lost: Sequence[TableRow], rows: Mapping[str, int]) -> str:
     tables = ", ".join(dict.fromkeys(printable(row.table) for row in lost))
     each = [
         f"{len(theirs)} x {label} ({_first([row.image for row in theirs])})"
         for label, theirs in _by_class(lost).items()
     ]
-    return f"{name}: {len(lost)} of {sum(rows.values())} rows of {tables} have no image: {', '.join(each)}"
+    short = "; a spreadsheet has shortened the names: export that column as text"
+    hint = short if any(SHORTENED.fullmatch(row.image) for row in lost) else ""
+    return f"{name}: {len(lost)} of {sum(rows.values())} rows of {tables} have no image: {', '.join(each)}{hint}"
 
 
 def _by_class(rows: Sequence[TableRow]) -> dict[str, list[TableRow]]:

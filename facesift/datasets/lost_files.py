@@ -13,6 +13,7 @@ from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
 from facesift.core.formatting import counted, percent
 from facesift.datasets.manifest import UNLABELLED
+from facesift.images.formats import ARCHIVE
 
 SHOWN = 5  # files quoted when too many are bad
 FIRST = 10  # files of a class named in figures and on the terminal
@@ -101,8 +102,14 @@ def check_losses(losses: Mapping[str, ClassLosses], quarantine: pl.DataFrame, li
 
     Raises:
         FacesiftError: when a class loses more; the message names the classes, counts and reasons, and quotes the first
-            files.
+            files. Also when one of them is an archive under another name: nobody knows how many images are in it.
     """
+    if not (archives := quarantine.filter(pl.col("reason") == ARCHIVE)).is_empty():
+        names = ", ".join(f"{row['container']}:{row['path']}" for row in archives.head(SHOWN).to_dicts())
+        raise FacesiftError(
+            f"{counted(archives.height, 'file')} of the sources are archives without an archive's ending: {names}. "
+            "Unpack them, call a zip .zip, or leave them out with data.sources.NAME.exclude"
+        )
     above = {label: each for label, each in losses.items() if each.lost > limits.max_bad_fraction * each.files}
     if not above:
         return

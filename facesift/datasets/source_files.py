@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,14 +22,24 @@ from facesift.datasets.layouts import (
     is_candidate,
 )
 from facesift.datasets.manifest import QUARANTINE, UNLABELLED
-from facesift.images.archives import RawFile, list_files
+from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
+from facesift.images.bad_image import BadImage
+from facesift.images.formats import is_image
 from facesift.images.leftovers import sidecar
+from facesift.images.parquets import is_parquet
 from facesift.labels.path_names import folder_parts, full_path
 from facesift.labels.row_matching import SHOWN, TableRow
 
 SourceFile = tuple[RawFile, str, PathLabel]  # a file, the name of its source, what its path says
-# Archives that are not read: an image in one would be lost. Zips and tars are, unless they are in a tar.
-CLOSED = (".7z", ".rar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".tbz2", ".txz", ".lzma", ".001", ".z01", ".zip", ".tar")
+# Archives and files of records that are not read: the images in one would be lost. Zips, tars and Parquet files, the
+# last three, are read unless they are in an archive.
+CLOSED = re.compile(
+    r"\.(7z|rar|r\d\d|tgz|gz|bz2?|tbz2?|xz|txz|zst|tzst|lzma|tlz|lz4?|z|z\d\d|zipx|0\d\d|cab|iso|dmg|arj|lzh|lha|ace|sitx?|"
+    r"wim|cpio|cb[7rz]|h5|hdf5|lmdb|mdb|tfrecords?|rec|arrow|feather|zip|tar|parquet)$",
+    re.IGNORECASE,
+)
+UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".aria2", ".filepart", ".!ut")
+MOST_STRANGE = 50_000_000  # bytes; a larger file with such an ending is no photo
 NO_SOURCE = "belongs to no source of data.sources"
 NO_ROW = "no row of a label table names it"
 NO_IMAGE = "a row without an image"
@@ -100,11 +111,13 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     passed: Counter[str] = Counter()
     others: list[tuple[RawFile, str]] = []
     tables = {file for layout in layouts.values() for file in layout.tables}
-    for file in list_files(raw, passed):
+    empty: list[str] = []
+    for file in list_files(raw, passed, empty):
         if found := find_source(layouts, file):
             if kind := sidecar(file.path):
                 passed[kind] += 1
             else:
+                _refuse_closed(raw, found[0], file)
                 by_class[found[1].label or UNLABELLED] += 1
         elif kind := _excluded(layouts, file):
             passed[kind] += 1
@@ -114,6 +127,7 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
                 passed[kind] += 1
             else:
                 others.append((file, why))
+    _refuse_empty(raw, layouts, empty)
     counts = FileCounts(dict(by_class), others, dict(sorted(passed.items())), *_count_rows(layouts))
     if not by_class:
         raise FacesiftError(_nothing_found(raw, layouts, counts))
@@ -127,12 +141,39 @@ def _excluded(layouts: Mapping[str, Layout], file: RawFile) -> str | None:
 def _why(raw: Path, layouts: Mapping[str, Layout], file: RawFile) -> str:
     """Say why a file belongs to no source; an archive that may hold images is an error."""
     owners = [name for name, layout in layouts.items() if is_candidate(layout, file)]
-    if owners and file.path.casefold().endswith(CLOSED):
-        raise FacesiftError(
-            f"{raw / full_path(file)}: an archive of a kind that is not read: unpack it, pack it as a zip or "
-            f"an uncompressed tar, or leave it out with data.sources.{owners[0]}.exclude"
-        )
+    if owners:
+        _refuse_closed(raw, owners[0], file)
     return NO_ROW if any(layouts[name].source.layout in TABLES for name in owners) else NO_SOURCE
+
+
+def _refuse_closed(raw: Path, source: str, file: RawFile) -> None:
+    """Refuse an archive that may hold images and is not read, unless it is an image of a strange name."""
+    ending = file.path.casefold()
+    if ending.endswith(UNFINISHED):
+        what = "a download that is not finished: finish it"
+    elif CLOSED.search(ending) and not (file.container == LOOSE and is_parquet(file.path)):
+        what = "an archive of a kind that is not read: unpack it, pack it as a zip or an uncompressed tar"
+    else:
+        return
+    if not _begins_as_image(raw, file):
+        raise FacesiftError(f"{raw / full_path(file)}: {what}, or leave it out with data.sources.{source}.exclude")
+
+
+def _refuse_empty(raw: Path, layouts: Mapping[str, Layout], empty: Iterable[str]) -> None:
+    """Refuse archives without a file: something was to be in them."""
+    for path in empty:
+        if owner := next((name for name, each in layouts.items() if is_candidate(each, RawFile(LOOSE, path))), None):
+            raise FacesiftError(
+                f"{raw / path}: no file is in it, or none but what is passed over: pack or download it again, remove "
+                f"it, or leave it out with data.sources.{owner}.exclude"
+            )
+
+
+def _begins_as_image(raw: Path, file: RawFile) -> bool:
+    try:
+        return is_image(read_bytes(raw, file.container, file.path, MOST_STRANGE))
+    except BadImage:
+        return False
 
 
 def _count_rows(
@@ -154,12 +195,18 @@ def _nothing_found(raw: Path, layouts: Mapping[str, Layout], counts: FileCounts)
         f"{LAYOUTS[layout.source.layout].expected(layout)} in {layout.source.within} (data.sources.{name})"
         for name, layout in layouts.items()
     )
+    unmatched = [
+        f"none of the {len(rows)} rows of {rows[0].table} names one of the files, such as {rows[0].image!r}"
+        for rows in counts.lost.values()
+        if rows
+    ]
     example = [printable(f"{file.container}:{file.path}") for file, _ in counts.others[:1]]
     seen = f"{counts.ignored} other files, for example {example[0]}" if example else "no files"
     folders = Counter(_folder(file) for file, _ in counts.others)
     names = ", ".join(printable(name) for name, _ in islice(folders.most_common(), SHOWN) if name)
     hint = f". The folders are {names}: data.sources.NAME.aliases says which class each stands for" if names else ""
-    return f"{raw}: no image found, but {seen}. Looked in folders and zip files for {expected}{hint}"
+    said = "".join(f"; {each}" for each in unmatched)
+    return f"{raw}: no image found, but {seen}{printable(said)}. Looked in folders and zip files for {expected}{hint}"
 
 
 def _folder(file: RawFile) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,7 +85,7 @@ def _count(folder: Path) -> int:
     return sum(len(files) for _, _, files in os.walk(folder))
 
 
-def list_files(root: Path, passed: Counter[str] | None = None) -> Iterator[RawFile]:
+def list_files(root: Path, passed: Counter[str] | None = None, empty: list[str] | None = None) -> Iterator[RawFile]:
     """Yield every file below a raw folder, in an order that depends on names alone.
 
     Files inside zips and tars, and images in the rows of Parquet files, are yielded instead of their containers.
@@ -93,6 +93,7 @@ def list_files(root: Path, passed: Counter[str] | None = None) -> Iterator[RawFi
     Args:
         root: the raw folder.
         passed: counts what is passed over, by kind: what file managers leave behind (`leftovers`).
+        empty: gets the paths of zips, tars and Parquet files of images without any file in them.
 
     Raises:
         FacesiftError: when a folder cannot be read, or a zip, a zip inside a zip, a tar or a Parquet file is damaged.
@@ -102,17 +103,38 @@ def list_files(root: Path, passed: Counter[str] | None = None) -> Iterator[RawFi
         raise FacesiftError(f"{root / path}: the folder cannot be read: {error.strerror}") from error
 
     for path in walk(root, closed, passed=passed):
-        if is_zip(path):
-            for name in list_entries(root / path, passed):
-                if is_zip(name):
-                    _refuse_inner(root, path, name)
-                yield RawFile(path, name)
-        elif is_tar(path):
-            yield from (RawFile(path, name) for name in list_members(root / path, passed))
-        elif is_parquet(path) and image_column(root / path):
-            yield from (RawFile(path, str(row)) for row in range(count_rows(root / path)))
-        else:
+        names = list_container(root / path, passed)
+        if names is None:
             yield RawFile(LOOSE, path)
+            continue
+        for name in names:
+            if is_zip(path) and is_zip(name):
+                _refuse_inner(root, path, name)
+            yield RawFile(path, name)
+        if empty is not None and not names:
+            empty.append(path)
+
+
+def list_container(path: Path, passed: Counter[str] | None = None) -> Sequence[str] | None:
+    """List the files inside a zip or tar, or the rows of a Parquet file with images.
+
+    Args:
+        path: any file.
+        passed: counts what is passed over, by kind.
+
+    Returns:
+        Their paths, as in `RawFile`; None for a file of another kind.
+
+    Raises:
+        FacesiftError: when it is damaged or cannot be read.
+    """
+    if is_zip(path.name):
+        return list_entries(path, passed)
+    if is_tar(path.name):
+        return list_members(path, passed)
+    if is_parquet(path.name) and image_column(path):
+        return [str(row) for row in range(count_rows(path))]
+    return None
 
 
 def _refuse_inner(root: Path, container: str, name: str) -> None:

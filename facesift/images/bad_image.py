@@ -22,10 +22,10 @@ class BadImage(Exception):  # noqa: N818 - the image is what is bad
 
 
 def damaged(error: Exception) -> BadImage:
-    """Turn an error of Pillow into `BadImage`, without memory addresses, which differ from run to run."""
+    """Turn an error of Pillow into `BadImage`, on one line and without memory addresses, which differ between runs."""
     if isinstance(error, MemoryError):
         raise error
-    words = re.sub(r" at 0x[0-9a-fA-F]+", "", str(error)) or type(error).__name__
+    words = " ".join(re.sub(r" at 0x[0-9a-fA-F]+", "", str(error)).split()) or type(error).__name__
     return BadImage(f"damaged image: {words}")
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
 
 # Other formats are refused: some start programs (EPS runs Ghostscript), and none is used for photos. The parameter
 # `ingest.formats` has the same names (a test compares them); bench/gpu.sh reads images without pydantic.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
-HEAD = 64  # bytes that tell the format
+HEAD = 264  # bytes that tell the format; a tar is known by those from 257 on
 UNKNOWN = "not an image of a known format"
 EXPORT = "export the photo as JPEG or PNG"
+ARCHIVE = "an archive, not an image: unpack it"
+OFFICE = (
+    rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|mimetype|docProps/|word/|xl/|ppt/)|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+)
 RAW = "camera raw ({}), which has no finished pixels: " + EXPORT
 
 
@@ -52,8 +57,20 @@ KINDS = (
     Kind("JPEG XR", rb"II\xbc\x01", "JPEG XR, which is not read: " + EXPORT),
     Kind("Photoshop document", rb"8BPS", "a Photoshop document (PSD), which is not read: " + EXPORT),
     Kind("PDF", rb"%PDF", "a PDF document: " + EXPORT),
-    Kind("archive", rb"PK\x03\x04|Rar!|7z\xbc\xaf\x27\x1c|\x1f\x8b", "an archive, not an image: unpack it"),
+    Kind("office document", OFFICE, "an office document, not an image: export its pictures, or leave it out"),
+    Kind(
+        "archive",
+        rb"PK\x03\x04|PK\x05\x06|Rar!|7z\xbc\xaf\x27\x1c|\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\x00|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|"
+        rb"LZIP|MSCF|\x89HDF\r\n|ARROW1|.{257}ustar",
+        ARCHIVE,
+    ),
+    Kind("Git LFS pointer", rb"version https://git-lfs", "a Git LFS pointer, not the file itself: type git lfs pull"),
+    Kind("annex pointer", rb"/annex/objects/|\.\.?/.{0,99}annex/objects/", "a git-annex pointer: type git annex get"),
+    Kind("web page", rb"(?i:\s*<(!doctype html|html|head))", "a web page, as failed downloads are: download it again"),
+    Kind("SVG drawing", rb"\s*(<\?xml.{0,200})?<svg", "an SVG drawing, not a photo: " + EXPORT),
+    Kind("zeros", rb"\x00{32,}$", "nothing but zeros at its beginning, as after a broken copy: copy it again"),
 )  # fmt: skip
+STAND_INS = ("Git LFS pointer", "annex pointer", "web page", "zeros")  # what is there instead of a file
 WITHOUT_HEIF = (
     "HEIC or HEIF, as phones take photos: install `pip install 'facesift[heic]'`, which reads them, or convert it to "
     "JPEG"
@@ -73,6 +90,16 @@ def is_image(data: bytes) -> bool:
     """Whether a file begins as an image of one of `FORMATS` does."""
     kind = kind_of(data)
     return kind is not None and kind.name in FORMATS
+
+
+def what_else(path: Path) -> str:
+    """Say what a file is that is called an archive and is none: a pointer, a web page, zeros; "" for anything else."""
+    try:
+        with path.open("rb") as file:
+            kind = kind_of(file.read(HEAD))
+    except OSError:
+        return ""
+    return kind.remedy if kind and kind.name in STAND_INS else ""
 
 
 def why_not(data: bytes, formats: Collection[str]) -> str:

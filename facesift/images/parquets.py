@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facesift.core.errors import FacesiftError
+from facesift.core.panics import without_panic_text
 from facesift.images.bad_image import BadImage
+from facesift.images.formats import what_else
 from facesift.images.zips import check_size
 
 if TYPE_CHECKING:
@@ -83,10 +85,12 @@ def _looked(path: Path, _version: tuple[int, ...]) -> tuple[str | None, int]:
     import polars as pl  # noqa: PLC0415 - bench/gpu.py reads images without polars
 
     try:
-        schema = pl.read_parquet_schema(path)
-        rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+        with without_panic_text():
+            schema = pl.read_parquet_schema(path)
+            rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise FacesiftError(f"{path}: not a readable Parquet file ({error}); download it again or remove it") from error
+        why = f"not a readable Parquet file ({error}); download it again or remove it"
+        raise FacesiftError(f"{path}: {what_else(path) or why}") from error
     return next((name for name, kind in schema.items() if _holds_images(kind)), None), rows
 
 
@@ -103,7 +107,8 @@ def _block(path: Path, column: str, number: int, _version: tuple[int, ...]) -> l
     import polars as pl  # noqa: PLC0415
 
     try:
-        rows = pl.scan_parquet(path, glob=False).slice(number * BLOCK, BLOCK).select(column).collect().to_series()
+        with without_panic_text():
+            rows = pl.scan_parquet(path, glob=False).slice(number * BLOCK, BLOCK).select(column).collect().to_series()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise FacesiftError(f"{path}: damaged ({error}); download it again or remove it") from error
     return (rows.struct.field(BYTES) if isinstance(rows.dtype, pl.Struct) else rows).to_list()

@@ -9,15 +9,24 @@ from typing import BinaryIO
 
 from facesift.core.errors import FacesiftError
 
+LINE = 16  # bytes; so many names of one letter, a line end among them, are no list
 CHUNK = 1 << 16  # bytes that are read at a time, at most
-UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+# Which of the first four bytes are zero in a list that begins with English letters, a dot or a slash.
+ZEROS: dict[tuple[bool, ...], str] = {
+    (False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be",
+    (False, True, True, True): "utf-32-le", (True, True, True, False): "utf-32-be",
+}  # fmt: skip
 
 
 def read_list(stream: BinaryIO, *, null: bool = False) -> Iterator[str]:
     """Yield the paths of a list, each as soon as it is there.
 
-    A byte order mark is no part of the first path. UTF-16, as PowerShell writes it, is recognised by its mark, or by
-    the zero bytes of its first two letters. Lines may end in any way. Empty lines are no paths.
+    A byte order mark is no part of the first path. UTF-16, as PowerShell writes it, and UTF-32 are recognised by their
+    mark, or by the zero bytes of their first letters. Lines may end in any way. Empty lines are no paths.
 
     Args:
         stream: the list.
@@ -27,7 +36,7 @@ def read_list(stream: BinaryIO, *, null: bool = False) -> Iterator[str]:
         Paths, as the operating system's functions take them.
 
     Raises:
-        FacesiftError: for NUL bytes where lines are expected.
+        FacesiftError: for NUL bytes where lines are expected, and for UTF-16 and UTF-32 where NUL bytes are.
     """
     end, rest = (b"\0" if null else b"\n"), b""
     for chunk in _as_bytes(_chunks(stream, null=null), null=null):
@@ -49,13 +58,15 @@ def _chunks(stream: BinaryIO, *, null: bool) -> Iterator[bytes]:
 
 
 def _as_bytes(chunks: Iterator[bytes], *, null: bool) -> Iterator[bytes]:
-    """Yield a text as UTF-8 without a mark, if it is UTF-16 or has a mark; else as it is."""
+    """Yield a text as UTF-8 without a mark, if it is UTF-16, UTF-32 or has a mark; else as it is."""
     first = next(chunks)
-    encoding = next((name for mark, name in UTF16 if first.startswith(mark)), None)
-    if encoding is None and not null and len(first) >= 4:
-        zeros = [not byte for byte in first[:4]]
-        known = {(False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be"}
-        encoding = known.get((zeros[0], zeros[1], zeros[2], zeros[3]))
+    encoding = _wide_encoding(first)
+    if encoding and null and _is_text(first, encoding):
+        raise FacesiftError(
+            f"the list of paths is {encoding.upper()[:6]} text, and -0 is for paths as `find -print0` writes them: "
+            "leave -0 out"
+        )
+    encoding = None if null else encoding
     if encoding is None:
         yield first.removeprefix(codecs.BOM_UTF8)
         yield from chunks
@@ -65,6 +76,19 @@ def _as_bytes(chunks: Iterator[bytes], *, null: bool) -> Iterator[bytes]:
     for chunk in chunks:
         yield decoder.decode(chunk).encode("utf-8", "replace")
     yield decoder.decode(b"", final=True).encode()
+
+
+def _wide_encoding(first: bytes) -> str | None:
+    """Return the encoding of a list in UTF-16 or UTF-32; None for any other."""
+    marked = next((name for mark, name in MARKS if first.startswith(mark)), None)
+    zeros = tuple(not byte for byte in first[:4])
+    return marked or ZEROS.get(zeros)
+
+
+def _is_text(first: bytes, encoding: str) -> bool:
+    """Tell lines of UTF-16 or UTF-32 from names of one letter with a NUL byte behind each."""
+    marked = any(first.startswith(mark) for mark, _ in MARKS)
+    return marked or (len(first) >= LINE and "\n" in first.decode(encoding, "replace"))
 
 
 def _paths(line: bytes, *, null: bool) -> Iterator[str]:

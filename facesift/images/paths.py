@@ -1,4 +1,4 @@
-"""Finds the image files that a user names: single files, all files below a folder, and files inside zips."""
+"""Finds the image files that a user names: single files, all below a folder, those in zips, tars and Parquet files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from facesift.core.errors import FacesiftError
-from facesift.images.archives import LOOSE, read_bytes, walk
+from facesift.images.archives import LOOSE, list_container, read_bytes, walk
 from facesift.images.decoding import BadImage
 from facesift.images.formats import is_image
 from facesift.images.leftovers import sidecar
+from facesift.images.parquets import is_parquet
 from facesift.images.path_lists import read_list
-from facesift.images.zips import is_zip, list_entries
+from facesift.images.tars import is_tar
+from facesift.images.zips import is_zip
 
-INSIDE = "!"  # between a zip's path and the path inside it
+INSIDE = "!"  # between the path of a zip, tar or Parquet file and the path, or the row, inside it
 LIST = "-"  # a list of paths on the standard input
 MAX_SIDECAR = 50_000_000  # bytes; a larger file is no sidecar
 
@@ -26,9 +28,9 @@ class InputFile(NamedTuple):
 
     Attributes:
         name: for messages and tables.
-        container: zip file, or `LOOSE`; with `path` as `archives.read_bytes` takes them, relative to the working
-            directory.
-        path: path inside the zip, or of the loose file.
+        container: zip, tar or Parquet file, or `LOOSE`; with `path` as `archives.read_bytes` takes them, relative to
+            the working directory.
+        path: path inside the zip or tar, row of the Parquet file, or of the loose file.
         reason: why nothing can be read there (a folder or zip that is unreadable); "" for a file.
     """
 
@@ -64,11 +66,12 @@ def find_files(
 ) -> Iterator[InputFile]:
     """Yield the files that paths stand for, lazily and in an order that depends on names alone.
 
-    A folder stands for all files below it, a zip for all files inside it. What file managers leave behind there
+    A folder stands for all files below it, a zip or tar for all files inside it, a Parquet file with images for its
+    rows. What file managers leave behind there
     (`leftovers`) is passed over, and so are sidecars, unless they begin as an image does: a name hides no image.
 
     Args:
-        paths: files, folders and zips; `-` stands for the paths in `listed`.
+        paths: files, folders and archives; `-` stands for the paths in `listed`.
         listed: a list of paths, see `path_lists.read_list`.
         passed: counts the files that are passed over, by kind.
         null: a NUL byte is behind each path in `listed`; otherwise each has a line.
@@ -82,8 +85,8 @@ def find_files(
             yield from find_files(read_list(listed, null=null), passed=passed)
         elif Path(path).is_dir():
             yield from _without_sidecars(_in_folder(path, passed), passed)
-        elif is_zip(path):
-            yield from _without_sidecars(_in_zip(path, passed), passed)
+        elif is_zip(path) or is_tar(path) or is_parquet(path):
+            yield from _without_sidecars(_in_container(path, passed), passed)
         else:
             yield InputFile(one_line(path), LOOSE, path)
 
@@ -115,20 +118,21 @@ def _in_folder(folder: str, passed: Counter[str]) -> Iterator[InputFile]:
     for inside in walk(Path(folder), note, passed=passed):
         yield from _drain(closed)
         path = above + inside
-        if is_zip(path):
-            yield from _in_zip(path, passed)
-        else:
-            yield InputFile(one_line(path), LOOSE, path)
+        yield from _in_container(path, passed)
     yield from _drain(closed)
 
 
-def _in_zip(path: str, passed: Counter[str]) -> Iterator[InputFile]:
+def _in_container(path: str, passed: Counter[str]) -> Iterator[InputFile]:
+    """Yield the files inside a zip, a tar or a Parquet file; another file is yielded itself."""
     try:
-        entries = list_entries(Path(path), passed)
+        entries = list_container(Path(path), passed)
     except FacesiftError as error:
-        yield InputFile(one_line(path), LOOSE, path, str(error).removeprefix(f"{path}: "))
+        yield InputFile(one_line(path), LOOSE, path, str(error).removeprefix(f"{Path(path)}: "))
         return
-    for entry in entries:
+    if not entries:
+        reason = "" if entries is None else "no file is in it, or none but what is passed over"
+        yield InputFile(one_line(path), LOOSE, path, reason)
+    for entry in entries or ():
         yield InputFile(one_line(f"{path}{INSIDE}{entry}"), path, entry)
 
 

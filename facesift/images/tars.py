@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from facesift.core.errors import FacesiftError
 from facesift.images.bad_image import BadImage
+from facesift.images.formats import what_else
 from facesift.images.leftovers import FOLDER_ENTRY, leftover, parts_of
 from facesift.images.zips import check_size
 
@@ -92,9 +93,8 @@ def _index(path: Path) -> tuple[dict[str, Member], int]:
         status = path.stat()
         return _read_index(path, (os.getpid(), status.st_ino, status.st_size, status.st_mtime_ns))
     except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as error:
-        raise FacesiftError(
-            f"{path}: not a readable tar file without compression ({error}); download it again, unpack or remove it"
-        ) from error
+        why = f"not a readable tar file without compression ({error}); download it again, unpack or remove it"
+        raise FacesiftError(f"{path}: {what_else(path) or why}") from error
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from facesift.core.errors import FacesiftError
 from facesift.images.decoding import BadImage
+from facesift.images.formats import what_else
 from facesift.images.leftovers import FOLDER_ENTRY, leftover, parts_of
 
 ENCRYPTED = 0x1  # bit of a zip entry's flags
@@ -57,7 +58,8 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         # A forked process may not share the handle, and a rewritten zip may not be read through an old directory.
         return _open(path, (os.getpid(), status.st_ino, status.st_size, status.st_mtime_ns))
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise FacesiftError(f"{path}: not a readable zip file ({error}); download it again or remove it") from error
+        why = what_else(path) or f"not a readable zip file ({error}); download it again or remove it"
+        raise FacesiftError(f"{path}: {why}") from error
 
 
 def is_zip(path: str) -> bool:
@@ -114,12 +116,15 @@ def _open_inner(archive: zipfile.ZipFile, name: str) -> zipfile.ZipFile:
         with archive.open(entry) as stream:
             while part := stream.read(SMALL):
                 room.write(part)
-        return _without_overlap(zipfile.ZipFile(room), entry.file_size)
+        inner = _without_overlap(zipfile.ZipFile(room), entry.file_size)
     except MemoryError:
         raise
     except Exception as error:
         room.close()
         raise BadImage(f"damaged: {error or type(error).__name__}") from error
+    if not inner.namelist():
+        raise BadImage("no file is in it")
+    return inner
 
 
 @lru_cache(maxsize=32)

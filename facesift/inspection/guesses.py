@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,6 +33,7 @@ IDS = (
     "name", "filepath", "file_path",
 )  # fmt: skip
 LABELS = ("label", "class", "target", "labels", "type", "category", "is_fake", "fake", "y", "ground_truth")
+NEGATED = re.compile(r"(^|_)(not?|non|un|anti|without)_")  # "not_fake" means the other class, or something else
 MOST_TABLE = 100_000_000  # bytes
 MOST_LABELS = 50
 
@@ -58,7 +60,10 @@ def guess_aliases(names: Iterable[str], classes: tuple[str, ...]) -> dict[str, l
     guesses = {label: ClassNames((label,), {label: ALIASES[label]}) for label in BINARY}
     found: dict[str, list[str]] = {}
     for name in sorted(known - set(classes)):
-        meant = [label for label, guess in guesses.items() if guess.find(name)]
+        plain = re.sub(r"[\s.-]+", "_", name)
+        meant = [label for label, guess in guesses.items() if guess.find(name) or guess.find(plain)]
+        if NEGATED.search(plain):
+            continue
         if len(meant) == 1 and not all(label in name for label in BINARY):  # such as real_and_fake_face
             found.setdefault(meant[0], []).append(name)
     return {label: found[label] for label in BINARY if label in found}

@@ -12,7 +12,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +27,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.parallel import ONE_PROCESS
 from facesift.datasets.examination import CHUNK, examine_files, handle_bad_photos, handle_missing_faces
 from facesift.datasets.image_groups import group_images
-from facesift.datasets.left_out import check_rows
+from facesift.datasets.left_out import check_classes, check_rows
 from facesift.datasets.lost_files import check_losses, count_losses
 from facesift.datasets.manifest import UNLABELLED, Manifest, build_manifest
 from facesift.datasets.near_duplicates import LinkRule
@@ -153,11 +154,19 @@ def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Ite
         tried = _tried(asked, raw)
         if not any(each.counts for each in tried):
             raw, as_entry, tried = room, True, [*_unlabelled(asked, room), *tried]
-        yield _examine(asked, raw, tried, done, as_entry=as_entry)
+        named = partial(_as_named, room, path)
+        tried = [replace(each, why_not=named(each.why_not)) for each in tried]
+        found = _examine(asked, raw, tried, done, as_entry=as_entry)
+        yield replace(found, stops=[named(each) for each in found.stops])
     except FacesiftError as error:
-        raise FacesiftError(str(error).replace(f"{room}/", f"{path.parent}/")) from None
+        raise FacesiftError(_as_named(room, path, str(error))) from None
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _as_named(room: Path, path: Path, text: str) -> str:
+    """Say where things are to the user, and not through which link they were read."""
+    return text.replace(f"{room}/", f"{path.parent}/").replace(str(room), str(path))
 
 
 def _link(entry: Path, path: Path) -> None:
@@ -188,7 +197,7 @@ def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], 
     best = next((each for each in tried if each.counts), None)
     if best is None or best.counts is None:
         why = "; ".join(dict.fromkeys(each.why_not for each in tried if each.why_not))
-        raise FacesiftError(f"{one_line(str(asked.path))}: no image is found there. {why}".strip())
+        raise FacesiftError(f"{one_line(str(asked.path))}: {why or 'no image is found there'}")
     params, why_no_faces = asked.params, _why_no_faces(asked)
     crop = params.data.crop.model_copy(update={"method": "none" if why_no_faces else "face", "unfound": "centre"})
     quotas = sample_quotas(best.counts.by_class, asked.sample)
@@ -211,7 +220,7 @@ def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], 
         others,
         manifest,
         quotas,
-        _stops(best.counts, manifest, quotas, params.ingest),
+        _stops(best, raw, manifest, quotas, params.ingest),
         why_no_faces,
         groups,
         classes,
@@ -219,10 +228,12 @@ def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], 
     )
 
 
-def _stops(counts: FileCounts, manifest: Manifest, sampled: Mapping[str, int], limits: Ingest) -> list[str]:
+def _stops(best: Found, raw: Path, manifest: Manifest, sampled: Mapping[str, int], limits: Ingest) -> list[str]:
     """Say why ingest would stop."""
+    counts = best.counts or FileCounts({})
     checks: list[Callable[[], None]] = [
         lambda: check_rows(counts, limits),
+        lambda: check_classes(raw, best.layouts, counts.by_class),
         lambda: check_losses(count_losses(manifest.quarantine, sampled), manifest.quarantine, limits),
     ]
     found = []

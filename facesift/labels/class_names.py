@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -39,6 +40,25 @@ class ClassNames:
         if name not in self._known:
             self._known[name] = self._find(key(name))
         return self._known[name]
+
+    def of_label(self, label: str, source: str, place: str) -> str:
+        """Return the class of a label.
+
+        Args:
+            label: as a table has it; 1.0 stands for 1, as a column with gaps has it.
+            source: the source's name, for the message.
+            place: where the label stands, for the message.
+
+        Raises:
+            FacesiftError: when it stands for none, or for several.
+        """
+        found = self.find(re.sub(r"^(\d+)[.,]0+$", r"\1", label.strip()))
+        if found is None:
+            raise FacesiftError(
+                f"{place} has the label {label!r}, which is not one of {list(self.classes)}; "
+                f"data.sources.{source}.aliases says what others mean"
+            )
+        return found
 
     def _find(self, name: str) -> str | None:
         for exact in (True, False):

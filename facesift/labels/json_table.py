@@ -65,10 +65,11 @@ class JsonReader:
         else:
             chosen = self.asked.choose(keys)
             images = [as_text(entry[chosen[0]])] if chosen else [name]
+        split = fold_of(fields, fold, f"{self.place}: {where}")
         for image in images:
             if not image.strip():
                 raise FacesiftError(f"{self.place}: {where} names no image")
-            yield Record(image.strip(), as_text(entry[label]).strip(), fold_of(fields, fold), fields, where)
+            yield Record(image.strip(), as_text(entry[label]).strip(), split, fields, where)
 
 
 def load_json(text: str) -> Any:

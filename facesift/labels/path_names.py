@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from facesift.images.archives import LOOSE, RawFile
 from facesift.images.leftovers import parts_of
@@ -21,16 +22,24 @@ CONTAINERS = (".zip", ".tar", ".parquet")
 # A zip that does not say its names are UTF-8 has them in the encoding of the system where it was made, and Python reads
 # them as cp437: which encodings they may be in.
 ZIP_ENCODINGS = ("utf-8", "cp850", "cp1252", "cp852", "cp1250", "cp866", "cp1251", "cp932", "gbk", "euc-kr", "big5")
+_ADDRESS = re.compile(r"(?:https?|file|s3|gs)://[^/]*/", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
+# Marks without a width: direction, soft hyphen, byte order; `Cf` of Unicode, as far as names have them.
+_UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 
 def key(name: str) -> str:
-    r"""Return what names have in common that differ in case, or in composed and decomposed accents alone.
+    r"""Return what names have in common that look the same but for case.
 
-    >>> key("E\u0301tat.PNG") == key("\u00e9tat.png")
-    True
+    They may differ in composed and decomposed accents, in blanks around them and in marks that nobody sees.
+
+    >>> key("E\u0301tat.PNG") == key("\u00e9tat.png"), key("Real \u200e") == key("real")
+    (True, True)
     """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    if name.isascii():
+        return name.casefold().strip()
+    plain = unicodedata.normalize("NFC", _UNSEEN.sub("", name)).casefold()
+    return unicodedata.normalize("NFC", plain).strip()
 
 
 def without_ending(name: str) -> str:
@@ -48,9 +57,18 @@ def plain_parts(path: str) -> tuple[str, ...]:
 
     >>> plain_parts(".\\images\\1.png"), plain_parts("C:\\me\\x/../1.png"), plain_parts("../images/1.png")
     (('images', '1.png'), ('me', '1.png'), ('images', '1.png'))
+    >>> plain_parts("D:images\\1.png")  # relative to the folder that Windows is in on that drive
+    ('images', '1.png')
+    >>> plain_parts("https://example.org/my%20set/1.png?size=2")
+    ('my set', '1.png')
     """
     parts: list[str] = []
-    for number, part in enumerate(parts_of(path.strip())):
+    path = path.strip()
+    if address := _ADDRESS.match(path):
+        path = unquote(re.split(r"[?#]", path[address.end() :], maxsplit=1)[0])
+    if "\\" in path:
+        path = _DRIVE.sub("", path, count=1) if _DRIVE.match(path) else path
+    for number, part in enumerate(parts_of(path)):
         if part == "..":
             parts[-1:] = []
         elif part not in ("", ".") and not (number == 0 and _DRIVE.fullmatch(part)):
@@ -90,7 +108,8 @@ def spellings(path: str) -> Iterator[str]:
         return
     # Names in zips; names that a program unpacked as if they were Windows' own; names on a disk that are not UTF-8.
     surrogates = any("\udc80" <= letter <= "\udcff" for letter in path)
-    ways = {"utf-8": ZIP_ENCODINGS} if surrogates else {"cp437": ZIP_ENCODINGS, "cp1252": ("utf-8",)}
+    once = {"cp437": ZIP_ENCODINGS, "cp1252": ("utf-8",), "latin-1": ("utf-8",)}
+    ways = {"utf-8": ZIP_ENCODINGS} if surrogates else once
     for encoding, others in ways.items():
         try:
             data = path.encode(encoding, "surrogateescape")
@@ -101,6 +120,19 @@ def spellings(path: str) -> Iterator[str]:
                 yield data.decode(other)
             except UnicodeDecodeError:
                 continue
+
+
+def spelled_paths(file: RawFile) -> Iterator[str]:
+    """Yield the full path of a file as it is, then in each spelling that its container or itself may have had."""
+    yield full_path(file)
+    if file.container.isascii() and file.path.isascii():
+        return
+    inner = full_path(file._replace(container=LOOSE))
+    if file.container == LOOSE:
+        yield from spellings(inner)
+        return
+    yield from (f"{file.container}/{each}" for each in spellings(inner))
+    yield from (f"{each}/{inner}" for each in spellings(file.container))
 
 
 def matching_glob(path: str, globs: Iterable[str]) -> str | None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from facesift.config.data import Columns
+from facesift.core.errors import FacesiftError
+from facesift.labels.path_names import key
 
 ID_COLUMNS = ("file_name", "path", "id")  # where the parameters name none; beside a file's name, an id is another thing
 LABEL_COLUMN = "label"
+SPLIT_COLUMN = "split"
 FOLDS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
-    "testing": "test",
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "devel": "val", "development": "val", "test": "test", "testing": "test",
 }  # fmt: skip
 
 
@@ -58,13 +61,29 @@ class Asked:
 
 
 def _among(wanted: str, found: Sequence[str]) -> str | None:
-    same = [name for name in found if name.casefold() == wanted.casefold()]
+    same = [name for name in found if key(name) == key(wanted)]
     return wanted if wanted in found else same[0] if len(same) == 1 else None
 
 
-def fold_of(fields: Mapping[str, str], other: str | None) -> str | None:
-    """Return the split that a row's column `split` names; without one the other."""
-    return FOLDS.get(fields.get("split", "").strip().casefold(), other)
+def fold_of(fields: Mapping[str, str], other: str | None, place: str) -> str | None:
+    """Return the split that a row's column `split` names, in any case; the other where it is empty or missing.
+
+    Args:
+        fields: the row's values, by column.
+        other: the split that the row has without it.
+        place: the table and the row, for messages.
+
+    Raises:
+        FacesiftError: for another word: its images might be trained with.
+    """
+    column = _among(SPLIT_COLUMN, list(fields))
+    said = fields[column].strip() if column else ""
+    if said and said.casefold() not in FOLDS:
+        raise FacesiftError(
+            f"{place}: {column} is {said!r}, which is none of train, val (dev) and test: write one of these, leave it "
+            "empty, or give the column another name"
+        )
+    return FOLDS.get(said.casefold(), other)
 
 
 def as_text(value: Any) -> str:

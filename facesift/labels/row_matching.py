@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from typing import NamedTuple
 
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import RawFile
-from facesift.labels.path_names import folder_parts, full_path, key, plain_parts, spellings, without_ending
+from facesift.labels.path_names import folder_parts, full_path, key, plain_parts, spelled_paths, without_ending
 
 SHOWN = 10  # rows or files named in a message
 WHOLE, END, REST = 0, 1, 2  # how the folders of a row and a file agree, best first
-SAME_ENDING, NO_ENDING, OTHER_ENDING = 0, 1, 2  # and the endings of their names
+SAME_ENDING, NO_ENDING, OTHER_ENDING, SAME_NUMBER = 0, 1, 2, 3  # and the endings of their names
+# What a spreadsheet makes of the names 1 and 0001: it takes them for numbers.
+NUMBER, DIGITS = re.compile(r"(0|[1-9][0-9]*)(?:[.,]0{1,2})?"), re.compile(r"0*([0-9]+)")  # 1.000 may be 1000
 Score = tuple[int, int, int, int]
 Folders = tuple[str, ...]
 
@@ -69,8 +72,9 @@ def match_rows(rows: Sequence[TableRow], files: Collection[RawFile], folder: str
     """Find the file of each row.
 
     A row's path may be relative to the raw folder, the zip, the table's own folder or the folder of the images, or come
-    from another computer; it may have other separators, another ending or none, other case, and other accents. Of
-    several files that fit, the one whose path agrees best is taken.
+    from another computer; it may have other separators, another ending or none, other case, and other accents. A name
+    that a spreadsheet took for a number, 1.0 or 1 for 0001, is found by it. Of several files that fit, the one whose
+    path agrees best is taken.
 
     Args:
         rows: of one source's tables.
@@ -149,31 +153,42 @@ class _Index:
         self._named: dict[str, list[_File]] = defaultdict(list)
         self._within: dict[tuple[str, str], list[_File]] = defaultdict(list)
         for file in files:
-            split = [folder_parts(path) for path in dict.fromkeys(spellings(full_path(file)))]
+            split = [folder_parts(path) for path in dict.fromkeys(spelled_paths(file))]
             places = tuple(_Place(tuple(map(key, folders)), key(name)) for folders, name in split)
             known = _File(file, places, tuple(name for _, name in split))
-            for short in {short for place in places for short in _shorter(place.name)}:
+            for short in {short for place in places for short in _sought(place.name)}:
                 self._named[short].append(known)
-            for folder, short in {(place.folders[-1:], short) for place in places for short in _shorter(place.name)}:
+            for folder, short in {(place.folders[-1:], short) for place in places for short in _sought(place.name)}:
                 self._within["".join(folder), short].append(known)
 
     def find(self, row: _Row, folder: str | None) -> dict[RawFile, Score]:
         """Score the files whose paths fit a row; lower is better. What fits worse than the best is not complete."""
         names = dict.fromkeys((without_ending(row.names.name), row.names.name))
+        if number := NUMBER.fullmatch(row.names.name):
+            names[f"/{number[1]}"] = None
         mine = row.names.folders
+        by_number: dict[RawFile, Score] = {}
         for parent in dict.fromkeys("".join(folders[-1:]) for folders in (row.home + mine, mine)):
             near = [file for short in names for file in self._within.get((parent, short), ())]
             scores = _scores(row, near, folder)
-            if scores and (mine or min(scores.values())[0] == WHOLE):
+            best = min(scores.values(), default=None)
+            if best and best[2] < SAME_NUMBER and (mine or best[0] == WHOLE):
                 return scores
+            by_number |= scores
         if row.rest:
-            return {}
+            return by_number if mine else {}
         return _scores(row, (file for short in names for file in self._named.get(short, ())), folder)
 
 
 def _shorter(name: str) -> tuple[str, str]:
     """What a name may be in a table that leaves its ending out."""
     return without_ending(name), PurePosixPath(name).stem
+
+
+def _sought(name: str) -> tuple[str, ...]:
+    """By what a file of this name is found: also by its number, after a slash, which no name has."""
+    number = DIGITS.fullmatch(without_ending(name))
+    return (*_shorter(name), f"/{number[1]}") if number else _shorter(name)
 
 
 def _prepared(rows: Sequence[TableRow]) -> list[_Row]:
@@ -235,7 +250,10 @@ def _ending(row: _Row, name: str) -> int | None:
         return SAME_ENDING
     if row.names.name in _shorter(name):
         return NO_ENDING
-    return OTHER_ENDING if without_ending(row.names.name) == without_ending(name) else None
+    if without_ending(row.names.name) == without_ending(name):
+        return OTHER_ENDING
+    mine, theirs = NUMBER.fullmatch(row.names.name), DIGITS.fullmatch(without_ending(name))
+    return SAME_NUMBER if mine and theirs and mine[1] == theirs[1] else None
 
 
 def _folders_agree(row: _Row, there: Folders, folder: str | None) -> int | None:

@@ -12,9 +12,13 @@ import polars as pl
 
 from facesift.config.data import Columns
 from facesift.core.errors import FacesiftError
+from facesift.core.panics import without_panic_text
 from facesift.labels.json_table import JsonReader, load_json
+from facesift.labels.other_files import refuse_other
+from facesift.labels.path_names import without_ending
 from facesift.labels.records import Asked, Record, as_text, fold_of
 
+LINES = ("jsonl", "ndjson")  # endings of JSON lines
 DELIMITERS = (",", ";", "\t", "|")
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -39,25 +43,39 @@ def read_records(name: str, data: bytes, columns: Columns | None, place: str) ->
         FacesiftError: when it cannot be read, lacks a column, or has a row without a name or with too few fields.
     """
     asked, ending = Asked(columns), name.casefold().rpartition(".")[2]
+    if ending == "parquet" and not data.startswith(b"PAR1"):
+        refuse_other(data, place)
     if ending == "parquet":
         return list(_parquet_records(data, asked, place))
     text = decode_text(data, place)
     try:
-        if ending in ("jsonl", "ndjson"):
-            return list(JsonReader(asked, place).lines(text))
-        if ending == "json":
-            return list(JsonReader(asked, place).read(load_json(text), ""))
+        if ending in ("json", *LINES):
+            reader = JsonReader(asked, place)
+            return list(reader.lines(text) if _has_lines(text, ending) else reader.read(load_json(text), ""))
     except (ValueError, RecursionError) as error:
         raise FacesiftError(f"{place}: not valid JSON ({error})") from error
     return list(_csv_records(text, asked, place))
+
+
+def _has_lines(text: str, ending: str) -> bool:
+    """Whether a text has JSON lines, not one JSON value: its name does not always say so."""
+    text = text.strip()
+    if ending in LINES:
+        return not text.startswith("[")
+    first = text.partition("\n")[0].rstrip()
+    try:
+        return len(first) < len(text) and isinstance(load_json(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def decode_text(data: bytes, place: str) -> str:
     """Decode UTF-8, UTF-16 and UTF-32, by the mark at the beginning or by the zeros of UTF-16.
 
     Raises:
-        FacesiftError: for any other text.
+        FacesiftError: for any other text, and for a file that is no text, whatever its name says.
     """
+    refuse_other(data, place)
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), None)
     if encoding is None:
         zeros = data[:400].count(0) * 3 > len(data[:400])
@@ -76,11 +94,16 @@ def _csv_records(text: str, asked: Asked, place: str) -> Iterator[Record]:
     delimiter = next((mark for mark, head in heads.items() if asked.choose(head)), None)
     if delimiter is None:
         most = max(heads.values(), key=len)
+        row = any(without_ending(word) != word for name in most for word in name.split())
+        hint = "; its first line names an image: put a line with the names of the columns above it" if row else ""
         raise FacesiftError(
-            f"{place}: columns are {most}, but must include {asked.words}; data.sources.NAME.columns names others"
+            f"{place}: columns are {most}, but must include {asked.words}; data.sources.NAME.columns names others{hint}"
         )
     header = heads[delimiter]
-    if len(set(header)) < len(header):
+    while not header[-1]:  # a spreadsheet writes the columns to the right of the table too; their fields must be empty
+        header.pop()
+    named = [name for name in header if name]
+    if len(set(named)) < len(named):
         raise FacesiftError(f"{place}: two columns of {header} have the same name: rename one")
     chosen = asked.choose(header)
     assert chosen is not None  # noqa: S101  by the choice of the delimiter
@@ -123,12 +146,13 @@ def _record(row: Mapping[str, str], chosen: tuple[str, str], place: str, where: 
     image, label = row[chosen[0]].strip(), row[chosen[1]].strip()
     if not image:
         raise FacesiftError(f"{place}: {where} names no image (column {chosen[0]})")
-    return Record(image, label, fold_of(row, None), row, where)
+    return Record(image, label, fold_of(row, None, f"{place}: {where}"), row, where)
 
 
 def _parquet_records(data: bytes, asked: Asked, place: str) -> Iterator[Record]:
     try:
-        schema = pl.read_parquet_schema(io.BytesIO(data))
+        with without_panic_text():
+            schema = pl.read_parquet_schema(io.BytesIO(data))
         chosen = asked.choose(list(schema))
         if chosen is None:
             raise FacesiftError(f"{place}: columns are {list(schema)}, but must include {asked.words}")
@@ -136,7 +160,8 @@ def _parquet_records(data: bytes, asked: Asked, place: str) -> Iterator[Record]:
             if schema[name].is_nested() or schema[name] == pl.Binary:
                 raise FacesiftError(f"{place}: column {name!r} holds {schema[name]}, and must hold texts or numbers")
         flat = [name for name, kind in schema.items() if not kind.is_nested() and kind != pl.Binary]
-        table = pl.read_parquet(io.BytesIO(data), columns=flat)
+        with without_panic_text():
+            table = pl.read_parquet(io.BytesIO(data), columns=flat)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise FacesiftError(f"{place}: not a readable Parquet file ({error})") from error
     for number, row in enumerate(table.iter_rows(named=True)):

@@ -19,6 +19,7 @@ from facesift.core.files import scan_parquet, whole_file
 from facesift.screening.columns import SAID, VOTE
 from facesift.screening.decision_log import WAY
 from facesift.screening.decisions_file import first_object, reading, scan_decisions
+from facesift.screening.text_copies import TextForm
 
 SAMPLES = 64  # rows that tell whether the committee is still the same
 BLOCK = 1 << 16  # bytes looked through at a time for the end of the last whole line
@@ -66,6 +67,9 @@ def refusal(name: str) -> Iterator[None]:
 
 def continued(path: Path, kind: str, schema: pl.Schema) -> Output:
     """Make a table end with a whole row, in the form that `facesift screen` writes, and read what it holds."""
+    if not TextForm.of(path).head.strip():  # empty lines alone
+        os.truncate(path, 0)
+        return Output(lambda _: None)
     if not _is_native(path, kind, schema):
         output = read_done(path, schema, kind)
         _write_natively(path, kind, schema)

@@ -23,6 +23,7 @@ from facesift.core.checksum_file import check_checksum
 from facesift.core.csv_cells import read_cell
 from facesift.core.errors import FacesiftError
 from facesift.core.files import scan_parquet
+from facesift.core.panics import without_panic_text
 from facesift.images.paths import one_line
 from facesift.screening.columns import SAID, decisions_schema
 from facesift.screening.text_copies import TextForm, plain_copy
@@ -73,7 +74,8 @@ class CsvForm:
 def reading(path: Path) -> Iterator[None]:
     """Turn what goes wrong while a table is read into a `FacesiftError` that names it."""
     try:
-        yield
+        with without_panic_text():
+            yield
     except pl.exceptions.NoDataError as error:
         raise FacesiftError(f"{path}: empty") from error
     except (OSError, UnicodeError, csv.Error, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -141,7 +143,7 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
     rows = rows.with_columns(read_cell(pl.col(name)).replace("", None).alias(name) for name in table.columns if name)
     if "image" not in table.columns:
         return rows
-    return rows.filter(~pl.all_horizontal(pl.all().is_null()))  # lines without anything
+    return rows.filter(~pl.all_horizontal((pl.all().str.strip_chars() == "").fill_null(value=True)))  # empty lines
 
 
 def _form_of(path: Path) -> TextForm:

@@ -19,7 +19,7 @@ import polars as pl
 
 from facesift.core.checksum_file import check_checksum, remove_checksum, write_checksum
 from facesift.core.csv_cells import as_cells
-from facesift.core.errors import FacesiftError
+from facesift.core.errors import FacesiftError, for_terminal
 from facesift.core.files import whole_file
 from facesift.core.parts import held_alone, is_free
 from facesift.core.table_digest import KEY, OPEN, seal
@@ -35,7 +35,9 @@ Lines = Callable[[pl.DataFrame], str]
 
 def format_of(path: Path | None, asked: str | None) -> str:
     """Return the format asked for, else that of the file's ending, else `csv`; `FacesiftError` for one that is none."""
-    chosen = asked or (path.suffix.removeprefix(".") if path else "csv")
+    if path is not None and path.is_dir():
+        raise FacesiftError(f"{path}: is a folder; name a file in it: --output {path / 'decisions.csv'}")
+    chosen = asked or (path.suffix.removeprefix(".").lower() if path else "csv")
     if chosen not in FORMATS and not asked and path and writes_on(path):
         chosen = "csv"  # /dev/stdout, a named pipe
     if chosen not in FORMATS:
@@ -93,7 +95,8 @@ def open_output(
     if path is None or writes_on(path):
         lines = _lines(kind, head=True, formulas=formulas)
         with _open_stream(path) as handle:
-            yield Output(lambda table: _write(handle, lines(table), str(path or "standard output")))
+            look = for_terminal if os.isatty(handle) else str
+            yield Output(lambda table: _write(handle, look(lines(table)), str(path or "standard output")))
     elif kind == "parquet":
         with _open_parquet(path, schema, resume=resume) as output:
             yield output

@@ -142,13 +142,6 @@ def test_an_archive_that_is_not_read_stops(tmp_path: Path, name: str):
         read(tmp_path)
 
 
-def test_an_archive_in_a_class_folder_that_is_not_read_is_a_bad_file_of_the_class(tmp_path: Path):
-    lay(tmp_path, {"real/1.png": 1, "fake/more.7z": b"7z\xbc\xaf\x27\x1c"})
-    assert read(tmp_path)[0].quarantine.select("label", "reason").rows() == [
-        ("fake", "an archive, not an image: unpack it"),
-    ]  # fmt: skip
-
-
 def test_rows_without_an_image_stop_and_are_named_by_class(tmp_path: Path):
     rows = "".join(f"{number}.png,{('real', 'fake')[number % 2]}\n" for number in range(30))
     lay(tmp_path, {"train.csv": f"id,label\n{rows}", **{f"images/{number}.png": number for number in range(6)}})

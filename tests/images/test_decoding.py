@@ -133,8 +133,8 @@ def test_an_empty_file_is_bad():
     assert reason(b"") == "empty file"
 
 
-def test_text_is_bad():
-    assert reason(b"<html>404 not found</html>") == "not an image of a known format"
+def test_a_web_page_is_named():
+    assert reason(b"<html>404 not found</html>") == "a web page, as failed downloads are: download it again"
 
 
 def test_a_format_that_starts_programs_is_refused():

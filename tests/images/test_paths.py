@@ -2,9 +2,11 @@
 
 import io
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from facesift.core.errors import FacesiftError
@@ -46,6 +48,26 @@ def test_a_folder_stands_for_all_files_below_it_zips_opened():
 def test_a_zip_stands_for_all_files_in_it():
     found = list(find_files(["faces/a.zip"]))
     assert [(each.container, each.path) for each in found] == [("faces/a.zip", "z/1.jpg"), ("faces/a.zip", "z/2.jpg")]
+
+
+def test_tars_and_parquet_files_stand_for_the_images_in_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with tarfile.open("a.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("in/1.jpg"))
+    pl.DataFrame({"image": [b"x", b"y"]}).write_parquet("b.parquet")
+    pl.DataFrame({"image": ["x", "y"]}).write_parquet("table.parquet")
+    inside = ["a.tar!in/1.jpg", "b.parquet!0", "b.parquet!1"]
+    assert names("a.tar", "b.parquet", "table.parquet") == [*inside, "table.parquet"]
+    assert names(".") == [*(f"./{name}" for name in inside), "./table.parquet"]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_an_archive_without_a_file_is_a_row_with_a_reason(tmp_path, name):
+    path = tmp_path / name
+    zipfile.ZipFile(path, "w").close() if name == "a.zip" else tarfile.open(path, "w").close()
+    assert [(found.path, found.reason) for found in find_files([path])] == [
+        (str(path), "no file is in it, or none but what is passed over")
+    ]
 
 
 @pytest.mark.usefixtures("folder")

@@ -236,6 +236,30 @@ def test_a_damaged_zip_is_named_as_the_user_wrote_it(tmp_path):
         pass
 
 
+def test_an_archive_that_is_not_read_is_named_once_as_the_user_wrote_it(tmp_path):
+    folder = class_folders(tmp_path / "made")
+    (folder / "fake/more.7z").write_bytes(b"7z\xbc\xaf\x27\x1c")
+    with pytest.raises(FacesiftError) as caught, inspected(asked(folder)):
+        pass
+    assert str(caught.value).count("an archive of a kind that is not read") == 1
+    assert f"{folder}/fake/more.7z: an archive" in str(caught.value)
+    assert "no image is found" not in str(caught.value)
+
+
+def test_nothing_that_is_said_names_a_temporary_folder(tmp_path):
+    path = tmp_path / "set.zip"
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("real/1.png", image(1))
+        archive.writestr("labels.csv", "id,label\n")
+        archive.writestr("images.csv", "name,y\n1,2\n")
+    with inspected(asked(path)) as found:
+        said = "\n".join([*tell(found), *found.stops, *(other.why_not for other in found.others)])
+    assert "no image of the class fake" in said
+    assert f"{path}/labels.csv: a table without rows" in said
+    assert "facesift-" not in said
+
+
 def test_the_contact_sheet_is_private_and_escapes_names(tmp_path):
     folder = class_folders(tmp_path / "made")
     put(folder, "fake/<script>alert(1)<img src=x>.png")
@@ -265,6 +289,8 @@ def test_git_never_takes_a_contact_sheet(tmp_path):
         (["0_real", "1_Fake"], {"real": ["0_real"], "fake": ["1_fake"]}),
         (["0", "1"], {"real": ["0"], "fake": ["1"]}),
         ([str(number) for number in range(20)], {}),
+        (["Real Images", "fake-faces"], {"real": ["real images"], "fake": ["fake-faces"]}),
+        (["not_fake", "non-real", "un real"], {}),
         (["live", "spoof", "train"], {"real": ["live"], "fake": ["spoof"]}),
         (["real_and_fake_face", "real", "fake"], {}),
     ],
@@ -282,3 +308,15 @@ def test_the_command_prints_the_study_and_says_whether_there_is_one(tmp_path):
     assert yaml.safe_load(printed)["data"]["sources"] == {"made": {"layout": "class_folders"}}
     assert f"{tmp_path / 'sheet.html'}: " in done.stderr
     assert source_name(Path("made")) == "made"
+
+
+def test_a_crowd_of_near_duplicates_is_a_hint_to_look_at_it(tmp_path):
+    base = np.random.default_rng(1).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    for number in range(14):
+        path = tmp_path / ("real" if number % 2 else "fake") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        pixels = base.copy()
+        pixels[0, number] = 255
+        Image.fromarray(pixels).save(path)
+    with inspected(asked(tmp_path)) as found:
+        assert any("raise split.near_duplicate_agreement" in line for line in tell(found))

@@ -132,6 +132,48 @@ def test_tables_with_any_rows(tmp_path: Path, rows: list[tuple[str, str]], diale
     everything_ends_somewhere(tmp_path / "raw", layout="csv", csv="t.csv", folder="images", aliases={"real": ["0"]})
 
 
+HEADS = st.lists(
+    st.sampled_from(["id", "label", "split", "Split", "", " ", "ID", "file_name", "\u200blabel"]), max_size=6
+)
+FIELDS = st.sampled_from(
+    ["1", "1.0", "1,0", "D:1.png", "real", "fake", "train", "dev", "2", "", "PK\x03\x04", "\x1f\x8b"]
+)
+
+
+@QUICK
+@given(HEADS, st.lists(st.lists(FIELDS, max_size=6), max_size=5), st.sampled_from(",;\t"))
+def test_tables_with_any_columns(tmp_path: Path, head: list[str], rows: list[list[str]], mark: str):
+    raw = tmp_path / "raw"
+    raw.mkdir(exist_ok=True)
+    for number, name in enumerate(["1.png", "01.png", "2.png"]):
+        (raw / name).write_bytes(png(number))
+    (raw / "t.csv").write_text("\n".join(mark.join(row) for row in [head, *rows]))
+    everything_ends_somewhere(raw, layout="csv", csv="t.csv")
+
+
+MEMBERS = st.dictionaries(
+    st.sampled_from(
+        ["1.png", "1.cls", "1.json", "1.CLS", "1.cls.txt", "2.png", "2.json", "a/1.png", "./1.cls", "1.7z"]
+    ),
+    st.sampled_from(
+        ["real", "0", "", "null", '{"label": null}', '{"label": "real", "cls": 1}', "[", "\0" * 40, "\ufeffreal"]
+    ),
+    max_size=6,
+)
+
+
+@QUICK
+@given(MEMBERS, st.sampled_from(["train-0.tar", "all.tar"]))
+def test_samples_of_any_files(tmp_path: Path, members: dict[str, str], name: str):
+    raw = tmp_path / "raw"
+    raw.mkdir(exist_ok=True)
+    for old in raw.iterdir():
+        old.unlink()
+    data = {each: png(1) if each.endswith("png") else text.encode() for each, text in members.items()}
+    (raw / name).write_bytes(tarred(data))
+    everything_ends_somewhere(raw, layout="webdataset", aliases={"real": ["0"], "fake": ["1"]})
+
+
 NAMES = st.sampled_from(["label", "frames", "path", "train", "1.png", "images/2.PNG", ""])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | NAMES | LABELS,

@@ -1,6 +1,8 @@
 """The decisions table on disk: nothing that was written is lost, nothing is written twice or into a foreign table."""
 
+import os
 from contextlib import suppress
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from facesift.core.checksum_file import checksum_file
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
 from facesift.screening.columns import decisions_schema
+from facesift.screening.decisions_file import scan_decisions
 from facesift.screening.tables import format_of, open_output, waiting_rows
 
 SCHEMA = decisions_schema(("one", "stacker"))
@@ -127,6 +130,41 @@ def test_without_locks_as_on_windows_tables_are_written(tmp_path, monkeypatch, k
     write(path, rows("a.jpg"))
     assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
     assert names(tmp_path) == finished(path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("more", ["\n\n", "   \n", " \t"])
+def test_empty_lines_of_a_resumed_table_are_no_images(tmp_path, kind, more):
+    path = tmp_path / f"out.{kind}"
+    write(path, rows("a.jpg"))
+    path.write_text(path.read_text() + more)
+    assert write(path, rows("b.jpg"), resume=True).done == {"a.jpg"}
+    found = scan_decisions(path, (), ("image",)).collect()["image"].to_list()
+    assert found == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_table_of_empty_lines_is_begun_anew(tmp_path, kind):
+    (tmp_path / f"out.{kind}").write_text("\n\n")
+    write(tmp_path / f"out.{kind}", rows("a.jpg"), resume=True)
+    assert read(tmp_path / f"out.{kind}").equals(rows("a.jpg"))
+
+
+def test_a_folder_as_output_is_refused_with_the_name_of_a_file(tmp_path):
+    with pytest.raises(FacesiftError, match=r"is a folder; name a file in it: --output .*/decisions\.csv"):
+        format_of(tmp_path, None)
+
+
+def test_a_terminal_shows_marks_of_direction_and_a_table_keeps_them(tmp_path):
+    name = "photo_\u202egpj.exe"
+    ours, theirs = os.openpty()
+    with open_output(Path(os.ttyname(theirs)), "csv", SCHEMA, resume=False) as output:
+        output.write(rows(name))
+    shown = os.read(ours, 10_000).decode()
+    assert "photo_\\u202egpj.exe" in shown
+    assert "\u202e" not in shown
+    write(tmp_path / "out.csv", rows(name))
+    assert read(tmp_path / "out.csv")["image"].to_list() == [name]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

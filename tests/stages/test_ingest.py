@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -198,8 +199,8 @@ def test_a_link_that_dvc_does_not_follow_is_named(params: Params, raw: Path, cap
 def test_what_is_left_out_is_in_the_quarantine_list_and_the_figures(params: Params, raw: Path, capsys):
     (raw / "fakes").mkdir()
     (raw / "fakes/1.png").write_bytes(b"x")
-    (raw / "train.csv").write_text("id,label\nreal/1.png,real\n99.png,fake\n")
-    sources = {"made": Source(layout="csv", csv="train.csv", folder="real")}
+    (raw / "train.csv").write_text("id,label\nreal/1.png,real\nfake/0.png,fake\n99.png,fake\n")
+    sources = {"made": Source(layout="csv", csv="train.csv")}
     limits = params.ingest.model_copy(update={"max_unmatched": 1})
     data = params.data.model_copy(update={"sources": sources})
     ingest.main(params.model_copy(update={"data": data, "ingest": limits}))
@@ -208,7 +209,14 @@ def test_what_is_left_out_is_in_the_quarantine_list_and_the_figures(params: Para
         (None, "fakes/1.png", "no row of a label table names it"), ("fake", "99.png", "a row without an image"),
     ]  # fmt: skip
     assert json.loads(ingest.METRICS.read_text())["tables"]["made"]["without_image"] == {"fake": 1}
-    assert "made: 1 of 2 rows of train.csv have no image: 1 x fake (99.png)" in capsys.readouterr().out
+    assert "made: 1 of 3 rows of train.csv have no image: 1 x fake (99.png)" in capsys.readouterr().out
+
+
+def test_a_class_without_an_image_leaves_no_outputs(params: Params, raw: Path):
+    shutil.rmtree(raw / "fake")
+    with pytest.raises(FacesiftError, match=r"no image of the class fake\. Looked for folders real and fake"):
+        ingest.main(params)
+    assert not any(path.exists() for path in OUTPUTS)
 
 
 @pytest.mark.usefixtures("raw")
