@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from facesift.config.params import Params
 from facesift.config.stage import run
+from facesift.config.weights import missing_weights
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.core.formatting import counted
@@ -124,6 +125,8 @@ def _linked_folder(raw: Path) -> Path | None:
 
 def main(params: Params) -> None:
     """Read `data/raw/<data.raw>` and `data/reviews`; write the manifest, the quarantine list and the counts."""
+    if missing := missing_weights(params):  # a later stage would stop, after minutes or hours
+        raise FacesiftError("\n".join(missing))
     raw = Path("data/raw") / params.data.raw
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
     found = count_files(raw, layouts)

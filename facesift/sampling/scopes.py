@@ -17,6 +17,10 @@ from facesift.sampling.plan_columns import KINDS
 from facesift.sampling.resamplers import smote_pairs, target_count, undersampled_rows
 
 
+class RatioMet(FacesiftError):
+    """The classes are nearer to each other already than the ratio that is asked for."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """The images that are re-sampled together.
@@ -85,8 +89,9 @@ def resample_scope(scope: Scope, resample: Resample, random_state: int) -> Resam
         The rows of the re-sampled scope.
 
     Raises:
-        FacesiftError: when the scope has one class only, is already more balanced than asked for, or has too few images
-            for neighbours or donors; the message names the key to change.
+        RatioMet: when the scope is already more balanced than asked for.
+        FacesiftError: when the scope has one class only, or too few images for neighbours or donors; the message names
+            the key to change.
     """
     rows = original_rows(scope.labels)
     if resample.smote is not None:
@@ -159,7 +164,7 @@ def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: f
         counts = [each for each in scope.counts if all(each)] if labels is scope.labels else []
         least = _least_ratio([(real, fake), *counts], method)
         remedy = "set it to null" if least is None else f"set it to {least:g} or more, or to null"
-        raise FacesiftError(
+        raise RatioMet(
             f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at "
             f"{min(real, fake) / max(real, fake):.4g} already ({real} real, {fake} fake): {remedy}"
         ) from None

@@ -47,6 +47,14 @@ def test_all_outputs_are_the_same_bytes_on_a_rerun(params: Params):
 
 
 @pytest.mark.usefixtures("raw")
+def test_weights_that_a_later_stage_lacks_stop_the_first_one(params: Params):
+    tree = params.model_dump()
+    tree["members"]["plain"]["architecture"]["package"] = "no-such-package-of-weights"
+    with pytest.raises(FacesiftError, match=r"members.plain needs the weights .* -e '\.\[weights\]'"):
+        ingest.main(parse_params(tree))
+
+
+@pytest.mark.usefixtures("raw")
 def test_the_manifest_has_a_row_for_every_image(params: Params):
     ingest.main(params)
     assert pl.read_parquet(ingest.MANIFEST).height == 12
