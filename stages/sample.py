@@ -15,7 +15,7 @@ from facesift.core.files import write_json, write_parquet
 from facesift.sampling.feature_resampling import make_feature_plan
 from facesift.sampling.met_ratios import met_ratios, tell_met
 from facesift.sampling.plans import count_plan, make_plan
-from facesift.sampling.scopes import RatioMet
+from facesift.sampling.scopes import RatioMetError
 from facesift.shards.reading import ShardFolder
 
 
@@ -26,7 +26,7 @@ def main(params: Params, member: str) -> None:
     make = make_plan if recipe.backbone is None else make_feature_plan
     try:
         plan = make(shards, recipe.resample, recipe.seed, member)
-    except RatioMet as error:
+    except RatioMetError as error:
         raise FacesiftError("\n".join([str(error), *_way_on(params, shards, member)])) from None
     counts = count_plan(plan, shards.classes)
     write_parquet(Path(f"data/plans/{member}.parquet"), plan)

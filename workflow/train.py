@@ -19,6 +19,7 @@ import typer
 
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from workflow.dvc_command import dvc, environment, executable, run_script, threads_for
 
 PATIENCE = 10.0  # seconds that a member has to end by itself after it was told to
@@ -113,7 +114,10 @@ def main(
     """Train the members side by side, then bring the rest of the pipeline up to date."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` does what Ctrl-C does
     members, each = list(load_params().members), threads_for(jobs, threads)
-    print(f"{len(members)} members, {jobs} at a time; same bytes as: OMP_NUM_THREADS={each} dvc repro", flush=True)
+    print(
+        f"{counted(len(members), 'member')}, {jobs} at a time; same bytes as: OMP_NUM_THREADS={each} dvc repro",
+        flush=True,
+    )
     dvc("repro", "sample", threads=each)
     if failed := train_members(members, jobs, each):
         raise FacesiftError(f"not trained: {', '.join(failed)}; their lines above say why. The other members are done")

@@ -29,7 +29,7 @@ def missing_weights(params: Params) -> list[str]:
     return [
         f"{key} needs the weights in the package {package}, which is not installed: type `{installs(package)}`"
         for package, key in needed.items()
-        if package and not _is_installed(package)
+        if package and not is_installed(package)
     ]
 
 
@@ -43,7 +43,8 @@ def installs(package: str) -> str:
     return f"facesift weights {names[0]}" if names else EXTRA
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Return whether a package is installed; its files are not looked at."""
     try:
         distribution(package)
     except PackageNotFoundError:

@@ -67,12 +67,13 @@ def tell_met(met: Mapping[str, str], study: str, real: int, fake: int, settings:
     Returns:
         Lines of text, with the command that switches the re-sampling of these members off.
     """
+    ratio = min(real, fake) / max(real, fake)
     asked = ", ".join(f"{name} ({step})" for name, step in met.items())
     changed = " ".join([*settings, without_resampling(list(met))])
     return "\n".join(
         [
-            f"To learn from there are about {counted(real, 'real image')} and {counted(fake, 'fake')}: a ratio of "
-            f"{min(real, fake) / max(real, fake):.2g}. Re-sampling of these members asks for no higher one: {asked}.",
+            f"To learn from: about {counted(real, 'real image')} and {counted(fake, 'fake')}, a ratio of {ratio:.2g}.",
+            f"Re-sampling of these members asks for no higher ratio: {asked}.",
             "Ask for higher ratios, or train these members without re-sampling:",
             f'    make study NAME={study} SET="{changed}"',
         ]

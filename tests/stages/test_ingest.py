@@ -96,7 +96,7 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
 def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
     (raw / "readme.txt").write_text("hello")
     ingest.main(params)
-    assert "1 files belong to no source" in (said := capsys.readouterr().out)
+    assert "1 file in no source" in (said := capsys.readouterr().out)
     assert "readme.txt" in said
 
 
