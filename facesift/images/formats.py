@@ -55,8 +55,7 @@ KINDS = (
     Kind("archive", rb"PK\x03\x04|Rar!|7z\xbc\xaf\x27\x1c|\x1f\x8b", "an archive, not an image: unpack it"),
 )  # fmt: skip
 WITHOUT_HEIF = (
-    "HEIC or HEIF, as phones take photos: install `pip install 'facesift[heic]'`, which reads them, or convert it to "
-    "JPEG"
+    "HEIC or HEIF, as phones take photos: type `pip install -e '.[heic]'`, which reads them, or convert it to JPEG"
 )
 
 

@@ -166,7 +166,7 @@ def onnx_session(network: Path | bytes, threads: int) -> Any:
     try:
         import onnxruntime  # noqa: PLC0415
     except ImportError as error:
-        raise FacesiftError("onnx: backbones need onnxruntime: `pip install 'facesift[screen]'`") from error
+        raise FacesiftError("onnx: backbones need onnxruntime: `pip install -e '.[screen]'`") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3  # errors alone
     source = network if isinstance(network, bytes) else str(network)
@@ -241,9 +241,7 @@ def with_block_outputs(path: Path, blocks: Sequence[int]) -> Path | bytes:
     try:
         import onnx  # noqa: PLC0415  half a second
     except ImportError as error:
-        raise FacesiftError(
-            "backbones: `pool` of single blocks needs onnx: `pip install 'facesift[screen]'`"
-        ) from error
+        raise FacesiftError("backbones: `pool` of single blocks needs onnx: `pip install -e '.[screen]'`") from error
     model = onnx.load(path)
     ends = {node.output[0]: node for node in model.graph.node if node.op_type == "Add" and len(node.output) == 1}
     for block in blocks:

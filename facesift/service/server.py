@@ -96,7 +96,7 @@ def _bind(server: ServerSettings) -> socket.socket:
     return listener
 
 
-def _open_ends(settings: ServiceSettings) -> list[str]:
+def done_without(settings: ServiceSettings) -> list[str]:
     """Say what the service does without."""
     lines = []
     if settings.server.tokens is None:
@@ -114,9 +114,9 @@ async def _serve(settings: ServiceSettings, tokens: TokenFile | None, listener: 
     scheme = "https" if settings.server.certificate else "http"
     host, port = listener.getsockname()[:2]
     print(f"Bundle {service.engine.bundle} decides.", flush=True)  # noqa: T201  the command's output
-    for line in _open_ends(settings):
-        print(line, flush=True)  # noqa: T201
     print(f"Serving {scheme}://{host}:{port}/v1/decisions, described at /docs (Ctrl-C ends it)", flush=True)  # noqa: T201
+    for line in done_without(settings):
+        print(line, flush=True)  # noqa: T201
     with suppress(KeyboardInterrupt):
         await server.serve(sockets=[listener])
     await service.close()

@@ -22,6 +22,7 @@ from facesift.config.params import load_params, parse_params
 from facesift.core.errors import FacesiftError
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.source_files import count_files
+from facesift.inspection import study_block
 from facesift.inspection.contact_sheet import write_contact_sheet
 from facesift.inspection.guesses import guess_aliases
 from facesift.inspection.inspecting import Asked, as_json, inspected, sample_quotas, source_name, spread
@@ -280,5 +281,27 @@ def test_the_command_prints_the_study_and_says_whether_there_is_one(tmp_path):
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     printed = done.stdout.partition("conf/study/made.yaml:\n\n")[2]
     assert yaml.safe_load(printed)["data"]["sources"] == {"made": {"layout": "class_folders"}}
+    assert yaml.safe_load(printed)["study"] == "made"
+    assert "override /members: heads" in printed
     assert f"{tmp_path / 'sheet.html'}: " in done.stderr
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_weights_come_first_if_they_are_not_installed(monkeypatch, installed):
+    monkeypatch.setattr(study_block, "is_installed", lambda _: installed)
+    rest = ["make study NAME=made", "dvc repro"]
+    assert study_block.commands("made") == (rest if installed else ["facesift weights clip", *rest])
+
+
+def test_the_study_is_written_for_the_user_but_never_over_another_one(tmp_path):
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    path = tmp_path / "conf/study/made.yaml"
+    with inspected(asked(class_folders(tmp_path / "made"))) as found:
+        assert study_block.write_study_file(found, tmp_path / "conf") == path
+        study_block.write_study_file(found, tmp_path / "conf")
+        assert path.read_text() == study_text(found)
+        path.write_text("another")
+        with pytest.raises(FacesiftError, match="is there already, with other content"):
+            study_block.write_study_file(found, tmp_path / "conf")
+    assert path.read_text() == "another"
     assert source_name(Path("made")) == "made"
