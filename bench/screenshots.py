@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
@@ -26,7 +25,7 @@ from selenium.webdriver.common.keys import Keys
 from facesift.cli.screen import ScreenOptions, run_screen
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
-from facesift.images.archives import image_id, read_bytes
+from facesift.images.archives import read_bytes
 from facesift.review.access_control import Credentials
 from facesift.review.app import PageHandlers, make_app
 from facesift.review.attribution import AttributionMaps, why_unavailable
@@ -37,10 +36,22 @@ from workflow.dvc_command import run_script
 
 PICTURES, REPORT, BUNDLE = Path("docs/pictures"), Path("report/index.html"), Path("models/committee")
 SIZE, PHONE, PAPER = (1280, 800), (390, 844), (794, 1123)  # paper: A4 at 96 dots an inch
+ROOM = Path(".work/pictures")  # below the current folder, so that the page shows short names
 IMAGES = 4  # in the queue of the pictures of all states
 LARGEST = 150_000  # bytes of a picture
 SEEN = "visible && !busy"  # in JavaScript: an image is on the screen
-PATIENCE = 60  # seconds for a page to show its image
+PATIENCE = 300  # seconds for a page to show its image
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[Path]:
+    """Make an empty folder, and remove it in the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextmanager
@@ -136,7 +147,7 @@ def take_queue(driver: Any, address: str) -> None:
 def take_states(driver: Any, address: str, files: list[Path]) -> None:
     """Take the reviewer's page on a phone, of an answered image, a missing one, an empty filter, and at the end."""
     resize(driver, PHONE)
-    driver.get(address)
+    load(driver, address)
     until(driver, SEEN)
     save(driver, PICTURES / "review-phone.png")
     resize(driver, SIZE)
@@ -148,14 +159,14 @@ def take_states(driver: Any, address: str, files: list[Path]) -> None:
     choose(driver, "real")
     until(driver, "!element('end').hidden")
     save(driver, PICTURES / "review-empty.png")
-    missing = driver.execute_async_script("find(1, 1, 'unanswered').then(found => arguments[0](found.item.image_id))")
-    moved = next(file for file in files if image_id(file.read_bytes()) == missing)
-    moved.rename(moved.with_suffix(".away"))
-    choose(driver, "unanswered")
-    until(driver, "!element('absent').hidden")
+    for file in files:
+        file.rename(file.with_suffix(".away"))
+    load(driver, address)
+    until(driver, "!element('absent').hidden && !busy")
     save(driver, PICTURES / "review-missing.png")
-    moved.with_suffix(".away").rename(moved)
-    driver.get(address)
+    for file in files:
+        file.with_suffix(".away").rename(file)
+    load(driver, address)
     for key in "rfr":
         until(driver, SEEN)
         press(driver, key)
@@ -164,13 +175,20 @@ def take_states(driver: Any, address: str, files: list[Path]) -> None:
     save(driver, PICTURES / "review-finished.png")
 
 
+def load(driver: Any, address: str) -> None:
+    """Open a page anew, also where it is open already."""
+    driver.get("about:blank")
+    driver.get(address)
+
+
 def choose(driver: Any, name: str) -> None:
     """Choose a filter of the queue."""
     driver.find_element("css selector", f"#filter option[value={name}]").click()
 
 
 def unpack_doubtful(folder: Path) -> list[Path]:
-    """Write some images that the committee sends to a person into a folder."""
+    """Write some images that the committee sends to a person into a new folder."""
+    folder.mkdir()
     study = Study.at(Path())
     doubtful = study.table("decisions.parquet", "vote").filter(decision="review", split="test").select("image_id")
     places = study.table("manifest.parquet", "ingest").join(doubtful, on="image_id").sort("image_id").head(IMAGES)
@@ -185,14 +203,13 @@ def main() -> None:
     """Take all pictures."""
     if load_params().study != "portraits":
         raise FacesiftError("the docs show drawn faces only: `make study NAME=portraits`, then `dvc repro`")
-    with opened_browser() as driver, TemporaryDirectory() as name:
-        room = Path(name)
+    with opened_browser() as driver, made_folder(ROOM) as room:
         resize(driver, SIZE)
         take_report(driver)
         with served_review(Path("data/decisions.parquet"), room / "all") as address:
             take_queue(driver, address)
-        files = unpack_doubtful(room)
-        run_screen(ScreenOptions([str(room)], BUNDLE, room / "decisions.csv"))
+        files = unpack_doubtful(room / "inbox")
+        run_screen(ScreenOptions([str(room / "inbox")], BUNDLE, room / "decisions.csv"))
         with served_review(room / "decisions.csv", room / "some") as address:
             take_states(driver, address, files)
 
