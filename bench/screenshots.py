@@ -131,6 +131,7 @@ def take_report(driver: Any) -> None:
     for size, name in ((SIZE, "report"), (PHONE, "report-phone"), (PAPER, "report-print")):
         resize(driver, size)
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print" if size == PAPER else "screen"})
+        driver.execute_script(f"document.body.style.padding = '{'14mm' if size == PAPER else ''}'")  # as on paper
         save(driver, PICTURES / f"{name}.png")
     resize(driver, SIZE)
 
