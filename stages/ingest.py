@@ -62,7 +62,7 @@ def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params:
     check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.is_empty():
         raise FacesiftError(
-            f"{raw}: none of {counted(found.recognised, 'file')} is usable; lower ingest.max_bad_fraction to see why"
+            f"{raw}: no usable image in {counted(found.recognised, 'file')}; lower ingest.max_bad_fraction to see why"
         )
     return manifest
 
@@ -74,7 +74,7 @@ def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
     judged = relabel(images, reviews, params.class_names.names, two_persons=params.review.two_persons)
     if judged.images.is_empty():
         raise FacesiftError(
-            f"{raw}: nobody has decided any of the {counted(images.height, 'image')}, and their sources have the "
+            f"{raw}: {counted(images.height, 'image')}, of which nobody has decided any, and their sources have the "
             "layout `reviewed`: review them first (`facesift review`), or add a source with labels"
         )
     return judged

@@ -178,7 +178,7 @@ def test_what_ingest_would_leave_out_and_why_it_would_stop_is_said(tmp_path):
     assert "not an image of a known format: .:fake/2.png" in said
     assert "1 file in no source of data.sources, ignored: notes.docx" in said
     assert "passed over, as they are no images: 1 x __MACOSX" in said
-    assert "1 further copies of the same bytes" in said
+    assert "1 further copy of the same bytes" in said
     assert "ingest would stop: 1 of 2 fake files are bad" in said
     assert as_json(found)["files"] == {"real": 3, "fake": 2}
 
