@@ -1,5 +1,7 @@
 """Take the pictures of the docs anew: `python -m bench.screenshots`, in the embedded study after `dvc repro`.
 
+The first screen of the report, wide, on a phone and in print; the reviewer's page in all its states.
+
 Needs chromium, chromedriver and selenium. Faces of the embedded study are drawn, so its pictures may be published;
 other studies are refused.
 """
@@ -14,14 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
 from PIL import Image
+from selenium.webdriver.common.keys import Keys
 
+from facesift.cli.screen import ScreenOptions, run_screen
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
+from facesift.images.archives import read_bytes
 from facesift.review.access_control import Credentials
 from facesift.review.app import PageHandlers, make_app
 from facesift.review.attribution import AttributionMaps, why_unavailable
@@ -30,10 +34,24 @@ from facesift.review.server import ReviewRequest, bind, find_similar, load_state
 from facesift.review.study import Study
 from workflow.dvc_command import run_script
 
-PICTURES, REPORT = Path("docs/pictures"), Path("report/index.html")
-SIZE, PHONE = (1280, 800), (390, 844)
+PICTURES, REPORT, BUNDLE = Path("docs/pictures"), Path("report/index.html"), Path("models/committee")
+SIZE, PHONE, PAPER = (1280, 800), (390, 844), (794, 1123)  # paper: A4 at 96 dots an inch
+ROOM = Path(".work/pictures")  # below the current folder, so that the page shows short names
+IMAGES = 4  # in the queue of the pictures of all states
 LARGEST = 150_000  # bytes of a picture
-PATIENCE = 60  # seconds for a page to show its image
+SEEN = "visible && !busy"  # in JavaScript: an image is on the screen
+PATIENCE = 300  # seconds for a page to show its image
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[Path]:
+    """Make an empty folder, and remove it in the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextmanager
@@ -53,12 +71,12 @@ def opened_browser() -> Iterator[Any]:
 
 
 @contextmanager
-def served_review(answers: Path, similar: bool = True) -> Iterator[str]:  # noqa: FBT001, FBT002
-    """Serve the review page of the study with answers of its own, and give its address."""
-    request = ReviewRequest(Path("data/decisions.parquet"), answers, Path("models/committee"), "anna")
+def served_review(decisions: Path, answers: Path) -> Iterator[str]:
+    """Serve the review page of some decisions, with the most similar images of the study, and give its address."""
+    request = ReviewRequest(decisions, answers, BUNDLE, "anna")
     study = Study.at(Path())
-    shown = replace(study, params=study.params.model_copy(update={"review": study.params.review.model_copy(
-        update={"similar": similar})}))  # fmt: skip
+    similar = study.params.review.model_copy(update={"similar": True})
+    shown = replace(study, params=study.params.model_copy(update={"review": similar}))
     state, reason = load_state(request), why_unavailable(request.bundle)
     maps = None if reason else AttributionMaps.load(request.bundle)
     listener = bind(0)
@@ -107,20 +125,94 @@ def save(driver: Any, path: Path) -> None:
     print(f"{path}: {path.stat().st_size:,} bytes")
 
 
+def take_report(driver: Any) -> None:
+    """Take the first screen of the report: wide, on a phone, in print."""
+    driver.get(REPORT.resolve().as_uri())
+    for size, name in ((SIZE, "report"), (PHONE, "report-phone"), (PAPER, "report-print")):
+        resize(driver, size)
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print" if size == PAPER else "screen"})
+        driver.execute_script(f"document.body.style.padding = '{'14mm' if size == PAPER else ''}'")  # as on paper
+        save(driver, PICTURES / f"{name}.png")
+    resize(driver, SIZE)
+
+
+def take_queue(driver: Any, address: str) -> None:
+    """Take the reviewer's page as it opens, with the heat map."""
+    driver.get(address)
+    until(driver, f"{SEEN} && element('facts').children.length")
+    press(driver, "h")
+    until(driver, "!element('overlay').hidden")
+    save(driver, PICTURES / "review.png")
+
+
+def take_states(driver: Any, address: str, files: list[Path]) -> None:
+    """Take the reviewer's page on a phone, of an answered image, a missing one, an empty filter, and at the end."""
+    resize(driver, PHONE)
+    load(driver, address)
+    until(driver, SEEN)
+    save(driver, PICTURES / "review-phone.png")
+    resize(driver, SIZE)
+    press(driver, "f")
+    until(driver, f"{SEEN} && current.position === 1")
+    press(driver, Keys.ARROW_LEFT)
+    until(driver, f"{SEEN} && current.position === 0 && element('facts').children.length")
+    save(driver, PICTURES / "review-answered.png")
+    choose(driver, "real")
+    until(driver, "!element('end').hidden")
+    save(driver, PICTURES / "review-empty.png")
+    for file in files:
+        file.rename(file.with_suffix(".away"))
+    load(driver, address)
+    until(driver, "!element('absent').hidden && !busy")
+    save(driver, PICTURES / "review-missing.png")
+    for file in files:
+        file.with_suffix(".away").rename(file)
+    load(driver, address)
+    for key in "rfr":
+        until(driver, SEEN)
+        press(driver, key)
+        until(driver, f"!busy && (!current || {SEEN})")
+    until(driver, "!element('end').hidden")
+    save(driver, PICTURES / "review-finished.png")
+
+
+def load(driver: Any, address: str) -> None:
+    """Open a page anew, also where it is open already."""
+    driver.get("about:blank")
+    driver.get(address)
+
+
+def choose(driver: Any, name: str) -> None:
+    """Choose a filter of the queue."""
+    driver.find_element("css selector", f"#filter option[value={name}]").click()
+
+
+def unpack_doubtful(folder: Path) -> list[Path]:
+    """Write some images that the committee sends to a person into a new folder."""
+    folder.mkdir()
+    study = Study.at(Path())
+    doubtful = study.table("decisions.parquet", "vote").filter(decision="review", split="test").select("image_id")
+    places = study.table("manifest.parquet", "ingest").join(doubtful, on="image_id").sort("image_id").head(IMAGES)
+    files = []
+    for number, row in enumerate(places.collect().to_dicts()):
+        files.append(folder / f"application-{number + 1}.jpg")
+        files[-1].write_bytes(read_bytes(study.raw, row["container"], row["path"]))
+    return files
+
+
 def main() -> None:
-    """Take both pictures."""
+    """Take all pictures."""
     if load_params().study != "portraits":
         raise FacesiftError("the docs show drawn faces only: `make study NAME=portraits`, then `dvc repro`")
-    with opened_browser() as driver, TemporaryDirectory() as room:
+    with opened_browser() as driver, made_folder(ROOM) as room:
         resize(driver, SIZE)
-        driver.get(REPORT.resolve().as_uri())
-        save(driver, PICTURES / "report.png")
-        with served_review(Path(room)) as address:
-            driver.get(address)
-            until(driver, "visible && !busy && element('facts').children.length")
-            press(driver, "h")
-            until(driver, "!element('overlay').hidden")
-            save(driver, PICTURES / "review.png")
+        take_report(driver)
+        with served_review(Path("data/decisions.parquet"), room / "all") as address:
+            take_queue(driver, address)
+        files = unpack_doubtful(room / "inbox")
+        run_screen(ScreenOptions([str(room / "inbox")], BUNDLE, room / "decisions.csv"))
+        with served_review(room / "decisions.csv", room / "some") as address:
+            take_states(driver, address, files)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def _compute(images: pl.DataFrame, learned: pl.DataFrame, embedding: Embedding, 
             bar, start = progress.add_task(what, total=rows.height), time.monotonic()
             stores.append(embedding.compute(rows, partial(progress.advance, bar), copies=copies))
             seconds = max(time.monotonic() - start, 1e-9)
-            progress.print(f"{what}: {rows.height} in {seconds:.0f} s ({rows.height / seconds:.1f} a second)")
+            progress.print(f"{what}: {rows.height:,} in {seconds:.0f} s ({rows.height / seconds:.1f} a second)")
     return stores
 
 

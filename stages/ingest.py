@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from facesift.config.params import Params
 from facesift.config.stage import run
+from facesift.config.weights import missing_weights
 from facesift.core.errors import FacesiftError, for_terminal
 from facesift.core.files import write_csv, write_json, write_parquet
 from facesift.core.formatting import counted
@@ -61,7 +62,7 @@ def _usable(raw: Path, layouts: Mapping[str, Layout], found: FileCounts, params:
     check_losses(count_losses(manifest.quarantine, found.by_class), manifest.quarantine, params.ingest)
     if manifest.images.is_empty():
         raise FacesiftError(
-            f"{raw}: none of {found.recognised:,} files is usable; lower ingest.max_bad_fraction to see why"
+            f"{raw}: no usable image in {counted(found.recognised, 'file')}; lower ingest.max_bad_fraction to see why"
         )
     return manifest
 
@@ -73,8 +74,8 @@ def _judge(raw: Path, images: pl.DataFrame, params: Params) -> Relabelling:
     judged = relabel(images, reviews, params.class_names.names, two_persons=params.review.two_persons)
     if judged.images.is_empty():
         raise FacesiftError(
-            f"{raw}: nobody has decided any of the {images.height} images, and their sources have the layout "
-            "`reviewed`: review them first (`facesift review`), or add a source with labels"
+            f"{raw}: {counted(images.height, 'image')}, of which nobody has decided any, and their sources have the "
+            "layout `reviewed`: review them first (`facesift review`), or add a source with labels"
         )
     return judged
 
@@ -124,6 +125,8 @@ def _linked_folder(raw: Path) -> Path | None:
 
 def main(params: Params) -> None:
     """Read `data/raw/<data.raw>` and `data/reviews`; write the manifest, the quarantine list and the counts."""
+    if missing := missing_weights(params):  # a later stage would stop, after minutes or hours
+        raise FacesiftError("\n".join(missing))
     raw = Path("data/raw") / params.data.raw
     layouts = make_layouts(raw, params.data.sources, params.class_names.names)
     found = count_files(raw, layouts)

@@ -11,6 +11,7 @@ from facesift.config.params import Params
 from facesift.config.stage import run
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet
+from facesift.core.formatting import counted
 from facesift.images.faces import FACE_COLUMNS
 from facesift.shards.building import RawImageReader, Sharding, build_split
 from facesift.shards.index import ShardEntry
@@ -42,7 +43,7 @@ def main(params: Params) -> None:
             index = build_split(SHARDS / split, rows, reader, sharding, advance)
             counts = [sum(each) for each in zip(*(entry.counts for entry in index.shards), strict=True)]
             said = ", ".join(f"{count} {name}" for count, name in zip(counts, index.classes, strict=True))
-            progress.print(f"{split}: {said} in {len(index.shards)} shards")
+            progress.print(f"{split}: {said} in {counted(len(index.shards), 'shard')}")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def test_every_study_of_the_table_has_its_data_said():
     above = PAGE.read_text().partition("## Systems")[0]
     for overrides, tree in TREES.items():
         row = next(line for line in above.splitlines() if line.startswith("| ") and f"`{tree['study']}`" in line)
-        if tree["study"] != "portraits":
+        if tree["data"]["raw"] not in tree["drawn"]:
             assert f"`{tree['data']['raw']}/" in row, overrides
 
 

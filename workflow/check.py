@@ -19,6 +19,7 @@ from dvc_data.hashfile.tree import Tree
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet
+from facesift.core.formatting import counted
 from facesift.datasets.review_files import read_answers, review_files
 from facesift.datasets.reviews import likely_damaged, read_reviews
 from workflow.check_remote import is_damaged
@@ -139,7 +140,7 @@ def main() -> None:
                 print(f"{found.path}: {found.problem}. Remedy: {found.remedy}", flush=True)
             else:
                 good += 1
-    print(f"{good} files are good, {len(findings)} are not")
+    print(f"{counted(good, 'file')} good, {len(findings)} not")
     sys.exit(int(bool(findings)))
 
 

@@ -11,6 +11,7 @@ from dvc_data.hashfile.hash import hash_file
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
+from facesift.core.formatting import counted
 from workflow.dvc_command import run_script
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def main(
     store = Repo().cloud.get_remote_odb(command="check")
     oids = sorted(store.all()) if store.fs.exists(store.path) else []
     damaged = {oid for oid in oids if is_damaged(store, oid)}
-    print(f"{len(oids)} objects, {len(damaged)} damaged")
+    print(f"{counted(len(oids), 'object')}, {len(damaged)} damaged")
     for oid in sorted(damaged):
         print(f"damaged: {store.oid_to_path(oid)}")
     if not delete:

@@ -18,6 +18,7 @@ import typer
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
+from facesift.core.formatting import counted
 from workflow.dvc_command import run_script
 
 LOCK = Path("constraints.txt")
@@ -86,7 +87,7 @@ def main(*, upgrade: Annotated[bool, typer.Option("--upgrade", help="take the ne
     versions = resolve(project["optional-dependencies"], None if upgrade else LOCK)
     with whole_file(LOCK) as part:
         part.write_text(lock_text(versions), encoding="utf-8")
-    print(f"{LOCK}: {len(versions)} packages")
+    print(f"{LOCK}: {counted(len(versions), 'package')}")
 
 
 if __name__ == "__main__":

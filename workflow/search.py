@@ -99,7 +99,7 @@ def search(
     try:
         import optuna  # noqa: PLC0415
     except ImportError:
-        raise FacesiftError("optuna is not installed: pip install 'facesift[dev]'") from None
+        raise FacesiftError("optuna is not installed: pip install -e '.[dev]'") from None
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))

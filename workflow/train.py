@@ -21,6 +21,7 @@ import typer
 
 from facesift.config.params import load_params
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from workflow.dvc_command import dvc, environment, executable, run_script, threads_for
 
 TRAIN = "train@"
@@ -117,7 +118,10 @@ def main(
     """Train the members side by side, then bring the rest of the pipeline up to date."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` does what Ctrl-C does
     members, each = list(load_params().members), threads_for(jobs, threads)
-    print(f"{len(members)} members, {jobs} at a time; same bytes as: OMP_NUM_THREADS={each} dvc repro", flush=True)
+    print(
+        f"{counted(len(members), 'member')}, {jobs} at a time; same bytes as: OMP_NUM_THREADS={each} dvc repro",
+        flush=True,
+    )
     dvc("repro", "sample", threads=each)
     if failed := run_side_by_side([TRAIN + name for name in members], jobs, each):
         names = ", ".join(name.removeprefix(TRAIN) for name in failed)

@@ -14,6 +14,7 @@ from facesift.config.params import Params
 from facesift.config.study import layout_in_words
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_parquet
+from facesift.core.formatting import counted
 from facesift.evaluation.study_facts import (
     division,
     kept_together,
@@ -152,8 +153,9 @@ def _reviews(ingest: Mapping[str, Any]) -> list[str]:
         return ["Nobody has reviewed the labels of this study in `facesift review`.", ""]
     changed = sum(sum(each.values()) if isinstance(each, dict) else each for each in reviews["overridden"].values())
     return [
-        f"Reviewers looked at {reviews['images']:,} images: they confirmed {reviews['confirmed']:,} labels and",
-        f"changed {changed:,}; in {reviews['disagreements']:,} images they disagreed.",
+        f"Reviewers looked at {counted(reviews['images'], 'image')}: they confirmed",
+        f"{counted(reviews['confirmed'], 'label')} and changed {changed:,};",
+        f"in {counted(reviews['disagreements'], 'image')} they disagreed.",
         "",
     ]
 

@@ -145,7 +145,7 @@ class TorchRuntime:
             from facesift.networks.weights import load_scorer  # noqa: PLC0415
         except ImportError as error:
             raise FacesiftError(
-                f"runtime torch needs {error.name}: `pip install facesift[train]`, or use onnx"
+                f"runtime torch needs {error.name}: `pip install -e '.[train]'`, or use onnx"
             ) from error
         self._torch, self._threads = torch, threads
         self._members = {member.name: member.backbone for member in card.members}
@@ -190,7 +190,7 @@ def open_session(path: Path, graph: Path | bytes, threads: int | None) -> Any:
     try:
         import onnxruntime  # noqa: PLC0415  the pipeline does without
     except ImportError as error:
-        raise FacesiftError("onnxruntime is not installed: `pip install facesift[screen]`") from error
+        raise FacesiftError("onnxruntime is not installed: `pip install -e '.[screen]'`") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.add_session_config_entry(SPINNING, "0")  # waiting threads leave the cores to decoding and to other parts
@@ -223,7 +223,7 @@ def cut_graph(path: Path, ends: Iterable[tuple[str, str]]) -> Iterator[bytes]:
     try:
         import onnx.utils  # noqa: PLC0415  only a cascade cuts
     except ImportError as error:
-        raise FacesiftError("asking members one by one needs onnx: `pip install facesift[screen]`") from error
+        raise FacesiftError("asking members one by one needs onnx: `pip install -e '.[screen]'`") from error
     extractor = onnx.utils.Extractor(onnx.load(path, load_external_data=False))
     for source, output in ends:
         yield extractor.extract_model([source], [output]).SerializeToString()

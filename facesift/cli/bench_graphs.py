@@ -140,7 +140,7 @@ def random_graph(
     try:
         from facesift.bundle.onnx_graph import export_graph  # timing a bundle needs no torch
     except ImportError as error:
-        raise FacesiftError(f"another image size needs {error.name}: `pip install facesift[train]`") from error
+        raise FacesiftError(f"another image size needs {error.name}: `pip install -e '.[train]'`") from error
     modules = {member: _random_module(network, classes, image_size) for member, network in networks.items()}
     folder.mkdir(parents=True)
     export_graph(folder / GRAPH, modules, image_size)
@@ -163,7 +163,7 @@ def quantised(graph: TimedGraph, folder: Path) -> TimedGraph:
     try:
         from onnxruntime.quantization import QuantType, quantize_dynamic  # needs onnx
     except ImportError as error:
-        raise FacesiftError(f"precision {INT8} needs {error.name}: `pip install facesift[screen]`") from error
+        raise FacesiftError(f"precision {INT8} needs {error.name}: `pip install -e '.[screen]'`") from error
     folder.mkdir(parents=True)
     with _no_warnings():
         quantize_dynamic(

@@ -27,7 +27,7 @@ def drift(
 ) -> None:
     """Check whether the screened images are still like those that the committee was measured on.
 
-    Exit status: 0 stable or watch, 3 recalibrate, 1 an error that you can correct.
+    Exit status: 0 stable, watch or too few images to say, 3 recalibrate, 1 an error that you can correct.
     """
     from facesift.screening.drift import compare_file
     from facesift.screening.drift_verdict import RECALIBRATE

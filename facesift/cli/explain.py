@@ -11,7 +11,7 @@ from facesift.cli.commands import BUNDLE, BUNDLE_FOLDER
 
 
 def explain(
-    image_id: Annotated[str, typer.Argument(help="Column image_id of the table, or the name in column image.")],
+    image_id: Annotated[str, typer.Argument(help="Its id (column image_id), its name, or the end of its name.")],
     decisions: Annotated[Path, typer.Option(help="Table that `facesift screen` wrote: .csv, .jsonl, .parquet.")],
     bundle: Annotated[Path, typer.Option(help=BUNDLE)] = BUNDLE_FOLDER,
 ) -> None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
+
 if TYPE_CHECKING:
     from facesift.privacy.holdings import Holding
 
@@ -22,19 +25,23 @@ def forget(
     *,
     remove: Annotated[bool, typer.Option("--remove", help="Remove it. Without: only list what holds it.")] = False,
     also: Annotated[
-        list[Path] | None, typer.Option(help="Another table to look into, such as one of `facesift screen`.")
+        list[Path] | None, typer.Option(help="Another table to look into, or a folder of tables such as logs.")
     ] = None,
 ) -> None:
     """List everything in this project that holds an image or names it, and remove it with --remove."""
     from facesift.privacy.erasure import erase
-    from facesift.privacy.holdings import find_holdings, group_of, id_of, stages_to_run
+    from facesift.privacy.holdings import find_holdings, group_of, id_of, places, stages_to_run
 
     root, wanted = Path(), id_of(image)
-    group, found = group_of(root, wanted), list(find_holdings(root, wanted, tuple(also or [])))
+    tables = tuple(also or [])
+    if missing := [path for path in tables if not path.exists()]:
+        raise FacesiftError(f"--also {missing[0]}: no such file or folder")
+    group, found = group_of(root, wanted), list(find_holdings(root, wanted, tables))
+    typer.echo(f"looked into: {', '.join(places(root, tables))}")
     if any(each.sure for each in found):
         typer.echo("\n".join(map(_line, found)))
     else:
-        typer.echo(f"{wanted}: nothing here holds it; look into the tables of `facesift screen` with --also")
+        typer.echo(f"{wanted}: nothing there holds it; --also looks into tables and logs elsewhere")
         return
     stages = stages_to_run(root, found)
     left = [erase(each, wanted) for each in found] if remove else []
@@ -53,11 +60,14 @@ def _advice(
     root: Path, found: Sequence[Holding], stages: Sequence[str], group: Sequence[str], *, removed: bool
 ) -> list[str]:
     """Say what is to be done besides."""
-    from facesift.privacy.holdings import remotes
+    from facesift.privacy.holdings import LOGS, remotes
 
-    lines = ["", f"{'removed from' if removed else 'held by'} {len(found)} files"]
+    lines = ["", f"{'removed from' if removed else 'held by'} {counted(len(found), 'file')}"]
     if not removed:
         lines.append("--remove takes it out of them, but for remotes")
+    if logs := [each for each in found if each.path.is_relative_to(root / LOGS)]:
+        running = "restart" if removed else "stop"
+        lines.append(f"{running} a service that writes to {logs[0].path.parent}: it holds its log open")
     if group:
         lines.append(f"images of the same group, perhaps of the same person: {', '.join(group)}")
     if any(each.kind == "raw" for each in found):

@@ -12,6 +12,7 @@ import typer
 
 from facesift.cli.commands import print_json, takes
 from facesift.core.errors import FacesiftError, for_terminal
+from facesift.core.formatting import counted
 
 if TYPE_CHECKING:
     from facesift.inspection.inspecting import Inspection
@@ -36,19 +37,20 @@ class InspectOptions:
     ] = None
     no_sheet: Annotated[bool, typer.Option("--no-sheet", help="Write no such page.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print what is found as JSON.")] = False
+    write: Annotated[bool, typer.Option("--write", help="Write conf/study/NAME.yaml, in place of printing it.")] = False
 
 
 @takes(InspectOptions)
 def inspect(options: InspectOptions) -> None:
-    """Say what a study would find in a folder or archive, and print the file that makes a study of it.
+    """Say what a study would find in a folder or archive, and print or write the file that makes a study of it.
 
-    Nothing is changed there. Exit status: 0 a study can be made of it, 2 ingest would stop or labels are missing, 1 an
-    error that you can correct.
+    Nothing is changed in the folder. Exit status: 0 a study can be made of it, 2 ingest would stop or labels are
+    missing, 1 an error that you can correct.
     """
     from facesift.config.params import load_params
     from facesift.inspection.contact_sheet import write_contact_sheet
     from facesift.inspection.inspecting import Asked, as_json, inspected
-    from facesift.inspection.study_block import study_text
+    from facesift.inspection.study_block import study_text, write_study_file
 
     if not Path("params.yaml").is_file():
         raise FacesiftError("params.yaml is not here: run this in the root of a clone of facesift")
@@ -59,13 +61,18 @@ def inspect(options: InspectOptions) -> None:
         if options.as_json:
             print_json(as_json(found) | {"study": study_text(found)})
         else:
-            for line in tell(found):
+            for line in tell(found, written=options.write and found.best.several):
                 typer.echo(for_terminal(line))
-            typer.echo(f"\nconf/study/{found.name}.yaml:\n\n{study_text(found)}", nl=False)
+            if options.write and found.best.several:
+                typer.echo(f"\n{write_study_file(found)}: written")
+            else:
+                typer.echo(f"\nconf/study/{found.name}.yaml:\n\n{study_text(found)}", nl=False)
         if not options.no_sheet and found.manifest.images.height:
             page = options.sheet or SHEETS / f"{found.name}.html"
             shown = write_contact_sheet(page, found, params.ingest)
-            typer.echo(f"\n{page}: {shown} images to look at; it shows people's faces, so keep it private", err=True)
+            typer.echo(
+                f"\n{page}: {counted(shown, 'image')} to look at; it shows people's faces, so keep it private", err=True
+            )
         if not found.best.several or found.stops:
             raise typer.Exit(2)
 
@@ -82,9 +89,14 @@ def _progress() -> Iterator[Callable[[int], None]]:
         yield lambda files: progress.advance(task, files)
 
 
-def tell(found: Inspection) -> list[str]:
-    """Say what was found, in lines."""
-    return [*_layout_lines(found), *_file_lines(found), *_image_lines(found), *_next_lines(found)]
+def tell(found: Inspection, *, written: bool = False) -> list[str]:
+    """Say what was found, and what to do next, in lines.
+
+    Args:
+        found: what was found.
+        written: whether the file of the study is written for the user.
+    """
+    return [*_layout_lines(found), *_file_lines(found), *_image_lines(found), *_next_lines(found, written=written)]
 
 
 def _layout_lines(found: Inspection) -> Iterator[str]:
@@ -109,9 +121,10 @@ def _file_lines(found: Inspection) -> Iterator[str]:
     from facesift.datasets.lost_files import count_losses, tell_losses
 
     manifest, decoded = found.manifest, sum(found.sampled.values())
-    yield f"Decoded {decoded:,} of {found.files:,} files: {manifest.images.height:,} images can be used"
+    usable = counted(manifest.images.height, "usable image")
+    yield f"Decoded {decoded:,} of {counted(found.files, 'file')}: {usable}"
     if manifest.exact_duplicates:
-        yield f"  {manifest.exact_duplicates} further copies of the same bytes"
+        yield f"  {counted(manifest.exact_duplicates, 'further copy', 'further copies')} of the same bytes"
     yield from (f"  {line}" for line in tell_losses(count_losses(manifest.quarantine, found.sampled)))
     for reason in manifest.quarantine["reason"].unique(maintain_order=True).head(SHOWN):
         files = manifest.quarantine.filter(reason=reason)
@@ -175,7 +188,8 @@ def _group_lines(found: Inspection) -> Iterator[str]:
     if found.groups is not None:
         near = found.groups["near_duplicates"]
         yield (
-            f"  near-duplicates: {near['images']} images in {near['groups']} groups, the largest of {near['largest']}"
+            f"  near-duplicates: {counted(near['images'], 'image')} in {counted(near['groups'], 'group')}, "
+            f"the largest of {near['largest']}"
             + ("; among the decoded files" if sum(found.sampled.values()) < found.files else "")
         )
         if near["largest"] > max(CROWD, CROWD_SHARE * found.manifest.images.height):
@@ -186,19 +200,22 @@ def _group_lines(found: Inspection) -> Iterator[str]:
     folders, several = found.folders()
     if several > 2 * found.manifest.images.select("label", "fold").n_unique():
         yield (
-            f"  {several} of {folders} folders have several images: if a folder is one person or clip, add "
+            f"  {several} of {counted(folders, 'folder')} have several images: if a folder is one person or clip, add "
             "group: {by: folder} to the source, so that it stays in one split"
         )
 
 
-def _next_lines(found: Inspection) -> Iterator[str]:
+def _next_lines(found: Inspection, *, written: bool) -> Iterator[str]:
+    from facesift.inspection.study_block import commands
+
     where, yet = f"data/raw/{found.name}", ""
     if found.as_entry:
         yet = f"put {found.path} into {where}/, "
     elif found.path.absolute() != Path.cwd() / where:
         yet = f"move or link {found.path} to {where}, "
     yield ""
-    yield f"To make a study: {yet}save the following, and `make study NAME={found.name}`."
+    file = "" if written else "save the following (or add --write, which does so), "
+    yield f"To make a study: {yet}{file}then type {', '.join(f'`{each}`' for each in commands(found.name))}."
 
 
 def _counts(counts: Mapping[str, int] | Sequence[tuple[str, int]]) -> str:

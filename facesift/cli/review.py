@@ -45,7 +45,7 @@ def review(options: ReviewOptions) -> None:
         from facesift.review.queue import NothingToReview
         from facesift.review.server import ReviewRequest, run_review
     except ModuleNotFoundError as error:
-        raise FacesiftError(f"{error.name} is not installed: pip install 'facesift[review]'") from error
+        raise FacesiftError(f"{error.name} is not installed: type `pip install -e '.[review]'` in the clone") from error
 
     try:
         run_review(ReviewRequest(**vars(options)))

@@ -177,12 +177,17 @@ def run_screen(options: ScreenOptions) -> int:
         hint = f"; the rows before are in {options.output}, --resume goes on with it" if options.output else ""
         typer.echo(f"stopped{hint}", err=True)
         return INTERRUPTED
-    typer.echo(
-        counts.sentence() + (_asked_share(counts, committee) if options.cascade or options.stop_early else ""), err=True
-    )
+    asked = _asked_share(counts, committee) if options.cascade or options.stop_early else ""
+    typer.echo(f"{counts.sentence()}{asked} ({_way(options, committee)})", err=True)
     if options.stop_early:
         typer.echo(stopping_record(committee.card, options.rule, options.point), err=True)
     return SOME_NOT if counts.rows[None] or output.unscored else ALL_SCORED
+
+
+def _way(options: ScreenOptions, committee: Committee) -> str:
+    """Name the study, the rule or operating point that decided, and the bundle."""
+    rule = f"point {options.point}" if options.point else f"rule {options.rule or committee.card.rule}"
+    return f"study {committee.card.study}, {rule}, bundle {options.bundle}"
 
 
 def _asked_share(counts: ScreenCounts, committee: Committee) -> str:

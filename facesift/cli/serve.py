@@ -67,7 +67,7 @@ def serve(options: ServeOptions) -> None:
     try:
         from facesift.service.server import ServiceSettings, run_service
     except ModuleNotFoundError as error:
-        raise FacesiftError(f"{error.name} is not installed: pip install 'facesift[serve]'") from error
+        raise FacesiftError(f"{error.name} is not installed: in the clone, type `pip install -e '.[serve]'`") from error
     from facesift.service.settings import MEGABYTE, DecisionSettings, Limits, LogSettings, ServerSettings
 
     decisions = DecisionSettings(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from facesift.core.errors import FacesiftError, for_terminal
+from facesift.core.formatting import counted
 
 
 def verify(
@@ -57,7 +58,9 @@ def _check_bundle(folder: Path) -> str:
 
     card = read_card(folder)
     verify_files(folder, card)
-    return f"{folder}: bundle {bundle_hash(folder)} of study {card.study}, with all its {len(card.files)} files"
+    return (
+        f"{folder}: bundle {bundle_hash(folder)} of study {card.study}, with all its {counted(len(card.files), 'file')}"
+    )
 
 
 def _check_shards(folder: Path) -> str:
@@ -66,7 +69,7 @@ def _check_shards(folder: Path) -> str:
     shards = ShardFolder(folder)
     for shard in range(len(shards.sizes)):
         shards.labels(shard)
-    return f"{folder}: {len(shards.sizes)} shards of {shards.images} images"
+    return f"{folder}: {counted(len(shards.sizes), 'shard')} of {counted(shards.images, 'image')}"
 
 
 def _check_file(path: Path) -> str:
@@ -83,5 +86,5 @@ def _check_file(path: Path) -> str:
         answers, problems = read_answers(path)
         if problems:
             raise FacesiftError("\n".join(problems))
-        return f"{path}: {len(answers)} answers"
+        return f"{path}: {counted(len(answers), 'answer')}"
     raise FacesiftError(f"{path}: not there, or of a kind that carries no SHA-256; `make check` compares with dvc.lock")

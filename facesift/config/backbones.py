@@ -67,7 +67,8 @@ class Backbone(Section):
     centre: Inside = Field(description="side of the view `centre`, as a share of the image's shorter side")
     pool: Annotated[list[Pool], Field(min_length=1)] = Field(
         description="what is kept of it: class, the class token; mean, the mean of the patch tokens; class.9, mean.9: "
-        "the same after block 9, counted from 1; embedding, its own output"
+        "the same after block 9, counted from 1; embedding, its own output. Of a convolutional network, mean.3 is the "
+        "mean of the feature maps after its third stage"
     )
     mean: list[Number] = Field(description="of red, green and blue in [0, 1], subtracted from its input")
     std: list[Positive] = Field(description="of red, green and blue, by which its input is divided")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import shorten
 
@@ -57,12 +57,13 @@ def describe(name: str, conf: Path = CONF) -> str:
     return text.partition(". ")[0].removesuffix(".")
 
 
-def write_study(name: str, settings: Sequence[str]) -> Params:
+def write_study(name: str, settings: Sequence[str], check: Callable[[Params], None] | None = None) -> Params:
     """Compose a study, check it and its data, and write params.yaml; an error leaves the file as it was.
 
     Args:
         name: a study of conf/study/.
         settings: `KEY=VALUE`, as `dvc exp run -S` takes them.
+        check: a further check, once the data are there; it raises `FacesiftError`.
 
     Raises:
         FacesiftError: an unknown name or key, a value out of range, or data that are not there.
@@ -73,6 +74,8 @@ def write_study(name: str, settings: Sequence[str]) -> Params:
     params = parse_params(tree, f"study {name}")
     if missing := missing_data(params):
         raise FacesiftError("\n".join([*missing, f"{PARAMS} is as it was."]))
+    if check is not None:
+        check(params)
     text = render(tree)
     if parse_params(yaml.safe_load(text), f"study {name}, written") != params:
         raise FacesiftError(f"study {name}: a value cannot be written so that it is read again; nothing is written")

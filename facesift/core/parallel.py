@@ -110,7 +110,7 @@ def _connect(spec: Workers) -> str:
         return {"ray": _connect_ray, "dask": _connect_dask}[spec.backend](spec.address, spec.jobs)
     except ImportError as error:
         raise FacesiftError(
-            f"parallel.backend: {spec.backend} is not installed ({error}); `pip install 'facesift[{spec.backend}]'`"
+            f"parallel.backend: {spec.backend} is not installed ({error}); `pip install -e '.[{spec.backend}]'`"
         ) from error
     except (OSError, TimeoutError, ValueError) as error:
         raise FacesiftError(f"parallel.address: {_no_answer(spec)} ({str(error).strip()})") from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from facesift.config.data import Ingest
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.datasets.label_tables import count_rows
 from facesift.datasets.layouts import LAYOUTS, Layout
 from facesift.datasets.source_files import NO_ROW, NO_SOURCE, FileCounts, printable
@@ -51,9 +52,9 @@ def tell_left_out(found: FileCounts) -> list[str]:
     """Say in a line each what is in no source, what no row names, what is passed over, and what rows have no image."""
     lines = []
     if ignored := found.named(NO_SOURCE):
-        lines.append(f"{len(ignored)} files belong to no source of data.sources and are ignored: {_first(ignored)}")
+        lines.append(f"{counted(len(ignored), 'file')} in no source of data.sources, ignored: {_first(ignored)}")
     if unlisted := found.named(NO_ROW):
-        lines.append(f"{len(unlisted)} files are in no row of a label table and are ignored: {_first(unlisted)}")
+        lines.append(f"{counted(len(unlisted), 'file')} in no row of a label table, ignored: {_first(unlisted)}")
     if found.passed:
         lines.append(f"passed over, as they are no images: {_counts(found.passed)}")
     for name, lost in found.lost.items():

@@ -21,6 +21,7 @@ from facesift.committee.sources import own_images
 from facesift.config.evaluation import LeaveOut
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.core.scores import STACKER, class_probabilities, labels_from
 from facesift.evaluation.attack_kinds import FEWEST, Mask, against_reals, attack_kinds
 from facesift.evaluation.comparison import compare_scores, judge_together
@@ -86,7 +87,7 @@ def _reason(kind: Mask, truth: pl.DataFrame, folds: NDArray[np.int64], params: P
     rarest = classes.number if fewest[classes.number] < needed else int(fewest.argmin())
     images = "other fakes" if rarest == classes.number else classes.names[rarest]
     where = "" if params.stack.sources == "as_they_come" else f" in sources that hold {classes.positive} and others"
-    return f"a fold has {fewest[rarest]} groups of {images}{where}; the stacker needs {needed} (stack.folds)"
+    return f"a fold has {counted(fewest[rarest], 'group')} of {images}{where}; the stacker needs {needed} (stack.folds)"
 
 
 def _counted(val: pl.DataFrame, params: Params) -> NDArray[np.int64]:

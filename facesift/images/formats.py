@@ -72,8 +72,7 @@ KINDS = (
 )  # fmt: skip
 STAND_INS = ("Git LFS pointer", "annex pointer", "web page", "zeros")  # what is there instead of a file
 WITHOUT_HEIF = (
-    "HEIC or HEIF, as phones take photos: install `pip install 'facesift[heic]'`, which reads them, or convert it to "
-    "JPEG"
+    "HEIC or HEIF, as phones take photos: type `pip install -e '.[heic]'`, which reads them, or convert it to JPEG"
 )
 
 

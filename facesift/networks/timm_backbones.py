@@ -18,6 +18,7 @@ from facesift.networks.architectures import TIMM
 from facesift.networks.backbones import Network
 from facesift.networks.checkpoints import read_checkpoint
 from facesift.networks.hub import pretrained_model
+from facesift.networks.package_weights import package_weights
 
 
 class TimmTower(nn.Module):
@@ -25,7 +26,7 @@ class TimmTower(nn.Module):
 
     Args:
         model: timm's.
-        blocks: numbers of blocks whose tokens are pooled, too, counted from 1.
+        blocks: numbers of blocks whose tokens are pooled, too, or of stages whose maps are; counted from 1.
 
     Attributes:
         side: of its input in pixels.
@@ -34,6 +35,7 @@ class TimmTower(nn.Module):
     def __init__(self, model: Any, blocks: Sequence[int] = ()) -> None:
         super().__init__()
         self.model, self.blocks = model, list(blocks)
+        self._tokens = hasattr(model, "patch_embed") and hasattr(model, "cls_token")
         self.side = int(model.pretrained_cfg.get("input_size", (3, 224, 224))[-1])
 
     def forward(self, views: Tensor) -> dict[str, Tensor]:
@@ -42,12 +44,15 @@ class TimmTower(nn.Module):
         `embedding` is what timm's own pooling gives; each output is float32 (v, width).
         """
         outputs: dict[str, Tensor] = {}
-        if self.blocks:
+        if self.blocks and self._tokens:
             last, inner = self.model.forward_intermediates(
                 views, indices=[block - 1 for block in self.blocks], return_prefix_tokens=True, output_fmt="NLC"
             )
             for block, (patches, prefix) in zip(self.blocks, inner, strict=True):
                 outputs |= {f"class.{block}": prefix[:, 0].float(), f"mean.{block}": patches.float().mean(dim=1)}
+        elif self.blocks:
+            last, inner = self.model.forward_intermediates(views, indices=[block - 1 for block in self.blocks])
+            outputs |= {f"mean.{block}": _mean(maps) for block, maps in zip(self.blocks, inner, strict=True)}
         else:
             last = self.model.forward_features(views)
         pooled = self.model.forward_head(last, pre_logits=True).float()
@@ -56,7 +61,12 @@ class TimmTower(nn.Module):
             mean = last[:, first:].float().mean(dim=1)
             own = {"class": last[:, 0].float() if first else mean, "mean": mean, "embedding": pooled}
             return own | outputs
-        return {"class": pooled, "mean": last.float().mean(dim=(2, 3)), "embedding": pooled}
+        return {"class": pooled, "mean": _mean(last), "embedding": pooled} | outputs
+
+
+def _mean(maps: Tensor) -> Tensor:
+    """Average feature maps (views, width, height, width) over their places."""
+    return maps.float().mean(dim=(2, 3))
 
 
 def build_tower(spec: Backbone, weights: Path | None) -> TimmTower:
@@ -75,7 +85,12 @@ def build_tower(spec: Backbone, weights: Path | None) -> TimmTower:
     torch.manual_seed(0)
     model: Any = pretrained_model(name) if spec.pretrained else timm.create_model(name, num_classes=0)
     if weights is not None:
-        tensors = read_checkpoint(weights, f"backbone {spec.name}:")
+        expected = model.state_dict()
+        tensors = (
+            package_weights(spec.package, expected)
+            if spec.package
+            else read_checkpoint(weights, f"backbone {spec.name}:")
+        )
         missing = model.load_state_dict(tensors, strict=False).missing_keys
         if missing:
             raise FacesiftError(f"backbone {spec.name}: {weights} lacks {len(missing)} tensors, such as {missing[0]}")

@@ -18,6 +18,8 @@ from facesift.images.archives import LOOSE, image_id, list_files, read_bytes
 from facesift.images.bad_image import BadImage
 
 RAW, REVIEWS = Path("data/raw"), Path("data/reviews")
+LOGS = Path("log")  # where docs/serving.md lets the service write its decisions
+TABLES = (".csv", ".jsonl", ".ndjson", ".parquet")  # of `facesift screen`, which people write into the project's folder
 OUTPUTS = (Path("data"), Path("metrics"), Path("models"), Path("report"), Path("dvc_plots"), Path(".work"))
 SHOWN = (
     Path("data/pictures"),
@@ -56,7 +58,7 @@ def find_holdings(root: Path, wanted: str, tables: tuple[Path, ...] = ()) -> Ite
     Args:
         root: the project's folder.
         wanted: id of the image.
-        tables: further files, such as tables that `facesift screen` wrote.
+        tables: further files, such as tables that `facesift screen` wrote; of folders, all tables in them.
 
     Yields:
         What holds the image.
@@ -69,11 +71,28 @@ def find_holdings(root: Path, wanted: str, tables: tuple[Path, ...] = ()) -> Ite
                 yield Holding(path, kind)
             elif any(path.is_relative_to(root / shown) for shown in SHOWN):
                 yield Holding(path, kind, sure=False)
-    yield from (Holding(path, "table") for path in tables if holds(path, wanted))
+    for path in _tables(root, tables):
+        if holds(path, wanted):
+            yield Holding(path, "table")
     for folder in (CACHE, EXPERIMENTS):
         yield from (Holding(path, "cache") for path in _files(root / folder) if holds(path, wanted))
     for remote in local_remotes(root):
         yield from (Holding(path, "remote") for path in _files(remote) if holds(path, wanted))
+
+
+def _tables(root: Path, named: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield tables of decisions: those in the project's folder, the logs of the service, and what the user names."""
+    here = (path for path in sorted(root.glob("*")) if path.suffix in TABLES and path.is_file())
+    inside = (path for folder in (root / LOGS, *named) if folder.is_dir() for path in _files(folder))
+    tables = {path.resolve(): path for path in (*here, *inside, *(path for path in named if not path.is_dir()))}
+    yield from tables.values()
+
+
+def places(root: Path, named: tuple[Path, ...] = ()) -> list[str]:
+    """Return the places that `find_holdings` looks into, in words; those that are not there are left out."""
+    folders = [each for each in (*OUTPUTS, LOGS, CACHE, EXPERIMENTS) if (root / each).is_dir()]
+    tables = f"tables in this folder (*{', *'.join(TABLES)})"
+    return [*map(str, folders), tables, *map(str, named), *map(str, local_remotes(root))]
 
 
 def _files(folder: Path, but: tuple[Path, ...] = ()) -> Iterator[Path]:

@@ -105,7 +105,7 @@ def make_page(inputs: ReportInputs, params: Params, pictures: PagePictures, repr
     decisions, voters = inputs.standard["test"]["decisions"], inputs.voters["test"]
     projected = list(dict.fromkeys((rule, *PROJECTED)))
     sections = [
-        prevalence_section(inputs.operating, projected),
+        prevalence_section(inputs.operating, projected, vote),
         operation_section(inputs.operating),
         pictures.examples,
         results_section(vote, within, decisions["rules"], rule),

@@ -11,7 +11,7 @@ from facesift.config.members import Head, Member
 from facesift.config.params import Params
 from facesift.config.sampling import Resample
 from facesift.core.fingerprint import files_fingerprint, library_versions, sha256
-from facesift.core.formatting import percent
+from facesift.core.formatting import counted, percent
 from facesift.evaluation.study_facts import (
     bad_photos,
     division,
@@ -139,7 +139,7 @@ def reproduction(params: Params, data: list[Path], code: list[Path], root: Path)
     rows = [[f"data: {path.relative_to(root).as_posix()}", sha256(path)] for path in data]
     rows.append(
         [
-            f"code of this page: {len(code)} files (dvc.lock has the hashes of every stage's code)",
+            f"code of this page: {counted(len(code), 'file')} (dvc.lock has the hashes of every stage's code)",
             files_fingerprint(code, root),
         ]
     )

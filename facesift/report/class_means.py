@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesift.core.classes import Classes
+from facesift.core.formatting import counted
 from facesift.report.figures import GridRow, draw_grid
 from facesift.shards.reading import ShardFolder
 
@@ -110,7 +111,9 @@ def draw_class_means(statistics: Sequence[ClassStatistics], classes: Classes) ->
     means = [found.mean for found in statistics]
     apart = [np.abs(mean - means[classes.number]).mean(axis=2) for mean in means]
     other = [known and there[classes.number] and number != classes.number for number, known in enumerate(there)]
-    counts = [f"{name}: {found.images:,} images" for name, found in zip(classes.names, statistics, strict=True)]
+    counts = [
+        f"{name}: {counted(found.images, 'image')}" for name, found in zip(classes.names, statistics, strict=True)
+    ]
     rows = [
         GridRow("mean", _where(there, [np.rint(mean).astype(np.uint8) for mean in means]), counts),
         GridRow(

@@ -8,7 +8,7 @@ from typing import Any
 
 from facesift.core.formatting import percent, span
 from facesift.core.intervals import clopper_pearson
-from facesift.report.applications import Applications, Fates, applications
+from facesift.report.applications import KNOWN_SHARES, Applications, Fates, applications
 from facesift.report.page import Gallery
 from facesift.report.seed_spread import measured_range
 
@@ -192,7 +192,7 @@ def pictures_of_applications(tally: Tally, projections: Sequence[int], prevalenc
     places: dict[float, str] = {}
     if prevalence is not None:
         places[1 / prevalence] = "expected"
-    places |= {float(one_in): places.get(float(one_in), "") for one_in in projections}
+    places |= {float(one_in): places.get(float(one_in), KNOWN_SHARES.get(one_in, "")) for one_in in projections}
     places.setdefault((tally.fakes + tally.reals) / tally.fakes, "the test")
     first = next(iter(places))
     shares, fates = sorted(places.items()), tally.fates()

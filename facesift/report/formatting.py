@@ -7,6 +7,8 @@ from typing import Any
 
 from facesift.core.formatting import NOTHING, EstimateText, percent, share, span
 
+DECIDES_ALL = "none: it decides all"
+
 
 def recall_of(figures: Mapping[str, Any]) -> str:
     """Format the recall of a report of `facesift.core.counts.Confusion` with its interval and counts."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facesift.core.formatting import NOTHING, EstimateText, percent, share
-from facesift.report.formatting import precision_of
+from facesift.report.applications import KNOWN_SHARES
+from facesift.report.formatting import DECIDES_ALL, precision_of
 from facesift.report.page import PageSection, Table
 
 POINTS = {
@@ -99,12 +100,13 @@ def _outcome(figures: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def prevalence_section(operating: Mapping[str, Any], chosen: Sequence[str]) -> PageSection:
+def prevalence_section(operating: Mapping[str, Any], chosen: Sequence[str], vote: Mapping[str, Any]) -> PageSection:
     """Show what rules and operating points would do at other shares of fakes.
 
     Args:
         operating: contents of `metrics/operating.json`.
         chosen: names of rules and points; those without a projection are left out.
+        vote: figures by rule, as of `metrics/vote.json`: a rule without a `review_rate` sends nothing to a person.
 
     Returns:
         The section with one table for each name.
@@ -113,13 +115,15 @@ def prevalence_section(operating: Mapping[str, Any], chosen: Sequence[str]) -> P
     for name in chosen:
         projected = operating["prevalence"].get(name)
         if projected:
-            rows = [[f"1 in {int(one_in):,}", *_projection(figures)] for one_in, figures in _by_number(projected)]
+            all_decided = name in vote and "review_rate" not in vote[name]
+            shares = _by_number(projected)
+            rows = [[_share(one_in), *_projection(each, all_decided=all_decided)] for one_in, each in shares]
             headings = ("fakes", *(heading for _, heading in PROJECTED))
             tables.append(Table(headings, rows, f"{POINTS.get(name, name.replace('_', ' '))}: in 100,000 applications"))
     text = [
         (
             "The test split holds far more fakes than a bank sees. What happens to a fake and what happens to a real "
-            "image carries over; precision and workload do not, so they are projected, with intervals."
+            "image carries over; precision and workload do not, so they are projected, with intervals (`projections`)."
         )
     ]
     return PageSection("At a bank's share of fakes", text, tables, reader="board")
@@ -129,8 +133,17 @@ def _by_number(projected: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return sorted(projected.items(), key=lambda entry: int(entry[0]))
 
 
-def _projection(figures: Mapping[str, Mapping[str, float | None]]) -> list[str]:
-    return [_amount(figures[key], share_of_all=key == "precision") for key, _ in PROJECTED]
+def _share(one_in: str) -> str:
+    return f"1 in {int(one_in):,}" + (f" ({KNOWN_SHARES[int(one_in)]})" if int(one_in) in KNOWN_SHARES else "")
+
+
+def _projection(figures: Mapping[str, Mapping[str, float | None]], *, all_decided: bool) -> list[str]:
+    return [
+        DECIDES_ALL
+        if all_decided and key == "reviews_per_100k"
+        else _amount(figures[key], share_of_all=key == "precision")
+        for key, _ in PROJECTED
+    ]
 
 
 def _amount(figure: Mapping[str, float | None], *, share_of_all: bool) -> str:

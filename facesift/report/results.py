@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facesift.core.formatting import area, share
-from facesift.report.formatting import known, precision_of, recall_of
+from facesift.core.formatting import area, counted, share
+from facesift.report.formatting import DECIDES_ALL, known, precision_of, recall_of
 from facesift.report.page import PageSection, Table
 
 RULE_HEADINGS = ("decision rule", "caught", "to review", "false alarms", "recall", "precision")
@@ -45,7 +45,7 @@ def _rule_cells(figures: Mapping[str, Any], alarms: Mapping[str, Any] | None) ->
     reals = figures["reals"] + figures.get("review_real", 0)
     return [
         share(figures[caught[0]], figures.get(caught[1]), figures["tp"] + review_fake, fakes),
-        review if reviewed or "review_rate" in figures else "none: it decides all",
+        review if reviewed or "review_rate" in figures else DECIDES_ALL,
         _false_alarms(figures["fp"], reals, alarms and alarms["interval"]),
         recall_of(figures),
         _precision(figures),
@@ -126,7 +126,7 @@ def members_section(voters: Reports, within: Reports, baselines: Reports, decisi
 
 def _counted(figures: Mapping[str, Any]) -> str:
     fakes, reals = (figures[f"{name}s"] + figures.get(f"review_{name}", 0) for name in ("fake", "real"))
-    return f"{fakes:,} fakes, {reals:,} reals"
+    return f"{counted(fakes, 'fake')}, {counted(reals, 'real')}"
 
 
 def _smaller(within: Reports, whole: Mapping[str, Any]) -> dict[str, Any]:

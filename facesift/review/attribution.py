@@ -80,7 +80,7 @@ def why_unavailable(bundle: Path) -> str:
     if not (bundle / CARD).is_file():
         return f"Maps need the committee's bundle, and {bundle} is not one (--bundle)."
     lacking = [name for name in ("torch", "captum") if importlib.util.find_spec(name) is None]
-    return f"Maps need {' and '.join(lacking)}: install facesift[train]." if lacking else ""
+    return f"Maps need {' and '.join(lacking)}: pip install -e '.[train]' in the clone." if lacking else ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.sampling.forging import Forgery, LandmarkedFace, forge
 from facesift.sampling.plan_columns import FORGED, KINDS, REGIONS
 from facesift.sampling.regions import face_landmarks
@@ -145,5 +146,6 @@ def _check_fits(shards: ShardFolder, columns: dict[str, NDArray[Any]]) -> None:
             bad = int(np.argmin(fits))
             raise FacesiftError(
                 f"sampling plan: {numbers} {number[bad]}, {rows} {row[bad]} is not in {shards.folder} "
-                f"({len(sizes)} shards, {shards.images} images): made for other shards; `dvc repro sample`"
+                f"({counted(len(sizes), 'shard')}, {counted(shards.images, 'image')}): made for other shards; "
+                "`dvc repro sample`"
             )

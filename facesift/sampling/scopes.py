@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from facesift.config.sampling import Forge, Resample
 from facesift.core.classes import BINARY, FAKE, REAL
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.sampling.donors import FaceFeatures, choose_donors
 from facesift.sampling.plan_columns import KINDS
 from facesift.sampling.resamplers import smote_pairs, target_count, undersampled_rows
+
+
+class RatioMetError(FacesiftError):
+    """The classes are nearer to each other already than the ratio that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,9 @@ def resample_scope(scope: Scope, resample: Resample, random_state: int) -> Resam
         The rows of the re-sampled scope.
 
     Raises:
-        FacesiftError: when the scope has one class only, is already more balanced than asked for, or has too few images
-            for neighbours or donors; the message names the key to change.
+        RatioMetError: when the scope is already more balanced than asked for.
+        FacesiftError: when the scope has one class only, or too few images for neighbours or donors; the message names
+            the key to change.
     """
     rows = original_rows(scope.labels)
     if resample.smote is not None:
@@ -134,14 +140,15 @@ def _check_forging(scope: Scope, real: int, fake: int, missing: int, forge: Forg
     needed = 2 if forge.composite else 1
     if real < needed:
         raise FacesiftError(
-            f"{scope.name} has {real} real images, and {scope.key}.forge makes fakes of at least {needed}: "
+            f"{scope.name} has {counted(real, 'real image')}, and {scope.key}.forge makes fakes of at least {needed}: "
             f"set {scope.key}.scope: split, or a larger shard.images"
         )
     if missing < 1:
         least = math.ceil(1e4 * (fake + 1) / real) / 1e4
         raise FacesiftError(
-            f"{scope.key}.forge.ratio: {forge.ratio:g} is asked for, but {scope.name} has {fake} fakes to {real} reals "
-            f"before forging: set it to {least:g} or more, or forge to null"
+            f"{scope.key}.forge.ratio: {forge.ratio:g} is asked for, but {scope.name} has "
+            f"{counted(fake, 'fake')} to {counted(real, 'real')} before forging: "
+            f"set it to {least:g} or more, or forge to null"
         )
 
 
@@ -159,7 +166,7 @@ def _target_count(scope: Scope, labels: NDArray[np.uint8], method: str, ratio: f
         counts = [each for each in scope.counts if all(each)] if labels is scope.labels else []
         least = _least_ratio([(real, fake), *counts], method)
         remedy = "set it to null" if least is None else f"set it to {least:g} or more, or to null"
-        raise FacesiftError(
+        raise RatioMetError(
             f"{scope.key}.{method}: {ratio:g} is asked for, but {scope.name} is at "
             f"{min(real, fake) / max(real, fake):.4g} already ({real} real, {fake} fake): {remedy}"
         ) from None
@@ -182,6 +189,6 @@ def _check_neighbours(scope: Scope, images: int, label: str, neighbours: int) ->
         return
     fewer = f"set {scope.key}.neighbours to at most {images - 1}, or " if images > 1 else "set "
     raise FacesiftError(
-        f"{scope.name} has {images} {label} images, and SMOTE with {scope.key}.neighbours: {neighbours} needs at least "
-        f"{neighbours + 1}: {fewer}{scope.key}.scope: split, or a larger shard.images"
+        f"{scope.name} has {counted(images, f'{label} image')}, and SMOTE with {scope.key}.neighbours: {neighbours} "
+        f"needs at least {neighbours + 1}: {fewer}{scope.key}.scope: split, or a larger shard.images"
     )

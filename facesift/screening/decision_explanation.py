@@ -45,7 +45,7 @@ def explain_decision(decisions: Path, image_id: str, bundle: Path) -> list[str]:
 
     Args:
         decisions: a decisions table, as `facesift screen` writes it; it is not trusted.
-        image_id: of the image, or its name in the table.
+        image_id: of the image, or its name in the table, or an end of the name that no other image has.
         bundle: folder of the bundle that is believed to have decided.
 
     Returns:

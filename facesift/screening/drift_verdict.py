@@ -1,4 +1,4 @@
-"""The verdict on drift: stable, watch or recalibrate, what moved, and what to do about it."""
+"""The verdict on drift: stable, watch, recalibrate or too few images, what moved, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from facesift.core.formatting import between, counted, percent
 from facesift.core.intervals import clopper_pearson
 
-STABLE, WATCH, RECALIBRATE = "stable", "watch", "recalibrate"
+STABLE, WATCH, RECALIBRATE, TOO_FEW = "stable", "watch", "recalibrate", "too few images to say"
 # Convention of scorecard monitoring (Siddiqi 2006, Credit Risk Scorecards): from here on a shift is small, is large.
 PSI = {WATCH: 0.1, RECALIBRATE: 0.25}
 # Our own, of odds: where a decision is rare, the queue of people is then certainly a quarter longer or shorter, or
@@ -27,6 +27,8 @@ ADVICE = {
     "fakes from scores that mean something else",
     "images": "find out what changed before the committee: camera, app, crop, compression or size of the images",
     "unscorable": "see the column `reason` of the images without a decision",
+    "few": "screen more images: about a hundred show a large shift, about a thousand a small one, if there are as many "
+    "test images",
 }
 
 
@@ -88,17 +90,23 @@ def _grade(value: float, limits: Mapping[str, float]) -> str:
 
 
 def verdict(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the states together: state, what moved, a sentence, and what to do."""
+    """Put the states together: state, what moved, a sentence, and what to do.
+
+    Where nothing moved, but chance alone would hide a large shift, the state is `TOO_FEW` and not `STABLE`.
+    """
     moved = {name: each for name, each in found["columns"].items() if each["state"] != STABLE}
     decisions = {name: each for name, each in found["decisions"].items() if each["state"] != STABLE}
     strange = found["unscorable"]["state"] != STABLE
     states = [each["state"] for each in (*moved.values(), *decisions.values(), found["unscorable"])]
     state = max(states, key=(STABLE, WATCH, RECALIBRATE).index)
+    if few := state == STABLE and any(_hides_much(each) for each in found["columns"].values()):
+        state = TOO_FEW
     kinds = {
         "probability": any(name in SCORES for name in moved),
         "decisions": bool(decisions),
         "images": any(name not in SCORES for name in moved),
         "unscorable": strange,
+        "few": few,
     }
     return {
         "state": state,
@@ -106,6 +114,11 @@ def verdict(found: Mapping[str, Any]) -> dict[str, Any]:
         "sentence": f"{state}: {_sentence(found, moved, decisions)}",
         "advice": [ADVICE[kind] for kind, there in kinds.items() if there],
     }
+
+
+def _hides_much(figures: Mapping[str, Any]) -> bool:
+    """Whether a column's index could be large without being beyond chance."""
+    return bool(figures["limit"] - figures["expected"] > PSI[RECALIBRATE])
 
 
 def _sentence(found: Mapping[str, Any], moved: Mapping[str, Any], decisions: Mapping[str, Any]) -> str:

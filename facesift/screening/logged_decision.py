@@ -25,7 +25,7 @@ NUMBERS = ("probability", "width", "height", "bytes", *QUALITIES, "lo", "hi", "p
 PHOTO = "quality"
 SHARES = ("probability", "lo", "hi", "prevalence")  # between 0 and 1
 ENDS = 6  # characters of an id that make it close to another
-CLOSE, MOST = 3, 5  # ids that are named, and rows that are told
+CLOSE, MOST = 5, 5  # images that are named, and rows that are told
 LONGEST = 300  # characters of a text that are shown
 
 
@@ -76,7 +76,7 @@ def read_logged(path: Path, image_id: str, classes: Classes) -> list[LoggedDecis
 
     Args:
         path: a decisions table, as `facesift screen` writes it.
-        image_id: of the image, or its name in the column `image`.
+        image_id: of the image, or its name in the column `image`, or an end of the name that no other image has.
         classes: that decisions and votes may name.
 
     Returns:
@@ -84,7 +84,7 @@ def read_logged(path: Path, image_id: str, classes: Classes) -> list[LoggedDecis
 
     Raises:
         FacesiftError: for a file that is no such table or was written by an older version, for an image that is not
-            in it, and for a row with an impossible value.
+            in it, for an end of several images' names, and for a row with an impossible value.
     """
     with reading(path):
         columns = scan_decisions(path, (), ()).collect_schema().names()
@@ -93,13 +93,9 @@ def read_logged(path: Path, image_id: str, classes: Classes) -> list[LoggedDecis
         photo = [PHOTO] if PHOTO in columns else []
         table = scan_decisions(path, (*NUMBERS, *said), (*TEXTS, *votes, *photo))
         table = table.select(*TEXTS, *NUMBERS, *votes, *said, *photo)
-        rows = (
-            table.filter((pl.col("image_id") == image_id) | (pl.col("image") == image_id))
-            .head(MOST)
-            .collect(engine="streaming")
-        )
+        rows = _first(table, (pl.col("image_id") == image_id) | (pl.col("image") == image_id))
         if rows.is_empty():
-            raise _unknown(path, image_id, table)
+            rows = _first(table, pl.col("image") == _full_name(path, image_id, table))
     return [_checked(path, row, voters, classes) for row in rows.to_dicts()]
 
 
@@ -115,6 +111,24 @@ def _voters(path: Path, columns: Sequence[str]) -> list[str]:
     if missing := [name for name in needed if name not in columns]:
         raise FacesiftError(f"{path}: no table of `facesift screen`: it has no column {printable(', '.join(missing))}")
     return voters
+
+
+def _first(table: pl.LazyFrame, wanted: pl.Expr) -> pl.DataFrame:
+    return table.filter(wanted).head(MOST).collect(engine="streaming")
+
+
+def _full_name(path: Path, end: str, table: pl.LazyFrame) -> str:
+    """Find the one name that ends like this: first as the end of a path, then as any end."""
+    names = pl.col("image")
+    for ending in (names.str.ends_with(f"/{end}") | names.str.ends_with(f":{end}"), names.str.ends_with(end)):
+        found = table.filter(ending).select(names.unique(maintain_order=True)).head(CLOSE + 1)
+        images: list[str] = found.collect(engine="streaming")["image"].to_list() if end else []
+        if len(images) == 1:
+            return images[0]
+        if images:
+            shown = ", ".join(map(printable, images[:CLOSE])) + (" and more" if len(images) > CLOSE else "")
+            raise FacesiftError(f"{path}: several images end in {printable(end)}: {shown}; give more of the name")
+    raise _unknown(path, end, table)
 
 
 def _unknown(path: Path, image_id: str, table: pl.LazyFrame) -> FacesiftError:

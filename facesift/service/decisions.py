@@ -16,6 +16,7 @@ from functools import partial
 
 from facesift.bundle.card import bundle_hash
 from facesift.core.errors import FacesiftError
+from facesift.core.formatting import counted
 from facesift.screening.drift import Report
 from facesift.service.engine import Engine
 from facesift.service.jobs import Answer, Job, UploadedImage
@@ -142,7 +143,7 @@ class DecisionService:
     def client_slot(self, client: str) -> Iterator[None]:
         """Count a request of a client; `Refusal` when it has too many at the same time."""
         if self._clients[client] >= self.limits.client_requests:
-            words = f"This token has {self.limits.client_requests} requests under way."
+            words = f"This token has {counted(self.limits.client_requests, 'request')} under way."
             raise Refusal(429, "client_busy", words, retry_after=self._retry_after(), unread=True)
         self._clients[client] += 1
         try:
@@ -155,7 +156,7 @@ class DecisionService:
     @contextmanager
     def _admitted(self, images: int) -> Iterator[None]:
         if self._waiting + images > self.limits.waiting_images:
-            words = f"{self._waiting} images wait already."
+            words = f"{counted(self._waiting, 'image')} waiting already."
             raise Refusal(503, "overloaded", words, retry_after=self._retry_after())
         self._count_waiting(images)
         try:
@@ -170,7 +171,7 @@ class DecisionService:
     def check_room(self) -> None:
         """Refuse a request before its body is read when it could only wait."""
         if self._waiting >= self.limits.waiting_images:
-            words = f"{self._waiting} images wait already."
+            words = f"{counted(self._waiting, 'image')} waiting already."
             raise Refusal(503, "overloaded", words, retry_after=self._retry_after(), unread=True)
 
     def _retry_after(self) -> int:

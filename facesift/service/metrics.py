@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import polars as pl
@@ -18,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from facesift.screening.drift import Report
-from facesift.screening.drift_verdict import RECALIBRATE, STABLE, WATCH
+from facesift.screening.drift_verdict import RECALIBRATE, STABLE, TOO_FEW, WATCH
 
 UNSCORED = "unscored"
 SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -102,7 +103,10 @@ class _Drift(Collector):
         for name, each in found["columns"].items():
             psi.add_metric([name], each["psi"])
             limit.add_metric([name], each["limit"])
-        state = (STABLE, WATCH, RECALIBRATE).index(found["verdict"]["state"])
+        states = {STABLE: 0, WATCH: 1, RECALIBRATE: 2, TOO_FEW: math.nan}
+        state = states[found["verdict"]["state"]]
         yield from (psi, limit)
-        yield GaugeMetricFamily("facesift_drift_state", "0 stable, 1 watch, 2 recalibrate.", value=state)
+        yield GaugeMetricFamily(
+            "facesift_drift_state", "0 stable, 1 watch, 2 recalibrate, NaN: too few images.", value=state
+        )
         yield GaugeMetricFamily("facesift_drift_images", "Images that were compared.", value=found["images"])

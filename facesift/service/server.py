@@ -96,6 +96,16 @@ def _bind(server: ServerSettings) -> socket.socket:
     return listener
 
 
+def done_without(settings: ServiceSettings) -> list[str]:
+    """Say what the service does without."""
+    lines = []
+    if settings.server.tokens is None:
+        lines.append("No --tokens: everybody on this machine may ask.")
+    if settings.log.folder is None:
+        lines.append("No --log: decisions are answered, but not recorded.")
+    return lines
+
+
 async def _serve(settings: ServiceSettings, tokens: TokenFile | None, listener: socket.socket) -> None:
     metrics = Metrics()
     service = DecisionService(settings.decisions, settings.log, settings.limits, metrics)
@@ -105,6 +115,8 @@ async def _serve(settings: ServiceSettings, tokens: TokenFile | None, listener: 
     host, port = listener.getsockname()[:2]
     print(f"Bundle {service.engine.bundle} decides.", flush=True)  # noqa: T201  the command's output
     print(f"Serving {scheme}://{host}:{port}/v1/decisions, described at /docs (Ctrl-C ends it)", flush=True)  # noqa: T201
+    for line in done_without(settings):
+        print(line, flush=True)  # noqa: T201
     with suppress(KeyboardInterrupt):
         await server.serve(sockets=[listener])
     await service.close()

@@ -28,6 +28,13 @@ def test_exit_status_and_first_word_say_the_verdict(call, shift, status, state):
     assert (done.exit_code, done.stdout.split(":")[0]) == (status, state)
 
 
+def test_four_images_are_too_few_to_call_a_stream_stable(call):
+    done = call(images(4, 1))
+    assert done.exit_code == 0
+    assert done.stdout.startswith("too few images to say: nothing moved beyond chance in 4 images")
+    assert "To do: screen more images" in done.stdout
+
+
 def test_json_is_the_report(call):
     report = json.loads(call(images(500, 1), "--json").stdout)
     assert report["verdict"]["state"] == "stable"

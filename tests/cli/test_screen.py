@@ -51,6 +51,7 @@ def test_rows_come_on_the_standard_output_and_the_sum_on_the_other(exported, fac
     assert process.returncode == 0
     assert len(pl.read_csv(out.encode())) == 30
     assert err.startswith("30 images: ")
+    assert err.endswith(f" (study made, rule unanimous, bundle {exported})\n")
     assert "\x1b" not in err + out
 
 

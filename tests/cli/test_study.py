@@ -10,6 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from facesift.cli.main import app
+from facesift.config import weights
 from facesift.config.compose import studies
 from tests.made import ROOT
 
@@ -119,3 +120,45 @@ def test_a_damaged_base_of_the_values_is_named(clone, damage):
     assert result.exit_code == 1
     assert "conf/base.yaml" in said(result)
     assert (clone / "params.yaml").read_text() == "as it was\n"
+
+
+def put_faces(clone, real, fake):
+    for label, number in {"real": real, "fake": fake}.items():
+        folder = clone / "data/raw/folders" / label
+        folder.mkdir(parents=True)
+        for face in range(number):
+            (folder / f"{face}.jpg").touch()
+
+
+def test_a_ratio_that_the_files_have_already_is_refused_with_the_command_that_goes_on(clone):
+    put_faces(clone, 60, 60)
+    refused = study("folders", "seed=3")
+    assert refused.exit_code == 1
+    assert (clone / "params.yaml").read_text() == "as it was\n"
+    assert "48 real images and 48 fakes" in said(refused)
+    for part in ("convnext1 (smote: 1)", "convnext2 (smote: 0.4)", "convnext4 (smote: 0.1)", "NAME=folders_best"):
+        assert part in said(refused)
+    settings = said(refused).partition('SET="')[2].partition('"')[0].split()
+    assert settings[0] == "seed=3"
+    assert study("folders", *settings).exit_code == 0
+
+
+def test_members_whose_ratio_is_higher_are_not_named(clone):
+    put_faces(clone, 60, 12)
+    refused = said(study("folders"))
+    assert "convnext3 (smote: 0.1), convnext4 (smote: 0.1)" in refused
+    assert "convnext2" not in refused
+
+
+def test_files_are_counted_by_their_names(clone):
+    put_faces(clone, 60, 3)
+    assert "data/raw/folders: 3 fake, 60 real files by their names" in study("folders").output
+
+
+def test_missing_weights_are_told_when_the_study_is_chosen(clone, monkeypatch):
+    put_faces(clone, 60, 60)
+    monkeypatch.setitem(weights.WEIGHTS, "clip", "no_such_package_of_weights")
+    result = study("folders_best", "backbones.clip_b16.package=no_such_package_of_weights")
+    assert result.exit_code == 0
+    assert "backbones.clip_b16 needs the weights" in result.output
+    assert "type `facesift weights clip`, or dvc repro will stop" in result.output

@@ -167,7 +167,7 @@ def test_a_member_alone_is_computed_without_the_others(exported):
 def test_without_the_package_onnx_the_message_says_what_to_install(exported, monkeypatch):
     committee = Committee.load(exported, threads=1)
     monkeypatch.setitem(sys.modules, "onnx.utils", None)
-    with pytest.raises(FacesiftError, match=r"one by one needs onnx: `pip install facesift\[screen\]`"):
+    with pytest.raises(FacesiftError, match=r"one by one needs onnx: `pip install -e '\.\[screen\]'`"):
         committee.runtime.logits(MemberInputs(noise(1)), ["two"])
 
 

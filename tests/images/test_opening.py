@@ -71,7 +71,7 @@ def test_a_format_that_is_not_allowed_is_refused_by_name(kind):
 )
 def test_a_photo_of_a_phone_names_the_extra_that_reads_it(data):
     assert "HEIC" in why(data)
-    assert "pip install 'facesift[heic]'" in why(data)
+    assert "pip install -e '.[heic]'" in why(data)
 
 
 @pytest.mark.parametrize(

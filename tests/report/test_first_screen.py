@@ -69,7 +69,9 @@ def test_the_picture_says_how_many_real_people_are_bothered_for_each_fake():
     assert "152 real people for each fake caught" in picture.sentence
 
 
-@pytest.mark.parametrize(("prevalence", "first"), [(None, "1 in 212"), (0.01, "1 in 100 (expected)")])
+@pytest.mark.parametrize(
+    ("prevalence", "first"), [(None, "1 in 212 (as in the published data)"), (0.01, "1 in 100 (expected)")]
+)
 def test_the_expected_share_of_fakes_is_shown_first(prevalence, first):
     found = pictures_of_applications(TALLY, [212, 1000], prevalence)
     assert [each.label for each in found if each.chosen] == [first]

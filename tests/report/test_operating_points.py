@@ -6,7 +6,7 @@ import pytest
 from facesift.committee.decision import REVIEW
 from facesift.core.classes import Classes
 from facesift.evaluation.decision_report import count_decisions
-from facesift.report.operating_points import operation_section
+from facesift.report.operating_points import operation_section, prevalence_section
 
 LOG_ODDS, FAKES = np.array([-2.0, 0.0, 2.0, 3.0, -3.0, 0.5]), np.array([0, 0, 1, 0, 0, 1])
 DECISIONS = np.where(LOG_ODDS < -1, 0, np.where(LOG_ODDS >= 1, 1, REVIEW))
@@ -55,3 +55,21 @@ def test_a_temperature_knows_no_share_of_fakes():
     told = section(3, prevalence=None).text[0]
     assert "Probabilities hold at no known share of fakes" in told
     assert "review budget where 1.961 % of the images are fake (as in validation)" in told
+
+
+def projected(one_in, vote):
+    figures = {"value": 0.0, "low": 0.0, "high": 169.0}
+    keys = ("precision", "reviews_per_100k", "missed_per_100k", "false_alarms_per_100k")
+    shares = {str(one_in): dict.fromkeys(keys, figures)}
+    (table,) = prevalence_section({"prevalence": {"any_fake": shares}}, ["any_fake"], vote).tables
+    return table.rows[0]
+
+
+def test_a_rule_that_decides_all_images_has_no_interval_of_reviews():
+    assert projected(1000, {"any_fake": {"recall": 1.0}})[2] == "none: it decides all"
+    assert projected(1000, {"any_fake": {"review_rate": 0.0}})[2] == "0 (0-169)"
+
+
+def test_the_share_of_the_published_data_is_named():
+    assert projected(212, {})[0] == "1 in 212 (as in the published data)"
+    assert projected(1000, {})[0] == "1 in 1,000"

@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_plan(shards):
 @pytest.mark.parametrize(
     ("counts", "asked", "words"),
     [
-        ([(1, 1)], {"ratio": 1.0}, r"has 1 real images, and members.a.resample.forge makes fakes of at least 2"),
+        ([(1, 1)], {"ratio": 1.0}, r"has 1 real image, and members.a.resample.forge makes fakes of at least 2"),
         ([(0, 4)], {"ratio": 1.0, "composite": 0.0}, r"has 0 real images, .* at least 1: .*scope: split"),
         (
             [(20, 8)],

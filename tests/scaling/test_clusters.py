@@ -30,7 +30,7 @@ from tests.pipeline.conftest import tiny_study
 
 FAKES, REALS = 60, 540
 BACKENDS = [
-    pytest.param(name, marks=pytest.mark.skipif(not find_spec(module), reason=f"pip install 'facesift[{name}]'"))
+    pytest.param(name, marks=pytest.mark.skipif(not find_spec(module), reason=f"pip install -e '.[{name}]'"))
     for name, module in (("ray", "ray"), ("dask", "distributed"))
 ]
 
@@ -164,7 +164,7 @@ def running_dask(room: Path, code: Path) -> Iterator[str]:
             process.wait(30)
 
 
-needs_dask = pytest.mark.skipif(not find_spec("distributed"), reason="pip install 'facesift[dask]'")
+needs_dask = pytest.mark.skipif(not find_spec("distributed"), reason="pip install -e '.[dask]'")
 
 
 @needs_dask

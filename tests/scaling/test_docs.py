@@ -20,7 +20,7 @@ def test_plan_prints_what_stands_below_it():
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """The tiny study with a member of the name that the page uses, up to the member's plan."""
-    pytest.importorskip("distributed", reason="pip install 'facesift[dask]'")
+    pytest.importorskip("distributed", reason="pip install -e '.[dask]'")
     tree = tiny_study()
     tree["members"] = {"convnext1": tree["members"]["one"]}
     repository = create(tmp_path_factory.mktemp("docs"), tree, lambda raw: write_faces(raw / "tiny/faces.zip"))

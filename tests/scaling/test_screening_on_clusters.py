@@ -48,7 +48,7 @@ def screened(room: Path, output: Path, *options: str) -> bytes:
 @pytest.mark.parametrize(("backend", "module"), [("ray", "ray"), ("dask", "distributed")])
 def test_two_workers_write_the_rows_of_one_process(room, tmp_path, backend, module):
     if not find_spec(module):
-        pytest.skip(f"pip install 'facesift[{backend}]'")
+        pytest.skip(f"pip install -e '.[{backend}]'")
     alone = screened(room, tmp_path / "alone.csv", "--threads", "1")
     assert alone.count(b"\n") == 81
     assert screened(room, tmp_path / "two.csv", "--backend", backend, "--jobs", "2") == alone

@@ -55,6 +55,17 @@ def told(exported, tmp_path):
     return tell
 
 
+@pytest.mark.parametrize("end", ["face.jpg", "in/face.jpg", "ace.jpg"])
+def test_the_end_of_a_name_is_enough_if_no_other_image_has_it(exported, tmp_path, end):
+    others = [row(image=name, image_id=digit * 32) for name, digit in {"in/surface.jpg": "1", "b.jpg": "2"}.items()]
+    path = write(tmp_path / "out.csv", row(), *others)
+    if end == "ace.jpg":
+        with pytest.raises(FacesiftError, match=r"several images end in ace\.jpg: in/face\.jpg, in/surface"):
+            explain_decision(path, end, exported)
+    else:
+        assert explain_decision(path, end, exported)[0].startswith("Image in/face.jpg")
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_a_row_of_every_format_that_screen_writes_is_told_alike(exported, committee, tmp_path, suffix):
     (tmp_path / "face.png").write_bytes(stored(noise(40, 40)))

@@ -2,13 +2,15 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from facesift.core.errors import FacesiftError
 from facesift.service.batching import Batcher
 from facesift.service.log_file import LogFile
-from facesift.service.settings import LogSettings
+from facesift.service.server import ServiceSettings, done_without
+from facesift.service.settings import DecisionSettings, Limits, LogSettings, ServerSettings
 from facesift.service.tokens import TokenFile, create_token, read_tokens, revoke_tokens
 
 BUNDLE = "ab" * 32
@@ -117,3 +119,14 @@ def test_mistakes_with_tokens_are_errors(tmp_path):
     path.write_text('{"tokens": [{"name": "x"}]}')
     with pytest.raises(FacesiftError, match="not a file of tokens"):
         read_tokens(path)
+
+
+def settings(tokens, log):
+    return ServiceSettings(DecisionSettings(Path("bundle")), ServerSettings(tokens=tokens), LogSettings(log), Limits())
+
+
+def test_what_the_service_does_without_is_said_when_it_starts():
+    assert done_without(settings(Path("tokens.json"), Path("log"))) == []
+    nobody_asked, unrecorded = done_without(settings(None, None))
+    assert "everybody on this machine may ask" in nobody_asked
+    assert "not recorded" in unrecorded

@@ -34,7 +34,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    pytest.importorskip("zensical", reason="pip install 'facesift[docs]'")
+    pytest.importorskip("zensical", reason="pip install -e '.[docs]'")
     folder = tmp_path_factory.mktemp("site")
     for name in ("docs", "facesift"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -48,6 +48,14 @@ def test_all_outputs_are_the_same_bytes_on_a_rerun(params: Params):
 
 
 @pytest.mark.usefixtures("raw")
+def test_weights_that_a_later_stage_lacks_stop_the_first_one(params: Params):
+    tree = params.model_dump()
+    tree["members"]["plain"]["architecture"]["package"] = "no-such-package-of-weights"
+    with pytest.raises(FacesiftError, match=r"members.plain needs the weights .* -e '\.\[weights\]'"):
+        ingest.main(parse_params(tree))
+
+
+@pytest.mark.usefixtures("raw")
 def test_the_manifest_has_a_row_for_every_image(params: Params):
     ingest.main(params)
     assert pl.read_parquet(ingest.MANIFEST).height == 12
@@ -89,7 +97,7 @@ def test_metrics_hold_the_counts(params: Params, raw: Path):
 def test_ignored_files_are_said_with_an_example(params: Params, raw: Path, capsys: pytest.CaptureFixture[str]):
     (raw / "readme.txt").write_text("hello")
     ingest.main(params)
-    assert "1 files belong to no source" in (said := capsys.readouterr().out)
+    assert "1 file in no source" in (said := capsys.readouterr().out)
     assert "readme.txt" in said
 
 
@@ -130,7 +138,7 @@ def test_nothing_but_bad_files_is_an_error_even_without_a_limit(params: Params):
     folder.mkdir(parents=True)
     (folder / "bad.png").write_bytes(b"")
     limits = params.ingest.model_copy(update={"max_bad_fraction": 1.0})
-    with pytest.raises(FacesiftError, match="none of 1 files is usable"):
+    with pytest.raises(FacesiftError, match="no usable image in 1 file;"):
         ingest.main(params.model_copy(update={"ingest": limits}))
 
 
@@ -170,7 +178,7 @@ def test_a_folder_of_reviewed_images_takes_part_with_those_that_are_decided(para
 @pytest.mark.usefixtures("raw")
 def test_nothing_but_images_that_nobody_has_decided_is_an_error_of_its_own(params: Params):
     sources = {"stream": Source(layout="reviewed", folder="real")}
-    with pytest.raises(FacesiftError, match="nobody has decided any of the 8 images"):
+    with pytest.raises(FacesiftError, match="8 images, of which nobody has decided any"):
         ingest.main(params.model_copy(update={"data": params.data.model_copy(update={"sources": sources})}))
 
 

@@ -87,3 +87,20 @@ def test_running_again_gives_the_same_bytes(params: Params) -> None:
     first = [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("data/plans/one.json"))]
     sample.main(params, "one")
     assert first == [path.read_bytes() for path in (Path("data/plans/one.parquet"), Path("data/plans/one.json"))]
+
+
+def test_a_ratio_that_is_met_names_all_members_concerned_and_the_command_that_goes_on(params: Params) -> None:
+    tree = params.model_dump()
+    member = tree["members"]["one"]
+    none = member["resample"] | {"scope": "none", "smote": None, "undersample": None}
+    tree["members"] |= {
+        "one": member | {"resample": member["resample"] | {"smote": 0.15}},
+        "two": member | {"resample": member["resample"] | {"smote": None, "undersample": 0.12}},
+        "high": member,
+        "none": member | {"resample": none},
+    }
+    with pytest.raises(FacesiftError, match=r"one \(smote: 0.15\), two \(undersample: 0.12\)") as caught:
+        sample.main(parse_params(tree), "one")
+    assert "make study NAME=portraits SET=" in str(caught.value)
+    assert "members.two.resample.scope=none" in str(caught.value)
+    assert "members.high" not in str(caught.value)

@@ -47,7 +47,7 @@ def rot(path):
 
 def test_a_whole_repository_is_good(repository):
     code, said = check(repository)
-    assert (code, said) == (0, "7 files are good, 0 are not\n")
+    assert (code, said) == (0, "7 files good, 0 not\n")
 
 
 @pytest.mark.parametrize("name", ["data/split", "data/shards/b"])
@@ -56,7 +56,7 @@ def test_a_rotten_output_is_named(repository, name):
     code, said = check(repository)
     assert code == 1
     assert f"{name}: differs from dvc.lock" in said
-    assert said.endswith("6 files are good, 1 are not\n")
+    assert said.endswith("6 files good, 1 not\n")
 
 
 def test_every_rotten_object_of_the_cache_is_named(repository):
