@@ -65,6 +65,7 @@ def test_a_download_that_is_not_finished_stops(tmp_path: Path):
 @pytest.mark.parametrize(
     "data",
     [SEVENZIP + bytes(99), zipped({"1.png": 1}), gzip.compress(b"x"), tarred({"1.png": 1}), b"\x89HDF\r\n\x1a\n"],
+    ids=["7z", "zip", "gzip", "tar", "hdf5"],
 )
 def test_an_archive_under_another_name_stops_however_few_they_are(tmp_path: Path, data: bytes):
     lay(tmp_path, {"real/1.png": 1, "fake/photos": data, **{f"fake/{number}.png": number for number in range(2, 9)}})
