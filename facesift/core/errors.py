@@ -37,7 +37,10 @@ REMEDIES = {
 # How libraries tell of the system's errors in their own: polars and safetensors, HDF5, Python.
 NUMBER = re.compile(r"\(os error (\d+)\)|errno = (\d+)|\[Errno (\d+)\]|Os \{ code: (\d+)")
 # What torch and polars say when they do not say why: nearly always the disk is full.
-UNSAID = ("PytorchStreamWriter failed", "inline_container.cc", "[Errno None] None: None")
+UNSAID = (
+    "PytorchStreamWriter failed", "inline_container.cc", "[Errno None] None: None", "Invalid thrift: transport error",
+)  # fmt: skip
+NO_THREAD = "can't start new thread"  # of Python, when the system has no memory for its stack
 
 
 def for_terminal(text: str) -> str:
@@ -82,6 +85,8 @@ def _number(error: BaseException) -> int | None:
     if isinstance(error, OSError) and error.errno:
         return error.errno
     text = str(error)
+    if NO_THREAD in text:
+        return errno.ENOMEM
     if any(words in text for words in UNSAID):
         return errno.ENOSPC
     found = NUMBER.search(text)

@@ -30,6 +30,8 @@ from tests.made import ROOT
             "here: Too many open files; raise `ulim",
         ),
         (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), "here: No space left"),
+        (RuntimeError("parquet: File out of specification: Invalid thrift: transport error"), "here: No space left"),
+        (RuntimeError("can't start new thread"), "here: Cannot allocate memory; not enough memory"),
         (MemoryError(), "here: Cannot allocate memory; not enough memory"),
         (PermissionError(errno.EACCES, "Permission denied", b"raw"), "raw: Permission denied; you may not"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "gone"), "gone: No such file or directory"),

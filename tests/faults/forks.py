@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,12 @@ def start(run: dict[str, Any]) -> int:
     try:
         status = _child(run)
     except BaseException:  # noqa: BLE001 - a test wants to see it
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # a limit on the size of files holds for the log, too
+                stream.flush()
         os._exit(status)
 
 

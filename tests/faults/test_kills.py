@@ -176,10 +176,12 @@ def test_a_killed_repro_goes_on_to_the_same_lock(whole, tally, tmp_path, seconds
         time.sleep(0.2)
     said, verdict = repository.run("dvc", "repro", "shard", check=False), "same"
     for file, remedy in REMEDIES.items():  # DVC was writing it
-        if file in said and "ERROR" in said:
+        if file in said and any(words in said for words in ("ERROR", "validation failed")):
             verdict = "refused"
             repository.run(*remedy)
             repository.run("dvc", "repro", "shard")
+    if (repository.folder / "dvc.lock").read_bytes() != lock:  # half of it can be valid, without the last stages
+        repository.run("env", "OMP_NUM_THREADS=1", "dvc", "repro")
     same = (repository.folder / "dvc.lock").read_bytes() == lock and not _alive(process.pid)
     tally.add(kind, verdict if same else "silent", f"after {seconds} s", said)
     tally.check(kind)
