@@ -252,7 +252,8 @@ def read_csv(path: Path) -> pl.DataFrame:
     try:
         return pl.read_csv(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise FacesiftError(f"{path}: missing or no readable CSV file ({error}); run `dvc repro` to make it") from error
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FacesiftError(f"{path}: missing or no readable CSV file ({why}); run `dvc repro` to make it") from error
 
 
 def write_csv(path: Path, frame: pl.DataFrame, *, private: bool = False) -> None:
