@@ -10,7 +10,7 @@ import yaml
 
 from facesift.config.params import Params
 from facesift.config.stage import run
-from facesift.core.files import read_json, read_parquet, whole_file
+from facesift.core.files import read_csv, read_json, read_parquet, whole_file
 from facesift.core.table_digest import check_table
 from facesift.evaluation.seed_spread import FILE as SPREAD
 from facesift.evaluation.seed_spread import is_of_study
@@ -70,7 +70,7 @@ def _read_inputs() -> ReportInputs:
     )  # fmt: skip
     figures: dict[str, Any] = {name: read_json(METRICS / f"{name}.json") for name in names}
     plots = ("roc", "det", "precision_recall", "reliability")
-    curves: dict[str, Any] = {name: pl.read_csv(METRICS / f"plots/{name}.csv") for name in plots}
+    curves: dict[str, Any] = {name: read_csv(METRICS / f"plots/{name}.csv") for name in plots}
     path = METRICS / SPREAD
     measured = read_json(path) if path.is_file() else {}  # in git as {}; a folder without git has no such file
     current = bool(measured) and is_of_study(measured, yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")))

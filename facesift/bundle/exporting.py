@@ -26,6 +26,7 @@ from facesift.bundle.parity import Batch, ParityCheck
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
 from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.rules import RULES
+from facesift.committee.stacking import load_stacker
 from facesift.committee.stopping import StoppingPromise
 from facesift.config.committee import Export
 from facesift.config.params import Params
@@ -65,7 +66,7 @@ def fill_bundle(
             f"vote.stability: {params.vote.stability} cannot be exported with heads yet, whose views are cut from "
             "whole images: set it to ignore, or vote with networks on images alone"
         )
-    _copy_weights(folder, params.voting, sources)
+    _copy_weights(folder, params, sources)
     _export_graph(folder, params, sources.graphs)
     write_json(folder / REFERENCE, reference)
     if params.data.crop.finds:
@@ -147,12 +148,13 @@ def _features_of(features: ShardFolder, shard: int, image_ids: list[str]) -> NDA
     return np.array(features.values(shard))
 
 
-def _copy_weights(folder: Path, members: list[str], sources: Sources) -> None:
+def _copy_weights(folder: Path, params: Params, sources: Sources) -> None:
     (folder / "members").mkdir()
-    for member in members:
+    for member in params.voting:
         weights = sources.models / f"{member}.safetensors"
         check_weights(weights, sources.scores / f"{member}.parquet")
         shutil.copyfile(weights, folder / member_file(member))
+    load_stacker(sources.models / STACKER_FILE, params.voting, params.class_names.names)  # a damaged one is named
     shutil.copyfile(sources.models / STACKER_FILE, folder / STACKER_FILE)
 
 

@@ -247,6 +247,15 @@ def read_parquet_metadata(path: Path) -> dict[str, str]:
     return dict(pl.read_parquet_metadata(path))
 
 
+def read_csv(path: Path) -> pl.DataFrame:
+    """Read a table that `write_csv` wrote; `FacesiftError` when it is missing or damaged."""
+    try:
+        return pl.read_csv(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FacesiftError(f"{path}: missing or no readable CSV file ({why}); run `dvc repro` to make it") from error
+
+
 def write_csv(path: Path, frame: pl.DataFrame, *, private: bool = False) -> None:
     """Write a table as CSV with a header, Unix line breaks, floats of `DIGITS` digits, text as `csv_cells` does."""
     with whole_file(path, private=private) as part:

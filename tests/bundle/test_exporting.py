@@ -1,6 +1,7 @@
 """What is exported is what was trained, byte for byte the same each time, and nothing when it is not."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -99,6 +100,16 @@ def test_scores_of_other_weights_are_refused(study, exported):
     other = replace(stored, logits=stored.logits | {"two": stored.logits["two"] + np.array([0, 0.5], np.float32)})
     with pytest.raises(FacesiftError, match=r"the weights and data/scores differ in logits by 0\.5"):
         compare(exported, study, 0.001, other)
+
+
+@pytest.mark.parametrize("size", [0, 100, 300])
+def test_a_damaged_stacker_is_not_exported(study, tmp_path, size):
+    models = shutil.copytree(study.sources.models, tmp_path / "models")
+    path = models / "stacker.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    damaged = replace(study, sources=replace(study.sources, models=models))
+    with pytest.raises(FacesiftError, match=r"stacker\.safetensors: not a readable stacker"):
+        damaged.export(tmp_path / "committee")
 
 
 def test_weights_of_another_training_are_not_exported(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from facesift.core.errors import FacesiftError
 from facesift.core.files import (
+    read_csv,
     read_json,
     read_parquet,
     read_parquet_metadata,
@@ -111,6 +112,15 @@ def test_file_that_is_no_parquet_is_named(tmp_path):
     (tmp_path / "split.parquet").write_text("nonsense")
     with pytest.raises(FacesiftError, match=r"split\.parquet: not a whole Parquet file"):
         read_parquet(tmp_path / "split.parquet")
+
+
+@pytest.mark.parametrize("content", [None, "", "a,b\n1,2,3\n"])
+def test_csv_that_is_missing_or_damaged_is_named(tmp_path, content):
+    path = tmp_path / "roc.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(FacesiftError, match=r"roc\.csv: missing or no readable CSV file .*run `dvc repro`"):
+        read_csv(path)
 
 
 def test_file_that_is_no_json_is_named(tmp_path):
