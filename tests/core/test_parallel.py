@@ -79,7 +79,7 @@ def test_results_left_behind_stop_the_work():
 def test_missing_package_is_named_with_its_extra(monkeypatch, backend, module):
     monkeypatch.setitem(sys.modules, module, None)
     spec = Workers(backend=backend, jobs=2, address=None)
-    with pytest.raises(FacesiftError, match=rf"parallel\.backend: {backend} is not installed .*facesift\[{backend}\]"):
+    with pytest.raises(FacesiftError, match=rf"parallel\.backend: {backend} is not installed .*'\.\[{backend}\]'"):
         list(parallel_map(abs, range(3), spec))
 
 
