@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesift.core.errors import FacesiftError
+from facesift.core.files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def serving(bundle: Path, *options: str) -> Iterator[Running]:
 def successor_of(bundle: Path, folder: Path) -> Path:
     """Copy a bundle under another study's name: it decides alike, and its hash differs."""
     made = shutil.copytree(bundle, folder)
-    card = json.loads((made / "bundle.json").read_text())
-    (made / "bundle.json").write_text(json.dumps(card | {"study": "successor"}))
+    card = read_json(made / "bundle.json", sealed=True)
+    write_json(made / "bundle.json", card | {"study": "successor"}, exact=True, sealed=True)
     return made
 
 
