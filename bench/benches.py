@@ -27,7 +27,7 @@ BENCHES = {
     "litdata": Bench("an epoch read", "shards", "LitData, decoded pixels", loading_litdata, 4000, 400),
     "mapped": Bench("an epoch read", "shards", "numpy memmap", loading_mapped, 16000, 1000),
     "plans": Bench("bytes after SMOTE", "plan", "imbalanced-learn", plans, 4000, 1000, unit="bytes"),
-    "memory": Bench("peak of 4 times the images", "4 x images", "1 x images", memory, 4000, 300, unit="MB"),
+    "memory": Bench("peak of 4 times the images", "4 x images", "1 x images", memory, 4000, 300, unit="MiB"),
     "ingest": Bench("raw files examined", "ingest", "decoding alone", ingest, 4000, 200),
     "near_duplicates": Bench("close pairs", "faiss", "bits counted", near_duplicates, 9999, 3000),
     "damage": Bench("damaged images scored by 4 members", "damaged once", "once a member", damage, 500, 64),

@@ -127,14 +127,13 @@ MEMORY = """
 import sys
 from pathlib import Path
 import polars as pl
+from facesift.cli.bench_timing import peak_memory
 from facesift.core.parallel import ONE_PROCESS
 from facesift.shards.building import RawImageReader, Sharding, build_split
 room = Path(sys.argv[1])
 rows = pl.read_parquet(room / "rows.parquet")
 build_split(room / "train", rows, RawImageReader(room / "raw", 64, 10**8), Sharding(256, 0, ONE_PROCESS))
-# Not `getrusage`, which counts the memory of the process that started this one, too.
-lines = Path("/proc/self/status").read_text().splitlines()
-print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3)
+print(peak_memory())
 """
 
 

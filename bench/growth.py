@@ -25,6 +25,7 @@ from PIL import Image
 
 from bench.ratios import machine
 from bench.toy import ROOT, TINY, compose_study, shrink
+from facesift.cli.bench_timing import peak_memory
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from workflow.dvc_command import run_script
@@ -71,38 +72,29 @@ def write_images(folder: Path, images: int) -> None:
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float]:
-    """Run a command in `folder`; return its seconds and its peak memory in MB."""
+    """Run a command in `folder`; return its seconds and its peak memory in MiB."""
     start, peak = time.perf_counter(), 0.0
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (folder / "output").open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)  # noqa: S603
         while process.poll() is None:
-            peak = max(peak, peak_memory(process.pid))
+            peak = max(peak, peak_memory(Path(f"/proc/{process.pid}/status")) or 0)
             time.sleep(0.02)
     if process.returncode:
         raise FacesiftError(f"{' '.join(command)}:\n{(folder / 'output').read_text()}")
     return time.perf_counter() - start, peak
 
 
-def peak_memory(process: int) -> float:
-    """Peak memory of a process so far in MB: its own, where what `wait4` tells begins with that of its parent."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:  # it has just ended
-        return 0.0
-    return max((int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM")), default=0.0)
-
-
 def run_size(folder: Path, images: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """Run the stages on so many images; yield the name, seconds and megabytes of each step."""
+    """Run the stages on so many images; yield the name, seconds and mebibytes of each step."""
     write_images(folder / "data/raw/folders", images)
     (folder / "params.yaml").write_text(yaml.safe_dump(parameters(), sort_keys=False), encoding="utf-8")
     for name, stages in STAGES.items():
         found = [measured([sys.executable, "-m", *f"stages.{stage}".split()], folder) for stage in stages]
-        yield name, {"seconds": sum(one for one, _ in found), "megabytes": max(other for _, other in found)}
+        yield name, {"seconds": sum(one for one, _ in found), "mebibytes": max(other for _, other in found)}
     screen = [sys.executable, "-m", "facesift.cli.main", "screen", "data/raw/folders", "--output", "all.parquet"]
-    seconds, megabytes = measured(screen, folder)
-    yield SCREEN, {"seconds": seconds, "megabytes": megabytes}
+    seconds, mebibytes = measured(screen, folder)
+    yield SCREEN, {"seconds": seconds, "mebibytes": mebibytes}
 
 
 def draw(results: dict[str, Rows]) -> None:
@@ -116,8 +108,8 @@ def draw(results: dict[str, Rows]) -> None:
         rows = [each[step] for each in results.values()]
         shares = [1e3 * row["seconds"] / size for row, size in zip(rows, sizes, strict=True)]
         left.plot(sizes, shares, marker="o", label=step)
-        right.plot(sizes, [row["megabytes"] for row in rows], marker="o", label=step)
-    for axes, title in ((left, "milliseconds an image (one core)"), (right, "peak memory, MB")):
+        right.plot(sizes, [row["mebibytes"] for row in rows], marker="o", label=step)
+    for axes, title in ((left, "milliseconds an image (one core)"), (right, "peak memory, MiB")):
         axes.set(title=title, xscale="log", xlabel="images", xticks=sizes, xticklabels=[f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
@@ -136,7 +128,7 @@ def main(images: Annotated[int, typer.Option(min=500, help="of the smallest size
         with tempfile.TemporaryDirectory(prefix="facesift-growth-") as folder:
             for name, row in run_size(Path(folder), size):
                 results[str(size)][name] = row
-                print(f"{size:>7,} images  {name:<7} {row['seconds']:7.1f} s {row['megabytes']:7.0f} MB", flush=True)
+                print(f"{size:>7,} images  {name:<7} {row['seconds']:7.1f} s {row['mebibytes']:7.0f} MiB", flush=True)
         write_json(RESULTS, {"machine": machine(), "sizes": results})
     draw(results)
 

@@ -1,4 +1,4 @@
-"""Run what needs not wait for each other side by side: `python -m workflow.train --jobs 2 [TARGET ...]`.
+"""Run stages side by side that do not depend on each other: `python -m workflow.train --jobs 2 [TARGET ...]`.
 
 `dvc repro` runs one stage after the other. Here the stages before the members run first; then `dvc repro -s train@NAME`
 runs for several members at once, which DVC allows since no member reads what another writes; then the same with the

@@ -93,13 +93,15 @@ def summary(times: list[float], batch: int, memory_mib: float | None) -> Speed:
 
 
 def peak_memory(status: Path = STATUS) -> float | None:
-    """Return the peak memory of this process in MiB; None where the system has no /proc.
+    """Return the peak memory in MiB of this process, or of the one with that `status`; None without such a file.
 
     `getrusage` will not do: a new process inherits the peak of the process that started it.
     """
-    if not status.is_file():
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:  # no /proc, or the process has ended
         return None
-    peaks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+    peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
     return int(peaks[0]) / 1024 if peaks else None
 
 
