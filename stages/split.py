@@ -43,6 +43,8 @@ def _tell_groups(groups: dict[str, Any]) -> str:
         f"of {counted(near['largest'], 'image')} ({near['largest_bits']} bits); close hashes refused: "
         f"{refused['thumbnail']:,} by thumbnails, {refused['diameter']:,} by the groups' diameter"
     )
+    if near["look_alikes"]:
+        said += f"; {counted(near['look_alikes'], 'picture')} in crowds of look-alikes"
     return said + (
         f"; {counted(known['images'], 'image')} in {counted(known['groups'], 'group')} of data.sources"
         if known["groups"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facesift.core.classes import SPLITS
 from facesift.datasets.hash_search import Rows, close_pairs, hash_words
-from facesift.datasets.near_duplicates import LOOKS, LinkRule, diameter, thumbnails_agree
+from facesift.datasets.near_duplicates import LOOKS, LinkRule, Pictures, diameter
 
 LOOSER = 1.5  # times as many bits for the looser search
 MOST_BITS = 64  # of 256; beyond, unrelated aligned faces are alike too
@@ -99,9 +99,8 @@ class Leakage:
 def find_leakage(images: pl.DataFrame, rule: LinkRule) -> Leakage:
     """Search for near-duplicates across splits and classes at the study's limit, and at a looser one.
 
-    Both come from one search at the looser limit, `LOOSER` times as many bits within `MOST_BITS`. So among more than
-    `hash_search.ALL_PAIRS` images it draws other buckets than the split did, and finds nearly all pairs that the split
-    may have missed. Thumbnails have to agree as the rule says at both limits.
+    Both come from one search at the looser limit, `LOOSER` times as many bits within `MOST_BITS`. Thumbnails have to
+    agree as the rule says at both limits.
 
     Args:
         images: image_id, label, phash, thumbnail, group, split; one row for each image and split.
@@ -114,7 +113,7 @@ def find_leakage(images: pl.DataFrame, rule: LinkRule) -> Leakage:
     sizes = images.group_by("group").agg(pl.len().alias("images"), splits_of)
     several = sizes.filter(pl.col("images") > 1)
     looser = max(rule.bits, min(MOST_BITS, ceil(LOOSER * rule.bits)))
-    found = _NearPairs.among(images, LinkRule(looser, rule.agreement))
+    found = _NearPairs.among(images, looser, Pictures.among(images, rule))
     near = found.where(found.apart <= rule.bits)
     parted = near.too_wide(images, rule.diameter)
     return Leakage(
@@ -139,13 +138,14 @@ class _NearPairs:
     apart: Rows
 
     @classmethod
-    def among(cls, images: pl.DataFrame, rule: LinkRule) -> _NearPairs:
+    def among(cls, images: pl.DataFrame, bits: int, pictures: Pictures) -> _NearPairs:
         cell = (*LOOKS, "split", "label", "group")
         counted = images.group_by(cell).agg(pl.col("image_id").min(), pl.len().alias("images"))
         cells = counted.sort(cell)
         kinds = cells.select(pl.struct("split", "label").rank("dense")).to_series().to_numpy()
-        left, right, apart = close_pairs(hash_words(cells["phash"]), rule.bits, kinds)
-        linked = thumbnails_agree(cells["thumbnail"], left, right, rule.agreement)
+        left, right, apart = close_pairs(hash_words(cells["phash"]), bits, kinds)
+        picture = pictures.rows_of(cells)
+        linked = pictures.likeness.linked(picture[left], picture[right])
         return cls(cells, left[linked], right[linked], apart[linked])
 
     def where(self, chosen: NDArray[np.bool_]) -> _NearPairs:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from facesift.datasets.hash_search import close_pairs, hash_words
-from facesift.datasets.near_duplicates import LOOKS, LinkRule, thumbnails_agree
+from facesift.datasets.near_duplicates import LOOKS, LinkRule, Pictures
 
 SEEN = ("train", "val")  # splits that members, stacker and thresholds were fitted on
 SHOWN = 5  # pairs named in a report
@@ -54,7 +54,9 @@ def find_overlap(images: pl.DataFrame, study: pl.DataFrame, rule: LinkRule) -> T
     both = pl.concat([images.select(columns, split=pl.lit("")), seen.select(*columns, "split")])
     kinds = np.arange(both.height) < images.height
     left, right, bits = close_pairs(hash_words(both["phash"]), rule.bits, kinds)  # the lower row is of the other set
-    linked = thumbnails_agree(both["thumbnail"], left, right, rule.agreement)
+    pictures = Pictures.among(both, rule)
+    picture = pictures.rows_of(both)
+    linked = pictures.likeness.linked(picture[left], picture[right])
     pairs = pl.DataFrame(
         {
             "image_id": both["image_id"][left[linked]],

@@ -51,7 +51,7 @@ def close_pairs(words: Words, limit: int, kinds: NDArray[np.generic] | None = No
 
 def _blocks(words: Words, limit: int) -> Iterator[NDArray[np.int64]]:
     """Yield close pairs and their differing bits, (3, pairs): those of a block of hashes with all before and in it."""
-    from faiss import IndexBinaryFlat  # noqa: PLC0415  a heavy import, and most readers of this file need it not
+    from faiss import IndexBinaryFlat  # noqa: PLC0415  a heavy import that most functions of this file do not need
 
     rows = np.ascontiguousarray(words).view(np.uint8)
     index = IndexBinaryFlat(8 * rows.shape[1])

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from facesift.datasets.hash_search import Rows
+from facesift.datasets.look_alikes import chains
 from facesift.datasets.near_duplicates import LOOKS, LinkRule, NearDuplicates, as_they_appear, near_duplicate_groups
 
 GROUP_COLUMNS = (*LOOKS, "known_group")  # columns of a manifest that `group_images` needs
@@ -32,6 +33,7 @@ class ImageGroups:
         """Count the groups of several images, for `data/figures/split.json`."""
         near = {
             "largest": self.near.largest, "largest_bits": self.near.largest_bits,
+            "look_alikes": self.near.look_alikes,
             "refused": {"thumbnail": self.near.refused_by_thumbnail, "diameter": self.near.refused_by_diameter},
         }  # fmt: skip
         known = _counts(self.known[self.known >= 0])
@@ -72,10 +74,5 @@ def group_images(images: pl.DataFrame, rule: LinkRule) -> ImageGroups:
 
 def _united(near: Rows, known: Rows) -> Rows:
     """Unite groups of near-duplicates (n,) that share a known group (n,), -1 for none."""
-    from scipy.sparse import coo_array  # noqa: PLC0415
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
     rows, nodes = np.flatnonzero(known >= 0), int(near.max() + known.max()) + 2
-    edges = (near[rows], known[rows] + near.max() + 1)
-    graph = coo_array((np.ones(len(rows), dtype=bool), edges), shape=(nodes, nodes))
-    return as_they_appear(connected_components(graph, directed=False)[1].astype(np.int64)[near])
+    return as_they_appear(chains(nodes, near[rows], known[rows] + near.max() + 1)[near])

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from facesift.config.data import Split
 from facesift.datasets.hash_search import SLAB, Rows, Words, bits_apart, close_pairs, hash_words
-from facesift.images.likeness import agreement, thumbnail_pixels
+from facesift.datasets.look_alikes import Likeness
 
 LOOKS = ("phash", "thumbnail")  # columns of a manifest; images that are equal in them are one picture
 BATCH = 1 << 14  # candidate links whose thumbnails are compared at a time
@@ -55,6 +54,7 @@ class NearDuplicates:
         largest_bits: most bits in which two images of that group differ.
         refused_by_thumbnail: candidates between two groups whose thumbnails do not agree.
         refused_by_diameter: candidates between two groups that agree, but would make a group too wide.
+        look_alikes: pictures in crowds of look-alikes, which are compared by what tells them apart (`Likeness`).
     """
 
     groups: Rows
@@ -62,20 +62,41 @@ class NearDuplicates:
     largest_bits: int
     refused_by_thumbnail: int
     refused_by_diameter: int
+    look_alikes: int
 
 
-def thumbnails_agree(thumbnails: pl.Series, left: Rows, right: Rows, least: float) -> NDArray[np.bool_]:
-    """Tell which of p pairs of rows have agreeing thumbnails, shape (p,).
+@dataclass(frozen=True)
+class Pictures:
+    """The different pictures among images, and which of them have close hashes.
 
-    A thumbnail that is not known (null) agrees with all, and with `least` 0 all agree.
+    Attributes:
+        looks: `phash` and `thumbnail` of n pictures, and their row as `picture`.
+        words: their hashes, (n, words).
+        left: rows of the first picture of each pair with close hashes, the closest pair first.
+        right: rows of the second.
+        likeness: tells which pairs are linked.
     """
-    if least <= 0:
-        return np.ones(len(left), dtype=bool)
-    pixels, known = thumbnail_pixels(thumbnails)
-    agreed = ~(known[left] & known[right])
-    rows = np.flatnonzero(~agreed)
-    agreed[rows] = agreement(pixels, left[rows], right[rows]) >= least
-    return agreed
+
+    looks: pl.DataFrame
+    words: Words
+    left: Rows
+    right: Rows
+    likeness: Likeness
+
+    @classmethod
+    def among(cls, images: pl.DataFrame, rule: LinkRule) -> Pictures:
+        """Find them by `phash` and `thumbnail` of images, and by the rule when two of them are linked."""
+        looks = images.select(LOOKS).unique().sort(LOOKS).with_row_index("picture")
+        words = hash_words(looks["phash"])
+        left, right, apart = close_pairs(words, rule.bits)
+        order = np.argsort(apart, kind="stable")
+        left, right = left[order], right[order]
+        return cls(looks, words, left, right, Likeness.of(looks["thumbnail"], left, right, rule.agreement))
+
+    def rows_of(self, images: pl.DataFrame) -> Rows:
+        """Return the row of each image's picture (images,)."""
+        joined = images.select(LOOKS).join(self.looks, on=LOOKS, nulls_equal=True, maintain_order="left")
+        return joined["picture"].to_numpy().astype(np.int64)
 
 
 def near_duplicate_groups(images: pl.DataFrame, rule: LinkRule) -> NearDuplicates:
@@ -93,13 +114,10 @@ def near_duplicate_groups(images: pl.DataFrame, rule: LinkRule) -> NearDuplicate
     >>> near_duplicate_groups(images, LinkRule(bits=1, agreement=0.7)).groups.tolist()
     [0, 1, 0]
     """
-    pictures = images.select(LOOKS).unique().sort(LOOKS)
-    numbered = pictures.with_row_index("picture")
-    owner = images.select(LOOKS).join(numbered, on=LOOKS, nulls_equal=True, maintain_order="left")["picture"].to_numpy()
-    words = hash_words(pictures["phash"])
-    links = _Linking(words, rule)
-    links.take_closest_first(pictures["thumbnail"], *close_pairs(words, rule.bits))
-    groups = as_they_appear(links.group[owner.astype(np.int64)])
+    pictures = Pictures.among(images, rule)
+    links = _Linking(pictures.words, rule.diameter)
+    links.take_closest_first(pictures)
+    groups = as_they_appear(links.group[pictures.rows_of(images)])
     sizes = np.bincount(groups)
     largest = int(sizes.argmax()) if len(sizes) else -1
     return NearDuplicates(
@@ -108,6 +126,7 @@ def near_duplicate_groups(images: pl.DataFrame, rule: LinkRule) -> NearDuplicate
         largest_bits=diameter(np.unique(hash_words(images["phash"].filter(pl.Series(groups == largest))), axis=0)),
         refused_by_thumbnail=links.between_groups(links.unlike),
         refused_by_diameter=links.between_groups(links.too_far),
+        look_alikes=int((pictures.likeness.crowd >= 0).sum()),
     )
 
 
@@ -116,26 +135,25 @@ class _Linking:
 
     Attributes:
         group: number of each picture's group.
-        unlike: pairs of pictures whose thumbnails do not agree.
-        too_far: pairs that agree, but would have made a group too wide.
+        unlike: pairs of pictures that do not look alike.
+        too_far: pairs that do, but would have made a group too wide.
     """
 
-    def __init__(self, words: Words, rule: LinkRule) -> None:
-        self.words, self.rule = words, rule
+    def __init__(self, words: Words, widest: int) -> None:
+        self.words, self.widest = words, widest
         self.group = np.arange(len(words))
         self.unlike: list[Rows] = []
         self.too_far: list[Rows] = []
         self._members: dict[int, Rows] = {}  # of groups of several pictures
         self._apart: dict[int, set[int]] = {}  # groups that a group cannot be joined with; this stays so as both grow
 
-    def take_closest_first(self, thumbnails: pl.Series, left: Rows, right: Rows, apart: Rows) -> None:
+    def take_closest_first(self, pictures: Pictures) -> None:
         """Judge the candidates, the closest first, and join what is linked."""
-        order = np.argsort(apart, kind="stable")
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            pairs = np.stack([left[rows], right[rows]])
+        candidates = np.stack([pictures.left, pictures.right])
+        for start in range(0, candidates.shape[1], BATCH):
+            pairs = candidates[:, start : start + BATCH]
             pairs = pairs[:, self.group[pairs[0]] != self.group[pairs[1]]]
-            agreed = thumbnails_agree(thumbnails, pairs[0], pairs[1], self.rule.agreement)
+            agreed = pictures.likeness.linked(*pairs)
             self.unlike.append(pairs[:, ~agreed])
             self.too_far.append(pairs[:, [i for i in np.flatnonzero(agreed) if not self._join(*pairs[:, i].tolist())]])
 
@@ -151,7 +169,7 @@ class _Linking:
         if other in self._apart.get(one, ()):
             return False
         mine, theirs = (self._members.get(each, np.array([each])) for each in (one, other))
-        if _widest(self.words[mine], self.words[theirs]) > self.rule.diameter:
+        if _widest(self.words[mine], self.words[theirs]) > self.widest:
             self._apart.setdefault(one, set()).add(other)
             self._apart.setdefault(other, set()).add(one)
             return False

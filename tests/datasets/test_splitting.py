@@ -110,7 +110,8 @@ def test_the_summary_counts_by_split_source_and_label():
             "test": {"s": {"real": 1, "fake": 1}},
         },
         "near_duplicates": {
-            "groups": 0, "images": 0, "largest": 1, "largest_bits": 0, "refused": {"thumbnail": 0, "diameter": 0},
+            "groups": 0, "images": 0, "largest": 1, "largest_bits": 0, "look_alikes": 0,
+            "refused": {"thumbnail": 0, "diameter": 0},
         },
         "known_groups": {"groups": 0, "images": 0},
         "removed_leaks": 0,
