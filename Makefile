@@ -1,5 +1,5 @@
 # make demo   the whole pipeline on the embedded study, from a fresh clone
-# make study NAME=rff_celeba_best SET="stack.c=0.1 split.near_duplicate_bits=32"  write a study's params.yaml; without NAME: list them
+# make study NAME=rff_celeba_fine_tuned SET="stack.c=0.1 split.near_duplicate_bits=32"  write a study's params.yaml; without NAME: list them
 # make check-data DATA=march.zip  what a study would find in a folder or archive, and the file that makes a study of it
 # make test   lint, types and all tests
 # make studies  every published study at toy size, in one table

@@ -49,12 +49,12 @@ def test_studies_are_listed_with_a_line_each(clone):
 
 def test_study_is_written_with_its_settings(clone):
     put(clone, "rff_celeba")
-    result = study("rff_celeba_best", "members.focal.loss.gamma=3", "split.limit.real=1000")
+    result = study("rff_celeba_fine_tuned", "members.focal.loss.gamma=3", "split.limit.real=1000")
     assert result.exit_code == 0, said(result)
     tree = yaml.safe_load((clone / "params.yaml").read_text())
-    assert (tree["study"], tree["members"]["focal"]["loss"]["gamma"]) == ("rff_celeba_best", 3)
+    assert (tree["study"], tree["members"]["focal"]["loss"]["gamma"]) == ("rff_celeba_fine_tuned", 3)
     assert tree["split"]["limit"] == {"real": 1000}
-    assert "params.yaml: study rff_celeba_best" in result.output
+    assert "params.yaml: study rff_celeba_fine_tuned" in result.output
     assert "Next: dvc repro" in result.output
 
 
