@@ -82,6 +82,16 @@ def full_path(file: RawFile) -> str:
     return path if file.container == LOOSE else f"{file.container}/{path}"
 
 
+def unescaped_parts(path: str) -> tuple[str, ...]:
+    """Split a path in which a program wrote blanks and other letters as in an address; `()` for any other path.
+
+    >>> unescaped_parts("upload/my%20face.png"), unescaped_parts("50%.png")
+    (('upload', 'my face.png'), ())
+    """
+    plain = unquote(path)
+    return () if plain == path else plain_parts(plain)
+
+
 def folder_parts(path: str) -> tuple[tuple[str, ...], str]:
     """Split a path into its folders and its name. Zips and tars are folders of their name without the ending.
 
@@ -89,10 +99,11 @@ def folder_parts(path: str) -> tuple[tuple[str, ...], str]:
     (('set', 'real'), '1.png')
     """
     *folders, name = parts_of(path)
-    return tuple(_unpacked(folder) for folder in folders if folder not in ("", ".")), name
+    return tuple(unpacked(folder) for folder in folders if folder not in ("", ".")), name
 
 
-def _unpacked(folder: str) -> str:
+def unpacked(folder: str) -> str:
+    """Return the name of a zip, tar or Parquet file without its ending; that of any other folder as it is."""
     ending = folder[folder.rfind(".") :] if "." in folder else ""
     return folder[: -len(ending)] if ending.casefold() in CONTAINERS and len(ending) < len(folder) else folder
 
