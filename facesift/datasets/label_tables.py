@@ -18,7 +18,7 @@ from facesift.datasets.samples import fold_of_archive, read_samples
 from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
 from facesift.images.decoding import BadImage
 from facesift.images.leftovers import sidecar
-from facesift.images.parquets import image_column, is_parquet
+from facesift.images.parquets import BYTES, image_column, is_parquet
 from facesift.labels.path_names import folder_parts, full_path, key, spelled_paths
 from facesift.labels.records import LABEL_COLUMN, SPLIT_COLUMN, Record, as_text, fold_of
 from facesift.labels.row_matching import Matches, TableRow, match_rows
@@ -125,10 +125,15 @@ def _read_columns(path: Path, columns: Columns | None) -> list[tuple[str, dict[s
     images, wanted = (image_column(path), LABEL_COLUMN) if columns is None else (columns.id, columns.label)
     try:
         schema = pl.read_parquet_schema(path)
-        if wanted not in schema or images not in schema or images != image_column(path):
+        found = image_columns(path)
+        if wanted not in schema or images != found[0]:
+            others = "data.sources.NAME.columns names others"
+            remedy = (
+                f"the first such column is read: write the file without {found[0]!r}" if images in found else others
+            )
             raise FacesiftError(
-                f"{path}: columns are {list(schema)}, but images are in {image_column(path)!r} and labels must be in "
-                f"{wanted!r}; data.sources.NAME.columns names others"
+                f"{path}: columns are {list(schema)}, but images are in {found[0]!r} and labels must be in {wanted!r}; "
+                f"{remedy}"
             )
         with without_panic_text():
             split = next((each for each in schema if key(each) == SPLIT_COLUMN and schema[each] == pl.String), None)
@@ -139,6 +144,16 @@ def _read_columns(path: Path, columns: Columns | None) -> list[tuple[str, dict[s
     labels = [names.get(text, text) for text in map(as_text, table[wanted])]
     splits = [{SPLIT_COLUMN: as_text(each)} for each in table[split]] if split else [{} for _ in labels]
     return list(zip(labels, splits, strict=True))
+
+
+def image_columns(path: Path) -> list[str]:
+    """Name the columns of a Parquet file that may hold images, that which is read (`image_column`) first."""
+    kinds = pl.read_parquet_schema(path)
+    return [name for name, kind in kinds.items() if kind == pl.Binary or pl.Field(BYTES, pl.Binary) in _fields(kind)]
+
+
+def _fields(kind: pl.DataType) -> list[pl.Field]:
+    return kind.fields if isinstance(kind, pl.Struct) else []
 
 
 def _names_of(description: str, column: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from facesift.core.errors import FacesiftError
+from facesift.datasets.label_tables import image_columns
 from facesift.datasets.layouts import (
     LAYOUTS,
     TABLES,
@@ -112,8 +113,12 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     others: list[tuple[RawFile, str]] = []
     tables = {file for layout in layouts.values() for file in layout.tables}
     empty: list[str] = []
+    looked: set[str] = set()
     for file in list_files(raw, passed, empty):
         if found := find_source(layouts, file):
+            if is_parquet(file.container) and file.container not in looked:
+                looked.add(file.container)
+                _refuse_several_images(raw / file.container, found[0], layouts[found[0]])
             if kind := sidecar(file.path):
                 passed[kind] += 1
             else:
@@ -132,6 +137,17 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     if not by_class:
         raise FacesiftError(_nothing_found(raw, layouts, counts))
     return counts
+
+
+def _refuse_several_images(path: Path, source: str, layout: Layout) -> None:
+    """Refuse a Parquet file with several columns of images, such as photos and masks, unless one of them is named."""
+    columns = image_columns(path)
+    if len(columns) > 1 and layout.source.columns is None:
+        named = f"name the photos in data.sources.{source}.columns" if layout.source.layout == "parquet" else ""
+        raise FacesiftError(
+            f"{path}: several columns may hold images: {', '.join(columns)}. The first is read: "
+            f"{named or 'write the file with the photos alone'}"
+        )
 
 
 def _excluded(layouts: Mapping[str, Layout], file: RawFile) -> str | None:
@@ -204,7 +220,12 @@ def _nothing_found(raw: Path, layouts: Mapping[str, Layout], counts: FileCounts)
     seen = f"{counts.ignored} other files, for example {example[0]}" if example else "no files"
     folders = Counter(_folder(file) for file, _ in counts.others)
     names = ", ".join(printable(name) for name, _ in islice(folders.most_common(), SHOWN) if name)
-    hint = f". The folders are {names}: data.sources.NAME.aliases says which class each stands for" if names else ""
+    by_folder = any(layout.source.layout == "class_folders" for layout in layouts.values())
+    hint = (
+        f". The folders are {names}: data.sources.NAME.aliases says which class each stands for"
+        if names and by_folder
+        else ""
+    )
     said = "".join(f"; {each}" for each in unmatched)
     return f"{raw}: no image found, but {seen}{printable(said)}. Looked in folders and zip files for {expected}{hint}"
 

@@ -155,7 +155,10 @@ def _parquet_records(data: bytes, asked: Asked, place: str) -> Iterator[Record]:
             schema = pl.read_parquet_schema(io.BytesIO(data))
         chosen = asked.choose(list(schema))
         if chosen is None:
-            raise FacesiftError(f"{place}: columns are {list(schema)}, but must include {asked.words}")
+            raise FacesiftError(
+                f"{place}: columns are {list(schema)}, but must include {asked.words}; data.sources.NAME.columns names "
+                "others"
+            )
         for name in chosen:
             if schema[name].is_nested() or schema[name] == pl.Binary:
                 raise FacesiftError(f"{place}: column {name!r} holds {schema[name]}, and must hold texts or numbers")

@@ -307,6 +307,37 @@ def test_parquet_files_without_a_column_of_labels_are_named(tmp_path: Path):
         read(tmp_path, layout="parquet", columns=Columns(id="image", label="target"))
 
 
+def with_masks(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    columns = {"mask": [picture(1), picture(2)], "image": [picture(3), picture(4)], "label": [0, 1]}
+    pl.DataFrame(columns).write_parquet(path)
+
+
+def test_a_parquet_file_with_photos_and_masks_is_refused_until_one_is_named(tmp_path: Path):
+    with_masks(tmp_path / "a.parquet")
+    source = {"layout": "parquet", "aliases": ALIASES}
+    with pytest.raises(FacesiftError, match=r"several columns may hold images: mask, image.*data\.sources\.s\.columns"):
+        read(tmp_path, **source)
+    with pytest.raises(FacesiftError, match=r"the first such column is read: write the file without 'mask'"):
+        read(tmp_path, columns=Columns(id="image", label="label"), **source)
+    assert read(tmp_path, columns=Columns(id="mask", label="label"), **source)[0].images.height == 2
+
+
+def test_a_parquet_file_with_photos_and_masks_in_a_class_folder_is_refused(tmp_path: Path):
+    with_masks(tmp_path / "real/a.parquet")
+    with pytest.raises(
+        FacesiftError, match=r"real/a\.parquet: several columns may.*write the file with the photos alone"
+    ):
+        read(tmp_path)
+
+
+def test_folders_are_called_classes_only_where_folders_say_the_class(tmp_path: Path):
+    lay(tmp_path, {"t.csv": "id,label\nx,real\n", "clips/1.png": 1})
+    with pytest.raises(FacesiftError) as error:
+        read(tmp_path, layout="csv", csv="t.csv")
+    assert "aliases" not in str(error.value)
+
+
 def test_an_archive_in_a_tar_stops(tmp_path: Path):
     lay(tmp_path, {"real/1.png": 1, "all.tar": tarred({"fake.zip": zipped({"2.png": 2})})})
     with pytest.raises(FacesiftError, match=r"all\.tar/fake\.zip: an archive of a kind that is not read"):
