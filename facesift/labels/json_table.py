@@ -37,8 +37,8 @@ class JsonReader:
             for number, entry in enumerate(value):
                 yield from self._object(entry, f"{where}[{number}]", fold)
         elif isinstance(value, dict) and (chosen := self.asked.choose(list(value))):
-            for number, entry in _objects(value, chosen):
-                yield from self._object(entry, f"{where}[{number}]" if number else where, fold)
+            for row, entry in _objects(value, chosen):
+                yield from self._object(entry, f"{where}[{row}]" if row else where, fold)
         elif isinstance(value, dict):
             for name, entry in value.items():
                 yield from self._named(name, entry, f"{where}/{name}", FOLDS.get(name.casefold(), fold))
@@ -76,7 +76,7 @@ class JsonReader:
 
 
 def _objects(value: dict[str, Any], chosen: tuple[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the objects of a table that is written by column, as pandas does, with their numbers; else the one it is."""
+    """Yield the rows of a table that is written by column, as pandas does, with their numbers; else the one object."""
     columns = {name: dict(enumerate(each)) if isinstance(each, list) else each for name, each in value.items()}
     first = columns[chosen[0]]
     if not isinstance(first, dict) or not isinstance(columns[chosen[1]], dict):
