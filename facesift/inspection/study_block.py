@@ -14,7 +14,24 @@ from facesift.core.files import whole_file
 from facesift.inspection.inspecting import Inspection
 
 MODEL = "folders_best"  # the study whose other values are taken: it learns from 50 fakes, at any ratio of the classes
-COMMENT = "# Made by `facesift inspect`. Check the labels, then: {commands}"
+MADE = "# Made by `facesift inspect`."
+COMMENT = MADE + " Check the labels, then: {commands}"
+
+
+def study_name(inspection: Inspection, conf: Path = CONF) -> str:
+    """Return the name of the study: that of the source, with a number where another study has it.
+
+    Args:
+        inspection: what was found.
+        conf: the folder of the studies.
+    """
+    names = (inspection.name, *(f"{inspection.name}_{number}" for number in range(2, 1000)))
+    return next((name for name in names if _is_free(conf / "study" / f"{name}.yaml")), inspection.name)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether no study is there, or one that was made here: of another one nothing may be lost."""
+    return not path.exists() or MADE in path.read_text(encoding="utf-8", errors="replace")
 
 
 def sources_block(inspection: Inspection) -> dict[str, Any]:
@@ -40,8 +57,11 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise FacesiftError(f"{path}: cannot be read ({error}); run this in the root of a clone of facesift") from error
-    tree |= {"study": inspection.name, "data": tree["data"] | sources_block(inspection)}
-    lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(inspection.name)))]
+    name = study_name(inspection, conf)
+    tree |= {"study": name, "data": tree["data"] | sources_block(inspection)}
+    if inspection.few_faces:
+        tree["data"]["crop"] |= {"method": "none"}
+    lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(name)))]
     if inspection.other_classes:
         tree["classes"] = inspection.other_classes
         if len(inspection.other_classes) > 2:  # cross-fitting is for two
@@ -69,7 +89,7 @@ def write_study_file(inspection: Inspection, conf: Path = CONF) -> Path:
     Raises:
         FacesiftError: when there is such a file already.
     """
-    path, text = conf / "study" / f"{inspection.name}.yaml", study_text(inspection, conf)
+    path, text = conf / "study" / f"{study_name(inspection, conf)}.yaml", study_text(inspection, conf)
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise FacesiftError(f"{path}: is there already, with other content; remove it, or rename the folder of images")
     with whole_file(path) as part:
