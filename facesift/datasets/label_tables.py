@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +18,7 @@ from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
 from facesift.images.decoding import BadImage
 from facesift.images.leftovers import sidecar
 from facesift.images.parquets import BYTES, image_column, is_parquet
-from facesift.labels.path_names import folder_parts, full_path, key, spelled_paths
+from facesift.labels.path_names import ends_as, folder_parts, full_path, is_in_folder, key, plain_parts, spelled_paths
 from facesift.labels.records import LABEL_COLUMN, SPLIT_COLUMN, Record, as_text, fold_of
 from facesift.labels.row_matching import Matches, TableRow, match_rows
 from facesift.labels.table_text import read_records
@@ -52,12 +51,8 @@ def _make_layout(raw: Path, name: str, layout: Layout) -> Layout:
 
 def _from_tables(raw: Path, name: str, layout: Layout, files: list[RawFile]) -> Layout:
     """Read the tables of `layout: csv`, and match their rows with files."""
-    wanted = key(str(layout.source.csv))
-    tables = [
-        file
-        for file in _with_tables(files)
-        if any(fnmatchcase(key(folder_parts(path)[1]), wanted) for path in spelled_paths(file))
-    ]
+    wanted = str(layout.source.csv)
+    tables = [file for file in _with_tables(files) if any(ends_as(path, wanted) for path in spelled_paths(file))]
     if not tables:
         raise FacesiftError(f"{raw}: no file {layout.source.csv} in folders or zip files (data.sources.{name}.csv)")
     rows = [row for table in tables for row in _read_table(raw, name, layout, table)]
@@ -65,11 +60,12 @@ def _from_tables(raw: Path, name: str, layout: Layout, files: list[RawFile]) -> 
         raise FacesiftError(f"{raw / full_path(tables[0])}: a table without rows (data.sources.{name}.csv)")
     used, folder = set(tables), layout.source.folder
     images = [file for file in files if file not in used and not sidecar(file.path) and _is_in(folder, file)]
-    return layout.with_rows(match_rows(rows, images, folder), tables)
+    return layout.with_rows(match_rows(rows, images, folder and plain_parts(folder)[-1]), tables)
 
 
 def _is_in(folder: str | None, file: RawFile) -> bool:
-    return folder is None or any(key(folder) in map(key, folder_parts(path)[0]) for path in spelled_paths(file))
+    paths = (map(key, folder_parts(path)[0]) for path in spelled_paths(file))
+    return folder is None or any(is_in_folder(folders, folder) for folders in paths)
 
 
 def _with_tables(files: Iterable[RawFile]) -> list[RawFile]:

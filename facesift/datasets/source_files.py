@@ -21,6 +21,7 @@ from facesift.datasets.layouts import (
     excluded_by,
     find_source,
     is_candidate,
+    top_entry,
 )
 from facesift.datasets.manifest import QUARANTINE, UNLABELLED
 from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
@@ -43,6 +44,7 @@ UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".
 MOST_STRANGE = 50_000_000  # bytes; a larger file with such an ending is no photo
 NO_SOURCE = "belongs to no source of data.sources"
 NO_ROW = "no row of a label table names it"
+EXCLUDED = "exclude: "  # before a glob, of files that it leaves out
 NO_IMAGE = "a row without an image"
 
 
@@ -54,7 +56,7 @@ class FileCounts:
         by_class: how many files of each class belong to a source; `UNLABELLED` for those without a label.
         others: the files that belong to none, with the reason: `NO_SOURCE` or `NO_ROW`.
         passed: how many files of each kind are no data and passed over: leftovers of file managers, sidecars, and what
-            `data.sources.X.exclude` leaves out.
+            each glob of `data.sources.X.exclude` leaves out, also where that is none.
         rows: for each source with label tables, how many rows there are of each class.
         lost: for each of these, its rows without an image.
         repeated: for each of these, the rows that name an image that a row before them names.
@@ -109,7 +111,7 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     if not raw.is_dir():
         raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
     by_class: Counter[str] = Counter()
-    passed: Counter[str] = Counter()
+    passed = Counter({f"{EXCLUDED}{glob}": 0 for layout in layouts.values() for glob in layout.source.exclude})
     others: list[tuple[RawFile, str]] = []
     tables = {file for layout in layouts.values() for file in layout.tables}
     empty: list[str] = []
@@ -151,7 +153,7 @@ def _refuse_several_images(path: Path, source: str, layout: Layout) -> None:
 
 
 def _excluded(layouts: Mapping[str, Layout], file: RawFile) -> str | None:
-    return next((f"exclude: {glob}" for layout in layouts.values() if (glob := excluded_by(layout, file))), None)
+    return next((f"{EXCLUDED}{glob}" for layout in layouts.values() if (glob := excluded_by(layout, file))), None)
 
 
 def _why(raw: Path, layouts: Mapping[str, Layout], file: RawFile) -> str:
@@ -221,6 +223,9 @@ def _nothing_found(raw: Path, layouts: Mapping[str, Layout], counts: FileCounts)
     folders = Counter(_folder(file) for file, _ in counts.others)
     names = ", ".join(printable(name) for name, _ in islice(folders.most_common(), SHOWN) if name)
     by_folder = any(layout.source.layout == "class_folders" for layout in layouts.values())
+    if not any(is_candidate(layout, file) for layout in layouts.values() for file, _ in counts.others):
+        tops = ", ".join(printable(top) for top in sorted({top_entry(file) for file, _ in counts.others})[:SHOWN])
+        return f"{raw}: no image found, but {seen}, and none where data.sources.NAME.within looks: there are {tops}"
     hint = (
         f". The folders are {names}: data.sources.NAME.aliases says which class each stands for"
         if names and by_folder

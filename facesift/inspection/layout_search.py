@@ -157,7 +157,14 @@ def search_layout(raw: Path, trial: Trial) -> list[Found]:
         What was tried, the best first: several classes before one, then more labelled files.
     """
     tried = [trial.run(raw, block, notes) for block, notes in _blocks(raw, Survey.of(raw), trial.classes)]
-    return sorted(tried, key=lambda found: (not found.several, -found.labelled))
+    plain = max((found.labelled for found in tried if not _is_variant(found.block)), default=0)
+    useful = [found for found in tried if not _is_variant(found.block) or found.labelled > plain]
+    return sorted(useful, key=lambda found: (not found.several, -found.labelled))
+
+
+def _is_variant(block: Block) -> bool:
+    """Whether a block is for a table's own folder, or for several tables: it is only told where it finds more."""
+    return "folder" in block or "*" in block.get("csv", "")
 
 
 def _blocks(raw: Path, survey: Survey, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
@@ -174,8 +181,9 @@ def _blocks(raw: Path, survey: Survey, classes: tuple[str, ...]) -> Iterator[tup
     if survey.samples:
         yield {"layout": "webdataset"}, []
         yield {"layout": "webdataset", "aliases": _zero_and_one(classes)}, _check_aliases(_zero_and_one(classes))
-    for table in islice(survey.tables.values(), MOST_TABLES):
-        yield from _table_blocks(raw, table, classes)
+    tables = list(islice(survey.tables.values(), MOST_TABLES))
+    for table in tables:
+        yield from _table_blocks(raw, table, classes, survey)
 
 
 def _zero_and_one(classes: tuple[str, ...]) -> dict[str, list[str]]:
@@ -186,9 +194,29 @@ def _check_aliases(aliases: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"check that {', '.join(names)} means {label}" for label, names in aliases.items()]
 
 
-def _table_blocks(raw: Path, table: RawFile, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
-    """Yield blocks for a file that may be a label table: its usual columns, then those that it seems to have."""
-    block: Block = {"layout": "csv", "csv": parts_of(table.path)[-1]}
+def _table_blocks(
+    raw: Path, table: RawFile, classes: tuple[str, ...], survey: Survey
+) -> Iterator[tuple[Block, list[str]]]:
+    """Yield blocks for a file that may be a label table: its usual columns, then those that it seems to have.
+
+    Each is tried for images anywhere, in the folder that begins with the table's name (train.csv, train/), and with all
+    tables of its ending.
+    """
+    name = parts_of(table.path)[-1]
+    stem, ending = name[: -len(_ending(name))], _ending(name)
+    folder = next((each for each in sorted(survey.folders) if key(each).startswith(key(stem))), None)
+    several = sum(_ending(other) == ending for other in survey.tables) > 1
+    for block, notes in _column_blocks(raw, table, classes):
+        yield {**block, "csv": name}, notes
+        if folder is not None:
+            yield {**block, "csv": name, "folder": folder}, notes
+        if several:
+            yield {**block, "csv": f"*{ending}"}, notes
+
+
+def _column_blocks(raw: Path, table: RawFile, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
+    """Yield the columns and names of classes with which a table may be read."""
+    block: Block = {"layout": "csv"}
     yield block, []
     columns, labels = look_into(raw, table)
     usual = columns is None or (columns["label"] == "label" and columns["id"] in IDS[:3])

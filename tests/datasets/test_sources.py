@@ -331,6 +331,49 @@ def test_a_parquet_file_with_photos_and_masks_in_a_class_folder_is_refused(tmp_p
         read(tmp_path)
 
 
+@pytest.mark.parametrize("glob", ["fake/masks/", "/fake/masks/**", "./fake/masks/*", "Fake\\masks\\"])
+def test_a_folder_is_excluded_however_its_glob_is_written(tmp_path: Path, glob):
+    lay(tmp_path, {"real/1.png": 1, "fake/1.png": 2, "fake/masks/m.png": 3})
+    assert sorted(labels(tmp_path, exclude=[glob])) == ["./fake/1.png", "./real/1.png"]
+
+
+def test_a_glob_that_excludes_nothing_is_told(tmp_path: Path):
+    lay(tmp_path, {"real/1.png": 1, "fake/1.png": 2, "fake/masks/m.png": 3})
+    found = read(tmp_path, exclude=["data/raw/x/fake/masks/**", "masks"])[1]
+    assert dict(found.passed) == {"exclude: data/raw/x/fake/masks/**": 0, "exclude: masks": 1}
+    assert tell_left_out(found) == [
+        "passed over, as they are no images: 1 x exclude: masks",
+        "data.sources.NAME.exclude leaves out no file by data/raw/x/fake/masks/**: look how it is written",
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", [{"folder": "data/imgs"}, {"csv": "data/t.csv"}, {"folder": "Imgs/", "csv": "./t.csv"}]
+)
+def test_a_table_and_its_folder_may_be_named_with_the_folder_above(tmp_path: Path, source):
+    lay(tmp_path, {"data/t.csv": "id,label\n1,real\n2,fake\n", "data/imgs/1.png": 1, "data/imgs/2.png": 2})
+    lay(tmp_path, {"x/imgs/1.jpg": 3} if source.get("folder") == "data/imgs" else {})
+    assert labels(tmp_path, **({"layout": "csv", "csv": "t.csv"} | source)) == {
+        "./data/imgs/1.png": "real", "./data/imgs/2.png": "fake",
+    }  # fmt: skip
+
+
+def test_a_folder_of_one_class_may_be_named_with_the_folder_above(tmp_path: Path):
+    lay(tmp_path, {"a/b/1.png": 1, "b/2.png": 2})
+    assert labels(tmp_path, layout="one_class", folder="a/b", label="real") == {"./a/b/1.png": "real"}
+
+
+def test_an_alias_that_is_a_path_is_refused():
+    with pytest.raises(ValueError, match=r"names of single folders, not paths; given: manipulated/Deepfakes"):
+        Source(layout="class_folders", aliases={"fake": ["manipulated/Deepfakes"]})
+
+
+def test_where_no_zip_has_the_name_that_is_looked_for_those_there_are_are_named(tmp_path: Path):
+    lay(tmp_path, {"april.zip": zipped({"real/1.png": 1}), "x/fake/1.png": 2})
+    with pytest.raises(FacesiftError, match=r"none where data\.sources\.NAME\.within looks: there are april\.zip, x$"):
+        read(tmp_path, within="march.zip")
+
+
 def test_folders_are_called_classes_only_where_folders_say_the_class(tmp_path: Path):
     lay(tmp_path, {"t.csv": "id,label\nx,real\n", "clips/1.png": 1})
     with pytest.raises(FacesiftError) as error:

@@ -403,6 +403,21 @@ def test_what_parquet_tables_call_names_and_classes_is_guessed(tmp_path):
         assert found.best.block["columns"] == {"id": "image", "label": "target"}
 
 
+def test_a_table_with_a_folder_of_its_name_is_for_the_images_in_it(tmp_path):
+    folder = put(tmp_path / "made", "train/1.png", "train/2.png", "test/1.png", "test/2.png")
+    with inspected(asked(table(folder, [["id", "label"], ["1", "real"], ["2", "fake"]], name="train.csv"))) as found:
+        assert found.best.several
+        assert found.best.block == {"layout": "csv", "csv": "train.csv", "folder": "train"}
+
+
+def test_several_tables_are_read_together_where_that_finds_more(tmp_path):
+    folder = put(tmp_path / "made", *(f"{number}.png" for number in range(4)))
+    for name, numbers in {"train.csv": "01", "val.csv": "23"}.items():
+        table(folder, [["id", "label"], [numbers[0], "real"], [numbers[1], "fake"]], name=name)
+    with inspected(asked(folder)) as found:
+        assert (found.best.block["csv"], found.files) == ("*.csv", 4)
+
+
 def test_samples_with_labels_in_json_are_recognised_and_sidecars_are_no_tables(tmp_path):
     with tarfile.open(tmp_path / "made.tar", "w") as archive:
         for name, data in (
