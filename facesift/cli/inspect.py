@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def inspect(options: InspectOptions) -> None:
     if not Path("params.yaml").is_file():
         raise FacesiftError("params.yaml is not here: run this in the root of a clone of facesift")
     params = load_params()
-    classes = tuple(options.classes.split(",")) if options.classes else tuple(params.classes)
+    classes = tuple(params.classes) if options.classes is None else _class_names(options.classes)
     asked = Asked(options.path, params, classes, options.sample or None, faces=not options.no_faces)
     with _progress() as done, inspected(asked, done) as found:
         if options.as_json:
@@ -75,6 +76,18 @@ def inspect(options: InspectOptions) -> None:
             )
         if not found.best.several or found.stops:
             raise typer.Exit(2)
+
+
+def _class_names(text: str) -> tuple[str, ...]:
+    from facesift.config.section import NAME
+
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(re.fullmatch(NAME, name) for name in names) or len(set(names)) < max(2, len(names)) or "review" in names:
+        raise FacesiftError(
+            f"--classes {for_terminal(text)}: write two names or more, each once, of letters, digits and _, such as "
+            "real,fake; none may be `review`"
+        )
+    return names
 
 
 @contextmanager

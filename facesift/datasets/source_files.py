@@ -223,7 +223,9 @@ def _nothing_found(raw: Path, layouts: Mapping[str, Layout], counts: FileCounts)
     folders = Counter(_folder(file) for file, _ in counts.others)
     names = ", ".join(printable(name) for name, _ in islice(folders.most_common(), SHOWN) if name)
     by_folder = any(layout.source.layout == "class_folders" for layout in layouts.values())
-    if not any(is_candidate(layout, file) for layout in layouts.values() for file, _ in counts.others):
+    if counts.others and not any(
+        is_candidate(layout, file) for layout in layouts.values() for file, _ in counts.others
+    ):
         tops = ", ".join(printable(top) for top in sorted({top_entry(file) for file, _ in counts.others})[:SHOWN])
         return f"{raw}: no image found, but {seen}, and none where data.sources.NAME.within looks: there are {tops}"
     hint = (

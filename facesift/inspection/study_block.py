@@ -9,10 +9,12 @@ import yaml
 
 from facesift.config.compose import CONF
 from facesift.config.weights import WEIGHTS, installs, is_installed
+from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
 from facesift.inspection.inspecting import Inspection
 
+FAKE = BINARY[1]
 MODEL = "folders_best"  # the study whose other values are taken: it learns from 50 fakes, at any ratio of the classes
 MADE = "# Made by `facesift inspect`."
 COMMENT = MADE + " Check the labels, then: {commands}"
@@ -64,6 +66,9 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
     lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(name)))]
     if inspection.other_classes:
         tree["classes"] = inspection.other_classes
+        if FAKE not in inspection.other_classes:
+            tree["positive"] = inspection.other_classes[-1]
+            lines.insert(1, "# Which class is to be found (positive)? The last one was taken.")
         if len(inspection.other_classes) > 2:  # cross-fitting is for two
             del tree["evaluation"]
     return "\n".join([*lines, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100).rstrip(), ""])

@@ -374,6 +374,12 @@ def test_where_no_zip_has_the_name_that_is_looked_for_those_there_are_are_named(
         read(tmp_path, within="march.zip")
 
 
+def test_a_table_without_any_image_is_told(tmp_path: Path):
+    lay(tmp_path, {"t.csv": "id,label\n1,real\n"})
+    with pytest.raises(FacesiftError, match=r"no image found, but no files; none of the 1 rows of t\.csv names one"):
+        read(tmp_path, layout="csv", csv="t.csv")
+
+
 def test_folders_are_called_classes_only_where_folders_say_the_class(tmp_path: Path):
     lay(tmp_path, {"t.csv": "id,label\nx,real\n", "clips/1.png": 1})
     with pytest.raises(FacesiftError) as error:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from facesift.cli.inspect import tell
+from facesift.cli.inspect import _class_names, tell
 from facesift.config.compose import compose
 from facesift.config.params import load_params, parse_params
 from facesift.core.errors import FacesiftError
@@ -401,6 +401,28 @@ def test_what_parquet_tables_call_names_and_classes_is_guessed(tmp_path):
     with inspected(asked(folder)) as found:
         assert found.best.several
         assert found.best.block["columns"] == {"id": "image", "label": "target"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"), [(("fake", "real"), None), (("cat", "dog"), "dog"), (("a", "b", "c"), "c")]
+)
+def test_the_study_of_other_classes_is_one(tmp_path, classes, positive):
+    folder = put(tmp_path / "made", *(f"{label}/{number}.png" for label in classes for number in range(2)))
+    with inspected(Asked(folder, PARAMS, classes, faces=False)) as found:
+        text = study_text(found)
+    params = study(tmp_path, found.name, text)
+    assert (tuple(params.classes), params.positive) == (classes, positive or "fake")
+    assert ("positive" in text) == (positive is not None)
+
+
+@pytest.mark.parametrize("text", ["", "real", "real,real", "real,,fake", "real,review", "a b,c"])
+def test_names_of_classes_that_no_study_can_have_are_refused(text):
+    with pytest.raises(FacesiftError, match="write two names or more, each once"):
+        _class_names(text)
+
+
+def test_blanks_between_names_of_classes_do_not_matter():
+    assert _class_names("real, fake") == ("real", "fake")
 
 
 def test_a_table_with_a_folder_of_its_name_is_for_the_images_in_it(tmp_path):
