@@ -26,7 +26,7 @@ from facesift.datasets.layouts import (
 from facesift.datasets.manifest import QUARANTINE, UNLABELLED
 from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
 from facesift.images.bad_image import BadImage
-from facesift.images.formats import is_image
+from facesift.images.formats import HEAD, is_image
 from facesift.images.leftovers import sidecar
 from facesift.images.parquets import is_parquet
 from facesift.labels.path_names import folder_parts, full_path
@@ -121,7 +121,7 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
             if is_parquet(file.container) and file.container not in looked:
                 looked.add(file.container)
                 _refuse_several_images(raw / file.container, found[0], layouts[found[0]])
-            if kind := sidecar(file.path):
+            if kind := _sidecar(raw, file):
                 passed[kind] += 1
             else:
                 _refuse_closed(raw, found[0], file)
@@ -187,11 +187,28 @@ def _refuse_empty(raw: Path, layouts: Mapping[str, Layout], empty: Iterable[str]
             )
 
 
+def _sidecar(raw: Path, file: RawFile) -> str | None:
+    """Say which kind of sidecar a file is; None for an image that is called like one, such as photo.jpg.txt."""
+    kind = sidecar(file.path)
+    if kind is None:
+        return None
+    head = _head(raw, file)  # a text may begin with the letters of a format, but has no zero bytes
+    return None if is_image(head) and b"\0" in head else kind
+
+
 def _begins_as_image(raw: Path, file: RawFile) -> bool:
+    return is_image(_head(raw, file))
+
+
+def _head(raw: Path, file: RawFile) -> bytes:
+    """Read the first bytes of a file; none where it cannot be read."""
     try:
-        return is_image(read_bytes(raw, file.container, file.path, MOST_STRANGE))
-    except BadImage:
-        return False
+        if file.container == LOOSE and (path := raw / file.path).is_file():
+            with path.open("rb") as stream:
+                return stream.read(HEAD)
+        return read_bytes(raw, file.container, file.path, MOST_STRANGE)[:HEAD]
+    except (BadImage, OSError):
+        return b""
 
 
 def _count_rows(
@@ -256,7 +273,7 @@ def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFil
     """
     for file in list_files(raw):
         found = find_source(layouts, file)
-        if found and not sidecar(file.path):
+        if found and not _sidecar(raw, file):
             yield file, *found
 
 

@@ -380,6 +380,21 @@ def test_a_table_without_any_image_is_told(tmp_path: Path):
         read(tmp_path, layout="csv", csv="t.csv")
 
 
+@pytest.mark.parametrize("pack", [None, zipped, tarred])
+def test_an_image_that_is_called_like_a_sidecar_is_an_image(tmp_path: Path, pack):
+    files = {
+        "real/1.png": 1,
+        "real/1.png.txt": "a caption",
+        "fake/2.jpg.txt": 2,
+        "fake/3.npy": b"\x93NUMPY",
+        "fake/4.md": 4,
+    }
+    lay(tmp_path, files if pack is None else {f"all.{'zip' if pack is zipped else 'tar'}": pack(files)})
+    manifest, found = read(tmp_path)
+    assert manifest.images.sort("path")["path"].to_list() == ["fake/2.jpg.txt", "fake/4.md", "real/1.png"]
+    assert (found.by_class, dict(found.passed)) == ({"fake": 2, "real": 1}, {"*.npy": 1, "*.txt": 1})
+
+
 def test_folders_are_called_classes_only_where_folders_say_the_class(tmp_path: Path):
     lay(tmp_path, {"t.csv": "id,label\nx,real\n", "clips/1.png": 1})
     with pytest.raises(FacesiftError) as error:
