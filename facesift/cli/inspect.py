@@ -164,8 +164,8 @@ def _image_lines(found: Inspection) -> Iterator[str]:
     if len(formats) > 1 and len({frozenset(counts) for counts in formats.values()}) > 1:
         yield "  the classes differ in their formats: a committee may learn these (docs/data.md)"
     if any(set(counts) != {"None"} for counts in folds.values()):
-        parts = "; ".join(f"{label}: {_counts(counts)}" for label, counts in folds.items()).replace("None", "without")
-        use = "is not for them, since some have none" if "without" in parts else "keeps them"
+        parts = "; ".join(f"{label}: {_counts(counts)}" for label, counts in folds.items()).replace("None", "in none")
+        use = "is not for them, since some are in none" if "in none" in parts else "keeps them"
         yield f"  splits that the folders give ({parts}): split.predefined: true {use}"
     if warned := count_warnings(images):
         yield f"  warnings: {_counts(warned)}"

@@ -123,10 +123,9 @@ def _read_columns(path: Path, columns: Columns | None) -> list[tuple[str, dict[s
         schema = pl.read_parquet_schema(path)
         found = image_columns(path)
         if wanted not in schema or images != found[0]:
-            others = "data.sources.NAME.columns names others"
-            remedy = (
-                f"the first such column is read: write the file without {found[0]!r}" if images in found else others
-            )
+            remedy = "data.sources.NAME.columns names others"
+            if images in found[1:]:
+                remedy = f"the first such column is read: write the file without {found[0]!r}"
             raise FacesiftError(
                 f"{path}: columns are {list(schema)}, but images are in {found[0]!r} and labels must be in {wanted!r}; "
                 f"{remedy}"

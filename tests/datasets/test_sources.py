@@ -303,7 +303,7 @@ def test_parquet_files_of_hugging_face_are_read(tmp_path: Path):
 
 def test_parquet_files_without_a_column_of_labels_are_named(tmp_path: Path):
     parquet(tmp_path / "a.parquet", [0, 1])
-    with pytest.raises(FacesiftError, match=r"a\.parquet: columns are .*labels must be in 'target'"):
+    with pytest.raises(FacesiftError, match=r"a\.parquet: columns are .*labels must be in 'target'; data\.sources"):
         read(tmp_path, layout="parquet", columns=Columns(id="image", label="target"))
 
 

@@ -425,6 +425,13 @@ def test_blanks_between_names_of_classes_do_not_matter():
     assert _class_names("real, fake") == ("real", "fake")
 
 
+def test_splits_that_leave_images_out_are_told(tmp_path):
+    with inspected(asked(put(tmp_path / "made", "train/real/1.png", "test/fake/1.png"))) as found:
+        assert any("(fake: 1 test; real: 1 train): split.predefined: true keeps them" in line for line in tell(found))
+    with inspected(asked(put(tmp_path / "made", "train/real/1.png", "test/fake/1.png", "fake/2.png"))) as found:
+        assert any("1 in none" in line and "since some are in none" in line for line in tell(found))
+
+
 def test_a_table_with_a_folder_of_its_name_is_for_the_images_in_it(tmp_path):
     folder = put(tmp_path / "made", "train/1.png", "train/2.png", "test/1.png", "test/2.png")
     with inspected(asked(table(folder, [["id", "label"], ["1", "real"], ["2", "fake"]], name="train.csv"))) as found:
