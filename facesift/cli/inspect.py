@@ -172,8 +172,8 @@ def _image_lines(found: Inspection) -> Iterator[str]:
     yield f"  faces: {_faces(found)}"
     if found.few_faces:
         yield (
-            "  few images have a face: the study takes whole images (data.crop.method: none); facesift is made for "
-            "photos of faces"
+            "  few images have a face, and facesift is made for photos of faces: the study cuts the others at the "
+            "centre (data.crop.unfound)"
         )
     if found.manifest.quality:
         yield f"  bad photos: {tell_reasons(found.manifest.quality)}"

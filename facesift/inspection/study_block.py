@@ -61,8 +61,6 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
         raise FacesiftError(f"{path}: cannot be read ({error}); run this in the root of a clone of facesift") from error
     name = study_name(inspection, conf)
     tree |= {"study": name, "data": tree["data"] | sources_block(inspection)}
-    if inspection.few_faces:
-        tree["data"]["crop"] |= {"method": "none"}
     lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(name)))]
     if inspection.other_classes:
         tree["classes"] = inspection.other_classes

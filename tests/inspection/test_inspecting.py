@@ -348,14 +348,13 @@ def test_the_study_takes_no_name_of_another_one(tmp_path):
 
 
 @pytest.mark.parametrize(("rows", "few"), [([1, 1, None], False), ([1, None, None], True)])
-def test_whole_images_are_taken_where_few_have_a_face(tmp_path, rows, few):
+def test_few_faces_are_told_and_the_study_is_one_all_the_same(tmp_path, rows, few):
     with inspected(asked(class_folders(tmp_path / "made"))) as found:
         images = found.manifest.images.with_columns(pl.Series("face_box", rows))
         faces = {"made": {"real": {"found": 1, "unfound": 2}}}
         looked = replace(found, no_faces="", manifest=replace(found.manifest, images=images, faces=faces))
         assert any("few images have a face" in line for line in tell(looked)) == few
-        method = yaml.safe_load(study_text(looked))["data"]["crop"]["method"]
-    assert method == ("none" if few else "face")
+        assert study(tmp_path, found.name, study_text(looked)).data.crop.unfound == "centre"
 
 
 def test_the_number_of_files_to_decode_is_known_before_the_first_is_done(tmp_path):
