@@ -135,6 +135,7 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
             else:
                 others.append((file, why))
     _refuse_empty(raw, layouts, empty)
+    passed.update(kind for path in empty if (kind := _excluded(layouts, RawFile(LOOSE, path))))
     counts = FileCounts(dict(by_class), others, dict(sorted(passed.items())), *_count_rows(layouts))
     if not by_class:
         raise FacesiftError(_nothing_found(raw, layouts, counts))

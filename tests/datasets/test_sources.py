@@ -337,6 +337,11 @@ def test_a_folder_is_excluded_however_its_glob_is_written(tmp_path: Path, glob):
     assert sorted(labels(tmp_path, exclude=[glob])) == ["./fake/1.png", "./real/1.png"]
 
 
+def test_an_archive_without_a_file_that_is_excluded_is_counted(tmp_path: Path):
+    lay(tmp_path, {"real/1.png": 1, "fake/1.png": 2, "fake/old.zip": zipped({})})
+    assert dict(read(tmp_path, exclude=["old.zip"])[1].passed) == {"exclude: old.zip": 1}
+
+
 def test_a_glob_that_excludes_nothing_is_told(tmp_path: Path):
     lay(tmp_path, {"real/1.png": 1, "fake/1.png": 2, "fake/masks/m.png": 3})
     found = read(tmp_path, exclude=["data/raw/x/fake/masks/**", "masks"])[1]
