@@ -130,6 +130,8 @@ def _read_columns(path: Path, columns: Columns | None) -> list[tuple[str, dict[s
                 f"{path}: columns are {list(schema)}, but images are in {found[0]!r} and labels must be in {wanted!r}; "
                 f"{remedy}"
             )
+        if schema[wanted].is_nested() or schema[wanted] == pl.Binary:
+            raise FacesiftError(f"{path}: column {wanted!r} holds {schema[wanted]}, and must hold texts or numbers")
         with without_panic_text():
             split = next((each for each in schema if key(each) == SPLIT_COLUMN and schema[each] == pl.String), None)
             table = pl.read_parquet(path, columns=list(dict.fromkeys(filter(None, (wanted, split)))))

@@ -89,7 +89,7 @@ def decode_text(data: bytes, place: str) -> str:
 
 
 def _csv_records(text: str, asked: Asked, place: str) -> Iterator[Record]:
-    text, delimiters = _spreadsheet_line(text)
+    text, delimiters = _spreadsheet_line(text.removesuffix("\x1a"))  # the end of a file of DOS
     heads = {mark: _header(text, mark) for mark in delimiters}
     delimiter = next((mark for mark, head in heads.items() if asked.choose(head)), None)
     if delimiter is None:
@@ -136,9 +136,9 @@ def _csv_record(
 ) -> Record:
     extra = fields[len(header) :]
     if len(fields) < len(header) or any(field.strip() for field in extra):
-        raise FacesiftError(
-            f"{place}: {where} has {len(fields)} fields, the header {len(header)}: quote fields that hold the delimiter"
-        )
+        few = len(fields) < len(header)
+        remedy = "write the missing ones, maybe empty" if few else "quote fields that hold the delimiter"
+        raise FacesiftError(f"{place}: {where} has {len(fields)} fields, the header {len(header)}: {remedy}")
     return _record(dict(zip(header, fields, strict=False)), chosen, place, where)
 
 

@@ -323,6 +323,12 @@ def test_a_parquet_file_with_photos_and_masks_is_refused_until_one_is_named(tmp_
     assert read(tmp_path, columns=Columns(id="mask", label="label"), **source)[0].images.height == 2
 
 
+def test_a_parquet_column_of_several_labels_is_refused(tmp_path: Path):
+    pl.DataFrame({"image": [picture(1)], "label": [[0, 1]]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(FacesiftError, match=r"column 'label' holds List\(Int64\), and must hold texts or numbers"):
+        read(tmp_path, layout="parquet", aliases=ALIASES)
+
+
 def test_a_parquet_file_with_photos_and_masks_in_a_class_folder_is_refused(tmp_path: Path):
     with_masks(tmp_path / "real/a.parquet")
     with pytest.raises(

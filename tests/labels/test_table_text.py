@@ -64,6 +64,18 @@ def test_a_table_that_would_lose_rows_is_refused(text: str, message: str):
         read(text)
 
 
+@pytest.mark.parametrize(
+    ("row", "remedy"), [("1.png", "write the missing ones"), ("a, b.png,real", "quote fields that hold the delimiter")]
+)
+def test_a_row_with_the_wrong_number_of_fields_says_what_to_do(row: str, remedy: str):
+    with pytest.raises(FacesiftError, match=rf"line 2 has \d fields, the header 2: {remedy}"):
+        read(f"id,label\n{row}\n")
+
+
+def test_the_end_of_a_file_of_dos_is_no_row():
+    assert read("id,label\r\n1.png,real\r\n2.png,fake\r\n\x1a") == ROWS
+
+
 def test_text_in_another_encoding_is_refused_with_the_remedy():
     with pytest.raises(FacesiftError, match="save it as UTF-8"):
         read("id,label\né.png,real\n".encode("latin-1"))
