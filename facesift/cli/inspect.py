@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,12 +51,12 @@ def inspect(options: InspectOptions) -> None:
     from facesift.config.params import load_params
     from facesift.inspection.contact_sheet import write_contact_sheet
     from facesift.inspection.inspecting import Asked, as_json, inspected
-    from facesift.inspection.study_block import study_text, write_study_file
+    from facesift.inspection.study_block import study_name, study_text, write_study_file
 
     if not Path("params.yaml").is_file():
         raise FacesiftError("params.yaml is not here: run this in the root of a clone of facesift")
     params = load_params()
-    classes = tuple(options.classes.split(",")) if options.classes else tuple(params.classes)
+    classes = tuple(params.classes) if options.classes is None else _class_names(options.classes)
     asked = Asked(options.path, params, classes, options.sample or None, faces=not options.no_faces)
     with _progress() as done, inspected(asked, done) as found:
         if options.as_json:
@@ -66,7 +67,7 @@ def inspect(options: InspectOptions) -> None:
             if options.write and found.best.several:
                 typer.echo(f"\n{write_study_file(found)}: written")
             else:
-                typer.echo(f"\nconf/study/{found.name}.yaml:\n\n{study_text(found)}", nl=False)
+                typer.echo(f"\nconf/study/{study_name(found)}.yaml:\n\n{study_text(found)}", nl=False)
         if not options.no_sheet and found.manifest.images.height:
             page = options.sheet or SHEETS / f"{found.name}.html"
             shown = write_contact_sheet(page, found, params.ingest)
@@ -77,16 +78,32 @@ def inspect(options: InspectOptions) -> None:
             raise typer.Exit(2)
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
+def _class_names(text: str) -> tuple[str, ...]:
+    from facesift.config.section import NAME
 
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.completed} files"), console=Console(stderr=True), transient=True
-    ) as progress:
-        task = progress.add_task("files", total=None)
-        yield lambda files: progress.advance(task, files)
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(re.fullmatch(NAME, name) for name in names) or len(set(names)) < max(2, len(names)) or "review" in names:
+        raise FacesiftError(
+            f"--classes {for_terminal(text)}: write two names or more, each once, of letters, digits and _, such as "
+            "real,fake; none may be `review`"
+        )
+    return names
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show how many files are decoded and the time left; until their number is known, that names are being read."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading names", total=None)
+
+        def advance(files: int, of: int) -> None:
+            progress.update(task, description="decoding images", total=of, advance=files)
+
+        yield advance
 
 
 def tell(found: Inspection, *, written: bool = False) -> list[str]:
@@ -147,11 +164,17 @@ def _image_lines(found: Inspection) -> Iterator[str]:
     if len(formats) > 1 and len({frozenset(counts) for counts in formats.values()}) > 1:
         yield "  the classes differ in their formats: a committee may learn these (docs/data.md)"
     if any(set(counts) != {"None"} for counts in folds.values()):
-        parts = "; ".join(f"{label}: {_counts(counts)}" for label, counts in folds.items())
-        yield f"  splits that the folders give ({parts}): split.predefined: true keeps them"
+        parts = "; ".join(f"{label}: {_counts(counts)}" for label, counts in folds.items()).replace("None", "in none")
+        use = "is not for them, since some are in none" if "in none" in parts else "keeps them"
+        yield f"  splits that the folders give ({parts}): split.predefined: true {use}"
     if warned := count_warnings(images):
         yield f"  warnings: {_counts(warned)}"
     yield f"  faces: {_faces(found)}"
+    if found.few_faces:
+        yield (
+            "  few images have a face, and facesift is made for photos of faces: the study cuts the others at the "
+            "centre (data.crop.unfound)"
+        )
     if found.manifest.quality:
         yield f"  bad photos: {tell_reasons(found.manifest.quality)}"
     yield from _group_lines(found)
@@ -206,7 +229,7 @@ def _group_lines(found: Inspection) -> Iterator[str]:
 
 
 def _next_lines(found: Inspection, *, written: bool) -> Iterator[str]:
-    from facesift.inspection.study_block import commands
+    from facesift.inspection.study_block import commands, study_name
 
     where, yet = f"data/raw/{found.name}", ""
     if found.as_entry:
@@ -215,7 +238,7 @@ def _next_lines(found: Inspection, *, written: bool) -> Iterator[str]:
         yet = f"move or link {found.path} to {where}, "
     yield ""
     file = "" if written else "save the following (or add --write, which does so), "
-    yield f"To make a study: {yet}{file}then type {', '.join(f'`{each}`' for each in commands(found.name))}."
+    yield f"To make a study: {yet}{file}then type {', '.join(f'`{each}`' for each in commands(study_name(found)))}."
 
 
 def _counts(counts: Mapping[str, int] | Sequence[tuple[str, int]]) -> str:

@@ -117,6 +117,9 @@ class Source(Section):
             raise ValueError(f"`columns` needs `layout: csv` or `parquet`, which have a table; given: {self.layout}")
         if self.aliases and self.layout in ("rff", "one_class", "reviewed"):
             raise ValueError(f"`aliases` is for layouts with names of classes, not for `layout: {self.layout}`")
+        paths = [name for names in self.aliases.values() for name in names if "/" in name or "\\" in name]
+        if paths and self.layout == "class_folders":
+            raise ValueError(f"`aliases` are names of single folders, not paths; given: {', '.join(paths)}")
         if isinstance(self.group, ByColumn) and self.layout != "csv":
             raise ValueError(f"`group: {{by: column}}` needs `layout: csv`, which has a table; given: {self.layout}")
         return self

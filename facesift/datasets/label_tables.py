@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import polars as pl
@@ -18,8 +17,8 @@ from facesift.datasets.samples import fold_of_archive, read_samples
 from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
 from facesift.images.decoding import BadImage
 from facesift.images.leftovers import sidecar
-from facesift.images.parquets import image_column, is_parquet
-from facesift.labels.path_names import folder_parts, full_path, key, spelled_paths
+from facesift.images.parquets import BYTES, image_column, is_parquet
+from facesift.labels.path_names import ends_as, folder_parts, full_path, is_in_folder, key, plain_parts, spelled_paths
 from facesift.labels.records import LABEL_COLUMN, SPLIT_COLUMN, Record, as_text, fold_of
 from facesift.labels.row_matching import Matches, TableRow, match_rows
 from facesift.labels.table_text import read_records
@@ -52,12 +51,8 @@ def _make_layout(raw: Path, name: str, layout: Layout) -> Layout:
 
 def _from_tables(raw: Path, name: str, layout: Layout, files: list[RawFile]) -> Layout:
     """Read the tables of `layout: csv`, and match their rows with files."""
-    wanted = key(str(layout.source.csv))
-    tables = [
-        file
-        for file in _with_tables(files)
-        if any(fnmatchcase(key(folder_parts(path)[1]), wanted) for path in spelled_paths(file))
-    ]
+    wanted = str(layout.source.csv)
+    tables = [file for file in _with_tables(files) if any(ends_as(path, wanted) for path in spelled_paths(file))]
     if not tables:
         raise FacesiftError(f"{raw}: no file {layout.source.csv} in folders or zip files (data.sources.{name}.csv)")
     rows = [row for table in tables for row in _read_table(raw, name, layout, table)]
@@ -65,11 +60,12 @@ def _from_tables(raw: Path, name: str, layout: Layout, files: list[RawFile]) -> 
         raise FacesiftError(f"{raw / full_path(tables[0])}: a table without rows (data.sources.{name}.csv)")
     used, folder = set(tables), layout.source.folder
     images = [file for file in files if file not in used and not sidecar(file.path) and _is_in(folder, file)]
-    return layout.with_rows(match_rows(rows, images, folder), tables)
+    return layout.with_rows(match_rows(rows, images, folder and plain_parts(folder)[-1]), tables)
 
 
 def _is_in(folder: str | None, file: RawFile) -> bool:
-    return folder is None or any(key(folder) in map(key, folder_parts(path)[0]) for path in spelled_paths(file))
+    paths = (map(key, folder_parts(path)[0]) for path in spelled_paths(file))
+    return folder is None or any(is_in_folder(folders, folder) for folders in paths)
 
 
 def _with_tables(files: Iterable[RawFile]) -> list[RawFile]:
@@ -125,11 +121,17 @@ def _read_columns(path: Path, columns: Columns | None) -> list[tuple[str, dict[s
     images, wanted = (image_column(path), LABEL_COLUMN) if columns is None else (columns.id, columns.label)
     try:
         schema = pl.read_parquet_schema(path)
-        if wanted not in schema or images not in schema or images != image_column(path):
+        found = image_columns(path)
+        if wanted not in schema or images != found[0]:
+            remedy = "data.sources.NAME.columns names others"
+            if images in found[1:]:
+                remedy = f"the first such column is read: write the file without {found[0]!r}"
             raise FacesiftError(
-                f"{path}: columns are {list(schema)}, but images are in {image_column(path)!r} and labels must be in "
-                f"{wanted!r}; data.sources.NAME.columns names others"
+                f"{path}: columns are {list(schema)}, but images are in {found[0]!r} and labels must be in {wanted!r}; "
+                f"{remedy}"
             )
+        if schema[wanted].is_nested() or schema[wanted] == pl.Binary:
+            raise FacesiftError(f"{path}: column {wanted!r} holds {schema[wanted]}, and must hold texts or numbers")
         with without_panic_text():
             split = next((each for each in schema if key(each) == SPLIT_COLUMN and schema[each] == pl.String), None)
             table = pl.read_parquet(path, columns=list(dict.fromkeys(filter(None, (wanted, split)))))
@@ -139,6 +141,16 @@ def _read_columns(path: Path, columns: Columns | None) -> list[tuple[str, dict[s
     labels = [names.get(text, text) for text in map(as_text, table[wanted])]
     splits = [{SPLIT_COLUMN: as_text(each)} for each in table[split]] if split else [{} for _ in labels]
     return list(zip(labels, splits, strict=True))
+
+
+def image_columns(path: Path) -> list[str]:
+    """Name the columns of a Parquet file that may hold images, that which is read (`image_column`) first."""
+    kinds = pl.read_parquet_schema(path)
+    return [name for name, kind in kinds.items() if kind == pl.Binary or pl.Field(BYTES, pl.Binary) in _fields(kind)]
+
+
+def _fields(kind: pl.DataType) -> list[pl.Field]:
+    return kind.fields if isinstance(kind, pl.Struct) else []
 
 
 def _names_of(description: str, column: str) -> dict[str, str]:

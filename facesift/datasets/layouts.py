@@ -21,7 +21,7 @@ from facesift.core.classes import BINARY, PARTS
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import LOOSE, RawFile
 from facesift.labels.class_names import ClassNames
-from facesift.labels.path_names import folder_parts, full_path, key, matching_glob, spelled_paths
+from facesift.labels.path_names import folder_parts, full_path, is_in_folder, key, matching_glob, spelled_paths
 from facesift.labels.records import FOLDS
 from facesift.labels.row_matching import Matches, TableRow
 
@@ -134,7 +134,7 @@ def _fold(folders: Folders) -> str | None:
 
 
 def _in_folder(layout: Layout, folders: Folders) -> bool:
-    return layout.source.folder is not None and key(layout.source.folder) in folders
+    return layout.source.folder is not None and is_in_folder(folders, layout.source.folder)
 
 
 def _one_class(layout: Layout, folders: Folders, _name: str) -> PathLabel | None:

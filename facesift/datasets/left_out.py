@@ -12,7 +12,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.formatting import counted
 from facesift.datasets.label_tables import count_rows
 from facesift.datasets.layouts import LAYOUTS, Layout
-from facesift.datasets.source_files import NO_ROW, NO_SOURCE, FileCounts, printable
+from facesift.datasets.source_files import EXCLUDED, NO_ROW, NO_SOURCE, FileCounts, printable
 from facesift.images.paths import one_line
 from facesift.labels.row_matching import SHOWN, TableRow
 
@@ -55,8 +55,10 @@ def tell_left_out(found: FileCounts) -> list[str]:
         lines.append(f"{counted(len(ignored), 'file')} in no source of data.sources, ignored: {_first(ignored)}")
     if unlisted := found.named(NO_ROW):
         lines.append(f"{counted(len(unlisted), 'file')} in no row of a label table, ignored: {_first(unlisted)}")
-    if found.passed:
-        lines.append(f"passed over, as they are no images: {_counts(found.passed)}")
+    if passed := {kind: number for kind, number in found.passed.items() if number}:
+        lines.append(f"passed over, as they are no images: {_counts(passed)}")
+    if idle := [kind.removeprefix(EXCLUDED) for kind, number in found.passed.items() if not number]:
+        lines.append(f"data.sources.NAME.exclude leaves out no file by {', '.join(idle)}: look how it is written")
     for name, lost in found.lost.items():
         if lost:
             lines.append(_without_images(name, lost, found.rows[name]))

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from facesift.core.errors import FacesiftError
+from facesift.datasets.label_tables import image_columns
 from facesift.datasets.layouts import (
     LAYOUTS,
     TABLES,
@@ -20,11 +21,12 @@ from facesift.datasets.layouts import (
     excluded_by,
     find_source,
     is_candidate,
+    top_entry,
 )
 from facesift.datasets.manifest import QUARANTINE, UNLABELLED
 from facesift.images.archives import LOOSE, RawFile, list_files, read_bytes
 from facesift.images.bad_image import BadImage
-from facesift.images.formats import is_image
+from facesift.images.formats import HEAD, is_image
 from facesift.images.leftovers import sidecar
 from facesift.images.parquets import is_parquet
 from facesift.labels.path_names import folder_parts, full_path
@@ -42,6 +44,7 @@ UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".opdownload", ".
 MOST_STRANGE = 50_000_000  # bytes; a larger file with such an ending is no photo
 NO_SOURCE = "belongs to no source of data.sources"
 NO_ROW = "no row of a label table names it"
+EXCLUDED = "exclude: "  # before a glob, of files that it leaves out
 NO_IMAGE = "a row without an image"
 
 
@@ -53,7 +56,7 @@ class FileCounts:
         by_class: how many files of each class belong to a source; `UNLABELLED` for those without a label.
         others: the files that belong to none, with the reason: `NO_SOURCE` or `NO_ROW`.
         passed: how many files of each kind are no data and passed over: leftovers of file managers, sidecars, and what
-            `data.sources.X.exclude` leaves out.
+            each glob of `data.sources.X.exclude` leaves out, also where that is none.
         rows: for each source with label tables, how many rows there are of each class.
         lost: for each of these, its rows without an image.
         repeated: for each of these, the rows that name an image that a row before them names.
@@ -108,13 +111,17 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
     if not raw.is_dir():
         raise FacesiftError(f"{raw}: no such folder; put the images there, unpacked or as the zip files downloaded")
     by_class: Counter[str] = Counter()
-    passed: Counter[str] = Counter()
+    passed = Counter({f"{EXCLUDED}{glob}": 0 for layout in layouts.values() for glob in layout.source.exclude})
     others: list[tuple[RawFile, str]] = []
     tables = {file for layout in layouts.values() for file in layout.tables}
     empty: list[str] = []
+    looked: set[str] = set()
     for file in list_files(raw, passed, empty):
         if found := find_source(layouts, file):
-            if kind := sidecar(file.path):
+            if is_parquet(file.container) and file.container not in looked:
+                looked.add(file.container)
+                _refuse_several_images(raw / file.container, found[0], layouts[found[0]])
+            if kind := _sidecar(raw, file):
                 passed[kind] += 1
             else:
                 _refuse_closed(raw, found[0], file)
@@ -128,14 +135,26 @@ def count_files(raw: Path, layouts: Mapping[str, Layout]) -> FileCounts:
             else:
                 others.append((file, why))
     _refuse_empty(raw, layouts, empty)
+    passed.update(kind for path in empty if (kind := _excluded(layouts, RawFile(LOOSE, path))))
     counts = FileCounts(dict(by_class), others, dict(sorted(passed.items())), *_count_rows(layouts))
     if not by_class:
         raise FacesiftError(_nothing_found(raw, layouts, counts))
     return counts
 
 
+def _refuse_several_images(path: Path, source: str, layout: Layout) -> None:
+    """Refuse a Parquet file with several columns of images, such as photos and masks, unless one of them is named."""
+    columns = image_columns(path)
+    if len(columns) > 1 and layout.source.columns is None:
+        named = f"name the photos in data.sources.{source}.columns" if layout.source.layout == "parquet" else ""
+        raise FacesiftError(
+            f"{path}: several columns may hold images: {', '.join(columns)}. The first is read: "
+            f"{named or 'write the file with the photos alone'}"
+        )
+
+
 def _excluded(layouts: Mapping[str, Layout], file: RawFile) -> str | None:
-    return next((f"exclude: {glob}" for layout in layouts.values() if (glob := excluded_by(layout, file))), None)
+    return next((f"{EXCLUDED}{glob}" for layout in layouts.values() if (glob := excluded_by(layout, file))), None)
 
 
 def _why(raw: Path, layouts: Mapping[str, Layout], file: RawFile) -> str:
@@ -169,11 +188,28 @@ def _refuse_empty(raw: Path, layouts: Mapping[str, Layout], empty: Iterable[str]
             )
 
 
+def _sidecar(raw: Path, file: RawFile) -> str | None:
+    """Say which kind of sidecar a file is; None for an image that is called like one, such as photo.jpg.txt."""
+    kind = sidecar(file.path)
+    if kind is None:
+        return None
+    head = _head(raw, file)  # a text may begin with the letters of a format, but has no zero bytes
+    return None if is_image(head) and b"\0" in head else kind
+
+
 def _begins_as_image(raw: Path, file: RawFile) -> bool:
+    return is_image(_head(raw, file))
+
+
+def _head(raw: Path, file: RawFile) -> bytes:
+    """Read the first bytes of a file; none where it cannot be read."""
     try:
-        return is_image(read_bytes(raw, file.container, file.path, MOST_STRANGE))
-    except BadImage:
-        return False
+        if file.container == LOOSE and (path := raw / file.path).is_file():
+            with path.open("rb") as stream:
+                return stream.read(HEAD)
+        return read_bytes(raw, file.container, file.path, MOST_STRANGE)[:HEAD]
+    except (BadImage, OSError):
+        return b""
 
 
 def _count_rows(
@@ -204,7 +240,17 @@ def _nothing_found(raw: Path, layouts: Mapping[str, Layout], counts: FileCounts)
     seen = f"{counts.ignored} other files, for example {example[0]}" if example else "no files"
     folders = Counter(_folder(file) for file, _ in counts.others)
     names = ", ".join(printable(name) for name, _ in islice(folders.most_common(), SHOWN) if name)
-    hint = f". The folders are {names}: data.sources.NAME.aliases says which class each stands for" if names else ""
+    by_folder = any(layout.source.layout == "class_folders" for layout in layouts.values())
+    if counts.others and not any(
+        is_candidate(layout, file) for layout in layouts.values() for file, _ in counts.others
+    ):
+        tops = ", ".join(printable(top) for top in sorted({top_entry(file) for file, _ in counts.others})[:SHOWN])
+        return f"{raw}: no image found, but {seen}, and none where data.sources.NAME.within looks: there are {tops}"
+    hint = (
+        f". The folders are {names}: data.sources.NAME.aliases says which class each stands for"
+        if names and by_folder
+        else ""
+    )
     said = "".join(f"; {each}" for each in unmatched)
     return f"{raw}: no image found, but {seen}{printable(said)}. Looked in folders and zip files for {expected}{hint}"
 
@@ -228,7 +274,7 @@ def source_files(raw: Path, layouts: Mapping[str, Layout]) -> Iterator[SourceFil
     """
     for file in list_files(raw):
         found = find_source(layouts, file)
-        if found and not sidecar(file.path):
+        if found and not _sidecar(raw, file):
             yield file, *found
 
 

@@ -42,6 +42,7 @@ NO_LABELS = (
     "one_class, folder: {folder}, label: CLASS"
 )
 ARCHIVES = (".zip", ".tar", ".parquet")
+Done = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,12 @@ class Inspection:
         """How many files the layout finds."""
         return 0 if self.best.counts is None else self.best.counts.recognised
 
+    @property
+    def few_faces(self) -> bool:
+        """Whether faces were looked for, and less than half of the images have one."""
+        images = self.manifest.images
+        return not self.no_faces and 2 * images["face_box"].count() < images.height
+
     def by_class(self, column: str) -> dict[str, dict[str, int]]:
         """Count the sampled images by class and the values of a column, the most frequent first."""
         label = pl.col("label").fill_null(UNLABELLED)
@@ -129,12 +136,12 @@ def source_name(path: Path) -> str:
 
 
 @contextmanager
-def inspected(asked: Asked, done: Callable[[int], None] = lambda _: None) -> Iterator[Inspection]:
+def inspected(asked: Asked, done: Done = lambda _done, _all: None) -> Iterator[Inspection]:
     """Inspect a folder or an archive; its images can be read as long as the context is open.
 
     Args:
         asked: what to inspect.
-        done: called with the number of files of each finished part.
+        done: called with the number of files of each finished part, and of all that are decoded; first with 0.
 
     Yields:
         What was found.
@@ -193,7 +200,7 @@ def _unlabelled(asked: Asked, raw: Path) -> list[Found]:
     return [trial.run(raw, block, [NO_LABELS.format(**block)])]
 
 
-def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], None], *, as_entry: bool) -> Inspection:
+def _examine(asked: Asked, raw: Path, tried: list[Found], done: Done, *, as_entry: bool) -> Inspection:
     best = next((each for each in tried if each.counts), None)
     if best is None or best.counts is None:
         why = "; ".join(dict.fromkeys(each.why_not for each in tried if each.why_not))
@@ -202,9 +209,15 @@ def _examine(asked: Asked, raw: Path, tried: list[Found], done: Callable[[int], 
     crop = params.data.crop.model_copy(update={"method": "none" if why_no_faces else "face", "unfound": "centre"})
     quotas = sample_quotas(best.counts.by_class, asked.sample)
     files = spread(source_files(raw, best.layouts), best.counts.by_class, quotas)
-    workers = params.parallel.workers if sum(quotas.values()) > CHUNK else ONE_PROCESS
+    total = sum(quotas.values())
+    workers = params.parallel.workers if total > CHUNK else ONE_PROCESS
+    done(0, total)
+
+    def advance(number: int) -> None:
+        done(number, total)
+
     examined = examine_files(
-        raw, best.layouts, params.ingest, workers, done, crop=crop, quality=params.quality, files=files
+        raw, best.layouts, params.ingest, workers, advance, crop=crop, quality=params.quality, files=files
     )
     manifest = handle_missing_faces(build_manifest(examined), crop)
     manifest = handle_bad_photos(manifest, params.quality)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facesift.config.data import Source
@@ -15,8 +16,9 @@ from facesift.datasets.label_tables import make_layouts
 from facesift.datasets.layouts import LAYOUTS, Layout
 from facesift.datasets.source_files import FileCounts, count_files
 from facesift.images.archives import LOOSE, RawFile, list_files
-from facesift.images.leftovers import parts_of
+from facesift.images.leftovers import parts_of, sidecar
 from facesift.images.parquets import is_parquet
+from facesift.images.tars import is_tar
 from facesift.inspection.guesses import IDS, guess_aliases, look_into
 from facesift.labels.path_names import ENDINGS, folder_parts, full_path, key
 
@@ -34,8 +36,8 @@ class Survey:
         files: how many files there are, in archives too.
         folders: how many files are directly in a folder of that name, for at most `MOST_FOLDERS` names.
         endings: how many files have an ending.
-        tables: files that may be label tables, by their name.
-        samples: whether files with labels lie beside images, as WebDataset has them.
+        tables: files that may be label tables, by their name; no texts that accompany an image.
+        samples: whether files with labels lie beside images, as WebDataset has them; JSON in a tar may have one.
         parquets: whether Parquet files have images.
     """
 
@@ -52,6 +54,7 @@ class Survey:
         found = cls()
         for file in list_files(raw):
             found._add(file)
+        found._drop_sidecars(list_files(raw))
         return found
 
     def _add(self, file: RawFile) -> None:
@@ -61,13 +64,28 @@ class Survey:
             if len(self.folders) < MOST_FOLDERS or folder in self.folders:
                 self.folders[folder] += 1
         lower = name.casefold()
-        ending = f".{lower.rpartition('.')[2]}" if "." in lower else ""
+        ending = _ending(name)
         self.endings[ending] += 1
-        self.samples |= lower.endswith(LABEL_ENDINGS)
+        self.samples |= lower.endswith(LABEL_ENDINGS) or (ending == ".json" and is_tar(file.container))
         if is_parquet(file.container):
             self.parquets = True
-        elif ending in TABLE_ENDINGS and name not in self.tables and len(self.tables) < MOST_TABLES:
-            self.tables[name] = file
+        elif ending in TABLE_ENDINGS and len(self.tables) < MOST_FOLDERS:
+            self.tables.setdefault(name, file)
+
+    def _drop_sidecars(self, files: Iterable[RawFile]) -> None:
+        """Leave out the texts that accompany an image of their name."""
+        texts = {_stem(file): name for name, file in self.tables.items() if sidecar(name)}
+        for file in files if texts else ():
+            if _ending(file.path) in ENDINGS and (name := texts.pop(_stem(file), None)):
+                del self.tables[name]
+
+
+def _stem(file: RawFile) -> str:
+    return full_path(file).removesuffix(PurePosixPath(file.path).suffix)
+
+
+def _ending(name: str) -> str:
+    return f".{name.casefold().rpartition('.')[2]}" if "." in name else ""
 
 
 @dataclass(frozen=True)
@@ -139,7 +157,14 @@ def search_layout(raw: Path, trial: Trial) -> list[Found]:
         What was tried, the best first: several classes before one, then more labelled files.
     """
     tried = [trial.run(raw, block, notes) for block, notes in _blocks(raw, Survey.of(raw), trial.classes)]
-    return sorted(tried, key=lambda found: (not found.several, -found.labelled))
+    plain = max((found.labelled for found in tried if not _is_variant(found.block)), default=0)
+    useful = [found for found in tried if not _is_variant(found.block) or found.labelled > plain]
+    return sorted(useful, key=lambda found: (not found.several, -found.labelled))
+
+
+def _is_variant(block: Block) -> bool:
+    """Whether a block is for a table's own folder, or for several tables: it is only told where it finds more."""
+    return "folder" in block or "*" in block.get("csv", "")
 
 
 def _blocks(raw: Path, survey: Survey, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
@@ -156,8 +181,9 @@ def _blocks(raw: Path, survey: Survey, classes: tuple[str, ...]) -> Iterator[tup
     if survey.samples:
         yield {"layout": "webdataset"}, []
         yield {"layout": "webdataset", "aliases": _zero_and_one(classes)}, _check_aliases(_zero_and_one(classes))
-    for table in survey.tables.values():
-        yield from _table_blocks(raw, table, classes)
+    tables = list(islice(survey.tables.values(), MOST_TABLES))
+    for table in tables:
+        yield from _table_blocks(raw, table, classes, survey)
 
 
 def _zero_and_one(classes: tuple[str, ...]) -> dict[str, list[str]]:
@@ -168,18 +194,36 @@ def _check_aliases(aliases: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"check that {', '.join(names)} means {label}" for label, names in aliases.items()]
 
 
-def _table_blocks(raw: Path, table: RawFile, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
-    """Yield blocks for a file that may be a label table: its usual columns, then those that it seems to have."""
-    block: Block = {"layout": "csv", "csv": parts_of(table.path)[-1]}
+def _table_blocks(
+    raw: Path, table: RawFile, classes: tuple[str, ...], survey: Survey
+) -> Iterator[tuple[Block, list[str]]]:
+    """Yield blocks for a file that may be a label table: its usual columns, then those that it seems to have.
+
+    Each is tried for images anywhere, in the folder that begins with the table's name (train.csv, train/), and with all
+    tables of its ending.
+    """
+    name = parts_of(table.path)[-1]
+    stem, ending = name[: -len(_ending(name))], _ending(name)
+    folder = next((each for each in sorted(survey.folders) if key(each).startswith(key(stem))), None)
+    several = sum(_ending(other) == ending for other in survey.tables) > 1
+    for block, notes in _column_blocks(raw, table, classes):
+        yield {**block, "csv": name}, notes
+        if folder is not None:
+            yield {**block, "csv": name, "folder": folder}, notes
+        if several:
+            yield {**block, "csv": f"*{ending}"}, notes
+
+
+def _column_blocks(raw: Path, table: RawFile, classes: tuple[str, ...]) -> Iterator[tuple[Block, list[str]]]:
+    """Yield the columns and names of classes with which a table may be read."""
+    block: Block = {"layout": "csv"}
     yield block, []
     columns, labels = look_into(raw, table)
-    if columns is None:
-        return
-    usual = columns["label"] == "label" and columns["id"] in IDS[:3]
+    usual = columns is None or (columns["label"] == "label" and columns["id"] in IDS[:3])
     named = {} if usual else {"columns": columns}
     aliases = guess_aliases(labels, classes)
     if named or aliases:
-        notes = [f"check that column {columns['label']} has the labels"] if named else []
+        notes = [f"check that column {columns['label']} has the labels"] if columns and named else []
         yield (
             {**block, **named, **({"aliases": aliases} if aliases else {})},
             [*notes, *_check_aliases(aliases)],
@@ -195,7 +239,10 @@ def unlabelled_block(survey: Survey, raw: Path) -> Block | None:
         folder_parts(full_path(file))[0][:1] for file in list_files(raw) if file.container != LOOSE or "/" in file.path
     )
     top = next((folders[0] for folders, _ in tops.most_common() if folders), None)
-    return None if top is None else {"layout": "reviewed", "folder": top}
+    if top is None:
+        return None
+    tables = sorted({f"*{_ending(name)}" for name in survey.tables if not sidecar(name)})  # they are no images
+    return {"layout": "reviewed", "folder": top, **({"exclude": tables} if tables else {})}
 
 
 def expected(found: Found) -> str:

@@ -9,12 +9,31 @@ import yaml
 
 from facesift.config.compose import CONF
 from facesift.config.weights import WEIGHTS, installs, is_installed
+from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
 from facesift.core.files import whole_file
 from facesift.inspection.inspecting import Inspection
 
+FAKE = BINARY[1]
 MODEL = "folders_best"  # the study whose other values are taken: it learns from 50 fakes, at any ratio of the classes
-COMMENT = "# Made by `facesift inspect`. Check the labels, then: {commands}"
+MADE = "# Made by `facesift inspect`."
+COMMENT = MADE + " Check the labels, then: {commands}"
+
+
+def study_name(inspection: Inspection, conf: Path = CONF) -> str:
+    """Return the name of the study: that of the source, with a number where another study has it.
+
+    Args:
+        inspection: what was found.
+        conf: the folder of the studies.
+    """
+    names = (inspection.name, *(f"{inspection.name}_{number}" for number in range(2, 1000)))
+    return next((name for name in names if _is_free(conf / "study" / f"{name}.yaml")), inspection.name)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether no study is there, or one that was made here: of another one nothing may be lost."""
+    return not path.exists() or MADE in path.read_text(encoding="utf-8", errors="replace")
 
 
 def sources_block(inspection: Inspection) -> dict[str, Any]:
@@ -40,10 +59,14 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise FacesiftError(f"{path}: cannot be read ({error}); run this in the root of a clone of facesift") from error
-    tree |= {"study": inspection.name, "data": tree["data"] | sources_block(inspection)}
-    lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(inspection.name)))]
+    name = study_name(inspection, conf)
+    tree |= {"study": name, "data": tree["data"] | sources_block(inspection)}
+    lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(name)))]
     if inspection.other_classes:
         tree["classes"] = inspection.other_classes
+        if FAKE not in inspection.other_classes:
+            tree["positive"] = inspection.other_classes[-1]
+            lines.insert(1, "# Which class is to be found (positive)? The last one was taken.")
         if len(inspection.other_classes) > 2:  # cross-fitting is for two
             del tree["evaluation"]
     return "\n".join([*lines, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100).rstrip(), ""])
@@ -69,7 +92,7 @@ def write_study_file(inspection: Inspection, conf: Path = CONF) -> Path:
     Raises:
         FacesiftError: when there is such a file already.
     """
-    path, text = conf / "study" / f"{inspection.name}.yaml", study_text(inspection, conf)
+    path, text = conf / "study" / f"{study_name(inspection, conf)}.yaml", study_text(inspection, conf)
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise FacesiftError(f"{path}: is there already, with other content; remove it, or rename the folder of images")
     with whole_file(path) as part:

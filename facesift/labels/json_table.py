@@ -36,8 +36,9 @@ class JsonReader:
         if isinstance(value, list):
             for number, entry in enumerate(value):
                 yield from self._object(entry, f"{where}[{number}]", fold)
-        elif isinstance(value, dict) and self.asked.choose(list(value)):
-            yield from self._object(value, where, fold)
+        elif isinstance(value, dict) and (chosen := self.asked.choose(list(value))):
+            for row, entry in _objects(value, chosen):
+                yield from self._object(entry, f"{where}[{row}]" if row else where, fold)
         elif isinstance(value, dict):
             for name, entry in value.items():
                 yield from self._named(name, entry, f"{where}/{name}", FOLDS.get(name.casefold(), fold))
@@ -46,7 +47,8 @@ class JsonReader:
 
     def _named(self, name: str, entry: Any, where: str, fold: str | None) -> Iterator[Record]:
         """Read what stands under a name: a label, an image or a video with its label, or more names."""
-        if isinstance(entry, dict) and self.asked.label(list(entry)):
+        label = self.asked.label(list(entry)) if isinstance(entry, dict) else None
+        if label and not isinstance(entry[label], dict | list):
             yield from self._object(entry, where, fold, name)
         elif isinstance(entry, str | int | float) or entry is None:
             yield Record(name, as_text(entry), fold, {}, where)
@@ -60,7 +62,8 @@ class JsonReader:
         if label is None:
             raise FacesiftError(f"{self.place}: {where} is {entry!r:.80}, but must have the keys {self.asked.words}")
         fields = {key: as_text(value) for key, value in entry.items() if not isinstance(value, dict | list)}
-        if isinstance(frames := entry.get(FRAMES), list):
+        frames = entry.get(FRAMES)
+        if isinstance(frames, list) and frames:  # a video without any is a row without an image
             images = [as_text(frame) for frame in frames]
         else:
             chosen = self.asked.choose(keys)
@@ -70,6 +73,18 @@ class JsonReader:
             if not image.strip():
                 raise FacesiftError(f"{self.place}: {where} names no image")
             yield Record(image.strip(), as_text(entry[label]).strip(), split, fields, where)
+
+
+def _objects(value: dict[str, Any], chosen: tuple[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a table that is written by column, as pandas does, with their numbers; else the one object."""
+    columns = {name: dict(enumerate(each)) if isinstance(each, list) else each for name, each in value.items()}
+    first = columns[chosen[0]]
+    if not isinstance(first, dict) or not isinstance(columns[chosen[1]], dict):
+        yield "", value
+        return
+    rows = [*first, *(number for number in columns[chosen[1]] if number not in first)]
+    for number in rows:  # a row that one of the columns lacks is refused where it is read
+        yield str(number), {name: each.get(number) for name, each in columns.items() if isinstance(each, dict)}
 
 
 def load_json(text: str) -> Any:

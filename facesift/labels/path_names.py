@@ -82,6 +82,16 @@ def full_path(file: RawFile) -> str:
     return path if file.container == LOOSE else f"{file.container}/{path}"
 
 
+def unescaped_parts(path: str) -> tuple[str, ...]:
+    """Split a path in which a program wrote blanks and other letters as in an address; `()` for any other path.
+
+    >>> unescaped_parts("upload/my%20face.png"), unescaped_parts("50%.png")
+    (('upload', 'my face.png'), ())
+    """
+    plain = unquote(path)
+    return () if plain == path else plain_parts(plain)
+
+
 def folder_parts(path: str) -> tuple[tuple[str, ...], str]:
     """Split a path into its folders and its name. Zips and tars are folders of their name without the ending.
 
@@ -89,10 +99,11 @@ def folder_parts(path: str) -> tuple[tuple[str, ...], str]:
     (('set', 'real'), '1.png')
     """
     *folders, name = parts_of(path)
-    return tuple(_unpacked(folder) for folder in folders if folder not in ("", ".")), name
+    return tuple(unpacked(folder) for folder in folders if folder not in ("", ".")), name
 
 
-def _unpacked(folder: str) -> str:
+def unpacked(folder: str) -> str:
+    """Return the name of a zip, tar or Parquet file without its ending; that of any other folder as it is."""
     ending = folder[folder.rfind(".") :] if "." in folder else ""
     return folder[: -len(ending)] if ending.casefold() in CONTAINERS and len(ending) < len(folder) else folder
 
@@ -135,13 +146,33 @@ def spelled_paths(file: RawFile) -> Iterator[str]:
     yield from (f"{each}/{inner}" for each in spellings(file.container))
 
 
+def is_in_folder(folders: Iterable[str], folder: str) -> bool:
+    """Whether a folder is among those of a path; it may be written with folders above it.
+
+    >>> is_in_folder(("set", "data", "images"), "Data/images"), is_in_folder(("images",), "data/images")
+    (True, False)
+    """
+    return f"/{'/'.join(plain_parts(key(folder)))}/" in f"/{'/'.join(folders)}/"
+
+
+def ends_as(path: str, name: str) -> bool:
+    """Whether a path ends in a name, which may have `*` and folders before it.
+
+    >>> ends_as("set/data/train.csv", "data/*.csv"), ends_as("set/train.csv", "data/*.csv")
+    (True, False)
+    """
+    there, wanted = plain_parts(key(path)), plain_parts(key(name))
+    pairs = zip(there[::-1], wanted[::-1], strict=False)
+    return len(there) >= len(wanted) and all(fnmatchcase(part, glob) for part, glob in pairs)
+
+
 def matching_glob(path: str, globs: Iterable[str]) -> str | None:
     """Return the first glob that matches a path, in any case; None if none does.
 
     Args:
         path: with slashes.
         globs: `*` and `?` stand for parts of a name, `**` for any folders; one without a slash is matched against each
-            folder and the name.
+            folder and the name; one with a slash at its end means all that is in the folder.
 
     >>> matching_glob("set/Masks/1.png", ["**/masks/**"]), matching_glob("a/masks/1.png", ["masks"])
     ('**/masks/**', 'masks')
@@ -159,5 +190,6 @@ def _matches(path: str, glob: str) -> bool:
 @lru_cache(maxsize=256)
 def _expression(glob: str) -> re.Pattern[str]:
     words = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob.replace("\\", "/").removeprefix("./"))
+    glob = glob.replace("\\", "/").removeprefix("./").removeprefix("/")
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", f"{glob}**" if glob.endswith("/") else glob)
     return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)

@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 from facesift.core.errors import FacesiftError
 from facesift.images.archives import RawFile
-from facesift.labels.path_names import folder_parts, full_path, key, plain_parts, spelled_paths, without_ending
+from facesift.labels.path_names import (
+    folder_parts,
+    full_path,
+    key,
+    plain_parts,
+    spelled_paths,
+    unescaped_parts,
+    unpacked,
+    without_ending,
+)
 
 SHOWN = 10  # rows or files named in a message
 WHOLE, END, REST = 0, 1, 2  # how the folders of a row and a file agree, best first
@@ -88,8 +97,8 @@ def match_rows(rows: Sequence[TableRow], files: Collection[RawFile], folder: str
     folder = None if folder is None else key(folder)
     found: dict[RawFile, list[TableRow]] = defaultdict(list)
     later, unsure = [], []
-    for row in _prepared(rows):
-        scores = index.find(row, folder)
+    for prepared in _prepared(rows):
+        row, scores = index.find_either(prepared, folder)
         sure = {file: score for file, score in scores.items() if _is_sure(score)}
         best = _best(sure)
         if len(best) == 1:
@@ -161,6 +170,17 @@ class _Index:
             for folder, short in {(place.folders[-1:], short) for place in places for short in _sought(place.name)}:
                 self._within["".join(folder), short].append(known)
 
+    def find_either(self, row: _Row, folder: str | None) -> tuple[_Row, dict[RawFile, Score]]:
+        """Find a row's files by its path, or else by what a program wrote there with `%20` for blanks."""
+        scores = self.find(row, folder)
+        parts = () if scores else unescaped_parts(row.row.image)
+        if not parts:
+            return row, scores
+        known = len(row.names.folders) - len(row.rest)
+        folders = _folders(parts[:-1])
+        plain = row._replace(names=_Place(folders, key(parts[-1])), exact=parts[-1], rest=folders[known:])
+        return plain, self.find(plain, folder)
+
     def find(self, row: _Row, folder: str | None) -> dict[RawFile, Score]:
         """Score the files whose paths fit a row; lower is better. What fits worse than the best is not complete."""
         names = dict.fromkeys((without_ending(row.names.name), row.names.name))
@@ -194,7 +214,7 @@ def _sought(name: str) -> tuple[str, ...]:
 def _prepared(rows: Sequence[TableRow]) -> list[_Row]:
     parts = [plain_parts(row.image) or (row.image,) for row in rows]
     # Folders that all rows with folders have say nothing about which file is meant, such as /home/me/data.
-    rooted = [tuple(map(key, names[:-1])) for names in parts]
+    rooted = [_folders(names[:-1]) for names in parts]
     common = {
         absolute: _shared([
             folders
@@ -211,6 +231,11 @@ def _prepared(rows: Sequence[TableRow]) -> list[_Row]:
         )
         for row, names, folders in zip(rows, parts, rooted, strict=True)
     ]  # fmt: skip
+
+
+def _folders(names: Iterable[str]) -> Folders:
+    """Make the folders of a row comparable with those of files: `images.zip/` is a folder `images`."""
+    return tuple(key(unpacked(name)) for name in names)
 
 
 def _shared(paths: Sequence[Folders]) -> int:

@@ -89,7 +89,7 @@ def decode_text(data: bytes, place: str) -> str:
 
 
 def _csv_records(text: str, asked: Asked, place: str) -> Iterator[Record]:
-    text, delimiters = _spreadsheet_line(text)
+    text, delimiters = _spreadsheet_line(text.removesuffix("\x1a"))  # the end of a file of DOS
     heads = {mark: _header(text, mark) for mark in delimiters}
     delimiter = next((mark for mark, head in heads.items() if asked.choose(head)), None)
     if delimiter is None:
@@ -136,9 +136,9 @@ def _csv_record(
 ) -> Record:
     extra = fields[len(header) :]
     if len(fields) < len(header) or any(field.strip() for field in extra):
-        raise FacesiftError(
-            f"{place}: {where} has {len(fields)} fields, the header {len(header)}: quote fields that hold the delimiter"
-        )
+        few = len(fields) < len(header)
+        remedy = "write the missing ones, maybe empty" if few else "quote fields that hold the delimiter"
+        raise FacesiftError(f"{place}: {where} has {len(fields)} fields, the header {len(header)}: {remedy}")
     return _record(dict(zip(header, fields, strict=False)), chosen, place, where)
 
 
@@ -155,7 +155,10 @@ def _parquet_records(data: bytes, asked: Asked, place: str) -> Iterator[Record]:
             schema = pl.read_parquet_schema(io.BytesIO(data))
         chosen = asked.choose(list(schema))
         if chosen is None:
-            raise FacesiftError(f"{place}: columns are {list(schema)}, but must include {asked.words}")
+            raise FacesiftError(
+                f"{place}: columns are {list(schema)}, but must include {asked.words}; data.sources.NAME.columns names "
+                "others"
+            )
         for name in chosen:
             if schema[name].is_nested() or schema[name] == pl.Binary:
                 raise FacesiftError(f"{place}: column {name!r} holds {schema[name]}, and must hold texts or numbers")

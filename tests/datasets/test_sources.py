@@ -303,8 +303,114 @@ def test_parquet_files_of_hugging_face_are_read(tmp_path: Path):
 
 def test_parquet_files_without_a_column_of_labels_are_named(tmp_path: Path):
     parquet(tmp_path / "a.parquet", [0, 1])
-    with pytest.raises(FacesiftError, match=r"a\.parquet: columns are .*labels must be in 'target'"):
+    with pytest.raises(FacesiftError, match=r"a\.parquet: columns are .*labels must be in 'target'; data\.sources"):
         read(tmp_path, layout="parquet", columns=Columns(id="image", label="target"))
+
+
+def with_masks(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    columns = {"mask": [picture(1), picture(2)], "image": [picture(3), picture(4)], "label": [0, 1]}
+    pl.DataFrame(columns).write_parquet(path)
+
+
+def test_a_parquet_file_with_photos_and_masks_is_refused_until_one_is_named(tmp_path: Path):
+    with_masks(tmp_path / "a.parquet")
+    source = {"layout": "parquet", "aliases": ALIASES}
+    with pytest.raises(FacesiftError, match=r"several columns may hold images: mask, image.*data\.sources\.s\.columns"):
+        read(tmp_path, **source)
+    with pytest.raises(FacesiftError, match=r"the first such column is read: write the file without 'mask'"):
+        read(tmp_path, columns=Columns(id="image", label="label"), **source)
+    assert read(tmp_path, columns=Columns(id="mask", label="label"), **source)[0].images.height == 2
+
+
+def test_a_parquet_column_of_several_labels_is_refused(tmp_path: Path):
+    pl.DataFrame({"image": [picture(1)], "label": [[0, 1]]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(FacesiftError, match=r"column 'label' holds List\(Int64\), and must hold texts or numbers"):
+        read(tmp_path, layout="parquet", aliases=ALIASES)
+
+
+def test_a_parquet_file_with_photos_and_masks_in_a_class_folder_is_refused(tmp_path: Path):
+    with_masks(tmp_path / "real/a.parquet")
+    with pytest.raises(
+        FacesiftError, match=r"real/a\.parquet: several columns may.*write the file with the photos alone"
+    ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("glob", ["fake/masks/", "/fake/masks/**", "./fake/masks/*", "Fake\\masks\\"])
+def test_a_folder_is_excluded_however_its_glob_is_written(tmp_path: Path, glob):
+    lay(tmp_path, {"real/1.png": 1, "fake/1.png": 2, "fake/masks/m.png": 3})
+    assert sorted(labels(tmp_path, exclude=[glob])) == ["./fake/1.png", "./real/1.png"]
+
+
+def test_an_archive_without_a_file_that_is_excluded_is_counted(tmp_path: Path):
+    lay(tmp_path, {"real/1.png": 1, "fake/1.png": 2, "fake/old.zip": zipped({})})
+    assert dict(read(tmp_path, exclude=["old.zip"])[1].passed) == {"exclude: old.zip": 1}
+
+
+def test_a_glob_that_excludes_nothing_is_told(tmp_path: Path):
+    lay(tmp_path, {"real/1.png": 1, "fake/1.png": 2, "fake/masks/m.png": 3})
+    found = read(tmp_path, exclude=["data/raw/x/fake/masks/**", "masks"])[1]
+    assert dict(found.passed) == {"exclude: data/raw/x/fake/masks/**": 0, "exclude: masks": 1}
+    assert tell_left_out(found) == [
+        "passed over, as they are no images: 1 x exclude: masks",
+        "data.sources.NAME.exclude leaves out no file by data/raw/x/fake/masks/**: look how it is written",
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", [{"folder": "data/imgs"}, {"csv": "data/t.csv"}, {"folder": "Imgs/", "csv": "./t.csv"}]
+)
+def test_a_table_and_its_folder_may_be_named_with_the_folder_above(tmp_path: Path, source):
+    lay(tmp_path, {"data/t.csv": "id,label\n1,real\n2,fake\n", "data/imgs/1.png": 1, "data/imgs/2.png": 2})
+    lay(tmp_path, {"x/imgs/1.jpg": 3} if source.get("folder") == "data/imgs" else {})
+    assert labels(tmp_path, **({"layout": "csv", "csv": "t.csv"} | source)) == {
+        "./data/imgs/1.png": "real", "./data/imgs/2.png": "fake",
+    }  # fmt: skip
+
+
+def test_a_folder_of_one_class_may_be_named_with_the_folder_above(tmp_path: Path):
+    lay(tmp_path, {"a/b/1.png": 1, "b/2.png": 2})
+    assert labels(tmp_path, layout="one_class", folder="a/b", label="real") == {"./a/b/1.png": "real"}
+
+
+def test_an_alias_that_is_a_path_is_refused():
+    with pytest.raises(ValueError, match=r"names of single folders, not paths; given: manipulated/Deepfakes"):
+        Source(layout="class_folders", aliases={"fake": ["manipulated/Deepfakes"]})
+
+
+def test_where_no_zip_has_the_name_that_is_looked_for_those_there_are_are_named(tmp_path: Path):
+    lay(tmp_path, {"april.zip": zipped({"real/1.png": 1}), "x/fake/1.png": 2})
+    with pytest.raises(FacesiftError, match=r"none where data\.sources\.NAME\.within looks: there are april\.zip, x$"):
+        read(tmp_path, within="march.zip")
+
+
+def test_a_table_without_any_image_is_told(tmp_path: Path):
+    lay(tmp_path, {"t.csv": "id,label\n1,real\n"})
+    with pytest.raises(FacesiftError, match=r"no image found, but no files; none of the 1 rows of t\.csv names one"):
+        read(tmp_path, layout="csv", csv="t.csv")
+
+
+@pytest.mark.parametrize("pack", [None, zipped, tarred])
+def test_an_image_that_is_called_like_a_sidecar_is_an_image(tmp_path: Path, pack):
+    files = {
+        "real/1.png": 1,
+        "real/1.png.txt": "a caption",
+        "fake/2.jpg.txt": 2,
+        "fake/3.npy": b"\x93NUMPY",
+        "fake/4.md": 4,
+    }
+    lay(tmp_path, files if pack is None else {f"all.{'zip' if pack is zipped else 'tar'}": pack(files)})
+    manifest, found = read(tmp_path)
+    assert manifest.images.sort("path")["path"].to_list() == ["fake/2.jpg.txt", "fake/4.md", "real/1.png"]
+    assert (found.by_class, dict(found.passed)) == ({"fake": 2, "real": 1}, {"*.npy": 1, "*.txt": 1})
+
+
+def test_folders_are_called_classes_only_where_folders_say_the_class(tmp_path: Path):
+    lay(tmp_path, {"t.csv": "id,label\nx,real\n", "clips/1.png": 1})
+    with pytest.raises(FacesiftError) as error:
+        read(tmp_path, layout="csv", csv="t.csv")
+    assert "aliases" not in str(error.value)
 
 
 def test_an_archive_in_a_tar_stops(tmp_path: Path):

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import json
 import shutil
 import stat
 import subprocess
 import sys
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from facesift.cli.inspect import tell
+from facesift.cli.inspect import _class_names, tell
 from facesift.config.compose import compose
 from facesift.config.params import load_params, parse_params
 from facesift.core.errors import FacesiftError
@@ -326,11 +328,138 @@ def test_the_study_is_written_for_the_user_but_never_over_another_one(tmp_path):
         assert study_block.write_study_file(found, tmp_path / "conf") == path
         study_block.write_study_file(found, tmp_path / "conf")
         assert path.read_text() == study_text(found)
-        path.write_text("another")
+        path.write_text(path.read_text() + "seed: 7\n")
         with pytest.raises(FacesiftError, match="is there already, with other content"):
             study_block.write_study_file(found, tmp_path / "conf")
-    assert path.read_text() == "another"
+    assert path.read_text().endswith("seed: 7\n")
     assert source_name(Path("made")) == "made"
+
+
+def test_the_study_takes_no_name_of_another_one(tmp_path):
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "conf/study/made.yaml").write_text("another")
+    with inspected(asked(class_folders(tmp_path / "made"))) as found:
+        path = study_block.write_study_file(found, tmp_path / "conf")
+        assert study_block.write_study_file(found, tmp_path / "conf") == path == tmp_path / "conf/study/made_2.yaml"
+        values = yaml.safe_load(path.read_text())
+    assert (values["study"], values["data"]["raw"]) == ("made_2", "made")
+    assert (tmp_path / "conf/study/made.yaml").read_text() == "another"
+    assert "make study NAME=made_2" in path.read_text()
+
+
+@pytest.mark.parametrize(("rows", "few"), [([1, 1, None], False), ([1, None, None], True)])
+def test_few_faces_are_told_and_the_study_is_one_all_the_same(tmp_path, rows, few):
+    with inspected(asked(class_folders(tmp_path / "made"))) as found:
+        images = found.manifest.images.with_columns(pl.Series("face_box", rows))
+        faces = {"made": {"real": {"found": 1, "unfound": 2}}}
+        looked = replace(found, no_faces="", manifest=replace(found.manifest, images=images, faces=faces))
+        assert any("few images have a face" in line for line in tell(looked)) == few
+        assert study(tmp_path, found.name, study_text(looked)).data.crop.unfound == "centre"
+
+
+def test_the_number_of_files_to_decode_is_known_before_the_first_is_done(tmp_path):
+    told = []
+    with inspected(asked(class_folders(tmp_path / "made")), lambda *files: told.append(files)):
+        pass
+    assert told == [(0, 3), (3, 3)]
+
+
+def test_a_label_table_that_cannot_be_read_is_no_image_to_review(tmp_path):
+    folder = table(put(tmp_path / "made", "1.png", "2.png"), [["id", "label", "label"], ["1", "real", "x"]])
+    with inspected(asked(folder)) as found:
+        assert found.best.block == {"layout": "reviewed", "folder": "made", "exclude": ["*.csv"]}
+        assert (found.files, found.stops) == (2, [])
+        assert any("two columns" in line for line in tell(found))
+
+
+DEEPFAKE_BENCH = {
+    "FF-real": {"train": {"c23": {"0": {"label": "FF-real", "frames": ["made/1.png"]}}}},
+    "FF-F2F": {"train": {"c23": {"1": {"label": "FF-F2F", "frames": ["made/2.png"]}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "aliases"),
+    [
+        ([{"path": "1.png", "label": 0}, {"path": "2.png", "label": 1}], {"real": ["0"], "fake": ["1"]}),
+        ([{"img_path": "1.png", "target": "real"}, {"img_path": "2.png", "target": "fake"}], {}),
+        (DEEPFAKE_BENCH, {"real": ["ff-real"], "fake": ["ff-f2f"]}),
+    ],
+)
+def test_what_json_calls_names_and_classes_is_guessed(tmp_path, value, aliases):
+    folder = put(tmp_path / "made", "1.png", "2.png")
+    (folder / "t.json").write_text(json.dumps(value))
+    with inspected(asked(folder)) as found:
+        assert (found.best.several, found.best.block["csv"]) == (True, "t.json")
+        assert found.best.block.get("aliases", {}) == aliases
+
+
+def test_what_parquet_tables_call_names_and_classes_is_guessed(tmp_path):
+    folder = put(tmp_path / "made", "1.png", "2.png")
+    pl.DataFrame({"image": ["1.png", "2.png"], "target": [0, 1]}).write_parquet(folder / "t.parquet")
+    with inspected(asked(folder)) as found:
+        assert found.best.several
+        assert found.best.block["columns"] == {"id": "image", "label": "target"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"), [(("fake", "real"), None), (("cat", "dog"), "dog"), (("a", "b", "c"), "c")]
+)
+def test_the_study_of_other_classes_is_one(tmp_path, classes, positive):
+    folder = put(tmp_path / "made", *(f"{label}/{number}.png" for label in classes for number in range(2)))
+    with inspected(Asked(folder, PARAMS, classes, faces=False)) as found:
+        text = study_text(found)
+    params = study(tmp_path, found.name, text)
+    assert (tuple(params.classes), params.positive) == (classes, positive or "fake")
+    assert ("positive" in text) == (positive is not None)
+
+
+@pytest.mark.parametrize("text", ["", "real", "real,real", "real,,fake", "real,review", "a b,c"])
+def test_names_of_classes_that_no_study_can_have_are_refused(text):
+    with pytest.raises(FacesiftError, match="write two names or more, each once"):
+        _class_names(text)
+
+
+def test_blanks_between_names_of_classes_do_not_matter():
+    assert _class_names("real, fake") == ("real", "fake")
+
+
+def test_splits_that_leave_images_out_are_told(tmp_path):
+    with inspected(asked(put(tmp_path / "made", "train/real/1.png", "test/fake/1.png"))) as found:
+        assert any("(fake: 1 test; real: 1 train): split.predefined: true keeps them" in line for line in tell(found))
+    with inspected(asked(put(tmp_path / "made", "train/real/1.png", "test/fake/1.png", "fake/2.png"))) as found:
+        assert any("1 in none" in line and "since some are in none" in line for line in tell(found))
+
+
+def test_a_table_with_a_folder_of_its_name_is_for_the_images_in_it(tmp_path):
+    folder = put(tmp_path / "made", "train/1.png", "train/2.png", "test/1.png", "test/2.png")
+    with inspected(asked(table(folder, [["id", "label"], ["1", "real"], ["2", "fake"]], name="train.csv"))) as found:
+        assert found.best.several
+        assert found.best.block == {"layout": "csv", "csv": "train.csv", "folder": "train"}
+
+
+def test_several_tables_are_read_together_where_that_finds_more(tmp_path):
+    folder = put(tmp_path / "made", *(f"{number}.png" for number in range(4)))
+    for name, numbers in {"train.csv": "01", "val.csv": "23"}.items():
+        table(folder, [["id", "label"], [numbers[0], "real"], [numbers[1], "fake"]], name=name)
+    with inspected(asked(folder)) as found:
+        assert (found.best.block["csv"], found.files) == ("*.csv", 4)
+
+
+def test_samples_with_labels_in_json_are_recognised_and_sidecars_are_no_tables(tmp_path):
+    with tarfile.open(tmp_path / "made.tar", "w") as archive:
+        for name, data in (
+            ("1.png", image(1)),
+            ("1.json", b'{"label": 0}'),
+            ("2.png", image(2)),
+            ("2.json", b'{"label": 1}'),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    with inspected(asked(tmp_path / "made.tar")) as found:
+        assert (found.best.several, found.best.block["layout"]) == (True, "webdataset")
+        assert {other.block["layout"] for other in found.others} == {"webdataset"}
 
 
 def test_a_crowd_of_near_duplicates_is_a_hint_to_look_at_it(tmp_path):

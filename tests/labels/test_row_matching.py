@@ -128,3 +128,15 @@ def test_many_folders_with_the_same_frames_are_matched_in_a_moment():
     matches = match(rows, paths, None)
     assert len(matches.rows) == 4000
     assert not matches.lost
+
+
+def test_blanks_that_a_program_wrote_as_in_an_address_are_found():
+    images = ["/data/upload/my%20face.png", "/data/upload/100%.png", "/data/upload/a%2Bb.png"]
+    paths = ["upload/my face.png", "upload/100%.png", "upload/a%2Bb.png", "upload/a+b.png"]
+    assert found(images, paths, None) == dict(zip(images, paths[:3], strict=True))
+
+
+def test_a_row_may_name_the_zip_of_its_image():
+    assert found(["march.zip/x/1.png", "april.zip/x/1.png"], ["march.zip!x/1.png", "april.zip!x/1.png"], None) == {
+        "march.zip/x/1.png": "x/1.png", "april.zip/x/1.png": "x/1.png",
+    }  # fmt: skip

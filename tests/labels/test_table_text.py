@@ -64,6 +64,18 @@ def test_a_table_that_would_lose_rows_is_refused(text: str, message: str):
         read(text)
 
 
+@pytest.mark.parametrize(
+    ("row", "remedy"), [("1.png", "write the missing ones"), ("a, b.png,real", "quote fields that hold the delimiter")]
+)
+def test_a_row_with_the_wrong_number_of_fields_says_what_to_do(row: str, remedy: str):
+    with pytest.raises(FacesiftError, match=rf"line 2 has \d fields, the header 2: {remedy}"):
+        read(f"id,label\n{row}\n")
+
+
+def test_the_end_of_a_file_of_dos_is_no_row():
+    assert read("id,label\r\n1.png,real\r\n2.png,fake\r\n\x1a") == ROWS
+
+
 def test_text_in_another_encoding_is_refused_with_the_remedy():
     with pytest.raises(FacesiftError, match="save it as UTF-8"):
         read("id,label\né.png,real\n".encode("latin-1"))
@@ -94,10 +106,24 @@ def test_json_of_deepfakebench_gives_labels_and_splits():
         ("t.json", {"1.png": 0, "2.png": 1}),
         ("t.json", {"1.png": {"label": 0}, "2.png": {"label": 1.0}}),
         ("t.json", {"train": [{"file_name": "1.png", "label": "0"}], "test": [{"file_name": "2.png", "label": "1"}]}),
+        ("t.json", {"path": {"0": "1.png", "1": "2.png"}, "label": {"0": 0, "1": 1}}),  # as pandas writes a table
+        ("t.json", {"all": {"path": ["1.png", "2.png"], "label": [0, 1], "score": [0.5, 0.1]}}),
     ],
 )
 def test_json_lists_and_objects_are_read(name: str, value: object):
     assert read(json.dumps(value), name) == [("1.png", "0"), ("2.png", "1")]
+
+
+def test_a_video_without_frames_is_a_row_without_an_image():
+    videos = {"a": {"label": "real", "frames": []}, "b": {"label": "fake", "frames": ["b/1.png"]}}
+    assert read(json.dumps(videos), "t.json") == [("a", "real"), ("b/1.png", "fake")]
+
+
+def test_a_table_by_column_that_lacks_a_label_or_a_name_keeps_the_row():
+    table = {"path": {"0": "1.png", "1": "2.png"}, "label": {"0": "real"}}
+    assert read(json.dumps(table), "t.json") == [("1.png", "real"), ("2.png", "")]
+    with pytest.raises(FacesiftError, match=r"\[1\] names no image"):
+        read(json.dumps({"path": ["1.png"], "label": ["real", "fake"]}), "t.json")
 
 
 def test_json_lines_are_read():
