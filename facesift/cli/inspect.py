@@ -51,7 +51,7 @@ def inspect(options: InspectOptions) -> None:
     from facesift.config.params import load_params
     from facesift.inspection.contact_sheet import write_contact_sheet
     from facesift.inspection.inspecting import Asked, as_json, inspected
-    from facesift.inspection.study_block import study_name, study_text, write_study_file
+    from facesift.inspection.study_block import ready_study, study_name, study_text, write_study_file
 
     if not Path("params.yaml").is_file():
         raise FacesiftError("params.yaml is not here: run this in the root of a clone of facesift")
@@ -64,9 +64,9 @@ def inspect(options: InspectOptions) -> None:
         else:
             for line in tell(found, written=options.write and found.best.several):
                 typer.echo(for_terminal(line))
-            if options.write and found.best.several:
+            if options.write and found.best.several and ready_study(found) is None:
                 typer.echo(f"\n{write_study_file(found)}: written")
-            else:
+            elif ready_study(found) is None:
                 typer.echo(f"\nconf/study/{study_name(found)}.yaml:\n\n{study_text(found)}", nl=False)
         if not options.no_sheet and found.manifest.images.height:
             page = options.sheet or SHEETS / f"{found.name}.html"
@@ -229,16 +229,18 @@ def _group_lines(found: Inspection) -> Iterator[str]:
 
 
 def _next_lines(found: Inspection, *, written: bool) -> Iterator[str]:
-    from facesift.inspection.study_block import commands, study_name
+    from facesift.inspection.study_block import commands, ready_study, study_name
 
-    where, yet = f"data/raw/{found.name}", ""
+    ready, where, yet = ready_study(found), f"data/raw/{found.name}", ""
     if found.as_entry:
         yet = f"put {found.path} into {where}/, "
     elif found.path.absolute() != Path.cwd() / where:
         yet = f"move or link {found.path} to {where}, "
     yield ""
-    file = "" if written else "save the following (or add --write, which does so), "
-    yield f"To make a study: {yet}{file}then type {', '.join(f'`{each}`' for each in commands(study_name(found)))}."
+    file = "" if written or ready else "save the following (or add --write, which does so), "
+    what = f"Study {ready} reads this folder" if ready else "To make a study"
+    typed = ", ".join(f"`{each}`" for each in commands(ready or study_name(found)))
+    yield f"{what}: {yet}{file}{'then ' if yet or file else ''}type {typed}."
 
 
 def _counts(counts: Mapping[str, int] | Sequence[tuple[str, int]]) -> str:

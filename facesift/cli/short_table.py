@@ -20,9 +20,9 @@ HEADINGS = (
     "of 1,000 reals: wrongly stopped",
     "seen by a person",
 )
-NEXT = """facesift review                        # look at the images that a person has to decide
-make study NAME=folders && dvc repro   # your own faces, from data/raw/folders/ (README.md)
-dvc exp run -S vote.rule=majority      # change one thing: only what depends on it runs again"""
+NEXT = """facesift review                     # look at the images that a person has to decide
+make study NAME=folders_best        # your own faces, from data/raw/folders/; README.md says what comes next
+dvc exp run -S vote.rule=majority   # change one thing: only what depends on it runs again"""
 
 
 def print_short(rule: str, vote: Mapping[str, Figures], seconds: int | None, console: Console | None = None) -> None:

@@ -10,6 +10,7 @@ from facesift.config.inputs import check_inputs, close_folders
 from facesift.config.members import Member
 from facesift.config.params import Params, load_params
 from facesift.core.errors import FacesiftError, for_terminal, in_words
+from facesift.core.heap import keep_freed_memory
 from facesift.core.parents import end_with_parent
 
 STAGE = "DVC_STAGE"  # in the environment of a stage that DVC runs: its name
@@ -28,6 +29,7 @@ def run(main: Callable[..., None]) -> None:
         if stage := os.environ.get(STAGE):
             end_with_parent(os.getppid())
             check_inputs(stage)
+        keep_freed_memory()
         close_folders()
         main(load_params(), *sys.argv[1:])
     except FacesiftError as error:

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from facesift.core.errors import FacesiftError
 from facesift.core.fingerprint import PACKAGE, code_fingerprint, library_versions
+from facesift.core.heap import keep_freed_memory
 from facesift.core.parents import end_with_parent
 
 Item = TypeVar("Item")
@@ -175,6 +176,7 @@ class _Local(Generic[Item, Result]):
     def __call__(self, item: Item) -> Result:
         if os.getpid() != self.parent:
             end_with_parent(self.parent)
+            keep_freed_memory()
         return self.function(item)
 
 

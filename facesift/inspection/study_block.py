@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from facesift.config.compose import CONF
+from facesift.config.compose import CONF, base_values
 from facesift.config.weights import WEIGHTS, installs, is_installed
 from facesift.core.classes import BINARY
 from facesift.core.errors import FacesiftError
@@ -54,12 +54,7 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
     Raises:
         FacesiftError: when that study is not there.
     """
-    path = conf / "study" / f"{MODEL}.yaml"
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise FacesiftError(f"{path}: cannot be read ({error}); run this in the root of a clone of facesift") from error
-    name = study_name(inspection, conf)
+    tree, name = _model(conf), study_name(inspection, conf)
     tree |= {"study": name, "data": tree["data"] | sources_block(inspection)}
     lines = ["# @package _global_", COMMENT.format(commands=" && ".join(commands(name)))]
     if inspection.other_classes:
@@ -70,6 +65,29 @@ def study_text(inspection: Inspection, conf: Path = CONF) -> str:
         if len(inspection.other_classes) > 2:  # cross-fitting is for two
             del tree["evaluation"]
     return "\n".join([*lines, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100).rstrip(), ""])
+
+
+def ready_study(inspection: Inspection, conf: Path = CONF) -> str | None:
+    """Return the study `MODEL` where it reads this folder in the same way, so that no file is needed; else None.
+
+    Args:
+        inspection: what was found.
+        conf: the folder that has the study `MODEL`.
+
+    Raises:
+        FacesiftError: when that study is not there.
+    """
+    source, given = base_values(conf)["source"], _model(conf)["data"]["sources"].get(inspection.name)
+    same = given is not None and source | given == source | inspection.best.block
+    return MODEL if same and not inspection.other_classes else None
+
+
+def _model(conf: Path) -> dict[str, Any]:
+    path = conf / "study" / f"{MODEL}.yaml"
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise FacesiftError(f"{path}: cannot be read ({error}); run this in the root of a clone of facesift") from error
 
 
 def commands(name: str) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 from facesift.core.errors import FacesiftError
 
@@ -37,6 +36,8 @@ class Block(nn.Module):
             nn.Conv2d(EXPANSION * width, width, kernel_size=1),
         )
         self.scale = nn.Parameter(torch.full((width, 1, 1), LAYER_SCALE))
+        from torchvision.ops import StochasticDepth  # noqa: PLC0415  takes a second, and heads do without it
+
         self.drop_path = StochasticDepth(drop_path, mode="batch")
 
     def forward(self, x: Tensor) -> Tensor:

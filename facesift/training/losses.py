@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 import torch.nn.functional as F  # noqa: N812  the name everybody knows it by
 from torch import Tensor
-from torchvision.ops import sigmoid_focal_loss
 
 from facesift.core.errors import FacesiftError
 
@@ -91,6 +90,8 @@ def _focal(spec: Focal, classes: int, name: str) -> Loss:
     It sees the label one-hot, as the published study used it: `alpha` weights the right class's output against the
     wrong ones', not one class against another.
     """
+    from torchvision.ops import sigmoid_focal_loss  # noqa: PLC0415  takes a second, and other losses do without it
+
     del classes, name
 
     def focal(logits: Tensor, labels: Tensor) -> Tensor:

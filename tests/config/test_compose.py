@@ -67,7 +67,7 @@ WRONG = {
     "members.convnext1.loss.gamma=3": r"loss\.gamma: unknown key; there are class_weights, label_smoothing, name",
     "members=lenett": r"'lenett' is not in .*members; did you mean lenet\?",
     "stack": r"'stack' is no setting; write KEY=VALUE",
-    "stack.c.d=1": r"stack\.c is 0\.1 and has no keys",
+    "stack.c.d=1": r"stack\.c is 0\.01 and has no keys",
     "stack.c=1,2": r"one value, please; `dvc exp run --queue -S` tries several",
     "stack.c=[1": r"stack\.c=\[1: the value cannot be read",
 }

@@ -314,6 +314,17 @@ def test_the_command_prints_the_study_and_says_whether_there_is_one(tmp_path):
     assert f"{tmp_path / 'sheet.html'}: " in done.stderr
 
 
+def test_a_folder_that_a_study_reads_as_it_is_needs_no_file_of_its_own(tmp_path):
+    with inspected(asked(class_folders(tmp_path / "folders"))) as found:
+        assert study_block.ready_study(found) == "folders_best"
+        told = tell(found)[-1]
+    assert told.startswith("Study folders_best reads this folder: move or link ")
+    assert "make study NAME=folders_best" in told
+    assert "save the following" not in told
+    with inspected(asked(class_folders(tmp_path / "made"))) as found:
+        assert study_block.ready_study(found) is None
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_the_weights_come_first_if_they_are_not_installed(monkeypatch, installed):
     monkeypatch.setattr(study_block, "is_installed", lambda _: installed)
