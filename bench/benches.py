@@ -22,7 +22,7 @@ SCREEN, EAGER = "facesift screen", "loop in eager torch"
 
 BENCHES = {
     "building": Bench("shards against the decode floor", "shards", "decoding alone", building, 2000, 500),
-    "loading": Bench("an epoch read", "shards", "ImageFolder, DataLoader", loading, 4000, 400),
+    "loading": Bench("an epoch read", "shards", "ImageFolder, DataLoader", loading, 2000, 400),
     "webdataset": Bench("an epoch read", "shards", "WebDataset, tar of JPEGs", loading_webdataset, 2000, 400),
     "litdata": Bench("an epoch read", "shards", "LitData, decoded pixels", loading_litdata, 2000, 400),
     "mapped": Bench("an epoch read", "shards", "numpy memmap", loading_mapped, 4000, 1000),
@@ -33,7 +33,7 @@ BENCHES = {
     "damage": Bench("damaged images scored by 4 members", "damaged once", "once a member", damage, 500, 100),
     "graph": Bench("the graph after a change of rule", "kept", "traced", graph, 1, 1),
     "start": Bench("start of vote and operate", "their imports", "tables and schema alone", start, 2, 1),
-    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 1000, None),
+    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 1500, None),
     "screening": Bench("files decided", SCREEN, EAGER, screening, 1000, 200, needs=CARD),
     "runtime": Bench("files decided", SCREEN, "ONNX Runtime on pixels", runtime, 1000, 200, needs=CARD),
     "single": Bench("files decided one at a time", "Committee.decide", EAGER, single, 500, 100, needs=CARD),
