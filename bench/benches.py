@@ -37,7 +37,7 @@ BENCHES = {
     "screening": Bench("files decided", SCREEN, EAGER, screening, 1000, 200, needs=CARD),
     "runtime": Bench("files decided", SCREEN, "ONNX Runtime on pixels", runtime, 1000, 200, needs=CARD),
     "single": Bench("files decided one at a time", "Committee.decide", EAGER, single, 500, 100, needs=CARD),
-    "cascade": Bench("files decided by majority", "--cascade", "all members asked", cascade, 1000, None, needs=CARD),
+    "cascade": Bench("majority of 8 ConvNeXts at 96 pixels", "cascade", "all members asked", cascade, 96, 64),
     "int8": Bench("the committee's graph", "8 bits", "32 bits", int8, 3200, 640, needs=CARD),
     "int8_vit": Bench("ViT-S/16 at 224 pixels", "8 bits", "32 bits", int8_vit, 64, None),
     "repro": Bench("`dvc repro` with nothing to do", "repro", "`dvc status`", nothing_to_do, 1, None, needs=CARD),
