@@ -124,14 +124,14 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def write_page(results: dict[str, Any]) -> None:
-    """Put the table into docs/performance.md."""
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise FacesiftError(f"{PAGE}: no place for the table, {BEGIN} ... {END}")
+def put(text: str, begin: str, end: str) -> None:
+    """Put figures into docs/performance.md, between two marks."""
+    before, begins, rest = PAGE.read_text().partition(begin)
+    _, ends, after = rest.partition(end)
+    if not (begins and ends):
+        raise FacesiftError(f"{PAGE}: no place for the figures, {begin} ... {end}")
     with whole_file(PAGE) as part:
-        part.write_text(f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{after}")
+        part.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def main(
@@ -167,7 +167,7 @@ def main(
             results[scale][name] = figures | machine()
             write_json(RESULTS, results)
     if not small:
-        write_page(results)
+        put(table(results), BEGIN, END)
     if failed:
         raise FacesiftError("; ".join(failed))
 

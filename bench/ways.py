@@ -58,10 +58,15 @@ class Bench:
     needs: Path | None = None
 
 
-def processor_seconds() -> float:
-    """Seconds that processors worked for this process and for the processes that it started and that have ended."""
-    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(each.ru_utime + each.ru_stime for each in map(resource.getrusage, whose))
+def processor_seconds(*whose: int) -> float:
+    """Seconds that processors have worked.
+
+    Args:
+        whose: of `resource`: RUSAGE_SELF for this process, RUSAGE_CHILDREN for those that it started and that have
+            ended; none: both.
+    """
+    found = map(resource.getrusage, whose or (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in found)
 
 
 def timed(work: Callable[[], object], times: int = 1, clock: Callable[[], float] = processor_seconds) -> Way:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench import ratios
+from bench import growth, ratios
 from bench.benches import BENCHES
-from bench.ratios import BEGIN, END, FULL, Measured, fallen, measure, table, write_page
+from bench.ratios import BEGIN, END, FULL, Measured, fallen, measure, put, table
 from facesift.core.errors import FacesiftError
 from tests.made import ROOT
 
@@ -67,16 +67,26 @@ def test_the_table_has_both_amounts_the_ratio_and_the_machine():
     )
 
 
-def test_the_page_has_a_place_for_the_table():
+@pytest.mark.parametrize(("begin", "end"), [(BEGIN, END), (growth.BEGIN, growth.END)], ids=["ratios", "growth"])
+def test_the_page_has_a_place_for_figures(begin, end):
     text = (ROOT / ratios.PAGE).read_text()
-    assert text.index(BEGIN) < text.index(END)
+    assert text.index(begin) < text.index(end)
+
+
+def test_growth_is_told_an_image_and_as_a_whole():
+    rows = {"500": {"ingest": {"seconds": 3.0, "mebibytes": 99.6}, "split": {"seconds": 3.0, "mebibytes": 10.0}}}
+    text = growth.section(rows, MACHINE)
+    assert "](pictures/growth.svg)" in text
+    assert text.splitlines()[-3:] == [
+        "| ingest | 6.00 ms, 100 MiB |", "| split | 6.00 ms, 10 MiB |", "| all, in minutes | 0.1 |",
+    ]  # fmt: skip
 
 
 def test_a_page_without_a_place_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(ratios, "PAGE", tmp_path / "page.md")
     ratios.PAGE.write_text("nothing")
-    with pytest.raises(FacesiftError, match="no place for the table"):
-        write_page({FULL: {}})
+    with pytest.raises(FacesiftError, match="no place for the figures"):
+        put(table({FULL: {}}), BEGIN, END)
 
 
 def test_an_unknown_bench_is_named_with_those_there_are():
