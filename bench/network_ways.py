@@ -219,7 +219,7 @@ def epoch(room: Path, images: int) -> tuple[Way, Way]:
             torch.nn.functional.cross_entropy(network(pixels), labels).backward()
             optimizer.step()
 
-    return lambda: (seconds(3) - seconds(1)) / 2, timed(steps)
+    return lambda: seconds(2) - seconds(1), timed(steps)
 
 
 def _val(room: Path) -> ShardFolder:
