@@ -33,7 +33,7 @@ BENCHES = {
     "damage": Bench("damaged images scored by 4 members", "damaged once", "once a member", damage, 500, 100),
     "graph": Bench("the graph after a change of rule", "kept", "traced", graph, 1, 1),
     "start": Bench("start of vote and operate", "their imports", "tables and schema alone", start, 2, 1),
-    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 3000, None),
+    "epoch": Bench("a training epoch", "Lightning, plan, augmentation", "bare steps", epoch, 2000, None),
     "screening": Bench("files decided", SCREEN, EAGER, screening, 1000, 200, needs=CARD),
     "runtime": Bench("files decided", SCREEN, "ONNX Runtime on pixels", runtime, 1000, 200, needs=CARD),
     "single": Bench("files decided one at a time", "Committee.decide", EAGER, single, 500, 100, needs=CARD),
