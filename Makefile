@@ -24,6 +24,7 @@
 # make docs  the documentation site in build/site; its links, the commands that its pages show, and its notebook are tried
 # make load  the service under load on loopback: throughput, latency, swap, slow clients, overload, soak; SOAK=600
 # make bench  our ways against others as ratios, into docs/performance.md; bench-NAME: one of them; bench-small: in CI
+# make growth  every stage on 6,250 to 100,000 generated images: time an image, memory; into docs/performance.md
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PYTHON ?= python3
@@ -33,7 +34,7 @@ READY := $(VENV)/.ready
 SLOW := container experiments faults remotes scaling site
 
 .PHONY: demo study check-data test $(SLOW:%=test-%) bench bench-small docs studies install lint lock results clean audit
-.PHONY: load compare-training train experiments sweep search stability pull status clean-cache check check-remote
+.PHONY: growth load compare-training train experiments sweep search stability pull status clean-cache check check-remote
 .PHONY: licences sbom
 .DELETE_ON_ERROR:
 
@@ -117,6 +118,9 @@ bench-small: bench-install
 
 bench-%: bench-install
 	OMP_NUM_THREADS=1 python -m bench.ratios $*
+
+growth: install
+	python -m bench.growth
 
 studies: install
 	python -m bench.studies

@@ -24,8 +24,10 @@ from facesift.datasets.manifest import build_manifest
 from facesift.images.formats import FORMATS
 from facesift.sampling.batches import shard_batches
 from facesift.sampling.plans import make_plan
+from facesift.shards.reading import ShardFolder
 
 CLOSE = 48  # bits
+EPOCHS = 10  # that are read, where one is over in a moment
 
 
 def building(room: Path, images: int) -> tuple[Way, Way]:
@@ -47,7 +49,12 @@ def loading(room: Path, images: int) -> tuple[Way, Way]:
         path.rename(room / "classes" / label / path.name)
     change = transforms.Compose([transforms.Resize((SIZE, SIZE)), transforms.ToTensor()])
     loader = DataLoader(ImageFolder(room / "classes", change), batch_size=BATCH)
-    return timed(lambda: list(shard_batches(shards, BATCH))), timed(lambda: list(loader))
+    return _read(shards), timed(lambda: list(loader))
+
+
+def _read(shards: ShardFolder) -> Way:
+    """Read an epoch of shards in batches; several, as one is over in a moment."""
+    return timed(lambda: list(shard_batches(shards, BATCH)), EPOCHS)
 
 
 def loading_webdataset(room: Path, images: int) -> tuple[Way, Way]:
@@ -65,7 +72,7 @@ def loading_webdataset(room: Path, images: int) -> tuple[Way, Way]:
     opened = WebDataset(str(room / "train-000.tar"), shardshuffle=False).decode("pil").to_tuple("jpg", "cls")
     loader = DataLoader(opened.map_tuple(_pixels, int), batch_size=BATCH)
     shards = shards_of(room, rows)
-    return timed(lambda: list(shard_batches(shards, BATCH))), timed(lambda: list(loader))
+    return _read(shards), timed(lambda: list(loader))
 
 
 def loading_litdata(room: Path, images: int) -> tuple[Way, Way]:
@@ -83,7 +90,7 @@ def loading_litdata(room: Path, images: int) -> tuple[Way, Way]:
     writer.merge()
     loader = StreamingDataLoader(StreamingDataset(str(room / "chunks")), batch_size=BATCH)
     shards = shards_of(room, rows)
-    return timed(lambda: list(shard_batches(shards, BATCH))), timed(lambda: list(loader))
+    return _read(shards), timed(lambda: list(loader))
 
 
 def _pixels(image: Image.Image) -> NDArray[np.float32]:
@@ -98,8 +105,8 @@ def loading_mapped(room: Path, images: int) -> tuple[Way, Way]:
     np.save(room / "pixels.npy", whole)
     mapped = np.load(room / "pixels.npy", mmap_mode="r")
     starts = range(0, len(mapped), BATCH)
-    floor = timed(lambda: [np.asarray(mapped[start : start + BATCH], np.float32) for start in starts])
-    return timed(lambda: list(shard_batches(shards, BATCH))), floor
+    floor = timed(lambda: [np.asarray(mapped[start : start + BATCH], np.float32) for start in starts], EPOCHS)
+    return _read(shards), floor
 
 
 def plans(room: Path, images: int) -> tuple[Way, Way]:

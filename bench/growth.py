@@ -1,14 +1,15 @@
-"""How time and memory grow with the number of images: `python -m bench.growth`.
+"""How time and memory grow with the number of images: `make growth`.
 
 The stages run one by one, as `dvc repro` runs them, on generated images: a network of one epoch, a head on a toy
-backbone of random weights, and their committee, which then screens all files. Sizes are 1, 4 and 16 times the first.
-Time an image and peak memory go to bench/growth.json and, as a picture, to docs/pictures/growth.png.
+backbone of random weights, and their committee, which then screens all files. The processor's time an image and peak
+memory go to bench/growth.json, into the table of docs/performance.md and, as a picture, to docs/pictures/growth.svg.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,15 +24,17 @@ import typer
 import yaml
 from PIL import Image
 
-from bench.ratios import machine
+from bench.ratios import PAGE, machine, put
 from bench.toy import ROOT, TINY, compose_study, shrink
+from bench.ways import processor_seconds
 from facesift.cli.bench_timing import peak_memory
 from facesift.core.errors import FacesiftError
 from facesift.core.files import write_json
 from workflow.dvc_command import run_script
 
-RESULTS, PICTURE = Path("bench/growth.json"), Path("docs/pictures/growth.png")
-TIMES = (1, 4, 16)
+RESULTS, PICTURE = Path("bench/growth.json"), Path("docs/pictures/growth.svg")
+SIZES = (6250, 25_000, 100_000)
+BEGIN, END = "<!-- growth: make growth -->", "<!-- end of growth -->"
 SIDE = 64
 STAGES = {
     "ingest": ["ingest"], "split": ["split"], "shard": ["shard"], "embed": ["embed toy"],
@@ -72,8 +75,8 @@ def write_images(folder: Path, images: int) -> None:
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float]:
-    """Run a command in `folder`; return its seconds and its peak memory in MiB."""
-    start, peak = time.perf_counter(), 0.0
+    """Run a command in `folder`; return the processor's seconds and its peak memory in MiB."""
+    start, peak = processor_seconds(resource.RUSAGE_CHILDREN), 0.0
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (folder / "output").open("w") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)  # noqa: S603
@@ -82,7 +85,7 @@ def measured(command: list[str], folder: Path) -> tuple[float, float]:
             time.sleep(0.02)
     if process.returncode:
         raise FacesiftError(f"{' '.join(command)}:\n{(folder / 'output').read_text()}")
-    return time.perf_counter() - start, peak
+    return processor_seconds(resource.RUSAGE_CHILDREN) - start, peak
 
 
 def run_size(folder: Path, images: int) -> Iterator[tuple[str, dict[str, float]]]:
@@ -99,38 +102,61 @@ def run_size(folder: Path, images: int) -> Iterator[tuple[str, dict[str, float]]
 
 def draw(results: dict[str, Rows]) -> None:
     """Draw time an image and peak memory by the number of images."""
-    from matplotlib.figure import Figure  # noqa: PLC0415  a heavy import
+    import matplotlib as mpl  # noqa: PLC0415  a heavy import
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     sizes = [int(each) for each in results]
     for step in next(iter(results.values())):
         rows = [each[step] for each in results.values()]
-        shares = [1e3 * row["seconds"] / size for row, size in zip(rows, sizes, strict=True)]
-        left.plot(sizes, shares, marker="o", label=step)
+        left.plot(sizes, [_milliseconds(*pair) for pair in zip(rows, sizes, strict=True)], marker="o", label=step)
         right.plot(sizes, [row["mebibytes"] for row in rows], marker="o", label=step)
-    for axes, title in ((left, "milliseconds an image (one core)"), (right, "peak memory, MiB")):
+    for axes, title in ((left, "milliseconds of one core an image"), (right, "peak memory, MiB")):
         axes.set(title=title, xscale="log", xlabel="images", xticks=sizes, xticklabels=[f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     left.set_yscale("log")
     right.set_ylim(bottom=0)
     right.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
+    with mpl.rc_context({"svg.hashsalt": "growth", "svg.fonttype": "none"}):  # the same bytes for the same figures
+        figure.savefig(PICTURE, metadata={"Date": None, "Creator": None})
 
 
-def main(images: Annotated[int, typer.Option(min=500, help="of the smallest size")] = 6250) -> None:
-    """Run all sizes, and write the figures and the picture."""
+def _milliseconds(row: dict[str, float], images: int) -> float:
+    return 1e3 * row["seconds"] / images
+
+
+def section(results: dict[str, Rows], where: dict[str, Any]) -> str:
+    """Write the figures as a part of a page in Markdown: for each step and size milliseconds an image, and memory."""
+    sizes = [int(each) for each in results]
+    rows = [f"| step | {' | '.join(f'{size:,} images' for size in sizes)} |", f"|---|{'---|' * len(sizes)}"]
+    for step in next(iter(results.values())):
+        cells = [
+            f"{_milliseconds(each[step], size):.2f} ms, {each[step]['mebibytes']:.0f} MiB"
+            for each, size in zip(results.values(), sizes, strict=True)
+        ]
+        rows.append(f"| {step} | {' | '.join(cells)} |")
+    total = [sum(row["seconds"] for row in each.values()) / 60 for each in results.values()]
+    rows.append(f"| all, in minutes | {' | '.join(f'{minutes:.1f}' for minutes in total)} |")
+    picture = f"![Time an image and peak memory by step and number of images]({PICTURE.relative_to(PAGE.parent)})"
+    return "\n".join([picture, "", f"{where['date']}, {where['processor']}, one core.", "", *rows])
+
+
+def main(
+    sizes: Annotated[list[int] | None, typer.Argument(help="numbers of images, at least 500 each", min=500)] = None,
+) -> None:
+    """Run all sizes, and write the figures, the picture and the part of the page."""
     results: dict[str, Rows] = {}
-    for times in TIMES:
-        size = times * images
+    for size in sizes or SIZES:
         results[str(size)] = {}
         with tempfile.TemporaryDirectory(prefix="facesift-growth-") as folder:
             for name, row in run_size(Path(folder), size):
                 results[str(size)][name] = row
                 print(f"{size:>7,} images  {name:<7} {row['seconds']:7.1f} s {row['mebibytes']:7.0f} MiB", flush=True)
         write_json(RESULTS, {"machine": machine(), "sizes": results})
-    draw(results)
+        draw(results)
+        put(section(results, machine()), BEGIN, END)
 
 
 if __name__ == "__main__":

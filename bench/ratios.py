@@ -2,8 +2,9 @@
 
 The two ways of a bench run in turns (ours, theirs, ours, theirs ...), `PAIRS` times at least, after one pair that warms
 up. The ratio of each pair is their amount over ours, so more than 1 says how many times less ours takes; the table has
-the median and the spread of the pairs. Amounts are seconds, bytes or megabytes. Times on a busy machine are noise, the
-ratios much less so.
+the median and the spread of the pairs. Amounts are seconds, bytes or megabytes. Seconds are those that the processors
+worked for the way and for the processes that it starts: other work on the machine changes them much less than those of
+a clock on the wall, which only `rule` takes.
 
 Figures go to bench/results.json and into the table of docs/performance.md, at full size; `--small` runs each bench in
 seconds and compares its ratio with the one that is kept: `make bench-small` fails where it has fallen by a third.
@@ -24,7 +25,7 @@ import numpy as np
 import typer
 
 from bench.benches import BENCHES
-from bench.ways import Bench
+from bench.ways import Bench, processor_seconds
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, whole_file, write_json
 from workflow.dvc_command import run_script
@@ -80,10 +81,12 @@ def measure(ours: Callable[[], float], theirs: Callable[[], float], pairs: int) 
 
 
 def run_bench(bench: Bench, size: int, pairs: int) -> dict[str, Any]:
-    """Prepare and measure one bench in a folder of its own; return its figures."""
+    """Prepare and measure one bench in a folder of its own; return its figures, and what they cost."""
+    start = processor_seconds()
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = bench.prepare(Path(folder), size)
-        return measure(ours, theirs, pairs).report(bench.unit) | {"size": size}
+        figures = measure(ours, theirs, pairs).report(bench.unit)
+    return figures | {"size": size, "processor_seconds": processor_seconds() - start}
 
 
 def machine() -> dict[str, Any]:
@@ -121,14 +124,14 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def write_page(results: dict[str, Any]) -> None:
-    """Put the table into docs/performance.md."""
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise FacesiftError(f"{PAGE}: no place for the table, {BEGIN} ... {END}")
+def put(text: str, begin: str, end: str) -> None:
+    """Put figures into docs/performance.md, between two marks."""
+    before, begins, rest = PAGE.read_text().partition(begin)
+    _, ends, after = rest.partition(end)
+    if not (begins and ends):
+        raise FacesiftError(f"{PAGE}: no place for the figures, {begin} ... {end}")
     with whole_file(PAGE) as part:
-        part.write_text(f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{after}")
+        part.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def main(
@@ -144,24 +147,34 @@ def main(
         raise FacesiftError(f"no bench {unknown[0]}; there are {', '.join(BENCHES)}")
     scale = SMALL if small else FULL
     results: dict[str, Any] = {SMALL: {}, FULL: {}} | (read_json(RESULTS) if RESULTS.exists() else {})
-    worse = []
+    failed = []
     for name in names or BENCHES:
         bench = BENCHES[name]
-        if bench.needs is not None and not bench.needs.exists():
+        size = bench.small if small else bench.full
+        if size is None:
+            continue
+        if small and bench.needs is not None and not bench.needs.exists():
             print(f"{name}: left out, there is no {bench.needs}; run `dvc repro` or `dvc pull` first")
             continue
-        figures = run_bench(bench, bench.small if small else bench.full, pairs)
-        print(
-            f"{name}: {figures['ratio']:.2f} times ({figures['lowest']:.2f} to {figures['highest']:.2f}); {bench.what}"
-        )
-        worse += [told] if (told := fallen(name, figures, results[scale])) and small else []
+        try:
+            figures = run_bench(bench, size, pairs)
+        except FacesiftError as error:  # the other benches run all the same
+            failed += [f"{name}: {error}"]
+            continue
+        print(f"{name}: {_told(figures)}; {bench.what}", flush=True)
+        failed += [told] if (told := fallen(name, figures, results[scale])) and small and not keep else []
         if keep or not small:
             results[scale][name] = figures | machine()
             write_json(RESULTS, results)
     if not small:
-        write_page(results)
-    if worse and not keep:
-        raise FacesiftError("; ".join(worse))
+        put(table(results), BEGIN, END)
+    if failed:
+        raise FacesiftError("; ".join(failed))
+
+
+def _told(figures: dict[str, Any]) -> str:
+    spread = f"{figures['lowest']:.2f} to {figures['highest']:.2f}"
+    return f"{figures['ratio']:.2f} times ({spread}), {figures['processor_seconds']:.0f} s of the processor in all"
 
 
 if __name__ == "__main__":

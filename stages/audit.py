@@ -34,7 +34,6 @@ def main(params: Params) -> None:
         val=LabelledPredictions.of(voting["val"], copies["val"]),
         test=LabelledPredictions.of(voting["test"], copies["test"]),
         scored=LabelledPredictions.of(held["test"]),
-        rule=params.vote.rule,
         links=LinkRule.of(params.split),
         seed=params.seed,
     )

@@ -10,11 +10,11 @@ from facesift.config.stage import run
 from facesift.core.files import read_json, write_json
 
 FIGURES, METRICS = Path("data/figures"), Path("metrics")
-STAGES = ("ingest", "split", "stack", "robustness", "audit")
+STAGES = ("ingest", "split", "stack", "robustness")
 
 
 def main(params: Params) -> None:
-    """Read `data/figures`; write the same figures to `metrics/`, those of all cross tests in one file, and so on."""
+    """Read `data/figures`; write them to `metrics/`: all cross tests in one file, and so on; slices by one rule."""
     asked = params.evaluation
     by_name: dict[str, Collection[str]] = {
         "cross": params.cross_test,
@@ -27,6 +27,8 @@ def main(params: Params) -> None:
                 path.unlink()
     for name in STAGES:
         write_json(METRICS / f"{name}.json", read_json(FIGURES / f"{name}.json"))
+    audited = read_json(FIGURES / "audit.json")
+    write_json(METRICS / "audit.json", audited | {"slices": audited["slices"][params.vote.rule]})
     for folder, names in by_name.items():
         found = {name: read_json(FIGURES / f"{folder}/{name}.json") for name in names}
         write_json(METRICS / f"{folder}.json", found)

@@ -34,7 +34,6 @@ class AuditData:
         val: predictions of the voters on the validation split.
         test: predictions of the voters on the test split.
         scored: predictions of all members on the test split, also of those without a vote.
-        rule: name of the deciding rule.
         links: when two images are near-duplicates, by the parameters of the split.
         seed: of all random draws.
     """
@@ -44,7 +43,6 @@ class AuditData:
     val: LabelledPredictions
     test: LabelledPredictions
     scored: LabelledPredictions
-    rule: str
     links: LinkRule
     seed: int
 
@@ -70,7 +68,8 @@ def audit(data: AuditData) -> dict[str, Any]:
         data: what is audited.
 
     Returns:
-        The contents of `metrics/audit.json`.
+        The contents of `data/figures/audit.json`: those of `metrics/audit.json`, with the slices of every rule by its
+        name. So the audit need not run again for another rule.
     """
     train, test = data.split("train"), data.split("test")
     alone = source_baseline(data.images.filter(pl.col("split") == "train"), test, data.positive)
@@ -115,9 +114,12 @@ def _intervals(data: AuditData, scores: pl.DataFrame) -> dict[str, Any]:
     return {key: found[key] for key in ("auc_interval", "ap_interval")}
 
 
-def _slices(data: AuditData, train: pl.DataFrame, test: pl.DataFrame) -> list[dict[str, Any]]:
-    decided = data.test.decisions_table(RULES[data.rule]).select("image_id", "decision")
-    return slices(test.join(decided, on="image_id"), train, data.test.classes)
+def _slices(data: AuditData, train: pl.DataFrame, test: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for name, rule in RULES.items():
+        decided = data.test.decisions_table(rule).select("image_id", "decision")
+        found[name] = slices(test.join(decided, on="image_id"), train, data.test.classes)
+    return found
 
 
 def _other_rows(data: AuditData, container: ProbeResults) -> dict[str, Any]:

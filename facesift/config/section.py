@@ -26,5 +26,5 @@ class Section(BaseModel):
         inline: whether params.yaml holds the section as `{key: value, ...}` and explains its keys above it.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)  # built once, as a whole
     inline: ClassVar[bool] = False

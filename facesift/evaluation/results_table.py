@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Column, Table
+from typing import TYPE_CHECKING, Any
 
 from facesift.core.files import read_json
 from facesift.core.formatting import area, counted, percent, span
@@ -21,6 +18,10 @@ from facesift.evaluation.standard_table import (
     ranking_rows,
     standard_columns,
 )
+
+if TYPE_CHECKING:  # rich takes a while to import: most stages only write shares
+    from rich.console import Console
+    from rich.table import Table
 
 KIND_RULES = ("majority", "unanimous")  # whose APCER is printed for each kind of fakes: more do not fit
 
@@ -93,6 +94,8 @@ def _screened(figures: Figures) -> list[str]:
 def _table(
     headings: tuple[str, ...], rows: Mapping[str, Figures], more: Callable[[Figures], list[str]], title: str | None
 ) -> Table:
+    from rich.table import Column, Table  # noqa: PLC0415
+
     shares = ("recall (of fakes)", "precision (of calls)", "F1")
     table = Table(Column(overflow="fold"), *shares, *headings, title=title, title_justify="left")
     for name, figures in rows.items():
@@ -127,6 +130,8 @@ def _print_unseen(console: Console, cross_fit: Figures, left_out: Figures) -> No
 
 
 def _rich(found: Rows, title: str) -> Table:
+    from rich.table import Column, Table  # noqa: PLC0415
+
     table = Table(*(Column(heading, overflow="fold") for heading in found.headings), title=title, title_justify="left")
     for row in found.rows:
         table.add_row(*row)
@@ -152,6 +157,8 @@ def print_results(metrics: Path, console: Console | None = None, *, later_stages
     Raises:
         FacesiftError: one of the files is missing.
     """
+    from rich.console import Console  # noqa: PLC0415
+
     console = console or Console(width=120)
     vote, voters, within = (read_json(metrics / f"{name}.json")["test"] for name in ("vote", "voters", "within"))
     pooled = vote["any_fake"]

@@ -78,8 +78,8 @@ def measure_photo(image: Image.Image, faces: Sequence[Face] | None) -> PhotoFigu
         "turn": None if face is None else turn_of(face),
         "eyes": None if face is None else _eyes(image, face),
         "mouth": None if face is None else _mouth(image, face),
-        "dark": float((grey <= BLACK).mean()),
-        "bright": float((grey >= WHITE).mean()),
+        "dark": np.count_nonzero(grey <= BLACK) / grey.size,
+        "bright": np.count_nonzero(grey >= WHITE) / grey.size,
         "blur": blur_of(grey) if max(grey.shape) >= SHARPEST else None,
         "bars": bars_of(image),
     }
@@ -166,11 +166,14 @@ def blur_of(grey: Pixels) -> float:
 
 
 def _blur_across(grey: Pixels) -> float:
-    padded = np.pad(grey.astype(np.float64), ((0, 0), (WINDOW // 2 + 1, WINDOW // 2)), mode="edge").cumsum(axis=1)
-    smooth = (padded[:, WINDOW:] - padded[:, :-WINDOW]) / WINDOW
-    before, after = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(smooth, axis=1))
-    total = float(before.sum())
-    return (total - float(np.maximum(0, before - after).sum())) / total if total else 1.0
+    before, after = WINDOW // 2 + 1, WINDOW // 2
+    wide = np.empty_like(grey, np.float64, shape=(len(grey), before + grey.shape[1] + after))  # in the order of `grey`
+    wide[:, :before], wide[:, before:-after], wide[:, -after:] = grey[:, :1], grey, grey[:, -1:]
+    sums = wide.cumsum(axis=1)
+    smooth = (sums[:, WINDOW:] - sums[:, :-WINDOW]) / WINDOW
+    sharp, left = np.abs(grey[:, 1:] - grey[:, :-1]), np.abs(smooth[:, 1:] - smooth[:, :-1])
+    total = float(sharp.sum())
+    return (total - float(np.maximum(0, sharp - left).sum())) / total if total else 1.0
 
 
 def bars_of(image: Image.Image) -> float:
@@ -191,21 +194,34 @@ def bars_of(image: Image.Image) -> float:
     if min(image.size) < SMALLEST:
         return 0.0
     factor = max(image.size) // BARS_SIDE
-    pixels = np.asarray(image.reduce(factor) if factor > 1 else image, np.float32)
+    pixels = np.asarray(image.reduce(factor) if factor > 1 else image)
     sides = (pixels, pixels.transpose(1, 0, 2))
     return max(sum(_bar(each) for each in (side, side[::-1])) / len(side) for side in sides)
 
 
-def _bar(pixels: Pixels) -> int:
+def _bar(pixels: NDArray[np.uint8]) -> int:
     """Count the first rows that are of one colour, if a straight edge follows."""
-    colour = np.median(pixels[0], axis=0)
-    shares = _shares(pixels, colour)
+    colour = _colour(pixels[0])
+    shares = iter(()) if colour is None else _shares(pixels, colour)
     count = sum(1 for _ in takewhile(lambda share: share >= MOSTLY, shares))
     behind = next(shares, 1.0)  # the row between, which was taken, may be a mixture of both sides
     return count if behind <= HALF else 0
 
 
-def _shares(pixels: Pixels, colour: NDArray[np.float32]) -> Iterator[float]:
+def _colour(row: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Return the median colour of a row (w, 3); None where less than `MOSTLY` of it can be like one colour.
+
+    What is like a colour lies within twice `ALIKE`. So does all but the darkest and the brightest tenth, then.
+    """
+    ordered, width = np.sort(row, axis=0), len(row)
+    few = width - int(MOSTLY * width)
+    if (ordered[-1 - few] - ordered[few]).max() > 2 * ALIKE:
+        return None
+    return (ordered[(width - 1) // 2].astype(np.float32) + ordered[width // 2]) / np.float32(2)
+
+
+def _shares(pixels: NDArray[np.uint8], colour: NDArray[np.float32]) -> Iterator[float]:
     """Yield for each row which share of it is like a colour."""
     for row in pixels:
-        yield float((np.abs(row - colour).max(axis=1) <= ALIKE).mean())
+        alike = np.abs(row - colour) <= ALIKE
+        yield np.count_nonzero(alike[:, 0] & alike[:, 1] & alike[:, 2]) / len(row)

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from facesift.core.errors import FacesiftError
 
@@ -74,16 +74,47 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-            if not averaged.is_floating_point():
-                return current
-            # Unlike a sum of two shares, this leaves frozen weights unchanged to the last digit.
-            return torch.lerp(averaged, current, 1 - decay_at(int(updates), decay))
+        super().__init__(avg_fn=lambda *_: None)
+        self.decay = decay
+        self.tensors: list[tuple[list[Tensor], list[Tensor]]] = []  # of the average and the network, one type each
 
-        super().__init__(avg_fn=average)
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *arguments: Any) -> None:
+        """Update the average after a step; the first step's weights are copied.
+
+        The tensors are listed once: to look for them in all modules at every step takes a tenth of a small network's
+        training.
+        """
+        average = self._average_model
+        if average is None or trainer.global_step <= self._latest_update_step:
+            return
+        updates = int(average.n_averaged)
+        if not updates:
+            super().on_train_batch_end(trainer, pl_module, *arguments)
+            return
+        self.tensors = self.tensors or _by_type(average.module, pl_module)
+        with torch.no_grad():
+            for averaged, current in self.tensors:
+                if averaged[0].is_floating_point():
+                    # Unlike a sum of two shares, this leaves frozen weights unchanged to the last digit.
+                    torch._foreach_lerp_(averaged, current, 1 - decay_at(updates, self.decay))
+                else:
+                    torch._foreach_copy_(averaged, current)
+        average.n_averaged += 1
+        self._latest_update_step = trainer.global_step
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Move the average to the network's device, which is known only after `setup`."""
         del trainer
         if self._average_model is not None:
             self._average_model.to(pl_module.device)
+
+
+def _by_type(averaged: nn.Module, current: nn.Module) -> list[tuple[list[Tensor], list[Tensor]]]:
+    """List the weights and buffers of two copies of a network, those of one type together."""
+    found: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    both = zip(*([*network.parameters(), *network.buffers()] for network in (averaged, current)), strict=True)
+    for one, other in both:
+        averages, currents = found.setdefault(one.dtype, ([], []))
+        averages.append(one)
+        currents.append(other)
+    return list(found.values())

@@ -6,6 +6,7 @@ import pytest
 
 from facesift.audit.audit_report import AuditData, audit
 from facesift.audit.image_statistics import STATISTICS
+from facesift.committee.rules import RULES
 from facesift.core.classes import PARTS, Classes
 from facesift.core.scores import label_logits, score_table
 from facesift.datasets.near_duplicates import LinkRule
@@ -58,7 +59,6 @@ def case(evidence, baselines=(), images=None):
         val=predictions(images, "val", voting),
         test=predictions(images, "test", voting),
         scored=predictions(images, "test", evidence),
-        rule="unanimous",
         links=LinkRule(48, 0.6),
         seed=0,
     )
@@ -119,6 +119,13 @@ def test_every_baseline_is_in_the_table(skilled):
 
 def test_a_baseline_has_no_part_in_what_members_add(skilled):
     assert set(skilled["complementarity"]["leave_one_out"]) == {"one"}
+
+
+def test_slices_are_there_for_every_rule(skilled):
+    by_rule = skilled["slices"]
+    fakes = {rule: next(row["tp"] for row in rows if row["slice"] == "source") for rule, rows in by_rule.items()}
+    assert list(fakes) == list(RULES)
+    assert fakes["any_fake"] >= fakes["unanimous"]
 
 
 def test_a_planted_leak_is_found_and_the_reader_is_warned():

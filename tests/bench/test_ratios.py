@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench import ratios
+from bench import growth, ratios
 from bench.benches import BENCHES
-from bench.ratios import BEGIN, END, FULL, Measured, fallen, measure, table, write_page
+from bench.ratios import BEGIN, END, FULL, Measured, fallen, measure, put, table
 from facesift.core.errors import FacesiftError
 from tests.made import ROOT
 
@@ -46,6 +46,20 @@ def test_a_bench_without_what_it_needs_is_left_out_and_says_so(monkeypatch, caps
     assert "screening: left out, there is no" in capsys.readouterr().out
 
 
+def test_a_bench_that_cannot_run_is_told_at_the_end_and_the_others_run(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(*_):
+        raise FacesiftError("not up to date")
+
+    other = replace(BENCHES["graph"], prepare=lambda *_: (lambda: 1.0, lambda: 2.0))
+    monkeypatch.setitem(BENCHES, "repro", replace(other, prepare=refuse))
+    monkeypatch.setitem(BENCHES, "graph", other)
+    with pytest.raises(FacesiftError, match=r"^repro: not up to date$"):
+        ratios.main(["repro", "graph"], small=True, keep=False, pairs=1)
+    assert "graph: 2.00 times" in capsys.readouterr().out
+
+
 def test_the_table_has_both_amounts_the_ratio_and_the_machine():
     (row,) = table({FULL: {"loading": FIGURES | MACHINE}}).splitlines()[2:]
     assert all(
@@ -53,16 +67,26 @@ def test_the_table_has_both_amounts_the_ratio_and_the_machine():
     )
 
 
-def test_the_page_has_a_place_for_the_table():
+@pytest.mark.parametrize(("begin", "end"), [(BEGIN, END), (growth.BEGIN, growth.END)], ids=["ratios", "growth"])
+def test_the_page_has_a_place_for_figures(begin, end):
     text = (ROOT / ratios.PAGE).read_text()
-    assert text.index(BEGIN) < text.index(END)
+    assert text.index(begin) < text.index(end)
+
+
+def test_growth_is_told_an_image_and_as_a_whole():
+    rows = {"500": {"ingest": {"seconds": 3.0, "mebibytes": 99.6}, "split": {"seconds": 3.0, "mebibytes": 10.0}}}
+    text = growth.section(rows, MACHINE)
+    assert "](pictures/growth.svg)" in text
+    assert text.splitlines()[-3:] == [
+        "| ingest | 6.00 ms, 100 MiB |", "| split | 6.00 ms, 10 MiB |", "| all, in minutes | 0.1 |",
+    ]  # fmt: skip
 
 
 def test_a_page_without_a_place_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(ratios, "PAGE", tmp_path / "page.md")
     ratios.PAGE.write_text("nothing")
-    with pytest.raises(FacesiftError, match="no place for the table"):
-        write_page({FULL: {}})
+    with pytest.raises(FacesiftError, match="no place for the figures"):
+        put(table({FULL: {}}), BEGIN, END)
 
 
 def test_an_unknown_bench_is_named_with_those_there_are():
@@ -71,4 +95,4 @@ def test_an_unknown_bench_is_named_with_those_there_are():
 
 
 def test_every_bench_is_smaller_in_continuous_integration():
-    assert all(bench.small <= bench.full for bench in BENCHES.values())
+    assert all(bench.small is None or bench.small <= bench.full for bench in BENCHES.values())

@@ -1,6 +1,7 @@
 """A cascade decides as the whole committee does, and asks no member for nothing."""
 
 import sys
+from contextlib import nullcontext
 from itertools import product
 
 import numpy as np
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from facesift.bundle.inputs import MemberInputs
 from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
+from facesift.committee.calibration import Calibrator
 from facesift.committee.cascade import OPEN, check_cascade, check_worthwhile, decide_in_turn, settled
+from facesift.committee.ensemble import Ensemble
 from facesift.committee.rules import RULES, Thresholds
+from facesift.committee.stacking import Stacker
 from facesift.core.errors import FacesiftError
 from facesift.screening.committee import Committee
 from tests.committee.test_decision import BINARY, MEMBERS, THREE, make_ensemble, random_logits
@@ -187,21 +191,25 @@ def test_weights_in_a_file_of_their_own_are_found_by_the_parts(exported, tmp_pat
 @pytest.fixture
 def worthwhile(monkeypatch):
     """The bundle of two members is too small for a rule that saves."""
-    monkeypatch.setattr("facesift.committee.cascade._saves", lambda *_: True)
+    monkeypatch.setattr("facesift.committee.cascade.WORTH", 0)
 
 
-@pytest.mark.parametrize("rule", ["any_fake", "unanimous"])
-def test_the_command_refuses_a_cascade_that_asks_members_that_agree(exported, faces, tmp_path, rule):
+@pytest.mark.parametrize("rule", COUNTING)
+def test_the_command_refuses_a_cascade_that_saves_little_where_members_agree(exported, faces, tmp_path, rule):
     from facesift.cli.screen import ScreenOptions, run_screen
 
-    with pytest.raises(FacesiftError, match="members that agree are all asked"):
+    with pytest.raises(FacesiftError, match="2 of 2 members that agree are asked"):
         run_screen(ScreenOptions([str(faces)], exported, tmp_path / "out.csv", rule=rule, cascade=True))
     assert not (tmp_path / "out.csv").exists()
 
 
-@pytest.mark.parametrize("ensemble", [make_ensemble(BINARY, "majority"), make_ensemble(THREE, "majority")])
-def test_majority_saves_where_members_agree(ensemble):
-    check_worthwhile(ensemble)
+@pytest.mark.parametrize(("members", "saves"), [(4, False), (6, False), (8, True), (9, False), (10, True)])
+def test_majority_saves_where_many_members_agree(members, saves):
+    names = tuple(f"member{number}" for number in range(members))
+    stacker = Stacker(np.zeros((2, 2 * members)), np.zeros(2))
+    ensemble = Ensemble(names, BINARY, stacker, Calibrator(1.0, 0.0), RULES["majority"])
+    with nullcontext() if saves else pytest.raises(FacesiftError, match=f"of {members} members that agree"):
+        check_worthwhile(ensemble)
 
 
 @pytest.mark.usefixtures("divided", "worthwhile")

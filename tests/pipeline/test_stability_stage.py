@@ -71,12 +71,22 @@ def test_operating_points_stay_as_they_are(checked, reproduced):
     assert points[0] == points[1]
 
 
-@pytest.mark.parametrize("options", [[], ["--cascade"]], ids=["at once", "in turn"])
-def test_screening_the_raw_images_decides_as_the_pipeline(checked, options):
+IN_TURN = """
+import polars as pl
+from facesift.screening.committee import Committee
+tables = Committee.load("models/committee").screen(["{raw}"], cascade=True)
+pl.concat(tables).write_csv("{name}")
+"""
+
+
+@pytest.mark.parametrize("cascade", [False, True], ids=["at once", "in turn"])
+def test_screening_the_raw_images_decides_as_the_pipeline(checked, cascade):
     repository = checked[1]
-    name = f"screened{len(options)}.csv"
-    command = ("python", "-m", "facesift.cli.main", "screen", RAW, "--output", name, *options)
-    repository.run(*command)
+    name = f"screened{int(cascade)}.csv"
+    if cascade:  # the command refuses it for so few members
+        repository.run("python", "-c", IN_TURN.format(raw=RAW, name=name))
+    else:
+        repository.run("python", "-m", "facesift.cli.main", "screen", RAW, "--output", name)
     screened = pl.read_csv(repository.folder / name)
     both = screened.join(decisions(repository).filter(pl.col("split") == "test"), on="image_id", suffix="_right")
     assert len(both) > 30
