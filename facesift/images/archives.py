@@ -65,7 +65,7 @@ def walk(
         if here in above:
             return
         with os.scandir(folder) as entries:  # knows folders without asking the file system once per file
-            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+            found = sorted((entry.name, _is_folder(entry)) for entry in entries)
     except OSError as error:
         if unreadable is None:
             raise
@@ -78,6 +78,14 @@ def walk(
             yield from walk(folder / name, unreadable, f"{prefix}{name}/", above | {here}, passed)
         else:
             yield prefix + name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _count(folder: Path) -> int:
@@ -128,6 +136,8 @@ def list_container(path: Path, passed: Counter[str] | None = None) -> Sequence[s
     Raises:
         FacesiftError: when it is damaged or cannot be read.
     """
+    if is_zip(path.name) or is_tar(path.name) or is_parquet(path.name):
+        _check_readable(path)
     if is_zip(path.name):
         return list_entries(path, passed)
     if is_tar(path.name):
@@ -135,6 +145,16 @@ def list_container(path: Path, passed: Counter[str] | None = None) -> Sequence[s
     if is_parquet(path.name) and image_column(path):
         return [str(row) for row in range(count_rows(path))]
     return None
+
+
+def _check_readable(path: Path) -> None:
+    """Refuse what is named like an archive and is no file, as a pipe would be waited for, or may not be read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FacesiftError(f"{path}: not a regular file; remove it")
+        path.open("rb").close()
+    except OSError as error:
+        raise FacesiftError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _refuse_inner(root: Path, container: str, name: str) -> None:

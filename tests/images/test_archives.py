@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facesift.core.errors import FacesiftError
-from facesift.images.archives import RawFile, list_files, read_bytes
+from facesift.images.archives import RawFile, list_container, list_files, read_bytes, walk
 from facesift.images.decoding import BadImage
 from facesift.images.zips import open_zip
 
@@ -159,3 +159,28 @@ def test_a_file_that_is_gone_is_bad(tmp_path: Path):
 def test_a_pipe_is_bad_instead_of_being_waited_for(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     assert why_bad(tmp_path, ".", "pipe") == "not a regular file"
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.parquet"])
+def test_a_pipe_named_like_an_archive_is_refused_instead_of_being_waited_for(tmp_path: Path, name: str):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(FacesiftError, match=rf"{name}: not a regular file; remove it"):
+        list_container(tmp_path / name)
+
+
+def test_an_archive_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    make_zip(tmp_path / "a.zip", {"x": b"1"})
+
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(FacesiftError, match=r"a.zip: cannot be read: Permission denied"):
+        list_container(tmp_path / "a.zip")
+
+
+def test_a_link_to_itself_is_a_file_that_cannot_be_read(tmp_path: Path):
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes(b"")
+    assert list(walk(tmp_path)) == ["a.jpg", "b.jpg"]
+    assert why_bad(tmp_path, ".", "a.jpg").startswith("cannot be read: Too many levels")
