@@ -1,5 +1,9 @@
 """Fine-tuning: learning rates by depth, a head that warms up, smoothed labels, averaged weights."""
 
+import copy
+from collections.abc import Sequence
+from types import SimpleNamespace
+
 import pytest
 import timm
 import torch
@@ -238,25 +242,31 @@ def test_average_is_what_is_validated(averaged):
     assert sum(losses) / len(losses) == pytest.approx(fitted.epochs[0]["val_loss"], rel=1e-5)
 
 
+def averaged_over(start: nn.Module, networks: Sequence[nn.Module], decay: float, updates: int) -> AveragedModel:
+    """What the callback makes of an average after so many updates, when training takes the weights of some networks."""
+    callback, learning = MovingAverage(decay), copy.deepcopy(start)
+    callback._average_model = AveragedModel(start)
+    callback._average_model.n_averaged.fill_(updates)
+    for step, network in enumerate(networks, 1):
+        learning.load_state_dict(network.state_dict())
+        callback.on_train_batch_end(SimpleNamespace(global_step=step), learning, None, None, step)
+    return callback._average_model
+
+
 def test_late_average_is_torchs():
     """After many steps the warm-up is over, and what is left is the usual exponential average."""
     networks = [nn.Linear(3, 3) for _ in range(3)]
-    ours, theirs = (
-        AveragedModel(networks[0], avg_fn=function)
-        for function in (MovingAverage(0.9)._kwargs["avg_fn"], get_ema_avg_fn(0.9))
-    )
-    for model in (ours, theirs):
-        model.n_averaged.fill_(1000)
-        for network in networks[1:]:
-            model.update_parameters(network)
+    ours = averaged_over(networks[0], networks[1:], 0.9, 1000)
+    theirs = AveragedModel(networks[0], avg_fn=get_ema_avg_fn(0.9))
+    theirs.n_averaged.fill_(1000)
+    for network in networks[1:]:
+        theirs.update_parameters(network)
     assert all(torch.allclose(*pair) for pair in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
 def test_average_of_what_does_not_learn_is_the_same_to_the_last_digit():
-    averaged = AveragedModel(nn.Linear(30, 30), avg_fn=MovingAverage(0.999)._kwargs["avg_fn"])
     network = nn.Linear(30, 30)
-    for _ in range(50):
-        averaged.update_parameters(network)
+    averaged = averaged_over(network, [network] * 50, 0.999, 1)
     assert torch.equal(averaged.module.weight, network.weight)
 
 
