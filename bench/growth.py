@@ -108,10 +108,11 @@ def draw(results: dict[str, Rows]) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     sizes = [int(each) for each in results]
-    for step in next(iter(results.values())):
+    for number, step in enumerate(next(iter(results.values()))):
         rows = [each[step] for each in results.values()]
-        left.plot(sizes, [_milliseconds(*pair) for pair in zip(rows, sizes, strict=True)], marker="o", label=step)
-        right.plot(sizes, [row["mebibytes"] for row in rows], marker="o", label=step)
+        look = {"marker": "osv^"[number % 4], "label": step}  # there are more steps than colours
+        left.plot(sizes, [_milliseconds(*pair) for pair in zip(rows, sizes, strict=True)], **look)
+        right.plot(sizes, [row["mebibytes"] for row in rows], **look)
     for axes, title in ((left, "milliseconds of one core an image"), (right, "peak memory, MiB")):
         axes.set(title=title, xscale="log", xlabel="images", xticks=sizes, xticklabels=[f"{size:,}" for size in sizes])
         axes.minorticks_off()
