@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from bench import gpu_cross_fit
-from bench.gpu_cross_fit import Crops, auc, cross_fit, read_crops
+from bench.gpu_cross_fit import Crops, auc, cross_fit, figures, read_crops
 from bench.pack_crops import folds_of
 
 
@@ -29,7 +29,9 @@ def crops():
     rng = np.random.default_rng(1)
     labels = np.arange(80) % 2
     pixels = np.clip(rng.normal(110 + 40 * labels[:, None, None, None], 10, (80, 16, 16, 3)), 0, 255).astype(np.uint8)
-    return Crops(pixels, labels.astype(np.int64), np.arange(80) // 40, np.array([f"{row}" for row in range(80)]))
+    return Crops(
+        pixels, labels.astype(np.int64), np.arange(80) // 40, np.arange(80), np.array([f"{row}" for row in range(80)])
+    )
 
 
 @pytest.fixture
@@ -80,7 +82,18 @@ def test_packed_images_are_read_in_order(tmp_path):
                 buffer = io.BytesIO()
                 Image.new("RGB", (8, 8), (60 * (2 * part + number), 0, 0)).save(buffer, "PNG")
                 archive.writestr(f"{2 * part + number:06d}.jpg", buffer.getvalue())
-    np.savez(tmp_path / "crops.npz", labels=[0, 1, 0, 1], folds=[0, 0, 1, 1], ids=["a", "b", "c", "d"])
+    np.savez(
+        tmp_path / "crops.npz", labels=[0, 1, 0, 1], folds=[0, 0, 1, 1], groups=[0, 0, 1, 2], ids=["a", "b", "c", "d"]
+    )
     found = read_crops(tmp_path)
     assert found.pixels[:, 0, 0, 0].tolist() == [0, 60, 120, 180]
     assert found.ids.tolist() == ["a", "b", "c", "d"]
+
+
+def test_figures_count_pairs_of_a_fake_and_its_own_original():
+    labels, groups = np.array([1, 0, 1, 0, 0]), np.array([0, 0, 1, 1, 2])
+    crops = Crops(np.zeros((5, 8, 8, 3), np.uint8), labels, np.zeros(5, np.int64), groups, np.array(list("abcde")))
+    found = figures(crops, np.array([3.0, 1.0, 0.5, 2.0, 0.0]))
+    assert (found["pairs"], found["fake_above"]) == (2, 1)
+    assert found["auc"] == pytest.approx(4 / 6)
+    assert found["recall"]["0.05"] == pytest.approx(0.5)
