@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, product, starmap
 from typing import NamedTuple
 
 from PIL.JpegImagePlugin import JpegImageFile
@@ -18,7 +19,7 @@ END = b"\xff\xd9"
 NO_END = "no end marker; all its rows are there"
 # Each of them costs time, and Pillow looks at each byte of what lies between segments.
 MAX_SEGMENTS, MAX_SCANS, MAX_JUNK = 10_000, 40, 65536
-LAST_COEFFICIENT = 63
+COEFFICIENTS = range(64)
 MAX_ZEROS = 2  # at the end of a file without end marker that may belong to the last row
 # Bits that a cut scan would go on with, and with each restart marker: what stands before a wrong one is skipped.
 CONTINUATIONS = tuple(
@@ -48,24 +49,19 @@ class Scans:
         ended: whether the end marker follows.
         progressive: whether coefficients come in several scans.
         components: ids of the components that the header names.
-        finished: pairs of component and coefficient that have all their bits.
-        number: how many scans there are.
+        finished: the components of each scan, and their coefficients that have all their bits with it.
     """
 
     ended: bool = False
     progressive: bool = False
     components: bytes = b""
-    finished: set[tuple[int, int]] = field(default_factory=set)
-    number: int = 0
+    finished: list[tuple[bytes, range]] = field(default_factory=list)
 
     @property
     def all_there(self) -> bool:
         """Whether each coefficient of each component is in some scan with all its bits, be the scan cut off or not."""
-        return self.number > 0 and all(
-            (component, coefficient) in self.finished
-            for component in self.components
-            for coefficient in range(LAST_COEFFICIENT + 1)
-        )
+        pairs = set(chain.from_iterable(starmap(product, self.finished)))
+        return bool(self.finished) and pairs.issuperset(product(self.components, COEFFICIENTS))
 
 
 def read_scans(data: bytes) -> Scans:
@@ -88,9 +84,8 @@ def read_scans(data: bytes) -> Scans:
             scans.components = body[6::3]
             scans.progressive = marker in {0xC2, 0xC6, 0xCA, 0xCE}
         elif marker == 0xDA and body:
-            scans.number += 1
-            _add(scans, body)
-        if scans.number > MAX_SCANS:
+            scans.finished.append(_finished(body, progressive=scans.progressive))
+        if len(scans.finished) > MAX_SCANS:
             raise BadImage(f"more than {MAX_SCANS} scans: save it again")
     return scans
 
@@ -111,18 +106,13 @@ def _segments(data: bytes) -> Iterator[Segment]:
         at, scanned = at + max(length, 2), marker == 0xDA
 
 
-def _add(scans: Scans, body: bytes) -> None:
-    """Add what a scan finishes: the coefficients `first` to `last`, once their lowest bit is there."""
+def _finished(body: bytes, *, progressive: bool) -> tuple[bytes, range]:
+    """Return the components of a scan, and which of their coefficients it finishes: those whose lowest bit is there."""
     components = body[1 : 1 + 2 * body[0] : 2]
+    if not progressive:
+        return components, COEFFICIENTS
     first, last, bits = body[-3:] if len(body) > 3 else (0, 0, 1)
-    if not scans.progressive:
-        first, last, bits = 0, LAST_COEFFICIENT, 0
-    if bits & 0x0F == 0:
-        scans.finished |= {
-            (component, coefficient)
-            for component in components
-            for coefficient in range(first, min(last, LAST_COEFFICIENT) + 1)
-        }
+    return components, COEFFICIENTS[first : last + 1] if bits & 0x0F == 0 else range(0)
 
 
 def with_end(data: bytes, scans: Scans) -> bytes:
