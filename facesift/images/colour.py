@@ -34,22 +34,30 @@ def to_srgb(image: Image.Image, profile: bytes | None, opened: Image.Image) -> I
         image: of any mode with 8 bits a channel.
         profile: an ICC profile; None without one.
         opened: the image that takes the note.
+
+    Returns:
+        The image itself where its pixels stay as they are.
     """
     if not profile:
-        return image.convert("RGB")
+        return converted(image, "RGB")
     try:
         mode, transform = _transform(profile)
         pixels = _in_mode(image, mode)
-        return pixels.convert("RGB") if transform is None else transform.apply(pixels)
+        return converted(pixels, "RGB") if transform is None else transform.apply(pixels)
     except (_NoUseError, ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
         note(opened, NOT_USABLE.format(error))
-        return image.convert("RGB")
+        return converted(image, "RGB")
+
+
+def converted(image: Image.Image, mode: str) -> Image.Image:
+    """Convert an image to a mode; the image itself where it has it, since Pillow would copy it."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     """Return the pixels that a profile is for: grey and palette images may have a profile for RGB."""
     if mode == image.mode or (mode == "RGB" and image.mode != "CMYK") or (mode == "L" and image.mode == "1"):
-        return image.convert(mode)
+        return converted(image, mode)
     raise _NoUseError(f"it is for {mode}, the image is {image.mode}")
 
 

@@ -7,6 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
+from facesift.images.colour import converted
+
 HASH_SIDE = 16
 HASH_BITS = HASH_SIDE**2
 SIDE = 40  # pixels a side of a thumbnail
@@ -36,14 +38,14 @@ def perceptual_hash(image: Image.Image) -> str:
     Returns:
         64 hexadecimal digits, as ImageHash writes them: a bit a pair of neighbours, row by row.
     """
-    small = image.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.LANCZOS)
+    small = converted(image, "L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.LANCZOS)
     pixels = np.asarray(small)
     return np.packbits(pixels[:, 1:] > pixels[:, :-1]).tobytes().hex()
 
 
 def thumbnail(image: Image.Image) -> bytes:
     """Shrink an image of any size and mode to `SIDE` x `SIDE` grey pixels, a byte each, row by row."""
-    return image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX).tobytes()
+    return converted(image, "L").resize((SIDE, SIDE), Image.Resampling.BOX).tobytes()
 
 
 def thumbnail_pixels(thumbnails: pl.Series) -> tuple[Pixels, NDArray[np.bool_]]:
