@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,10 +75,9 @@ class Preprocessor:
         faces = None if self.finder is None else self.finder.find_all(image)
         face = next(iter(faces or []), None)
         reasons = self._reasons(image, faces)
-        quarantined, referred = self._names("quarantine"), self._names("review")
-        if closed := [name for name in reasons if name in quarantined]:
+        if closed := [name for name in reasons if self._action(name) == "quarantine"]:
             raise BadImage(in_words(closed) or "")
-        why = in_words([name for name in reasons if name in referred])
+        why = in_words([name for name in reasons if self._action(name) == "review"])
         views = {
             name: cut_views(image, each.views, each.centre, each.side, face) for name, each in self.backbones.items()
         }
@@ -93,7 +91,7 @@ class Preprocessor:
             return ["no_face"] if faces == [] else []
         return judge(measure_photo(image, faces), self.image.quality)
 
-    def _names(self, action: Literal["review", "quarantine"]) -> tuple[str, ...]:
-        """Name the reasons that lead to an action."""
-        names = () if self.image.quality is None else self.image.quality.names(action)
-        return (*names, *(["no_face"] if self.image.crop.finds and self.image.crop.unfound == action else []))
+    def _action(self, reason: str) -> str:
+        """Say what happens to an image for a reason."""
+        found: str = self.image.crop.unfound if reason == "no_face" else getattr(self.image.quality, reason).action
+        return found

@@ -56,8 +56,7 @@ def judge(figures: PhotoFigures, quality: Quality) -> list[str]:
         "blurred": _over(figures.blur, quality.blurred.blur),
         "bars": figures.bars >= quality.bars.share,
     }
-    off = quality.names("off")
-    reasons = [name for name in REASONS if found[name] and name not in off]
+    reasons = [name for name in REASONS if found[name] and getattr(quality, name).action != "off"]
     return ["no_face", *reasons] if figures.faces == 0 else reasons
 
 
