@@ -68,14 +68,14 @@ class RawImageReader:
         Raises:
             FacesiftError: when the file is no longer the one that was ingested.
         """
-        name = f"{self.raw / container / path} (image {expected_id})"
         try:
             data = read_bytes(self.raw, container, path)
-            if image_id(data) != expected_id:
-                raise FacesiftError(f"{name}: changed since ingest; `dvc repro ingest` reads the new files")
-            return decode(data, self.max_pixels)
+            if image_id(data) == expected_id:
+                return decode(data, self.max_pixels)
+            problem = "changed since ingest; `dvc repro ingest` reads the new files"
         except BadImage as error:
-            raise FacesiftError(f"{name}: {error.reason}, but was usable at ingest; run `dvc repro ingest`") from error
+            problem = f"{error.reason}, but was usable at ingest; run `dvc repro ingest`"
+        raise FacesiftError(f"{self.raw / container / path} (image {expected_id}): {problem}")
 
 
 def read_places(manifest: Path, image_ids: pl.Series, *, faces: bool) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from facesift.core.errors import FacesiftError
+from facesift.images import archives
 from facesift.images.archives import RawFile, list_container, list_files, read_bytes, walk
 from facesift.images.decoding import BadImage
 from facesift.images.zips import open_zip
@@ -145,6 +146,12 @@ def test_an_entry_larger_than_allowed_is_bad(tmp_path: Path):
 def test_a_loose_file_larger_than_allowed_is_bad(tmp_path: Path):
     (tmp_path / "x").write_bytes(b"12345")
     assert why_bad(tmp_path, ".", "x", max_bytes=4) == "5 bytes, more than 4"
+
+
+def test_a_loose_file_that_grows_while_it_is_read_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "x").write_bytes(b"12345")
+    monkeypatch.setattr(archives, "check_size", lambda *_: (tmp_path / "x").write_bytes(b"123456"))
+    assert why_bad(tmp_path, ".", "x") == "it grows while it is read"
 
 
 def test_an_entry_that_is_gone_is_bad(tmp_path: Path):
