@@ -28,15 +28,12 @@ def to_srgb(image: Image.Image, profile: bytes | None, opened: Image.Image) -> I
     """Convert an image without transparency to RGB, by its colour profile if it has a usable one.
 
     The rendering intent is perceptual. Without a profile the pixels are taken for sRGB. A profile that cannot be used
-    is noted.
+    is noted. An RGB image whose pixels stay as they are is returned itself.
 
     Args:
         image: of any mode with 8 bits a channel.
         profile: an ICC profile; None without one.
         opened: the image that takes the note.
-
-    Returns:
-        The image itself where its pixels stay as they are.
     """
     if not profile:
         return converted(image, "RGB")
