@@ -37,7 +37,7 @@ class _Cluster:
     components: Floats
 
     def leave(self, pixels: Pixels) -> Pixels:
-        """Subtract what the cluster shares from thumbnails (n, side, side); return the rest, as pixels around `GREY`."""
+        """Subtract what the cluster shares from thumbnails (n, side, side); return the rest, around `GREY`."""
         rest = _centred(pixels) - self.mean
         rest -= (rest @ self.components.T) @ self.components
         return np.clip(np.round(rest + GREY), 0, 255).astype(np.uint8).reshape(pixels.shape)
