@@ -44,7 +44,7 @@ def _tell_groups(groups: dict[str, Any]) -> str:
         f"{refused['thumbnail']:,} by thumbnails, {refused['diameter']:,} by the groups' diameter"
     )
     if near["look_alikes"]:
-        said += f"; {counted(near['look_alikes'], 'picture')} in crowds of look-alikes"
+        said += f"; {counted(near['look_alikes'], 'picture')} in clusters of look-alikes"
     return said + (
         f"; {counted(known['images'], 'image')} in {counted(known['groups'], 'group')} of data.sources"
         if known["groups"]

@@ -58,7 +58,7 @@ def write_backbone(folder: Path, name: str, spec: Backbone, features: ShardFolde
     path.parent.mkdir(exist_ok=True)
     weights = backbone_file(spec)
     if spec.name.startswith(ONNX) and weights is not None:
-        tower = with_block_outputs(weights, spec.blocks)
+        tower = with_block_outputs(weights, spec)
         if isinstance(tower, bytes):
             path.write_bytes(tower)
         else:

@@ -18,7 +18,7 @@ from facesift.core.formatting import counted
 if TYPE_CHECKING:
     from facesift.inspection.inspecting import Inspection
 
-CROWD, CROWD_SHARE = 10, 0.05  # near-duplicates of one image, and their share, that are hardly copies of one photo
+CLUSTER, CLUSTER_SHARE = 10, 0.05  # near-duplicates of one image, and their share, that are hardly copies of one photo
 SHOWN = 10  # files that are named of each kind
 SHEETS = Path(".work/inspect")
 
@@ -215,7 +215,7 @@ def _group_lines(found: Inspection) -> Iterator[str]:
             f"the largest of {near['largest']}"
             + ("; among the decoded files" if sum(found.sampled.values()) < found.files else "")
         )
-        if near["largest"] > max(CROWD, CROWD_SHARE * found.manifest.images.height):
+        if near["largest"] > max(CLUSTER, CLUSTER_SHARE * found.manifest.images.height):
             yield (
                 "  look at that group: if it is different people before one background, raise "
                 "split.near_duplicate_agreement to 0.85, or they all stay in one split (docs/data.md)"

@@ -1,8 +1,9 @@
-"""Whether two pictures look alike enough to be near-duplicates, and crowds of look-alikes.
+"""Whether two pictures look alike enough to be near-duplicates, and clusters of look-alikes.
 
-A crowd is a set of different pictures that agree in what all of them show, such as heads that are cut out by one shape,
-or people before one white background. That two such pictures agree says little. So what the crowd shares is taken from
-the thumbnails: its mean and, if that does not suffice, its leading principal components. What is left has to agree too.
+A cluster is a set of different pictures that agree in what all of them show, such as heads that are cut out by one
+shape, or people before one white background. That two such pictures agree says little. So what the cluster shares is
+subtracted from the thumbnails: its mean and, if that does not suffice, its leading principal components. What is left
+has to agree, too.
 Copies of one photo agree in what is left, different people do not.
 """
 
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from facesift.datasets.hash_search import Rows
 from facesift.images.likeness import agreement, thumbnail_pixels
 
-CROWD = 20  # pictures; fewer say too little about what they share
-COPIES = 0.5  # of the close pairs of a crowd agree, at least: then it is of copies, not of look-alikes
-MOST_SHARED = 8  # components that are taken from the thumbnails of a crowd at most
-SOME = 2000  # close pairs by which a crowd is told from copies
+CLUSTER = 20  # pictures; fewer say too little about what they share
+COPIES = 0.5  # of the close pairs of a cluster agree, at least: then it is of copies, not of look-alikes
+MOST_SHARED = 8  # components that are taken from the thumbnails of a cluster at most
+SOME = 2000  # close pairs by which a cluster is told from copies
 BATCH = 1 << 14  # pairs whose thumbnails are compared at a time
 GREY = 128  # of what is left where nothing is
 Pixels = NDArray[np.uint8]
@@ -29,14 +30,14 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class _Crowd:
-    """What the pictures of a crowd share: the mean of their thumbnails (d,) and components of them (k, d)."""
+class _Cluster:
+    """What the pictures of a cluster share: the mean of their thumbnails (d,) and components of them (k, d)."""
 
     mean: Floats
     components: Floats
 
     def leave(self, pixels: Pixels) -> Pixels:
-        """Take what the crowd shares from thumbnails (n, side, side); return what is left, as pixels around `GREY`."""
+        """Subtract what the cluster shares from thumbnails (n, side, side); return the rest, around `GREY`."""
         rest = _centred(pixels) - self.mean
         rest -= (rest @ self.components.T) @ self.components
         return np.clip(np.round(rest + GREY), 0, 255).astype(np.uint8).reshape(pixels.shape)
@@ -50,19 +51,19 @@ class Likeness:
         pixels: thumbnails (n, side, side).
         known: which of them are known (n,).
         least: agreement that is asked for; with 0 all agree.
-        crowd: the number of each picture's crowd of look-alikes (n,), -1 for none.
-        crowds: what each crowd shares.
+        cluster: the number of each picture's cluster of look-alikes (n,), -1 for none.
+        clusters: what each cluster shares.
     """
 
     pixels: Pixels
     known: Mask
     least: float
-    crowd: Rows
-    crowds: tuple[_Crowd, ...] = ()
+    cluster: Rows
+    clusters: tuple[_Cluster, ...] = ()
 
     @classmethod
     def of(cls, thumbnails: pl.Series, left: Rows, right: Rows, least: float) -> Likeness:
-        """Find the crowds among pictures.
+        """Find the clusters among pictures.
 
         Args:
             thumbnails: of n pictures; null where unknown.
@@ -78,19 +79,19 @@ class Likeness:
         if least <= 0:
             return plain
         both = known[left] & known[right]
-        return plain._with_crowds(left[both], right[both])
+        return plain._with_clusters(left[both], right[both])
 
     def linked(self, left: Rows, right: Rows) -> Mask:
         """Tell which of p pairs of pictures with close hashes are near-duplicates, shape (p,).
 
-        Their thumbnails have to agree, and so has what is left of them without what a crowd shares, if both are in one.
+        Their thumbnails have to agree. If both are in one cluster, what is left without its shared part has to, too.
         A thumbnail that is not known agrees with all.
         """
         agreed = self._agree(left, right)
-        inside = np.where(agreed & (self.crowd[left] == self.crowd[right]), self.crowd[left], -1)
-        for number, crowd in enumerate(self.crowds):
+        inside = np.where(agreed & (self.cluster[left] == self.cluster[right]), self.cluster[left], -1)
+        for number, cluster in enumerate(self.clusters):
             rows = np.flatnonzero(inside == number)
-            agreed[rows] = _left_over_agree(crowd, self.pixels, left[rows], right[rows], self.least)
+            agreed[rows] = _left_over_agree(cluster, self.pixels, left[rows], right[rows], self.least)
         return agreed
 
     def _agree(self, left: Rows, right: Rows) -> Mask:
@@ -99,22 +100,22 @@ class Likeness:
         agreed[rows] = agreement(self.pixels, left[rows], right[rows]) >= self.least
         return agreed
 
-    def _with_crowds(self, left: Rows, right: Rows) -> Likeness:
-        """Find the crowds by all close pairs of known thumbnails (p,), the closest first."""
+    def _with_clusters(self, left: Rows, right: Rows) -> Likeness:
+        """Find the clusters by all close pairs of known thumbnails (p,), the closest first."""
         chain = self._chains(left, right)
         within = np.flatnonzero(chain[left] == chain[right])
-        crowd, crowds = self.crowd.copy(), list(self.crowds)
-        for number in np.flatnonzero(np.bincount(chain, minlength=1) >= CROWD):
+        cluster, clusters = self.cluster.copy(), list(self.clusters)
+        for number in np.flatnonzero(np.bincount(chain, minlength=1) >= CLUSTER):
             pairs = within[chain[left[within]] == number]
             some = np.random.default_rng(0).permutation(pairs)[:SOME]
             if self._agree(left[some], right[some]).mean() < COPIES:
                 rows = np.flatnonzero(chain == number)
-                crowd[rows] = len(crowds)
+                cluster[rows] = len(clusters)
                 first, second = left[pairs], right[pairs]
                 agreed = self._agree(first, second)
                 first, second = np.searchsorted(rows, first), np.searchsorted(rows, second)
-                crowds.append(_shared(self.pixels[rows], first, second, agreed, self.least))
-        return replace(self, crowd=crowd, crowds=tuple(crowds))
+                clusters.append(_shared(self.pixels[rows], first, second, agreed, self.least))
+        return replace(self, cluster=cluster, clusters=tuple(clusters))
 
     def _chains(self, left: Rows, right: Rows) -> Rows:
         """Number the chains of pictures whose thumbnails agree (n,); pairs within a chain are not compared."""
@@ -128,18 +129,18 @@ class Likeness:
         return chain
 
 
-def _is_crowd(count: int, left: Rows, right: Rows, linked: Mask) -> bool:
-    """Tell whether there is a crowd among `count` pictures, by the close pairs (p,) and by which of them are linked."""
+def _is_cluster(count: int, left: Rows, right: Rows, linked: Mask) -> bool:
+    """Tell whether `count` pictures hold a cluster, by the close pairs (p,) and by which of them are linked."""
     chain = chains(count, left[linked], right[linked])
     within = chain[left] == chain[right]
     sizes, close, agreed = (
         np.bincount(members, minlength=count) for members in (chain, chain[left[within]], chain[left[within & linked]])
     )
-    return bool(((sizes >= CROWD) & (agreed < COPIES * close)).any())
+    return bool(((sizes >= CLUSTER) & (agreed < COPIES * close)).any())
 
 
-def _shared(pixels: Pixels, left: Rows, right: Rows, linked: Mask, least: float) -> _Crowd:
-    """Find what a crowd shares, with as many components as it takes until no crowd is left in it.
+def _shared(pixels: Pixels, left: Rows, right: Rows, linked: Mask, least: float) -> _Cluster:
+    """Find what a cluster shares, with as many components as it takes until no cluster is left in it.
 
     Args:
         pixels: its thumbnails (n, side, side).
@@ -155,22 +156,22 @@ def _shared(pixels: Pixels, left: Rows, right: Rows, linked: Mask, least: float)
     order = np.linalg.eigh(np.cov(values.T, bias=True))[1][:, ::-1].T  # principal components, the leading one first
     rows = np.flatnonzero(linked)
     for number in range(MOST_SHARED + 1):
-        crowd = _Crowd(values.mean(axis=0), order[:number])
+        cluster = _Cluster(values.mean(axis=0), order[:number])
         agreed = np.zeros_like(linked)
-        agreed[rows] = _left_over_agree(crowd, pixels, left[rows], right[rows], least)
-        if not _is_crowd(len(pixels), left, right, agreed):
+        agreed[rows] = _left_over_agree(cluster, pixels, left[rows], right[rows], least)
+        if not _is_cluster(len(pixels), left, right, agreed):
             break
-    return crowd
+    return cluster
 
 
-def _left_over_agree(crowd: _Crowd, pixels: Pixels, left: Rows, right: Rows, least: float) -> Mask:
+def _left_over_agree(cluster: _Cluster, pixels: Pixels, left: Rows, right: Rows, least: float) -> Mask:
     """Tell which of p pairs agree in what is left of their thumbnails, shape (p,)."""
     agreed = np.ones(len(left), dtype=bool)
     for start in range(0, len(left), BATCH):
         ends = np.concatenate([side[start : start + BATCH] for side in (left, right)])
         rows, where = np.unique(ends, return_inverse=True)
         half = len(ends) // 2
-        agreed[start : start + half] = agreement(crowd.leave(pixels[rows]), where[:half], where[half:]) >= least
+        agreed[start : start + half] = agreement(cluster.leave(pixels[rows]), where[:half], where[half:]) >= least
     return agreed
 
 

@@ -54,7 +54,7 @@ class NearDuplicates:
         largest_bits: most bits in which two images of that group differ.
         refused_by_thumbnail: candidates between two groups whose thumbnails do not agree.
         refused_by_diameter: candidates between two groups that agree, but would make a group too wide.
-        look_alikes: pictures in crowds of look-alikes, which are compared by what tells them apart (`Likeness`).
+        look_alikes: pictures in clusters of look-alikes, which are compared by what tells them apart (`Likeness`).
     """
 
     groups: Rows
@@ -126,7 +126,7 @@ def near_duplicate_groups(images: pl.DataFrame, rule: LinkRule) -> NearDuplicate
         largest_bits=diameter(np.unique(hash_words(images["phash"].filter(pl.Series(groups == largest))), axis=0)),
         refused_by_thumbnail=links.between_groups(links.unlike),
         refused_by_diameter=links.between_groups(links.too_far),
-        look_alikes=int((pictures.likeness.crowd >= 0).sum()),
+        look_alikes=int((pictures.likeness.cluster >= 0).sum()),
     )
 
 

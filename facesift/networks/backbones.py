@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -132,7 +132,7 @@ def open_backbone(spec: Backbone, threads: int = 1) -> OpenBackbone:
     """
     path = backbone_file(spec)
     if path is not None and spec.name.startswith(ONNX):
-        opened = OpenBackbone(spec, *open_onnx(with_block_outputs(path, spec.blocks), threads))
+        opened = OpenBackbone(spec, *open_onnx(with_block_outputs(path, spec), threads))
     else:
         from facesift.networks.timm_backbones import open_timm  # noqa: PLC0415  torch takes seconds
 
@@ -229,14 +229,15 @@ def outputs_of(values: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[n
     return outputs
 
 
-def with_block_outputs(path: Path, blocks: Sequence[int]) -> Path | bytes:
-    """Let a tower in ONNX give the tokens after some of its blocks, too, as outputs `block_N`.
+def with_block_outputs(path: Path, spec: Backbone) -> Path | bytes:
+    """Let a tower in ONNX give the tokens after the blocks that `spec.pool` names, too, as outputs `block_N`.
 
-    Blocks are found as Hugging Face's exporter names them: `.../layers.<N - 1>/Add_1` is the end of block N.
+    If it names nothing else, later blocks are cut off: ONNX Runtime would compute them in vain. Blocks are found as
+    Hugging Face's exporter names them: `.../layers.<N - 1>/Add_1` is the end of block N.
 
     Args:
         path: the ONNX file.
-        blocks: numbers of blocks, counted from 1.
+        spec: parameters of the backbone.
 
     Returns:
         The file itself when no block is asked for, else the bytes of an ONNX file.
@@ -244,18 +245,22 @@ def with_block_outputs(path: Path, blocks: Sequence[int]) -> Path | bytes:
     Raises:
         FacesiftError: without the package onnx, or when a block is not found.
     """
-    if not blocks:
+    if not spec.blocks:
         return path
     try:
         import onnx  # noqa: PLC0415  half a second
+        from onnx.utils import Extractor  # noqa: PLC0415
     except ImportError as error:
         raise FacesiftError("backbones: `pool` of single blocks needs onnx: `pip install -e '.[screen]'`") from error
     model = onnx.load(path)
     ends = {node.output[0]: node for node in model.graph.node if node.op_type == "Add" and len(node.output) == 1}
-    for block in blocks:
+    for block in spec.blocks:
         found = [name for name in ends if f"/layers.{block - 1}/Add_1_output" in name]
         if len(found) != 1:
             raise FacesiftError(f"{path}: the end of block {block} is not found; `pool` can name blocks that are there")
         model.graph.node.append(onnx.helper.make_node("Identity", found, [f"{BLOCK}{block}"]))
         model.graph.output.append(onnx.helper.make_tensor_value_info(f"{BLOCK}{block}", onnx.TensorProto.FLOAT, None))
+    if all("." in pool for pool in spec.pool):
+        inputs = [each.name for each in model.graph.input]
+        model = Extractor(model).extract_model(inputs, [f"{BLOCK}{block}" for block in spec.blocks])
     return bytes(model.SerializeToString(deterministic=True))

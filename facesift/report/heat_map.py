@@ -103,7 +103,7 @@ def open_heat_maps(
         path = backbone_file(spec)
         if path is None or not spec.name.startswith(ONNX):
             raise FacesiftError(f"heat maps need an ONNX backbone, not {spec.name}")
-        tower = with_block_outputs(path, spec.blocks)
+        tower = with_block_outputs(path, spec)
     side, tokens = _open_tokens(tower)
     return HeatMaps(spec, side, tokens, weights)
 

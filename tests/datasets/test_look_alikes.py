@@ -1,4 +1,4 @@
-"""Crowds of look-alikes: different people who are cut out by one shape are told apart, copies of one photo are not."""
+"""Clusters of look-alikes: different people cut out by one shape are told apart, copies of one photo are not."""
 
 import io
 
@@ -67,7 +67,7 @@ def test_a_copy_of_such_a_head_stays_with_its_original(heads, change):
     assert (found.groups[:10] == found.groups[PEOPLE:]).sum() >= 9
 
 
-def test_many_copies_of_one_photo_are_no_crowd_of_look_alikes(heads):
+def test_many_copies_of_one_photo_are_no_cluster_of_look_alikes(heads):
     blurs = [heads[0].filter(ImageFilter.GaussianBlur(radius / 20)) for radius in range(15)]
     found = near_duplicate_groups(looks([*blurs, *(edited(head, heads[1]) for head in blurs)]), RULE)
     assert (found.largest, found.look_alikes) == (30, 0)

@@ -4,12 +4,20 @@ import hashlib
 from importlib.util import find_spec
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
 
 from facesift.core.errors import FacesiftError
-from facesift.networks.backbones import backbone_file, backbone_identity, normalised, open_backbone, outputs_of
+from facesift.networks.backbones import (
+    backbone_file,
+    backbone_identity,
+    normalised,
+    open_backbone,
+    outputs_of,
+    with_block_outputs,
+)
 from facesift.networks.pinned_files import PINNED, PinnedFile
 from tests.made_config import Backbone
 from tests.made_features import EMBEDDING, SIDE, TOKEN, TOKENS, tower
@@ -68,6 +76,32 @@ def test_the_outputs_of_an_earlier_block_have_its_number():
     found = outputs_of({"tokens": tokens * 2, "block_3": tokens})
     assert np.array_equal(found["class.3"], tokens[:, 0])
     assert np.array_equal(found["class"], 2 * tokens[:, 0])
+
+
+@pytest.fixture
+def blocks(path):
+    """A tower with two blocks; the tokens after the second are twice those after the first."""
+    tower(path)
+    model = onnx.load(path)
+    first, second = (f"/layers.{number}/Add_1_output_0" for number in range(2))
+    for source, block in (("tokens", first), (first, second)):
+        model.graph.node.append(onnx.helper.make_node("Add", [source, source], [block]))
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(second, onnx.TensorProto.FLOAT, None))
+    onnx.save(model, path)
+    return path
+
+
+def test_blocks_after_the_last_that_pool_names_are_not_computed(blocks):
+    cut = onnx.load_from_string(with_block_outputs(blocks, tower(blocks, pool=["class.1"])))
+    made = {output for node in cut.graph.node for output in node.output}
+    assert "block_1" in made
+    assert "/layers.1/Add_1_output_0" not in made
+
+
+def test_a_block_gives_the_same_whether_later_ones_are_computed_or_not(blocks):
+    cut, whole = (open_backbone(tower(blocks, pool=pool)) for pool in (["class.1"], ["class.1", "class.2"]))
+    assert np.array_equal(cut.features(photo(), None), whole.features(photo(), None)[:TOKEN])
 
 
 def test_pixels_are_normalised_by_channel():
