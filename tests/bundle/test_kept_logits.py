@@ -25,7 +25,8 @@ class Torch:
 
     def logits(self, inputs, members):
         self.asked += 1
-        return {name: LOGITS[int(np.array_equal(inputs.pixels, PIXELS[1]))] + number for number, name in enumerate(members)}
+        found = LOGITS[int(np.array_equal(inputs.pixels, PIXELS[1]))]
+        return {name: found + number for number, name in enumerate(members)}
 
 
 def card(**changes):
