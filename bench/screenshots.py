@@ -191,7 +191,7 @@ def unpack_doubtful(folder: Path) -> list[Path]:
     """Write some images that the committee sends to a person into a new folder."""
     folder.mkdir()
     study = Study.at(Path())
-    doubtful = study.table("decisions.parquet", "vote").filter(decision="review", split="test").select("image_id")
+    doubtful = study.table("decisions.parquet", "summary").filter(decision="review", split="test").select("image_id")
     places = study.table("manifest.parquet", "ingest").join(doubtful, on="image_id").sort("image_id").head(IMAGES)
     files = []
     for number, row in enumerate(places.collect().to_dicts()):

@@ -22,7 +22,8 @@ from facesift.core.classes import PARTS
 from facesift.core.files import read_parquet, write_json
 from facesift.core.intervals import clopper_pearson
 from facesift.images.faces import FACE_COLUMNS, Face, face_of_row
-from facesift.networks.weights import load_head, read_header
+from facesift.networks.weights import load_head
+from facesift.networks.weights_header import read_header
 from facesift.report.heat_map import HeatMaps, open_heat_maps
 from facesift.shards.building import RawImageReader
 from facesift.shards.index import FeatureBlock

@@ -12,7 +12,8 @@ from facesift.config.stage import run
 from facesift.core.files import read_parquet, whole_folder
 from facesift.networks.features import load_features
 from facesift.networks.support_vectors import SVM
-from facesift.networks.weights import check_weights, load_scorer
+from facesift.networks.weights import load_scorer
+from facesift.networks.weights_header import check_weights
 from facesift.report.class_means import class_statistics, draw_class_means
 from facesift.report.embedding import choose_points, draw_points, embed, features_of
 from facesift.report.figures import write_png

@@ -14,11 +14,11 @@ from facesift.core.counts import Confusion, class_report
 from facesift.core.files import read_parquet, write_json, write_parquet
 from facesift.core.fingerprint import sha256
 from facesift.core.scores import label_logits, read_truth, votes_of
-from facesift.networks.architectures import check_name, written_architecture
+from facesift.networks.architectures import check_name
 from facesift.networks.package_weights import find_weights
 from facesift.networks.scoring import score_splits
-from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import save_tensors
+from facesift.networks.weights_header import views_entry, written_architecture
 from facesift.shards.index import FeatureCard
 from facesift.shards.reading import ShardFolder
 from facesift.training.distributed import gather_tables

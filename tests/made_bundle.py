@@ -23,8 +23,8 @@ from facesift.evaluation.prevalence import project_all
 from facesift.networks.architectures import build_network
 from facesift.networks.scoring import score_splits
 from facesift.networks.support_vectors import SVM, fit_svm
-from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import load_scorer, save_tensors
+from facesift.networks.weights_header import views_entry
 from facesift.shards.reading import ShardFolder
 from tests.made import ROOT, SIZE, made_images, make_shards
 from tests.made_config import Architecture, parse_params

@@ -7,8 +7,8 @@ import pytest
 
 from bench.published import PAGE, distinct_runs, published_systems
 from bench.toy import BATCH, ROOT, chosen, compose_study, is_resampled, shrink, shrink_recipe
-from facesift.networks.test_time_augmentation import views_entry
 from facesift.networks.weights import load_scorer, save_tensors
+from facesift.networks.weights_header import views_entry
 from facesift.sampling.batches import shard_batches
 from facesift.sampling.plans import make_plan
 from facesift.training.member import TrainingData, train_member

@@ -14,7 +14,7 @@ from facesift.config.params import Params
 from facesift.core.classes import SPLITS
 from facesift.core.files import read_json
 from facesift.core.fingerprint import library_versions, sha256
-from facesift.networks.weights import read_header
+from facesift.networks.weights_header import read_header
 from facesift.shards.reading import ShardFolder
 
 # The parameters that decide what is in a bundle: those of the stage in dvc.yaml (a test compares).
@@ -39,7 +39,8 @@ class Sources:
         features: shards of features by backbone and split. Only committees with heads need this and what follows.
         raw: the study's images as files.
         manifest: where they are.
-        graphs: where traced graphs stay between runs, see `kept_graphs`; None: they are traced each time.
+        graphs: where traced graphs and torch's logits stay between runs, see `kept_graphs` and `kept_logits`; None:
+            they are computed each time.
     """
 
     models: Path

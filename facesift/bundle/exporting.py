@@ -19,11 +19,11 @@ from facesift.bundle.data_card import count_images, data_card
 from facesift.bundle.decision_rule import open_ensemble
 from facesift.bundle.inputs import BackboneInputs, MemberInputs
 from facesift.bundle.kept_graphs import graph_key, kept_graph
+from facesift.bundle.kept_logits import KeptLogits
 from facesift.bundle.markdown import write_page
 from facesift.bundle.model_card import model_card
-from facesift.bundle.onnx_graph import FeatureInput, export_graph
 from facesift.bundle.parity import Batch, ParityCheck
-from facesift.bundle.runtimes import OnnxRuntime, TorchRuntime
+from facesift.bundle.runtimes import OnnxRuntime, Runtime, TorchRuntime
 from facesift.bundle.stopping_rules import describe_stopping
 from facesift.committee.rules import RULES
 from facesift.committee.stacking import load_stacker
@@ -34,8 +34,7 @@ from facesift.core.errors import FacesiftError
 from facesift.core.files import read_json, write_json
 from facesift.core.scores import LabelledLogits
 from facesift.images.face_detector import read_detector
-from facesift.networks.pixel_module import load_module
-from facesift.networks.weights import check_weights, load_head, read_header
+from facesift.networks.weights_header import check_weights, read_header
 from facesift.shards.building import RawImageReader
 from facesift.shards.reading import ShardFolder
 
@@ -67,7 +66,7 @@ def fill_bundle(
             "whole images: set it to ignore, or vote with networks on images alone"
         )
     _copy_weights(folder, params, sources)
-    _export_graph(folder, params, sources.graphs)
+    kept = _export_graph(folder, params, sources.graphs)
     write_json(folder / REFERENCE, reference)
     if params.data.crop.finds:
         (folder / FACES).write_bytes(read_detector())
@@ -76,7 +75,8 @@ def fill_bundle(
         for name in backbone_names(params)
     }
     card = Card.model_validate(card_content(folder, params, sources, backbones))
-    parity = _measure_parity(folder, card, params, sources, stored["test"])
+    parity = _measure_parity(_parity_check(folder, card, params, kept), card, params, sources, stored["test"])
+    parity |= _measure_features(folder, card, params, sources)
     card = card.model_copy(update={"parity": parity, "stopping": _fit_stopping(folder, card, params, stored)})
     _write_pages(folder, card, params, sources)
     card = Card.model_validate(card.model_dump(by_alias=True) | {"files": list_files(folder)})
@@ -94,17 +94,29 @@ def _write_pages(folder: Path, card: Card, params: Params, sources: Sources) -> 
 
 
 def _measure_parity(
-    folder: Path, card: Card, params: Params, sources: Sources, stored: LabelledLogits
+    check: ParityCheck, card: Card, params: Params, sources: Sources, stored: LabelledLogits
 ) -> dict[str, float | int]:
     features = {name: sources.test_features(name) for name in card.backbones}
-    graph, torch = OnnxRuntime(folder, card, threads=1), TorchRuntime(folder, card, threads=None)
     inputs = first_inputs(ShardFolder(sources.shards / "test"), features, params.export.parity_images)
-    check = ParityCheck(graph, torch, open_ensemble(folder, card), params.export.tolerance)
-    found: dict[str, float | int] = asdict(check.measure(inputs, stored)) | {"tolerance": params.export.tolerance}
-    if features:
-        reader = RawImageReader(sources.raw, params.data.image_size, params.ingest.max_pixels)
-        found |= check_features(folder, card, features, RawImages(reader, sources.manifest))
-    return found
+    return asdict(check.measure(inputs, stored)) | {"tolerance": params.export.tolerance}
+
+
+def _measure_features(folder: Path, card: Card, params: Params, sources: Sources) -> dict[str, float]:
+    if not card.backbones:
+        return {}
+    features = {name: sources.test_features(name) for name in card.backbones}
+    reader = RawImageReader(sources.raw, params.data.image_size, params.ingest.max_pixels)
+    return check_features(folder, card, features, RawImages(reader, sources.manifest))
+
+
+def _parity_check(folder: Path, card: Card, params: Params, kept: Path | None) -> ParityCheck:
+    """Open both runtimes; with a folder `kept`, torch is asked about inputs alone whose logits are not there."""
+
+    def open_torch() -> Runtime:
+        return TorchRuntime(folder, card, threads=None)
+
+    graph, torch = OnnxRuntime(folder, card, 1), KeptLogits(kept / "logits", card, open_torch) if kept else open_torch()
+    return ParityCheck(graph, torch, open_ensemble(folder, card), params.export.tolerance)
 
 
 def _fit_stopping(folder: Path, card: Card, params: Params, stored: Mapping[str, LabelledLogits]) -> StoppingCard:
@@ -158,13 +170,17 @@ def _copy_weights(folder: Path, params: Params, sources: Sources) -> None:
     shutil.copyfile(sources.models / STACKER_FILE, folder / STACKER_FILE)
 
 
-def _export_graph(folder: Path, params: Params, store: Path | None) -> None:
-    """Write the graph; the modules' memory is free again before the runtimes are opened."""
+def _export_graph(folder: Path, params: Params, store: Path | None) -> Path | None:
+    """Write the graph, and return where it is kept; the modules' memory is free again before runtimes are opened."""
     paths = {member: folder / member_file(member) for member in params.voting}
     backbones = {member: params.members[member].backbone for member in params.voting}
     size = params.data.image_size
 
     def trace(path: Path) -> None:
+        from facesift.bundle.onnx_graph import FeatureInput, export_graph  # noqa: PLC0415  torch
+        from facesift.networks.pixel_module import load_module  # noqa: PLC0415
+        from facesift.networks.weights import load_head  # noqa: PLC0415
+
         modules = {
             member: load_head(path) if backbones[member] else load_module(path) for member, path in paths.items()
         }
@@ -177,9 +193,9 @@ def _export_graph(folder: Path, params: Params, store: Path | None) -> None:
 
     if store is None:
         trace(folder / GRAPH)
-    else:
-        key = graph_key(paths, {"image_size": size, "backbones": backbones})
-        kept_graph(store, key, folder / GRAPH, trace)
+        return None
+    key = graph_key(paths, {"image_size": size, "backbones": backbones})
+    return kept_graph(store, key, folder / GRAPH, trace)
 
 
 def _width(weights: Path) -> int:

@@ -41,7 +41,7 @@ def graph_key(weights: Mapping[str, Path], facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
-def kept_graph(store: Path, key: str, path: Path, trace: Callable[[Path], None]) -> None:
+def kept_graph(store: Path, key: str, path: Path, trace: Callable[[Path], None]) -> Path:
     """Copy a kept graph, or trace it and keep it in place of all others.
 
     Args:
@@ -49,6 +49,9 @@ def kept_graph(store: Path, key: str, path: Path, trace: Callable[[Path], None])
         key: see `graph_key`.
         path: the ONNX file to write; weights too large for it lie beside it, as `<name>.data`.
         trace: writes the graph to `path`.
+
+    Returns:
+        Where the graph is kept. What else belongs to these weights may be kept there, too.
     """
     kept = store / key
     if not _is_whole(kept):
@@ -60,9 +63,10 @@ def kept_graph(store: Path, key: str, path: Path, trace: Callable[[Path], None])
         for other in store.iterdir():
             if other != kept:
                 shutil.rmtree(other)
-        return
+        return kept
     for name in read_json(kept / FILES):
         shutil.copyfile(kept / name, path.parent / name)
+    return kept
 
 
 def _is_whole(kept: Path) -> bool:

@@ -175,11 +175,11 @@ def quantised(graph: TimedGraph, folder: Path) -> TimedGraph:
 
 def _random_module(network: NetworkSpec, classes: int, image_size: int) -> Any:
     from facesift.config.members import Head
-    from facesift.networks.architectures import build_network, check_size, stored_architecture
+    from facesift.networks.architectures import build_network, check_size
     from facesift.networks.pixel_module import NetworkScoring
-    from facesift.networks.preprocessing import make_normalisation, stored_normalisation
+    from facesift.networks.preprocessing import make_normalisation
     from facesift.networks.support_vectors import SVM
-    from facesift.networks.test_time_augmentation import stored_views
+    from facesift.networks.weights_header import stored_architecture, stored_normalisation, stored_views
 
     architecture = stored_architecture(network.architecture)
     if architecture.name == SVM:

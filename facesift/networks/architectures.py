@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -14,35 +13,11 @@ from facesift.networks.published_networks import NETWORKS
 from facesift.networks.support_vectors import SVM
 
 if TYPE_CHECKING:  # training needs no pydantic where a recipe comes from elsewhere (bench/gpu.py)
-    from facesift.config.members import Architecture, Head
+    from facesift.config.members import Architecture
 
 TIMM = "timm:"
 # Arguments of timm's that the rest of a recipe decides, or that would load files of their own.
 RESERVED = ("checkpoint_path", "num_classes", "in_chans", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
-
-
-# What a weights file's `architecture` may leave out: older files lack keys, and what is not used is never written.
-LEFT_OUT = {"arguments": {}, "pretrained": False, "checkpoint": None, "freeze": 0.0}
-NEVER_WRITTEN = {"package": None, "tune": {"name": "all"}}
-
-
-def stored_architecture(entry: Mapping[str, Any]) -> Architecture | Head:
-    """Read the `architecture` of a weights file's header.
-
-    >>> stored_architecture({"name": "lenet"}).name
-    'lenet'
-    """
-    from facesift.config.members import HEAD, Architecture, Head  # noqa: PLC0415
-
-    if entry.get("name") == HEAD:
-        return Head.model_validate(entry)
-    return Architecture.model_validate(LEFT_OUT | NEVER_WRITTEN | dict(entry))
-
-
-def written_architecture(architecture: Architecture) -> dict[str, Any]:
-    """Return the `architecture` of a weights file's header: keys that came later only where they are used."""
-    entry = architecture.model_dump()
-    return {key: value for key, value in entry.items() if key not in NEVER_WRITTEN or value != NEVER_WRITTEN[key]}
 
 
 def check_name(name: str, member: str) -> None:

@@ -13,7 +13,8 @@ from facesift.config.members import Views
 from facesift.networks.preprocessing import make_normalisation, to_unit
 from facesift.networks.support_vectors import SVM, SupportVectors
 from facesift.networks.test_time_augmentation import average_over_views
-from facesift.networks.weights import load_network, read_header
+from facesift.networks.weights import load_network
+from facesift.networks.weights_header import read_header
 
 
 class NetworkScoring(nn.Module):

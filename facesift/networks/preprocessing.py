@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -54,11 +54,3 @@ def make_normalisation(normalise: Normalise) -> Callable[[Tensor], Tensor]:
         return lambda images: images
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (normalise.mean, normalise.std))
     return lambda images: (images - mean.to(images.device)) / std.to(images.device)
-
-
-def stored_normalisation(preprocessing: Mapping[str, Any]) -> Normalise:
-    """Read the normalisation from the `preprocessing` of a weights header; keys that older files lack are filled in."""
-    from facesift.config.members import Normalise  # noqa: PLC0415
-
-    stored = {"name": "per_image", "mean": [0.5] * 3, "std": [0.5] * 3} | preprocessing["normalise"]
-    return Normalise.model_validate(stored)

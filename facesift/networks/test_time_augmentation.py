@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,8 +10,6 @@ from torch.nn.functional import interpolate
 
 from facesift.config.members import Views
 from facesift.core.errors import FacesiftError
-
-IMAGE_ALONE = {"flip": False, "zoom": [1.0]}
 
 
 def average_over_views(network: Callable[[Tensor], Tensor], views: Views) -> Callable[[Tensor], Tensor]:
@@ -54,20 +51,6 @@ def make_views(images: Tensor, views: Views) -> list[Tensor]:
     """
     crops = [_enlarged(images, share) for share in views.zoom]
     return [*crops, *(crop.flip(-1) for crop in crops)] if views.flip else crops
-
-
-def stored_views(preprocessing: Mapping[str, Any]) -> Views:
-    """Read the views from the `preprocessing` of a weights header; without an entry, the image is the only view."""
-    return Views.model_validate(preprocessing.get("views", IMAGE_ALONE))
-
-
-def views_entry(views: Views) -> dict[str, Any]:
-    """Return the entry for a weights header's `preprocessing`: empty when the image is the only view.
-
-    >>> views_entry(Views(flip=False, zoom=[1.0])), views_entry(Views(flip=True, zoom=[1.0]))
-    ({}, {'views': {'flip': True, 'zoom': [1.0]}})
-    """
-    return {} if views.single else {"views": views.model_dump()}
 
 
 def check_views(views: Views, image_size: int, member: str) -> None:

@@ -1,4 +1,4 @@
-"""A member's weights file: safetensors whose header says how to use them. It is written here, and loaded to score."""
+"""A member's weights file: safetensors with a header (`weights_header`). It is written here, and loaded to score."""
 
 from __future__ import annotations
 
@@ -12,62 +12,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from facesift.config.members import Architecture, Head, Normalise, Views
+from facesift.config.members import Head
 from facesift.core.errors import FacesiftError
 from facesift.core.files import read_parquet_metadata, whole_file
-from facesift.core.fingerprint import sha256
 from facesift.core.scores import Scorer
-from facesift.networks.architectures import build_network, stored_architecture
+from facesift.networks.architectures import build_network
 from facesift.networks.feature_head import FeatureHead, head_scorer
-from facesift.networks.preprocessing import make_normalisation, stored_normalisation
+from facesift.networks.preprocessing import make_normalisation
 from facesift.networks.scoring import network_scorer
 from facesift.networks.support_vectors import SVM, SupportVectors
-from facesift.networks.test_time_augmentation import average_over_views, stored_views
+from facesift.networks.test_time_augmentation import average_over_views
+from facesift.networks.weights_header import KEY, VERSION, WeightsHeader, check_weights, read_header
 from facesift.shards.index import FeatureBlock
 
-KEY = "facesift"  # one key only: safetensors writes several in random order
-VERSION = 1
 LIBRARIES = ("facesift", "numpy", "pytorch-lightning", "timm", "torch", "torchvision")  # their versions are recorded
-REQUIRED, REQUIRED_PREPROCESSING = ("architecture", "classes", "preprocessing"), ("image_size", "normalise")
-
-
-@dataclass(frozen=True)
-class WeightsHeader:
-    """What the header of a weights file says.
-
-    Attributes:
-        architecture: the network, or support vectors.
-        classes: names of the classes, in the order of the logits.
-        image_size: side of the images in pixels.
-        normalise: how images are normalised.
-        views: views of an image whose logits are averaged.
-        stored: the whole header as it is in the file.
-    """
-
-    architecture: Architecture | Head
-    classes: list[str]
-    image_size: int
-    normalise: Normalise
-    views: Views
-    stored: dict[str, Any]
-
-    @classmethod
-    def parse(cls, stored: dict[str, Any]) -> WeightsHeader:
-        """Validate a header that has all required keys; raises pydantic's `ValidationError`."""
-        preprocessing = stored["preprocessing"]
-        return cls(
-            architecture=stored_architecture(stored["architecture"]),
-            classes=stored["classes"],
-            image_size=preprocessing["image_size"],
-            normalise=stored_normalisation(preprocessing),
-            views=stored_views(preprocessing),
-            stored=stored,
-        )
 
 
 def save_weights(path: Path, network: nn.Module, header: dict[str, Any]) -> None:
@@ -102,50 +63,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
-
-
-def read_header(path: Path) -> WeightsHeader:
-    """Read the header of a weights file.
-
-    Raises:
-        FacesiftError: when the file is not safetensors, not of this program, or its header is incomplete or wrong.
-    """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise FacesiftError(f"{path}: not a readable safetensors file ({error}); `dvc checkout {path}`") from error
-    stored: dict[str, Any] = json.loads(metadata.get(KEY, "{}"))
-    if stored.get("version") != VERSION:
-        raise FacesiftError(f"{path}: weights of version {stored.get('version')}, this program reads {VERSION}")
-    remedy = f"`dvc repro -f train@{path.stem}` writes it"
-    if missing := _missing(stored):
-        raise FacesiftError(f"{path}: its header lacks {', '.join(missing)}; {remedy}")
-    try:
-        return WeightsHeader.parse(stored)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, (error.title.lower(), *first["loc"])))
-        raise FacesiftError(f"{path}: its header has a wrong value at {place}: {first['msg']}; {remedy}") from error
-
-
-def _missing(stored: dict[str, Any]) -> list[str]:
-    preprocessing = stored.get("preprocessing", REQUIRED_PREPROCESSING)
-    return [
-        *(key for key in REQUIRED if key not in stored),
-        *(f"preprocessing.{key}" for key in REQUIRED_PREPROCESSING if key not in preprocessing),
-    ]
-
-
-def check_weights(path: Path, scores: Path) -> None:
-    """Check that the weights file `path` is the one that gave the score table `scores`.
-
-    Raises:
-        FacesiftError: when it is missing or another one.
-    """
-    expected = read_parquet_metadata(scores).get("weights_sha256")
-    if not path.is_file() or sha256(path) != expected:
-        raise FacesiftError(f"{path}: not the weights that gave {scores.stem}'s scores; `dvc checkout {path}`")
 
 
 def load_network(path: Path) -> tuple[nn.Module, WeightsHeader]:

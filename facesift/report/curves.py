@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from facesift.report.charts import Axis, Curve, lines
 from facesift.report.page import Chart, PageSection, Table
@@ -69,14 +69,14 @@ def _probit_axis(label: str, rates: pl.Series, high: float) -> Axis:
     """Make an axis from half of the smallest rate above 0, which is that of one image, to `high`."""
     least = rates.filter(rates > 0).min()
     low = min(float(least) / 2 if isinstance(least, float) else 0.01, high / 4)
-    start, end = (float(place) for place in norm.ppf((low, high)))
-    ticks = {float(norm.ppf(rate)): f"{100 * rate:g} %" for rate in MARKS if low <= rate <= high}
+    start, end = (float(place) for place in ndtri((low, high)))
+    ticks = {float(ndtri(rate)): f"{100 * rate:g} %" for rate in MARKS if low <= rate <= high}
     return Axis(label, start, end, ticks)
 
 
 def _deviates(column: str, axis: Axis) -> pl.Expr:
     def deviates(rates: pl.Series) -> pl.Series:
-        return pl.Series(norm.ppf(rates.to_numpy()).clip(axis.low, 10.0))
+        return pl.Series(ndtri(rates.to_numpy()).clip(axis.low, 10.0))
 
     return pl.col(column).map_batches(deviates, return_dtype=pl.Float64)
 

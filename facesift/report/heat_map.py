@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ from facesift.core.errors import FacesiftError
 from facesift.images.faces import Face
 from facesift.images.views import cut_views, squares_of, view_boxes
 from facesift.networks.backbones import BLOCK, backbone_file, normalised, onnx_session, with_block_outputs
-from facesift.networks.feature_head import FeatureHead
 from facesift.shards.index import FeatureBlock, block_slices
+
+if TYPE_CHECKING:  # torch
+    from facesift.networks.feature_head import FeatureHead
 
 Map = NDArray[np.float32]  # (rows, columns) of patches
 Tokens = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]  # block_N or last -> (v, tokens, width)

@@ -19,7 +19,7 @@ from facesift.config.members import Head
 from facesift.config.params import Params
 from facesift.core.errors import FacesiftError
 from facesift.images.faces import face_of_row
-from facesift.networks.weights import check_weights, load_head, read_header
+from facesift.networks.weights_header import check_weights, read_header
 from facesift.report.heat_map import HeatMaps, Map, open_heat_maps
 from facesift.report.page import Gallery, PageSection, Picture
 from facesift.shards.building import RawImageReader
@@ -96,6 +96,8 @@ def heat_section(study: HeatStudy, fakes: Mapping[str, pl.DataFrame], reals: pl.
 
 
 def _open(study: HeatStudy, name: str) -> HeatMaps:
+    from facesift.networks.weights import load_head  # noqa: PLC0415  torch
+
     weights = study.models / f"{name}.safetensors"
     check_weights(weights, study.scores / f"{name}.parquet")
     card = read_header(weights).stored["preprocessing"]["features"]

@@ -82,7 +82,7 @@ def _collect(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _read_pipeline_table(path: Path, table: pl.LazyFrame, images: Path | None) -> DecisionsTable:
-    """Join the vote stage's decisions with the probabilities and the files' names in the tables beside them."""
+    """Join the pipeline's decisions with the probabilities and the files' names in the tables beside them."""
     study = Study.at(path.parent.parent)
     probabilities = study.table("calibrated.parquet", "operate").select("image_id", "^(probability|prevalence)$")
     joined = table.join(probabilities, on="image_id", how="left").join(study.image_names(), on="image_id", how="left")

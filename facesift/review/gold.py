@@ -57,7 +57,7 @@ def _too_few(drawn: int, wanted: int) -> str:
 def _pool(queue: ReviewQueue, study: Study) -> pl.DataFrame:
     """Return the rows of all images that can serve, with their label `truth`."""
     path = study.folder / "data/decisions.parquet"
-    decided = study.table(path.name, "vote").select("image_id", "split")
+    decided = study.table(path.name, "summary").select("image_id", "split")
     splits = decided.join(study.table("split.parquet", "split").select("image_id", "group"), on="image_id").collect()
     manifest = study.table("manifest.parquet", "ingest").select("image_id", "label", "original_label").collect()
     known = known_labels(splits, manifest).filter(~pl.col("image_id").is_in(queue.image_ids))

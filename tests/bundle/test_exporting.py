@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
+from facesift.bundle import exporting
 from facesift.bundle.card import GRAPH, GRAPH_DATA
 from facesift.bundle.card_content import DECIDING
 from facesift.bundle.exporting import first_inputs
@@ -33,9 +34,48 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_same_inputs_give_the_same_bytes(study, exported, tmp_path):
-    study.export(tmp_path / "again")
+@pytest.fixture(scope="module")
+def keeping(study, tmp_path_factory):
+    """The study, but graphs and torch's logits are kept; and the first bundle that was made so."""
+    room = tmp_path_factory.mktemp("keeping")
+    kept = replace(study, sources=replace(study.sources, graphs=room / "graphs"))
+    kept.export(room / "first")
+    return kept, room / "first"
+
+
+def test_the_same_inputs_give_the_same_bytes(keeping, exported):
+    assert contents(keeping[1]) == contents(exported)
+
+
+@pytest.fixture
+def no_torch(monkeypatch):
+    monkeypatch.setattr(exporting, "TorchRuntime", lambda *_, **__: pytest.fail("torch was opened"))
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_what_is_kept_gives_the_same_bytes_without_torch(keeping, exported, tmp_path):
+    keeping[0].export(tmp_path / "again")
     assert contents(tmp_path / "again") == contents(exported)
+
+
+def of_rule(study, rule):
+    return study.params.model_copy(update={"vote": study.params.vote.model_copy(update={"rule": rule})})
+
+
+def test_another_rule_needs_no_torch_and_gives_the_bytes_that_torch_gives(study, keeping, tmp_path, monkeypatch):
+    params = of_rule(study, "majority")
+    shutil.copytree(keeping[0].sources.graphs, tmp_path / "graphs")
+    shutil.rmtree(next((tmp_path / "graphs").iterdir()) / "logits")
+    replace(study, sources=replace(study.sources, graphs=tmp_path / "graphs")).export(tmp_path / "fresh", params)
+    monkeypatch.setattr(exporting, "TorchRuntime", lambda *_, **__: pytest.fail("torch was opened"))
+    keeping[0].export(tmp_path / "kept", params)
+    assert contents(tmp_path / "kept") == contents(tmp_path / "fresh")
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_what_is_kept_is_checked_again(study, keeping, tmp_path):
+    with pytest.raises(FacesiftError, match="the exported graph and torch differ in logits by"):
+        keeping[0].export(tmp_path / "none", study.changed(tolerance=1e-12))
 
 
 @pytest.mark.parametrize("trace", [str(ROOT), "site-packages", ".py", "aten.", "facesift/"])

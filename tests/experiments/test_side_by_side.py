@@ -20,8 +20,8 @@ def pair(reproduced, tmp_path):
 
 def test_side_by_side_and_in_sequence_write_the_same_bytes(pair):
     sequence, together = pair
-    with_one_thread(sequence, "dvc", "repro", "vote")
-    with_one_thread(together, "python", "-m", "workflow.train", "--jobs", "2", "vote")
+    with_one_thread(sequence, "dvc", "repro", "summary")
+    with_one_thread(together, "python", "-m", "workflow.train", "--jobs", "2", "summary")
     other = "../../other/project"
     differences = [sequence.run("diff", "-rq", name, f"{other}/{name}", check=False) for name in WRITTEN]
     assert "".join(differences) == ""

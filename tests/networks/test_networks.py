@@ -7,7 +7,8 @@ import torch
 from facesift.core.errors import FacesiftError
 from facesift.networks.architectures import NETWORKS, build_network, check_name, check_size
 from facesift.networks.published_networks import ConvNeXtThesis
-from facesift.networks.weights import load_network, load_scorer, read_header, save_weights
+from facesift.networks.weights import load_network, load_scorer, save_weights
+from facesift.networks.weights_header import read_header
 from tests.made_config import Architecture
 
 TINY = Architecture(name="timm:test_convnext", arguments={})

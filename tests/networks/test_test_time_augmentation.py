@@ -18,10 +18,9 @@ from facesift.networks.test_time_augmentation import (
     average_over_views,
     check_views,
     make_views,
-    stored_views,
-    views_entry,
 )
 from facesift.networks.weights import load_scorer, save_tensors
+from facesift.networks.weights_header import stored_views, views_entry
 from facesift.sampling.plans import make_plan
 from facesift.screening.committee import Committee
 from facesift.training.member import TrainingData, train_member

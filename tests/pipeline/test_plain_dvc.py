@@ -69,7 +69,7 @@ def test_an_edit_is_kept_and_runs_what_it_touches(typed):
 
 
 def test_one_value_set_on_the_command_line_changes_one_line(typed):
-    assert typed[1]["soft"] == ["vote", "summary"]
+    assert typed[1]["soft"] == ["summary"]
     assert typed[1]["lines"] == ([f"rule: soft # {RULE}"], True)
 
 

@@ -53,9 +53,9 @@ def test_changing_one_members_sampling_runs_its_plan_too(repository):
     assert set(repository.repro("vote")) == {"sample@two", "train@two", "members", "stack", "stability", "vote"}
 
 
-def test_changing_the_rule_runs_the_vote_and_what_tells_of_it(repository):
+def test_changing_the_rule_runs_the_decisions_and_what_tells_of_them(repository):
     repository.change(lambda tree: tree["vote"].update(rule="majority"))
-    assert set(repository.repro()) == {"vote", "summary", "export", "review", "figures", "report"}
+    assert set(repository.repro()) == {"summary", "export", "review", "figures", "report"}
 
 
 def test_going_back_to_earlier_parameters_trains_nothing(repository):
@@ -71,7 +71,7 @@ def test_scores_of_a_member_that_left_are_not_voted_on(repository):
     repository.change(lambda tree: tree["members"].pop("two"))
     assert set(repository.repro("vote")) == {"members", "stack", "stability", "vote"}
     assert [path.name for path in (repository.folder / "data/scores").iterdir()] == ["one.parquet"]
-    assert "vote_two" not in pl.read_parquet(repository.folder / "data/decisions.parquet").columns
+    assert set(read(repository, "metrics/voters.json")["test"]) == {"one", "stacker"}
     assert repository.repro("vote") == []
 
 
@@ -79,8 +79,7 @@ def test_a_baseline_is_scored_and_does_not_vote(repository):
     repository.change(lambda tree: tree["members"]["two"].update(votes=False))
     assert set(repository.repro("vote", "audit")) == {"train@two", "members", "stack", "stability", "vote", "audit"}
     assert (repository.folder / "data/scores/two.parquet").is_file()
-    decisions = pl.read_parquet(repository.folder / "data/decisions.parquet")
-    assert [name for name in decisions.columns if name.startswith("vote_")] == ["vote_one", "vote_stacker"]
+    assert set(read(repository, "metrics/voters.json")["test"]) == {"one", "stacker"}
 
 
 def test_stacker_fitted_on_the_training_plan(repository):

@@ -26,7 +26,7 @@ def checked(reproduced, tmp_path_factory):
     """The study with the majority rule, before and after one strong damage that turns some decisions."""
     before = reproduced.copy(tmp_path_factory.mktemp("before"))
     before.change(lambda tree: tree["vote"].update(rule="majority"))
-    before.repro("vote")
+    before.repro("summary")
     after = before.copy(tmp_path_factory.mktemp("after"))
     damage = {"noise60": {"kind": "noise", "strength": 60}, "jpeg90": {"kind": "jpeg", "strength": 90}}
     after.change(lambda tree: tree["vote"].update(stability="review", mild_damage=damage))

@@ -101,7 +101,7 @@ def test_too_few_gold_images_are_said(tmp_path):
 
 def test_a_study_without_decisions_says_what_to_run(folder):
     (folder / "data/decisions.parquet").unlink()
-    with pytest.raises(FacesiftError, match=r"decisions\.parquet: not found; `dvc repro vote`"):
+    with pytest.raises(FacesiftError, match=r"decisions\.parquet: not found; `dvc repro summary`"):
         state_of(folder)
 
 
